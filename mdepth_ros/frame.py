@@ -1,0 +1,30 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What every source delivers and the step takes: one image with its stamp and its camera."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mdepth_ros.geometry import Camera
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One image of the camera.
+
+    stamp     time of exposure in nanoseconds (the header's stamp, never the time of arrival)
+    image     RGB uint8 [H, W, 3], as it arrived (not rectified); a view where possible
+    camera    the camera that took it: its width and height are the image's
+    frame_id  the optical frame (REP-103: z forward, x right, y down)
+    speed     the vehicle's speed in m/s where one is known
+    """
+
+    stamp: int
+    image: NDArray[np.uint8]
+    camera: Camera
+    frame_id: str = 'camera_optical_frame'
+    speed: float | None = None
