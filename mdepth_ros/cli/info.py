@@ -1,0 +1,40 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`mdepth info`: what a model file says about itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def info(model: Annotated[Path, typer.Argument(help='A model file (.safetensors).')]) -> None:
+    """Print the card of a model: architecture, camera, training, metrics, licence.
+
+    The file is read completely, so that a damaged one is found out.
+
+    Example: mdepth info models/synthetic-nano.safetensors
+    """
+    import hashlib
+
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from mdepth_ros.model_file import load_model
+
+    network, card = load_model(model)
+    content = model.read_bytes()
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    rows = [
+        *card.rows(),
+        ('parameters', f'{parameters:,}'),
+        ('file', f'{model}, {len(content):,} bytes'),
+        ('sha256', f'{hashlib.sha256(content).hexdigest()[:16]}...'),
+    ]
+    table = Table.grid(padding=(0, 2))
+    for label, text in rows:
+        table.add_row(Text(label, style='cyan', no_wrap=True), Text(text, overflow='fold'))
+    Console().print(table)

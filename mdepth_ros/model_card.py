@@ -1,0 +1,175 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The model card: what a model file says about itself, and its strict JSON form."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.networks import NetworkConfig
+
+FORMAT = 1
+
+
+class ModelFileError(MdepthError):
+    """A model file, or a card, that cannot be used; the message names the file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCard:
+    """What a model file says about itself.
+
+    name             of the model
+    network          what the weights belong to
+    input_size       (height, width) of the network's images in pixels, multiples of 32
+    camera           (fx/w, fy/h, cx, cy) of the training camera, `Camera.normalised`
+    frame_interval   seconds between the two frames of a pair, as trained
+    metres_per_unit  metres in one unit of depth and translation; None: the scale is unknown
+    method           how it was trained, in words
+    data             on what
+    seed             of the training run
+    metrics          name -> value, on what `details` says
+    licence          of the weights
+    motion_noise     (relative translation, rotation in rad): one standard deviation per pair
+    details          anything else, name -> text
+
+    Raises ModelFileError for values that cannot be right.
+    """
+
+    name: str
+    network: NetworkConfig
+    input_size: tuple[int, int]
+    camera: tuple[float, float, float, float]
+    frame_interval: float
+    metres_per_unit: float | None = None
+    method: str
+    data: str
+    seed: int | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    licence: str
+    motion_noise: tuple[float, float] | None = None
+    details: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        height, width = self.input_size
+        if height % 32 or width % 32 or min(height, width) < 64:
+            raise ModelFileError(
+                f'the card has input_size {width}x{height}: the sides must be multiples of 32, '
+                'from 64'
+            )
+        if not all(math.isfinite(value) for value in self.camera) or min(self.camera[:2]) <= 0:
+            raise ModelFileError(f'the card has camera {self.camera}: focal lengths must be > 0')
+        positive = {
+            'frame_interval': self.frame_interval,
+            'metres_per_unit': 1.0 if self.metres_per_unit is None else self.metres_per_unit,
+        }
+        for name, value in positive.items():
+            if not 0 < value < math.inf:
+                raise ModelFileError(f'the card has {name} {value}: it must be above 0')
+
+    def to_json(self) -> str:
+        """The card as text; equal cards give equal text."""
+        return json.dumps({'format': FORMAT, **asdict(self)}, sort_keys=True, ensure_ascii=False)
+
+    @staticmethod
+    def from_json(text: str) -> ModelCard:
+        """Read `to_json`'s text; raises ModelFileError for anything else, naming the entry."""
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise ModelFileError(f'the model card is not JSON ({error})') from error
+        version = values.pop('format', None) if isinstance(values, dict) else None
+        if version != FORMAT:
+            raise ModelFileError(
+                f'the model card has format {version} and this version of mdepth reads format '
+                f'{FORMAT}: use the version that wrote it'
+            )
+        values['network'] = _read(NetworkConfig, values.get('network'), 'network')
+        card: ModelCard = _read(ModelCard, values, 'card')
+        return card
+
+    def rows(self) -> list[tuple[str, str]]:
+        """(label, text) of every entry, for printing."""
+        height, width = self.input_size
+        fx, fy, cx, cy = self.camera
+        view = math.degrees(math.atan(cx / fx) + math.atan((1 - cx) / fx))
+        net = self.network
+        cues = 'without cues'
+        if net.cues:
+            cues = 'IDCE, gated' if net.cues_gate else 'IDCE'
+        noise = 'unknown'
+        if self.motion_noise is not None:
+            noise = f'{self.motion_noise[0]:.1%}, {math.degrees(self.motion_noise[1]):.3f} deg'
+        metres = 'unknown'
+        if self.metres_per_unit is not None:
+            metres = f'{self.metres_per_unit:g}'
+        return [
+            ('name', self.name),
+            ('encoder', f'{net.encoder}, width {net.width:g}'),
+            ('cues', cues),
+            ('attention', 'none' if net.attention == 'none' else f'HAM, {net.attention}'),
+            ('input size', f'{width} x {height}'),
+            ('camera, normalised', f'fx {fx:.4f}  fy {fy:.4f}  cx {cx:.4f}  cy {cy:.4f}'),
+            (
+                'camera at input size',
+                f'fx {fx * width:.1f}  fy {fy * height:.1f}  '
+                f'cx {cx * width - 0.5:.1f}  cy {cy * height - 0.5:.1f} px',
+            ),
+            ('horizontal field of view', f'{view:.1f} deg'),
+            ('frame interval', f'{self.frame_interval:g} s'),
+            ('depth range', f'{net.depth_range[0]:g} .. {net.depth_range[1]:g} units'),
+            ('metres per unit', metres),
+            ('motion noise per pair', noise),
+            ('method', self.method),
+            ('data', self.data),
+            ('seed', 'none' if self.seed is None else str(self.seed)),
+            *((f'metric {name}', f'{value:g}') for name, value in sorted(self.metrics.items())),
+            ('licence', self.licence),
+            *sorted(self.details.items()),
+        ]
+
+
+def _read(kind: type[Any], values: object, where: str) -> Any:
+    """Build a dataclass from parsed JSON; every field must be there, none may be unknown."""
+    if not isinstance(values, dict):
+        raise ModelFileError(f'the {where} entry of the model card is missing or not a mapping')
+    names = {entry.name for entry in fields(kind)}
+    if missing := sorted(names - values.keys()):
+        raise ModelFileError(f'the model card lacks {", ".join(missing)} ({where})')
+    if unknown := sorted(values.keys() - names):
+        raise ModelFileError(f'the model card has unknown entries {", ".join(unknown)} ({where})')
+    typed = {
+        entry.name: _typed(f'{where}.{entry.name}', str(entry.type), values[entry.name])
+        for entry in fields(kind)
+    }
+    return kind(**typed)
+
+
+def _typed(name: str, kind: str, value: Any) -> Any:
+    """`value` as the annotation `kind` wants it (the few kinds that the two dataclasses use)."""
+    base, _, optional = kind.partition(' | ')
+    if optional and value is None:
+        return None
+    ok = True
+    if base.startswith('tuple['):
+        kinds = base[6:-1].split(', ')
+        ok = isinstance(value, list) and len(value) == len(kinds)
+        if ok:
+            return tuple(_typed(name, k, v) for k, v in zip(kinds, value, strict=True))
+    elif base.startswith('dict['):
+        ok = isinstance(value, dict)
+        if ok:
+            return {key: _typed(f'{name}.{key}', base[10:-1], v) for key, v in value.items()}
+    elif base == 'float':
+        ok = isinstance(value, int | float) and not isinstance(value, bool)
+        if ok:
+            return float(value)
+    elif base in ('int', 'bool', 'str'):
+        ok = type(value).__name__ == base
+    if not ok:
+        raise ModelFileError(f'the model card has {name} = {value!r}, which is not {kind}')
+    return value
