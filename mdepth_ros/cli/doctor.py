@@ -1,0 +1,214 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`mdepth doctor`: what is wrong with this machine, and what to type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import typer
+
+GOOD, NOTE, BAD = 'ok', 'note', 'broken'
+ENOUGH_SPACE = 2 * 1024**3
+ENOUGH_BUFFER = 8 * 1024**2
+
+
+class Finding(NamedTuple):
+    """One line of the table: what was looked at, how it is, and what to do about it."""
+
+    subject: str
+    state: str
+    found: str
+    remedy: str = ''
+
+
+def doctor() -> None:
+    """Look at everything that mdepth needs on this machine, and say what to do.
+
+    Exit status 1 where something is broken; a note means slower or less, not broken.
+    """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    colours = {GOOD: 'green', NOTE: 'yellow', BAD: 'red'}
+    table = Table(show_lines=False)
+    for heading in ('', 'what', 'found', 'what to do'):
+        table.add_column(heading, overflow='fold')
+    broken = False
+    for finding in findings():
+        broken |= finding.state == BAD
+        state = Text(finding.state, style=colours[finding.state])
+        table.add_row(state, finding.subject, Text(finding.found), Text(finding.remedy))
+    Console().print(table)
+    if broken:
+        raise typer.Exit(1)
+
+
+def findings() -> list[Finding]:
+    """All checks in the order of the table; a check that fails itself is a finding."""
+    result: list[Finding] = []
+    for check in CHECKS:
+        try:
+            result += check()
+        except Exception as error:  # a doctor must not die of the illness
+            name = check.__name__.strip('_')
+            what = f'{type(error).__name__}: {error}'
+            result.append(Finding(name, BAD, what, 'mend the installation: see the README'))
+    return result
+
+
+def _python() -> list[Finding]:
+    import platform
+    import sys
+
+    version = platform.python_version()
+    fine = sys.version_info >= (3, 10)
+    inside = 'a virtual environment' if sys.prefix != sys.base_prefix else 'no virtual environment'
+    return [
+        Finding(
+            'Python',
+            GOOD if fine else BAD,
+            f'{version}, {sys.executable}, {inside}',
+            '' if fine else 'use Python 3.10 or newer',
+        )
+    ]
+
+
+def _torch() -> list[Finding]:
+    import torch
+
+    from mdepth_ros import machine
+
+    version = tuple(int(part) for part in torch.__version__.split('+')[0].split('.')[:2])
+    fine = version >= (2, 4)
+    remedy = '' if fine else "pip install 'torch>=2.4'"
+    found = [Finding('torch', GOOD if fine else BAD, torch.__version__, remedy)]
+    if torch.cuda.is_available():
+        name = torch.cuda.get_device_name()
+        usable = machine.choose_device('auto').type == 'cuda'
+        remedy = '' if usable else 'this torch has no code for this GPU: install another build'
+        found.append(Finding('CUDA', GOOD if usable else NOTE, name, remedy))
+    else:
+        found.append(Finding('CUDA', NOTE, 'no GPU that torch can use', 'none needed: CPU works'))
+    bf16 = machine.fast_bf16()
+    text = 'fast: the default precision is bf16' if bf16 else 'not fast: the default is fp32'
+    return [*found, Finding('CPU bfloat16', GOOD if bf16 else NOTE, text)]
+
+
+def _threads() -> list[Finding]:
+    import os
+
+    from mdepth_ros import machine
+
+    threads, cores = machine.set_threads(None), machine.usable_cores()
+    over = threads > cores
+    remedy = 'set OMP_NUM_THREADS to the number of cores, or not at all' if over else ''
+    found = [
+        Finding('threads', NOTE if over else GOOD, f'{threads} on {cores} usable cores', remedy)
+    ]
+    spin = machine.spinning_seconds() if threads > 1 else 0.0
+    policy = os.environ.get('OMP_WAIT_POLICY', 'not set')
+    text = f'OMP_WAIT_POLICY is {policy}; idle threads '
+    text += f'spin for {1e3 * spin:.0f} ms after each operation' if spin > 1e-3 else 'sleep'
+    remedy = 'export OMP_WAIT_POLICY=PASSIVE before Python starts' if spin > 1e-3 else ''
+    return [*found, Finding('idle threads', NOTE if spin > 1e-3 else GOOD, text, remedy)]
+
+
+def _libraries() -> list[Finding]:
+    from importlib import import_module
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = []
+    for package, module in (
+        ('numpy', 'numpy'),
+        ('opencv-python-headless', 'cv2'),
+        ('rosbags', 'rosbags'),
+        ('safetensors', 'safetensors'),
+        ('matplotlib', 'matplotlib'),
+    ):
+        try:
+            loaded = import_module(module)
+        except ImportError as error:
+            found.append(Finding(module, BAD, str(error), f'pip install {package}'))
+            continue
+        try:
+            text = version(package)
+        except PackageNotFoundError:  # from the distribution, under another name
+            text = str(getattr(loaded, '__version__', 'present'))
+        found.append(Finding(module, GOOD, text))
+    return found
+
+
+def _ros() -> list[Finding]:
+    import os
+    from importlib.util import find_spec
+    from pathlib import Path
+
+    spec = find_spec('rclpy')
+    if spec is None or spec.origin is None:
+        text = 'not installed: run, evaluate, synth, demo and the other offline commands work'
+        remedy = 'for nodes under ROS 2: source /opt/ros/DISTRO/setup.bash first'
+        return [Finding('ROS 2', NOTE, text, remedy)]
+    distro = os.environ.get('ROS_DISTRO', 'unknown distribution')
+    found = [Finding('ROS 2', GOOD, f'{distro}, {spec.origin}')]
+    import numpy
+
+    old = distro in ('humble', 'iron', 'jazzy', 'kilted')
+    if old and int(numpy.__version__.split('.')[0]) >= 2:
+        text = f'NumPy {numpy.__version__} beside a cv_bridge that is built on NumPy 1'
+        remedy = (
+            'mdepth is not concerned; other nodes that call cv_bridge in this environment '
+            "crash: pip install 'numpy<2'"
+        )
+        found.append(Finding('cv_bridge', NOTE, text, remedy))
+    try:
+        size = int(Path('/proc/sys/net/core/rmem_max').read_text(encoding='ascii'))
+    except OSError:
+        return found
+    small = size < ENOUGH_BUFFER
+    remedy = 'sudo sysctl -w net.core.rmem_max=2147483647, else large images are lost'
+    state = NOTE if small else GOOD
+    return [*found, Finding('net.core.rmem_max', state, f'{size}', remedy if small else '')]
+
+
+def _disk() -> list[Finding]:
+    import shutil
+    from pathlib import Path
+
+    free = shutil.disk_usage(Path.cwd()).free
+    tight = free < ENOUGH_SPACE
+    remedy = 'bags of depth and clouds are large: free some, or write elsewhere' if tight else ''
+    text = f'{free / 1024**3:.1f} GiB free in {Path.cwd()}'
+    return [Finding('disk', NOTE if tight else GOOD, text, remedy)]
+
+
+def _model() -> list[Finding]:
+    import hashlib
+
+    from mdepth_ros.cli.bench import shipped_model
+    from mdepth_ros.errors import MdepthError
+    from mdepth_ros.model_file import load_model
+
+    path = shipped_model()
+    if path is None:
+        text = 'none beside this installation'
+        return [Finding('shipped model', NOTE, text, 'name a model file in the commands')]
+    try:
+        _, card = load_model(path)
+    except MdepthError as error:
+        return [Finding('shipped model', BAD, str(error), f'git checkout -- {path}')]
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    return [Finding('shipped model', GOOD, f'{card.name}, {path}, sha256 {digest}')]
+
+
+CHECKS: tuple[Callable[[], list[Finding]], ...] = (
+    _python,
+    _torch,
+    _threads,
+    _libraries,
+    _ros,
+    _disk,
+    _model,
+)

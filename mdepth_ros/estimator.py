@@ -1,0 +1,281 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Frame pair -> depth, motion and confidence; the device lives here and nowhere else.
+
+A camera whose view has not the focal length that the network was trained at: with
+s = f_view / f_trained the image is the one that the training camera would take of a world whose
+depths are divided by s, X and Y unchanged (u - c = f_view X / Z = f_trained X / (Z / s)). What the
+network says belongs to that world, so depth and the translation along z are multiplied by s. A
+small rotation about x or y shifts the image's middle by f_view * w, which the network reads as
+f_trained * (s w): those two are divided by s. Rotation about z and translation along x and y stay.
+s = sqrt(sx sy): the crop keeps the aspect, so the two hardly differ.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.frame import Frame
+from mdepth_ros.geometry import (
+    Camera,
+    ImageSampler,
+    inverse_transform,
+    target_camera,
+    transform_from_axis_angle,
+    warp,
+)
+from mdepth_ros.machine import DTYPES, choose_device, choose_precision, set_threads
+from mdepth_ros.model_file import ModelCard
+from mdepth_ros.networks import JointDepthPose
+from mdepth_ros.pairing import FramePair
+
+LARGEST_FOCAL_RATIO = 1.25
+UNKNOWN_CONFIDENCE = 0.5
+RESIDUAL = 0.1
+"""Photometric difference (images in 0..1) at which the confidence has fallen to 1/e."""
+MAX_VIEWS = 4
+MAX_SAMPLED = 16
+
+
+class EstimatorError(MdepthError):
+    """What the networks got or gave cannot be used."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What the networks see in a pair; lengths in network units.
+
+    depth       float32 [h, w] along z, finite and positive
+    motion      float64 4x4, T_previous_current; the identity where the frame is paired with itself
+    confidence  float32 [h, w] in 0..1: exp(-difference / 0.1) between the current frame and the
+                previous one warped to it; 0 where the warp leaves the image. 0.5 everywhere where
+                the frame is paired with itself, since nothing was compared
+    camera      pinhole camera of these [h, w]
+    image       uint8 [h, w, 3], the frame as the network sees it
+    seen        bool [h, w]: the pixel has an image (a rectified view may reach over the sensor)
+    timings     seconds of 'sample', 'network', 'post'
+    """
+
+    depth: NDArray[np.float32]
+    motion: NDArray[np.float64]
+    confidence: NDArray[np.float32]
+    camera: Camera
+    image: NDArray[np.uint8]
+    seen: NDArray[np.bool_]
+    timings: dict[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    """What depends on the source camera only."""
+
+    sampler: ImageSampler
+    camera: Camera
+    magnification: float
+    seen: NDArray[np.bool_]
+    half_intrinsics: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class _Sampled:
+    """A frame on the device: network size and half of it, float32 [1, 3, h, w] in 0..1."""
+
+    full: Tensor
+    half: Tensor
+
+
+class Estimator:
+    """The networks of one model on one device, warmed up.
+
+    network    is copied, not changed
+    device     'auto' (CUDA where usable, else the CPU), 'cpu', 'cuda', 'cuda:1'
+    precision  'auto' (fp16 on CUDA; bf16 on CPUs that are fast at it; else fp32), 'fp32', 'bf16',
+               'fp16'. Image sampling, geometry, the last layers and depth are always float32
+    threads    of torch on the CPU, for the whole process; None: `usable_cores`, at most 8, or what
+               OMP_NUM_THREADS says
+
+    Attributes: device, precision, threads, warm_up_seconds, warnings (each said once).
+    Raises MdepthError for a device or precision that is not there, and EstimatorError for weights
+    that give no finite output.
+    """
+
+    def __init__(
+        self,
+        network: JointDepthPose,
+        card: ModelCard,
+        device: str = 'auto',
+        precision: str = 'auto',
+        threads: int | None = None,
+    ) -> None:
+        self.device = choose_device(device)
+        self.precision = choose_precision(precision, self.device)
+        self.threads = set_threads(threads)
+        self.card = card
+        self.warnings: list[str] = []
+        self._trained = Camera.from_normalised(*card.input_size[::-1], *card.camera)
+        self._network = fused(network).to(
+            device=self.device,
+            dtype=DTYPES[self.precision],
+            memory_format=torch.channels_last,  # type: ignore[call-overload]
+        )
+        self._views: OrderedDict[Camera, _View] = OrderedDict()
+        self._samples: WeakKeyDictionary[Frame, _Sampled] = WeakKeyDictionary()
+        self.warm_up_seconds = self._warm_up()
+
+    @torch.inference_mode()
+    def __call__(self, pair: FramePair) -> Prediction:
+        """One call of the networks; raises EstimatorError where the output is not finite."""
+        start = time.perf_counter()
+        view = self._view(pair.current.camera)
+        current = self._sampled(pair.current)
+        previous = self._sampled(pair.previous)
+        sampled = self._clock()
+        disparities, pose = self._network(previous.full, current.full, scales=1)
+        predicted = self._clock()
+        depth = self._network.depth(disparities[0][:, 0].float()) * view.magnification
+        if pair.reason:
+            motion = torch.eye(4, dtype=torch.float64)
+            confidence = torch.full_like(depth, UNKNOWN_CONFIDENCE)
+        else:
+            motion = self._motion(pose, view)
+            confidence = self._agreement(current, previous, depth, motion, view)
+        image = current.full[0].permute(1, 2, 0).mul(255).round_().to(torch.uint8)
+        depth_map = _numpy(depth[0])
+        if not (np.isfinite(depth_map).all() and motion.isfinite().all()):
+            raise EstimatorError(
+                f'the network gave non-finite depth or motion in {self.precision}: use another '
+                "model file, or '--precision fp32' where this one works there"
+            )
+        prediction = Prediction(
+            depth_map,
+            motion.numpy(),
+            _numpy(confidence[0]),
+            view.camera,
+            _numpy(image),
+            view.seen,
+            {'sample': sampled - start, 'network': predicted - sampled},
+        )
+        prediction.timings['post'] = time.perf_counter() - predicted
+        return prediction
+
+    def _clock(self) -> float:
+        if self.device.type == 'cuda':
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
+
+    def _warm_up(self) -> float:
+        """Two runs: libraries choose their kernels in the first ones. Returns the seconds."""
+        start = time.perf_counter()
+        camera = self._trained
+        grey = np.full((camera.height, camera.width, 3), 128, np.uint8)
+        first, second = Frame(0, grey, camera), Frame(1, grey, camera)
+        for pair in (FramePair(first, first, 'warm-up'), FramePair(second, first, '', 1e-9)):
+            self(pair)
+        self._views.clear()
+        return time.perf_counter() - start
+
+    def _view(self, source: Camera) -> _View:
+        """The view of a source camera, made when the camera is new."""
+        if source in self._views:
+            self._views.move_to_end(source)
+            return self._views[source]
+        height, width = self.card.input_size
+        camera = target_camera(source, height, width)
+        sampler = ImageSampler(source, camera, self.device)
+        white = torch.full((source.height, source.width, 3), 255, dtype=torch.uint8)
+        ratio = math.sqrt(camera.fx * camera.fy / (self._trained.fx * self._trained.fy))
+        half = camera.scaled(width // 2, height // 2).matrix(device=self.device)
+        seen = _numpy(sampler(white)[0, 0] > 0.49)
+        view = _View(sampler, camera, ratio, seen, half)
+        if not 1 / LARGEST_FOCAL_RATIO <= ratio <= LARGEST_FOCAL_RATIO:
+            self._warn(
+                f'the camera sees with {ratio:.2f} times the focal length that '
+                f'{self.card.name} was trained at: depth is corrected for it, but expect it to be '
+                'worse; use a model trained on such a camera'
+            )
+        self._views[source] = view
+        if len(self._views) > MAX_VIEWS:
+            self._views.popitem(last=False)
+        return view
+
+    def _warn(self, text: str) -> None:
+        if text not in self.warnings:
+            self.warnings.append(text)
+
+    def _sampled(self, frame: Frame) -> _Sampled:
+        """The frame on the device; sampled once, kept as long as the frame itself."""
+        known = self._samples.get(frame)
+        if known is not None:
+            return known
+        camera = frame.camera
+        if frame.image.shape != (camera.height, camera.width, 3):
+            raise EstimatorError(
+                f'an image of shape {frame.image.shape} does not belong to a camera of '
+                f'{camera.width}x{camera.height}: give the camera_info of this image'
+            )
+        # torch takes no read-only array and no negative stride; both are copied.
+        image = np.require(frame.image, np.uint8, ['C', 'W'])
+        full = self._view(camera).sampler(torch.from_numpy(image))
+        sampled = _Sampled(full.contiguous(memory_format=torch.channels_last), _halved(full))
+        while len(self._samples) >= MAX_SAMPLED:
+            del self._samples[next(iter(self._samples))]
+        self._samples[frame] = sampled
+        return sampled
+
+    def _motion(self, pose: Tensor, view: _View) -> Tensor:
+        """Pose [1, 6] of (previous, current) -> T_previous_current [4, 4], float64 on the CPU."""
+        s = view.magnification
+        pose = pose[0].double().cpu() * torch.tensor([1 / s, 1 / s, 1.0, 1.0, 1.0, s]).double()
+        return inverse_transform(transform_from_axis_angle(pose[:3], pose[3:]))
+
+    def _agreement(
+        self, current: _Sampled, previous: _Sampled, depth: Tensor, motion: Tensor, view: _View
+    ) -> Tensor:
+        """Confidence [1, h, w], compared at half the size."""
+        T = motion.to(self.device, torch.float32)[None]
+        warped, valid = warp(previous.half, _halved(depth[None])[0], T, view.half_intrinsics)
+        residual = (warped - current.half).abs_().mean(1)
+        half = torch.exp(residual.mul_(-1 / RESIDUAL)) * valid
+        size = depth.shape[-2:]
+        return interpolate(half[None], size=size, mode='bilinear', align_corners=False)[0]
+
+
+def fused(network: JointDepthPose) -> JointDepthPose:
+    """A copy for inference: every batch norm is folded into the convolution before it.
+
+    Both are found by name, as in ImageNet files: convN and bnN, downsample.0 and downsample.1.
+    """
+    network = copy.deepcopy(network).eval().requires_grad_(False)
+    for module in list(network.modules()):
+        children = dict(module.named_children())
+        for name, norm in children.items():
+            convolution = children.get('0' if name == '1' else name.replace('bn', 'conv'))
+            if isinstance(norm, nn.BatchNorm2d) and isinstance(convolution, nn.Conv2d):
+                folded = fuse_conv_bn_eval(convolution, norm)
+                setattr(module, '0' if name == '1' else name.replace('bn', 'conv'), folded)
+                setattr(module, name, nn.Identity())
+    return network
+
+
+def _halved(images: Tensor) -> Tensor:
+    """Means of 2x2 pixels; bilinear at half the size is just that, and faster than pooling."""
+    return interpolate(images, scale_factor=0.5, mode='bilinear', align_corners=False)
+
+
+def _numpy(tensor: Tensor) -> NDArray[Any]:
+    array: NDArray[Any] = tensor.cpu().numpy()
+    return array

@@ -1,0 +1,200 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The step: one frame in, metric depth and odometry out."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.estimator import Estimator, Prediction
+from mdepth_ros.frame import Frame
+from mdepth_ros.geometry import Camera
+from mdepth_ros.model_file import load_model
+from mdepth_ros.odometry import Matrix, Odometry
+from mdepth_ros.pairing import Pairing
+from mdepth_ros.scale import FixedScale, NoScale, Scale, ScaleSource
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """What is known at one frame; metres, or network units where `scale.state` is 'none'.
+
+    stamp, frame_id   of the frame: nanoseconds, optical frame
+    image             uint8 [h, w, 3] RGB, the rectified view that belongs to depth
+    depth             float32 [h, w] along optical z; NaN where the view has no image, +Inf beyond
+                      the maximal range
+    camera            pinhole camera of image and depth
+    confidence        float32 [h, w] in 0..1 (see Prediction)
+    motion            4x4, T_previous_current of the pair; identity where held
+    interval          seconds from the pair's previous frame to this one; 0 where held
+    pose              4x4, T_odom_camera
+    twist             (vx vy vz wx wy wz) in the camera frame
+    pose_covariance   6x6 about the fixed axes of odom, twist_covariance 6x6 in the camera frame
+    scale             metres per network unit
+    status, reason    'tracking', or 'held' and why the frame has no partner
+    timings           seconds: 'pairing', 'estimator' (of it 'sample', 'network', 'post'),
+                      'scale', 'odometry', and 'step' for all
+    """
+
+    stamp: int
+    frame_id: str
+    image: NDArray[np.uint8]
+    depth: NDArray[np.float32]
+    camera: Camera
+    confidence: NDArray[np.float32]
+    motion: Matrix
+    interval: float
+    pose: Matrix
+    twist: Matrix
+    pose_covariance: Matrix
+    twist_covariance: Matrix
+    scale: Scale
+    status: str
+    reason: str
+    timings: dict[str, float]
+
+
+class Perception:
+    """Pairing, estimator, scale and odometry of one camera, tied together.
+
+    max_range  depth beyond it (in the unit of the depth) is given as +Inf
+    """
+
+    def __init__(
+        self,
+        pairing: Pairing,
+        estimator: Estimator,
+        scale: ScaleSource,
+        odometry: Odometry,
+        max_range: float = 80.0,
+    ) -> None:
+        if not max_range > 0:
+            raise MdepthError(f'maximal range {max_range}: give a distance above zero')
+        self.pairing = pairing
+        self.estimator = estimator
+        self.scale = scale
+        self.odometry = odometry
+        self.max_range = max_range
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the user should know; grows, and says each thing once."""
+        return self.estimator.warnings
+
+    def step(self, frame: Frame) -> Estimate:
+        """Everything that one frame tells. Frames come in the order in which they were taken."""
+        watch = _Watch()
+        # The earlier frame at the trained time difference, or the frame twice.
+        pair = self.pairing.pair(frame)
+        watch.lap('pairing')
+        # The networks: depth, motion and confidence in network units.
+        seen = self.estimator(pair)
+        watch.lap('estimator')
+        # Metres per network unit.
+        scale = self.scale.update(seen.depth, seen.motion, frame)
+        watch.lap('scale')
+        # The motion as a velocity moves the pose; held where the frame has no partner.
+        pose = self.odometry.advance(seen.motion, scale, pair)
+        watch.lap('odometry')
+        # Metres; NaN is 'unknown' and +Inf 'too far' (REP-117).
+        depth, motion = self._metric(seen, scale)
+        return Estimate(
+            stamp=frame.stamp,
+            frame_id=frame.frame_id,
+            image=seen.image,
+            depth=depth,
+            camera=seen.camera,
+            confidence=seen.confidence,
+            motion=motion,
+            interval=pair.interval,
+            pose=pose.pose,
+            twist=pose.twist,
+            pose_covariance=pose.pose_covariance,
+            twist_covariance=pose.twist_covariance,
+            scale=scale,
+            status=pose.status,
+            reason=pair.reason,
+            timings={**watch.total(), **seen.timings},
+        )
+
+    def _metric(self, seen: Prediction, scale: Scale) -> tuple[NDArray[np.float32], Matrix]:
+        depth: NDArray[np.float32] = seen.depth * np.float32(scale.value)
+        depth[depth > self.max_range] = np.inf
+        depth[~seen.seen] = np.nan
+        motion = seen.motion.copy()
+        motion[:3, 3] *= scale.value
+        return depth, motion
+
+
+class _Watch:
+    """Seconds between laps."""
+
+    def __init__(self) -> None:
+        self._start = self._last = time.perf_counter()
+        self._laps: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self._laps[name], self._last = now - self._last, now
+
+    def total(self) -> dict[str, float]:
+        return {**self._laps, 'step': time.perf_counter() - self._start}
+
+
+def build_perception(
+    model: Path,
+    *,
+    device: str = 'auto',
+    precision: str = 'auto',
+    threads: int | None = None,
+    scale: str | float = 'model',
+    frame_interval: float | None = None,
+    tolerance: float | None = None,
+    max_range: float = 80.0,
+    initial_pose: NDArray[Any] | None = None,
+) -> Perception:
+    """The step of a model file: the one place that wires it.
+
+    device, precision, threads  as in Estimator
+    scale                       'model': metres per unit of the card (none where the card has none,
+                                which is a warning of the estimator); 'none'; or metres per unit
+    frame_interval, tolerance   seconds, as in Pairing; the interval is the card's where not given
+    max_range                   as in Perception
+    initial_pose                T_odom_camera at the first frame, as in Odometry
+
+    Raises MdepthError for a model that cannot be read or a setting that cannot be met.
+    """
+    source = _scale_source(scale)
+    network, card = load_model(Path(model))
+    interval = card.frame_interval if frame_interval is None else frame_interval
+    pairing = Pairing(interval, tolerance)
+    odometry = Odometry(initial_pose, card.motion_noise)
+    estimator = Estimator(network, card, device, precision, threads)
+    if source is None and card.metres_per_unit is not None:
+        source = FixedScale(card.metres_per_unit)
+    if source is None:
+        source = NoScale()
+        estimator.warnings.append(
+            f'{card.name} does not know its scale: lengths are in network units; '
+            'give metres per unit as the scale'
+        )
+    return Perception(pairing, estimator, source, odometry, max_range)
+
+
+def _scale_source(scale: str | float) -> ScaleSource | None:
+    """None: it is for the model card to say."""
+    if scale == 'model':
+        return None
+    if scale == 'none':
+        return NoScale()
+    try:
+        return FixedScale(float(scale))
+    except ValueError:
+        raise MdepthError(f"scale {scale!r}: use 'model', 'none' or metres per unit") from None

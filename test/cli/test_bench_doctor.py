@@ -1,0 +1,142 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`mdepth bench` measures what it says; `mdepth doctor` finds what is broken."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from mdepth_ros.model_file import ModelCard, save_model
+from mdepth_ros.networks import JointDepthPose, NetworkConfig
+
+bench_module = importlib.import_module('mdepth_ros.cli.bench')
+doctor_module = importlib.import_module('mdepth_ros.cli.doctor')
+
+app = typer.Typer()
+app.command()(bench_module.bench)
+app.command()(doctor_module.doctor)
+SMALL = NetworkConfig(width=0.125)
+
+
+@pytest.fixture(autouse=True)
+def small_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command measures networks of full size; the tests a small one."""
+    measure = bench_module.measure
+    monkeypatch.setattr(
+        bench_module,
+        'measure',
+        lambda config, size, rounds, threads: measure(SMALL, (64, 96), rounds, threads),
+    )
+
+
+def write_model(path: Path) -> Path:
+    network = JointDepthPose(SMALL)
+    card = ModelCard(
+        name='tiny',
+        network=SMALL,
+        input_size=(64, 96),
+        camera=(0.8, 1.2, 0.5, 0.5),
+        frame_interval=0.1,
+        method='none',
+        data='none',
+        licence='Apache-2.0',
+    )
+    save_model(path, network, card)
+    return path
+
+
+def test_bench_prints_and_writes_medians_ratios_and_targets(tmp_path: Path) -> None:
+    model = write_model(tmp_path / 'tiny.safetensors')
+    output = tmp_path / 'bench.json'
+    result = CliRunner().invoke(
+        app, ['bench', str(model), '--rounds', '3', '--threads', '1', '--json', str(output)]
+    )
+    assert result.exit_code == 0, result.output
+    for text in ('plain networks, fp32', 'full step', 'odometry', 'outside the networks', 'tiny'):
+        assert text in result.output
+    numbers = json.loads(output.read_text())
+    medians = numbers['medians_ms']
+    assert numbers['ratio'] == pytest.approx(medians['step'] / medians['plain networks'])
+    assert 0 < numbers['rest'] < 1
+    assert 0 < medians['network'] < medians['step']
+    assert numbers['machine']['threads'] == 1
+    for difference in (numbers['depth_difference'], numbers['model']['depth_difference']):
+        exact = numbers['machine']['precision'] == 'fp32'
+        assert difference == 0 if exact else 0 < difference < 0.02
+    assert set(medians) == {'plain networks', *numbers['model']['medians_ms']}
+
+
+def test_bench_fails_in_one_line_where_it_cannot_write(tmp_path: Path) -> None:
+    options = ['--rounds', '1', '--json', str(tmp_path / 'missing' / 'bench.json')]
+    result = CliRunner().invoke(app, ['bench', *options])
+    assert result.exit_code != 0
+    assert 'cannot be written' in str(result.exception)
+
+
+def test_random_weights_have_depths_worth_comparing() -> None:
+    """A flat depth would hide every rounding error."""
+    import torch
+
+    torch.manual_seed(0)
+    network = bench_module._calibrated(JointDepthPose(SMALL), (64, 96))
+    images = torch.rand(2, 1, 3, 64, 96)
+    with torch.inference_mode():
+        depth = network.depth(network(*images)[0][0])
+    assert 0.1 < depth.log().std() < 2
+    assert network.cues.gate == 1 and not network.training
+
+
+def test_doctor_looks_at_everything_here() -> None:
+    found = {finding.subject: finding for finding in doctor_module.findings()}
+    wanted = {'Python', 'torch', 'CUDA', 'CPU bfloat16', 'threads', 'idle threads', 'numpy'}
+    wanted |= {'cv2', 'rosbags', 'safetensors', 'ROS 2', 'disk', 'shipped model'}
+    assert wanted <= found.keys()
+    for finding in found.values():
+        assert finding.state in ('ok', 'note', 'broken') and finding.found
+        assert finding.remedy or finding.state != 'broken'
+    assert found['torch'].state == 'ok'
+
+
+def test_doctor_exits_with_one_where_something_is_broken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    good = doctor_module.Finding('all', 'note', 'slow')
+    monkeypatch.setattr(doctor_module, 'CHECKS', (lambda: [good],))
+    assert CliRunner().invoke(app, ['doctor']).exit_code == 0
+
+    def check() -> list[object]:
+        raise RuntimeError('the disk sings')
+
+    monkeypatch.setattr(doctor_module, 'CHECKS', (lambda: [good], check))
+    result = CliRunner().invoke(app, ['doctor'])
+    assert result.exit_code == 1 and 'the disk sings' in result.output
+
+    damaged = write_model(tmp_path / 'damaged.safetensors')
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    monkeypatch.setattr(bench_module, 'shipped_model', lambda: damaged)
+    (finding,) = doctor_module._model()
+    assert finding.state == 'broken' and 'damaged.safetensors' in finding.found
+    monkeypatch.setattr(bench_module, 'shipped_model', lambda: write_model(damaged))
+    (finding,) = doctor_module._model()
+    assert finding.state == 'ok' and 'sha256' in finding.found
+
+
+def test_doctor_without_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = importlib.import_module
+
+    def missing(name: str, package: str | None = None) -> object:
+        if name == 'cv2':
+            raise ImportError('no cv2 here')
+        return original(name, package)
+
+    monkeypatch.setattr(importlib, 'import_module', missing)
+    found = {finding.subject: finding for finding in doctor_module._libraries()}
+    assert found['cv2'].state == 'broken'
+    assert found['cv2'].remedy == 'pip install opencv-python-headless'
+    assert found['numpy'].state == 'ok'

@@ -1,0 +1,200 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Motions become a trajectory without jumps, with a covariance that can be believed."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from mdepth_ros.frame import Frame
+from mdepth_ros.geometry import Camera, axis_angle_from_rotation, se3_exp
+from mdepth_ros.odometry import LARGEST_STD, LOOKING_FORWARD, Odometry, Pose
+from mdepth_ros.pairing import Pairing
+from mdepth_ros.scale import Scale
+
+CAMERA = Camera(8, 6, 8.0, 8.0, 3.5, 2.5)
+IMAGE = np.zeros((6, 8, 3), np.uint8)
+UNIT = Scale(1.0, 0.0, 'fixed')
+STRAIGHT = np.array([0.0, 0.0, 10.0, 0.0, 0.0, 0.0])
+BEND = np.array([0.3, -0.1, 8.0, 0.02, 0.4, -0.05])
+
+
+def moved(twist: NDArray[np.float64], seconds: float) -> NDArray[np.float64]:
+    result: NDArray[np.float64] = se3_exp(torch.from_numpy(twist * seconds)).numpy()
+    return result
+
+
+def drive(
+    odometry: Odometry,
+    times: list[float],
+    twist: NDArray[np.float64],
+    scale: Scale = UNIT,
+    pairing: Pairing | None = None,
+) -> list[Pose]:
+    """What the odometry says of a camera that moves at a constant twist."""
+    pairing = pairing or Pairing(0.1)
+    poses = []
+    for time in times:
+        pair = pairing.pair(Frame(round(time * 1e9), IMAGE, CAMERA))
+        motion = moved(twist, pair.interval)
+        motion[:3, 3] /= scale.value
+        poses.append(odometry.advance(motion, scale, pair))
+    return poses
+
+
+def at_rate(rate: float, seconds: float) -> list[float]:
+    return [100 + index / rate for index in range(round(seconds * rate) + 1)]
+
+
+def test_forward_along_the_optical_axis_is_x_of_odom() -> None:
+    last = drive(Odometry(), at_rate(10, 1.0), STRAIGHT)[-1]
+    np.testing.assert_allclose(last.pose[:3, 3], [10, 0, 0], atol=1e-9)
+    np.testing.assert_allclose(last.pose[:3, :3], LOOKING_FORWARD[:3, :3], atol=1e-12)
+    np.testing.assert_allclose(last.twist, STRAIGHT, atol=1e-6)
+    assert last.status == 'tracking'
+
+
+def test_turning_right_in_the_image_is_clockwise_in_odom() -> None:
+    # A positive rotation about y (down) turns the camera to its right.
+    last = drive(Odometry(), at_rate(10, 1.0), np.array([0, 0, 5.0, 0, 0.3, 0]))[-1]
+    forward = last.pose[:3, 2]
+    assert math.atan2(forward[1], forward[0]) == pytest.approx(-0.3)
+    assert last.pose[1, 3] < 0
+
+
+@pytest.mark.parametrize('rate', [20, 30, 60])
+def test_a_fast_camera_gives_the_same_path(rate: float) -> None:
+    slow = drive(Odometry(), at_rate(10, 3.0), BEND)[-1]
+    fast = drive(Odometry(), at_rate(rate, 3.0), BEND)[-1]
+    np.testing.assert_allclose(slow.pose, LOOKING_FORWARD @ moved(BEND, 3.0), atol=1e-7)
+    np.testing.assert_allclose(fast.pose, slow.pose, atol=1e-6)
+    # It sees the same road: no more and no less certain than the slow one.
+    ratio = np.diag(fast.pose_covariance) / np.diag(slow.pose_covariance)
+    assert np.all((ratio > 0.8) & (ratio < 1.25))
+
+
+def test_without_overlap_the_path_is_the_product_of_the_motions() -> None:
+    generator = np.random.default_rng(1)
+    pairing, odometry, product = Pairing(0.1), Odometry(np.eye(4)), np.eye(4)
+    for index in range(20):
+        motion = moved(generator.normal(size=6) * [0.1, 0.1, 1, 0.1, 0.1, 0.1], 1.0)
+        pair = pairing.pair(Frame(index * 100_000_000, IMAGE, CAMERA))
+        pose = odometry.advance(motion, UNIT, pair)
+        product = product @ motion if index else product
+        np.testing.assert_array_equal(pose.pose, product)
+
+
+def test_a_circle_closes() -> None:
+    circle = np.array([0, 0, 5.0, 0, 2 * math.pi / 8, 0])
+    poses = drive(Odometry(), at_rate(10, 8.0), circle)
+    np.testing.assert_allclose(poses[-1].pose, poses[0].pose, atol=1e-9)
+    diameter = np.linalg.norm(poses[40].pose[:3, 3] - poses[0].pose[:3, 3])
+    assert diameter == pytest.approx(2 * 5.0 / (2 * math.pi / 8))
+
+
+def test_a_gap_holds_the_pose_and_goes_on_from_it() -> None:
+    times = [0.0, 0.1, 0.2, 2.0, 2.1]
+    poses = drive(Odometry(), times, STRAIGHT)
+    assert [pose.status for pose in poses] == ['held', *['tracking'] * 2, 'held', 'tracking']
+    np.testing.assert_array_equal(poses[3].pose, poses[2].pose)
+    np.testing.assert_array_equal(poses[3].twist, np.zeros(6))
+    np.testing.assert_allclose(poses[4].pose[:3, 3], [3, 0, 0], atol=1e-9)
+    # At 10 m/s for 1.8 s it may be 18 m further; nobody knows how fast it is now.
+    assert math.sqrt(poses[3].pose_covariance[0, 0]) == pytest.approx(18, rel=0.01)
+    assert poses[3].twist_covariance[0, 0] > 100 * poses[2].twist_covariance[0, 0]
+
+
+def test_what_is_lost_while_held_adds_up_as_one_motion() -> None:
+    """A vehicle that drives on for three held frames is as far as after one long gap."""
+    odometry = Odometry()
+    narrow = Pairing(0.1, 0.01)
+    poses = drive(odometry, [0.0, 0.1, 0.2, 0.7, 1.2, 1.7], STRAIGHT, pairing=narrow)
+    assert [pose.status for pose in poses[3:]] == ['held'] * 3
+    assert math.sqrt(poses[-1].pose_covariance[0, 0]) == pytest.approx(15, rel=0.02)
+
+
+def test_a_pair_over_held_frames_covers_all_of_its_time() -> None:
+    times = [0.0, 0.03, 0.06, 0.09, 0.12]
+    poses = drive(Odometry(), times, STRAIGHT, pairing=Pairing(0.1, 0.02))
+    assert [pose.status for pose in poses] == ['held'] * 3 + ['tracking'] * 2
+    assert [pose.pose[0, 3] for pose in poses[2:]] == pytest.approx([0.0, 0.9, 1.2])
+
+
+def test_time_that_runs_backward_does_not_move_the_pose() -> None:
+    poses = drive(Odometry(), [10.0, 10.1, 10.2, 4.0, 4.1], STRAIGHT)
+    assert poses[3].status == 'held'
+    np.testing.assert_array_equal(poses[3].pose, poses[2].pose)
+    np.testing.assert_allclose(poses[4].pose[:3, 3], [3, 0, 0], atol=1e-9)
+
+
+def test_reset_and_initial_pose() -> None:
+    start = moved(np.array([1.0, 2.0, 3.0, 0.1, 0.2, 0.3]), 1.0)
+    odometry = Odometry(start)
+    drive(odometry, at_rate(10, 1.0), BEND)
+    odometry.reset()
+    first = drive(odometry, [500.0], BEND)[0]
+    np.testing.assert_array_equal(first.pose, start)
+    assert first.pose_covariance[0, 0] < 1e-5
+
+
+def test_reset_on_the_road_counts_from_the_last_frame() -> None:
+    odometry, pairing = Odometry(np.eye(4)), Pairing(0.1)
+    drive(odometry, at_rate(30, 1.0), STRAIGHT, pairing=pairing)
+    odometry.reset()
+    pose = drive(odometry, [101 + 1 / 30], STRAIGHT, pairing=pairing)[0]
+    np.testing.assert_allclose(pose.pose[:3, 3], [0, 0, 10 / 30], atol=1e-6)
+
+
+def test_scale_makes_metres_and_its_spread_grows_with_the_distance() -> None:
+    exact = drive(Odometry(), at_rate(10, 10.0), STRAIGHT, Scale(4.0, 0.0, 'fixed'))[-1]
+    unsure = drive(Odometry(), at_rate(10, 10.0), STRAIGHT, Scale(4.0, 0.4, 'fixed'))[-1]
+    np.testing.assert_allclose(exact.pose[:3, 3], [100, 0, 0], atol=1e-7)
+    more = unsure.pose_covariance - exact.pose_covariance
+    expected = np.zeros((6, 6))
+    expected[0, 0] = 10.0**2
+    np.testing.assert_allclose(more, expected, atol=1e-6)
+    assert unsure.twist_covariance[2, 2] - exact.twist_covariance[2, 2] == pytest.approx(1.0)
+
+
+def test_covariance_is_that_of_the_noise_that_it_names() -> None:
+    """Against 4000 simulated drives whose motions have the noise of the model."""
+    steps, relative, rotation = 30, 0.05, 0.004
+    last = drive(Odometry(noise=(relative, rotation)), at_rate(10, steps / 10), BEND)[-1]
+    generator = torch.Generator().manual_seed(0)
+    std = torch.tensor([relative * float(np.linalg.norm(BEND[:3])) * 0.1] * 3 + [rotation] * 3)
+    motion = torch.from_numpy(moved(BEND, 0.1))
+    poses = torch.from_numpy(LOOKING_FORWARD).expand(4000, 4, 4)
+    for _ in range(steps):
+        noise = torch.randn(4000, 6, generator=generator, dtype=torch.float64) * std
+        poses = poses @ motion @ se3_exp(noise)
+    true = torch.from_numpy(last.pose)
+    turned = axis_angle_from_rotation(poses[:, :3, :3] @ true[:3, :3].T)
+    errors = torch.cat([poses[:, :3, 3] - true[:3, 3], turned], 1)
+    sampled = torch.cov(errors.T).numpy()
+    size = np.sqrt(np.diag(sampled))
+    np.testing.assert_allclose(
+        last.pose_covariance / np.outer(size, size), sampled / np.outer(size, size), atol=0.1
+    )
+
+
+def test_covariances_stay_finite_symmetric_positive_and_bounded() -> None:
+    generator = np.random.default_rng(0)
+    odometry, pairing, time = Odometry(), Pairing(0.1), 0
+    for index in range(400):
+        # Jumps of the clock, gaps, wild motions, then hours of standing still.
+        time += round(generator.choice([0.1, 0.1, 0.033, 0.2, 5.0, 0.0, -1.0]) * 1e9)
+        wild = generator.normal(size=6) * ([30, 30, 300, 1, 1, 1] if index % 3 else [0] * 6)
+        pair = pairing.pair(Frame(time, IMAGE, CAMERA))
+        pose = odometry.advance(moved(wild, 1.0), Scale(2.0, 0.5, 'fixed'), pair)
+        for covariance in (pose.pose_covariance, pose.twist_covariance):
+            assert np.all(np.isfinite(covariance))
+            np.testing.assert_array_equal(covariance, covariance.T)
+            size = np.sqrt(np.diag(covariance))
+            assert np.linalg.eigvalsh(covariance / np.outer(size, size)).min() > -1e-9
+            assert size.min() > 0
+        assert np.all(np.sqrt(np.diag(pose.pose_covariance)) <= LARGEST_STD * (1 + 1e-9))

@@ -1,0 +1,117 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Frames find the partner that the time stamps name."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.frame import Frame
+from mdepth_ros.geometry import Camera
+from mdepth_ros.pairing import FramePair, Pairing
+
+CAMERA = Camera(8, 6, 8.0, 8.0, 3.5, 2.5)
+IMAGE = np.zeros((6, 8, 3), np.uint8)
+
+
+def frame(seconds: float, camera: Camera = CAMERA, frame_id: str = 'camera') -> Frame:
+    return Frame(round(seconds * 1e9), IMAGE, camera, frame_id)
+
+
+def pairs(times: list[float], pairing: Pairing) -> list[FramePair]:
+    return [pairing.pair(frame(time)) for time in times]
+
+
+def test_a_camera_at_the_trained_rate_is_paired_frame_by_frame() -> None:
+    got = pairs([5.0, 5.1, 5.2, 5.3], Pairing(0.1))
+    assert [pair.reason for pair in got] == ['first frame', '', '', '']
+    assert got[0].previous is got[0].current and got[0].interval == 0
+    for before, pair in pairwise(got):
+        assert pair.previous is before.current
+        assert pair.interval == pytest.approx(0.1, abs=1e-9)
+
+
+@pytest.mark.parametrize('rate', [30, 50, 120, 333])
+def test_a_faster_camera_gets_the_trained_interval(rate: int) -> None:
+    got = pairs([3 + index / rate for index in range(rate)], Pairing(0.1))
+    late = got[rate // 3 :]
+    assert all(pair.reason == '' for pair in got[1:])
+    # Thinning out keeps frames an eighth of the span apart, at the most one more frame.
+    worst = max(abs(pair.interval - 0.1) for pair in late)
+    assert worst <= (0.225 / 8 + 1 / rate) / 2 + 1e-6
+
+
+def test_at_thirty_hertz_the_interval_is_exact() -> None:
+    got = pairs([index / 30 for index in range(30)], Pairing(0.1))
+    assert all(pair.interval == pytest.approx(0.1, abs=1e-8) for pair in got[3:])
+
+
+def test_one_lost_frame_is_bridged_and_two_are_a_gap() -> None:
+    got = pairs([0.0, 0.1, 0.3, 0.6, 0.7], Pairing(0.1))
+    assert got[2].reason == '' and got[2].interval == pytest.approx(0.2)
+    assert got[3].reason == 'gap of 0.30 s'
+    assert got[4].reason == '' and got[4].previous is got[3].current
+
+
+def test_time_that_runs_backward_starts_anew() -> None:
+    got = pairs([10.0, 10.1, 9.8, 9.9], Pairing(0.1))
+    assert got[2].reason == 'time ran backward by 0.30 s'
+    assert got[3].previous is got[2].current
+
+
+def test_a_repeated_stamp_breaks_nothing() -> None:
+    got = pairs([1.0, 1.1, 1.1, 1.2], Pairing(0.1))
+    assert got[2].reason == 'repeated stamp' and got[2].previous is got[2].current
+    assert got[3].reason == '' and got[3].previous is got[1].current
+
+
+def test_another_camera_starts_anew() -> None:
+    pairing = Pairing(0.1)
+    other = Camera(8, 6, 9.0, 9.0, 3.5, 2.5)
+    assert pairing.pair(frame(0.0)).reason == 'first frame'
+    assert pairing.pair(frame(0.1, other)).reason == 'camera changed'
+    assert pairing.pair(frame(0.2, other)).reason == ''
+    assert pairing.pair(frame(0.3, other, 'left')).reason == 'camera changed'
+    # An equal camera in a new object is the same camera.
+    again = Camera(8, 6, 9.0, 9.0, 3.5, 2.5)
+    assert pairing.pair(frame(0.4, again, 'left')).reason == ''
+
+
+def test_a_narrow_tolerance_says_what_is_missing() -> None:
+    got = pairs([0.0, 0.03, 0.06, 0.09, 0.12], Pairing(0.1, tolerance=0.02))
+    assert got[1].reason == 'no frame 0.10 s back (nearest is 0.03 s)'
+    assert got[3].reason == '' and got[3].interval == pytest.approx(0.09)
+    assert got[4].reason == '' and got[4].interval == pytest.approx(0.09)
+
+
+def test_reset_forgets() -> None:
+    pairing = Pairing(0.1)
+    pairs([0.0, 0.1], pairing)
+    pairing.reset()
+    assert pairing.pair(frame(0.2)).reason == 'first frame'
+
+
+@pytest.mark.parametrize('step', [1 / 30, 1 / 500, 0.1, 1e-6, 3.0, -0.5])
+def test_only_a_few_frames_are_kept(step: float) -> None:
+    pairing = Pairing(0.1)
+    alive = []
+    for index in range(200):
+        one = frame(1000 + index * step)
+        alive.append(weakref.ref(one))
+        pairing.pair(one)
+    del one
+    gc.collect()
+    assert sum(reference() is not None for reference in alive) <= 10
+
+
+def test_settings_that_make_no_sense() -> None:
+    with pytest.raises(MdepthError, match='frame interval'):
+        Pairing(0.0)
+    with pytest.raises(MdepthError, match='tolerance'):
+        Pairing(0.1, -1.0)
