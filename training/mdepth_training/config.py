@@ -1,0 +1,134 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""One experiment as typed values: read from YAML, overridden on the command line, saved."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+import yaml
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.networks import NetworkConfig
+
+
+@dataclass(frozen=True)
+class SyntheticData:
+    """Drives of the synthetic world; only their images reach the training."""
+
+    drives: int = 200
+    frames: int = 32
+    first_seed: int = 0
+    appearance: float = 0.0
+    moving: float = 1.0
+    frame_interval: float = 0.1
+
+
+@dataclass(frozen=True)
+class Training:
+    """How the networks learn; the defaults are the ones of the small network."""
+
+    steps: int = 6000
+    # From this step on the cues (IDCE) take part; before it the baseline learns with HAM alone.
+    joint_from: int = 2000
+    batch_size: int = 8
+    learning_rate: float = 1e-3
+    # The rate falls to this share of itself along a cosine.
+    final_rate: float = 0.05
+    warm_up: int = 100
+    smoothness: float = 1e-3
+    # Share of the samples that see their frame twice, and of those that get no cues.
+    duplicated: float = 0.15
+    dropped_cues: float = 0.15
+    colour: float = 0.2
+    hue: float = 0.1
+    seed: int = 0
+    precision: str = 'auto'
+    save_every: int = 250
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything that decides what a run learns."""
+
+    name: str = 'experiment'
+    # Height and width of the network's input, and the camera as fx/W, fy/H, (cx+.5)/W, (cy+.5)/H.
+    input_size: tuple[int, int] = (96, 320)
+    camera: tuple[float, float, float, float] = (0.58, 1.92, 0.5, 0.5)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    data: SyntheticData = field(default_factory=SyntheticData)
+    training: Training = field(default_factory=Training)
+
+
+def load_experiment(path: Path, overrides: list[str] | None = None) -> Experiment:
+    """Read an experiment; overrides look like `training.steps=100`.
+
+    Raises MdepthError for a missing file, an unknown key or a value of the wrong type.
+    """
+    try:
+        values = yaml.safe_load(path.read_text()) or {}
+    except OSError as error:
+        raise MdepthError(f'cannot read the configuration {path}: {error.strerror}') from error
+    except yaml.YAMLError as error:
+        raise MdepthError(f'{path} is not YAML: {str(error).splitlines()[0]}') from error
+    for override in overrides or []:
+        key, equals, value = override.partition('=')
+        if not equals:
+            raise MdepthError(f'{override!r} sets nothing: write it as training.steps=100')
+        *parents, last = key.split('.')
+        node = values
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[last] = yaml.safe_load(value)
+    return _build(Experiment, values, '')  # type: ignore[no-any-return]
+
+
+def save_experiment(experiment: Experiment, path: Path) -> None:
+    """Write the resolved experiment as YAML, so that the same run can be made again."""
+    path.write_text(yaml.safe_dump(_plain(asdict(experiment)), sort_keys=False))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _build(kind: Any, values: Any, where: str) -> Any:
+    """Make the dataclass `kind` of nested plain values, strictly."""
+    if not isinstance(values, dict):
+        raise MdepthError(f'{where or "the configuration"} must be a mapping of names to values')
+    hints = get_type_hints(kind)
+    known = {item.name for item in fields(kind)}
+    if unknown := sorted(set(values) - known):
+        raise MdepthError(
+            f'unknown setting {where}{unknown[0]}: choose from {", ".join(sorted(known))}'
+        )
+    built = {}
+    for name, value in values.items():
+        hint = hints[name]
+        if is_dataclass(hint):
+            built[name] = _build(hint, value, f'{where}{name}.')
+        else:
+            built[name] = _convert(hint, value, where + name)
+    return kind(**built)
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    if get_origin(hint) is tuple and isinstance(value, (list, tuple)):
+        kinds = get_args(hint)
+        if len(kinds) == len(value):
+            return tuple(_convert(k, v, where) for k, v in zip(kinds, value, strict=True))
+    elif hint is float and isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        try:
+            return float(value)  # YAML reads 1e-3 as a string
+        except ValueError:
+            pass
+    elif get_origin(hint) is None and isinstance(hint, type):
+        if isinstance(value, hint) and isinstance(value, bool) == (hint is bool):
+            return value
+    elif value in get_args(hint):  # a Literal
+        return value
+    raise MdepthError(f'{where} cannot be {value!r}: it must be {getattr(hint, "__name__", hint)}')

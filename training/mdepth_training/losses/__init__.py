@@ -1,0 +1,21 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The losses, in the order of the paper (Implicit Cues, Eq. 2-6)."""
+
+from mdepth_training.losses.photometric import (
+    auto_mask,
+    masked_mean,
+    minimum_over_sources,
+    photometric_error,
+    ssim_error,
+)
+from mdepth_training.losses.smoothness import edge_aware_smoothness
+
+__all__ = [
+    'auto_mask',
+    'edge_aware_smoothness',
+    'masked_mean',
+    'minimum_over_sources',
+    'photometric_error',
+    'ssim_error',
+]

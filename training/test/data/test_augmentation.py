@@ -1,0 +1,72 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import kornia.color
+import torch
+from mdepth_training.data import Sample
+from mdepth_training.data.augmentation import apply_colour, flip, random_colour
+
+from mdepth_ros.geometry import inverse_transform, transform_from_axis_angle, warp
+
+
+def test_a_flipped_world_warps_to_the_flipped_view() -> None:
+    """Mirroring images, the camera and the motion gives the mirrored reconstruction."""
+    generator = torch.Generator().manual_seed(0)
+    image, depth = torch.rand(1, 3, 24, 40, generator=generator), torch.full((1, 24, 40), 6.0)
+    K = torch.tensor([[[30.0, 0, 14.3], [0, 30, 11.5], [0, 0, 1]]])
+    sample = flip(Sample(image, image, image, K), torch.tensor([True]))
+    rotation, translation = torch.tensor([[0.01, 0.02, -0.03]]), torch.tensor([[0.3, 0.1, 0.4]])
+    motion = transform_from_axis_angle(rotation, translation)
+    mirrored = transform_from_axis_angle(
+        rotation * torch.tensor([1.0, -1, -1]), translation * torch.tensor([-1.0, 1, 1])
+    )
+    straight, valid = warp(image, depth, motion, K)
+    other, _ = warp(sample.current, depth, mirrored, sample.K)
+    difference = (straight - other.flip(-1)).abs().amax(1)
+    assert difference[valid].max() < 1e-4
+    assert inverse_transform(motion).shape == (1, 4, 4)
+
+
+def test_only_the_chosen_samples_are_flipped() -> None:
+    image = torch.rand(2, 3, 4, 6)
+    K = torch.tensor([[5.0, 0, 1.0], [0, 5, 2], [0, 0, 1]]).expand(2, 3, 3)
+    flipped = flip(Sample(image, image, image, K), torch.tensor([False, True]))
+    assert torch.equal(flipped.previous[0], image[0])
+    assert torch.equal(flipped.previous[1], image[1].flip(-1))
+    assert flipped.K[:, 0, 2].tolist() == [1.0, 4.0]
+
+
+def test_no_strength_changes_nothing() -> None:
+    image = torch.rand(3, 3, 5, 5)
+    torch.testing.assert_close(
+        apply_colour(image, *random_colour(3, 0.0, 0.0)), image, atol=1e-5, rtol=0
+    )
+
+
+def test_half_of_the_samples_stay_and_the_rest_change_within_bounds() -> None:
+    torch.manual_seed(0)
+    matrix, _ = random_colour(400, 0.2, 0.1)
+    unchanged = (matrix - torch.eye(3)).abs().amax((1, 2)) < 1e-5
+    assert 0.4 < unchanged.float().mean() < 0.6
+    # White stays grey and within brightness times contrast.
+    white = (matrix @ torch.ones(3)).std(1)
+    assert white.max() < 1e-2
+    assert matrix.sum(2).min() > 0.6 and matrix.sum(2).max() < 1.5
+
+
+def test_brightness_and_contrast_agree_with_kornia() -> None:
+    """Against a library, one factor at a time."""
+    image = 0.3 + 0.3 * torch.rand(1, 3, 8, 8)
+    identity = torch.eye(3)[None]
+    torch.testing.assert_close(
+        apply_colour(image, 1.15 * identity, torch.zeros(1)),
+        kornia.enhance.adjust_brightness_accumulative(image, 1.15),
+    )
+    grey_mean = kornia.color.rgb_to_grayscale(image).mean()
+    torch.testing.assert_close(
+        apply_colour(image, 0.8 * identity, torch.tensor([0.2])),
+        0.8 * image + 0.2 * grey_mean,
+        atol=1e-3,
+        rtol=0,
+    )

@@ -1,0 +1,101 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import pytest
+import torch
+from mdepth_training.losses import (
+    auto_mask,
+    edge_aware_smoothness,
+    masked_mean,
+    minimum_over_sources,
+    photometric_error,
+    ssim_error,
+)
+from mdepth_training.losses.photometric import box_mean
+from torch.nn import functional
+
+
+@pytest.fixture
+def images() -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return torch.rand(2, 3, 9, 12, generator=generator), torch.rand(
+        2, 3, 9, 12, generator=generator
+    )
+
+
+def test_box_mean_equals_reflected_average_pooling(images) -> None:
+    padded = functional.pad(images[0], (1, 1, 1, 1), mode='reflect')
+    torch.testing.assert_close(box_mean(images[0]), functional.avg_pool2d(padded, 3, 1))
+
+
+def test_ssim_by_hand_in_one_window() -> None:
+    a = torch.arange(9.0).reshape(1, 1, 3, 3) / 10
+    b = a.flip(-1) * 0.5
+    centre = ssim_error(a, b)[0, 0, 1, 1].item()
+    mean_a, mean_b = a.mean().item(), b.mean().item()
+    variance_a, variance_b = a.var(unbiased=False).item(), b.var(unbiased=False).item()
+    covariance = ((a - mean_a) * (b - mean_b)).mean().item()
+    ssim = ((2 * mean_a * mean_b + 1e-4) * (2 * covariance + 9e-4)) / (
+        (mean_a**2 + mean_b**2 + 1e-4) * (variance_a + variance_b + 9e-4)
+    )
+    assert centre == pytest.approx((1 - ssim) / 2, abs=1e-5)
+
+
+def test_ssim_is_zero_for_equal_images_symmetric_and_bounded(images) -> None:
+    a, b = images
+    assert ssim_error(a, a).abs().max() < 1e-5
+    torch.testing.assert_close(ssim_error(a, b), ssim_error(b, a))
+    assert ssim_error(a, b).min() >= 0 and ssim_error(a, b).max() <= 1
+
+
+def test_photometric_error_of_a_constant_offset() -> None:
+    a = torch.full((1, 3, 5, 5), 0.4)
+    # Constant images have no structure: SSIM is its luminance term alone.
+    luminance = (2 * 0.4 * 0.5 + 1e-4) / (0.4**2 + 0.5**2 + 1e-4)
+    expected = 0.85 * (1 - luminance) / 2 + 0.15 * 0.1
+    assert photometric_error(a, a + 0.1)[0, 0, 2, 2].item() == pytest.approx(expected, abs=1e-4)
+    assert photometric_error(a, a + 0.1).shape == (1, 1, 5, 5)
+
+
+def test_minimum_takes_the_better_source_at_each_pixel() -> None:
+    a, b = torch.tensor([[[[1.0, 4.0]]]]), torch.tensor([[[[3.0, 2.0]]]])
+    assert minimum_over_sources([a, b]).tolist() == [[[[1.0, 2.0]]]]
+
+
+def test_auto_mask_keeps_what_the_warp_explains_better() -> None:
+    warped, still = torch.tensor([[[[0.1, 0.5]]]]), torch.tensor([[[[0.2, 0.3]]]])
+    assert auto_mask(warped, still).tolist() == [[[[1.0, 0.0]]]]
+
+
+def test_auto_mask_breaks_ties_by_chance() -> None:
+    same = torch.full((1, 1, 50, 50), 0.2)
+    share = auto_mask(same, same, torch.Generator().manual_seed(0)).mean()
+    assert 0.3 < share < 0.7
+
+
+def test_masked_mean_divides_by_the_area() -> None:
+    error, mask = torch.tensor([2.0, 4.0, 100.0]), torch.tensor([1.0, 1.0, 0.0])
+    assert masked_mean(error, mask) == 3
+    assert masked_mean(error, torch.zeros(3)) == 0
+
+
+def test_smoothness_by_hand() -> None:
+    disparity = torch.tensor([[[[1.0, 3.0]]]]).repeat(1, 1, 2, 1)  # mean 2: step of 1 along x
+    flat, edge = torch.zeros(1, 3, 2, 2), torch.tensor([0.0, 1.0]).expand(1, 3, 2, 2)
+    assert edge_aware_smoothness(disparity, flat).item() == pytest.approx(1)
+    assert edge_aware_smoothness(disparity, edge).item() == pytest.approx(0.36788, abs=1e-4)
+
+
+def test_smoothness_does_not_see_the_scale(images) -> None:
+    disparity = images[0][:, :1] + 0.1
+    torch.testing.assert_close(
+        edge_aware_smoothness(disparity, images[1]),
+        edge_aware_smoothness(7 * disparity, images[1]),
+    )
+
+
+def test_gradients_are_right(images) -> None:
+    a, b = (x[:1, :1, :4, :4].double() for x in images)
+    assert torch.autograd.gradcheck(photometric_error, (a, b.requires_grad_()))
+    assert torch.autograd.gradcheck(edge_aware_smoothness, (b + 0.5, a))
