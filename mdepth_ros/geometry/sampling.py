@@ -1,0 +1,81 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""From the camera's image to the network's input: rectify, crop and resize in one step."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mdepth_ros.geometry.camera import Camera, CameraError
+from mdepth_ros.geometry.warp import pixel_grid
+
+
+def target_camera(source: Camera, height: int, width: int) -> Camera:
+    """Pinhole camera of size width x height that sees the most of the rectified source.
+
+    It is the largest centred crop of that aspect, scaled.
+    """
+    pinhole = source.pinhole()
+    return pinhole.cropped(*pinhole.largest_crop(width / height)).scaled(width, height)
+
+
+class ImageSampler:
+    """Images of one camera as another, a pinhole camera, would take them from the same place.
+
+    Bilinear. Where the image shrinks by more than two, several samples at most two source pixels
+    apart are averaged, so that no source pixel is passed over. What the source does not show is
+    black. The sampling grid is computed once and stays on the device.
+    """
+
+    def __init__(self, source: Camera, target: Camera, device: torch.device | str = 'cpu') -> None:
+        if target != target.pinhole():
+            raise CameraError('an image can only be sampled into a pinhole camera')
+        self.source, self.target = source, target
+        shrink_y, shrink_x = source.fy / target.fy, source.fx / target.fx
+        # Rounding must not turn an exact 2 into two samples.
+        self._samples = math.ceil(shrink_y / 2 - 1e-6), math.ceil(shrink_x / 2 - 1e-6)
+        pixels = self._sample_positions()
+        # The outer half of the edge pixels has no neighbour to blend with: it repeats the edge.
+        size = pixels.new_tensor([source.width, source.height])
+        seen = ((pixels >= -0.5) & (pixels <= size - 0.5)).all(-1, keepdim=True)
+        if not seen.any():
+            raise CameraError('the camera sees nothing of the view that it is sampled into')
+        pixels = pixels.clamp(min=0).minimum(size - 1)
+        # Rows that no sample touches need no conversion to float.
+        v = pixels[..., 1:][seen]
+        self._rows = slice(int(v.min().floor()), int(v.max().ceil()) + 1)
+        pixels[..., 1] -= self._rows.start
+        size[1] = self._rows.stop - self._rows.start
+        grid = torch.where(seen, (2 * pixels + 1) / size - 1, -4.0)
+        self._grid = grid[None].to(device, torch.float32)
+
+    def _sample_positions(self) -> Tensor:
+        """Source pixels [h, w, 2] of all samples in float64; NaN where the source is blind."""
+        rows, columns = self._samples
+        fine = self.target.scaled(self.target.width * columns, self.target.height * rows)
+        rays = fine.unproject(pixel_grid(fine.height, fine.width, dtype=torch.float64))
+        # R turns the source's directions into rectified ones; a row times R is turned back.
+        R = torch.tensor(self.source.rectification, dtype=torch.float64).view(3, 3)
+        return self.source.project(rays @ R)
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """uint8 [H, W, 3] or [B, H, W, 3] of the source -> float32 [B, 3, h, w] in 0..1."""
+        images = image if image.dim() == 4 else image[None]
+        size = images.shape[2], images.shape[1]
+        if size != (self.source.width, self.source.height):
+            raise CameraError(
+                f'the image is {size[0]} x {size[1]}, its calibration is for '
+                f'{self.source.width} x {self.source.height}: correct the camera_info'
+            )
+        # Permuting a view keeps the memory as it is: grid_sample reads any layout at one speed.
+        planes = images[:, self._rows].to(self._grid.device).permute(0, 3, 1, 2).float()
+        out = functional.grid_sample(
+            planes, self._grid.expand(len(planes), -1, -1, -1), align_corners=False
+        )
+        if self._samples != (1, 1):
+            out = functional.avg_pool2d(out, self._samples)
+        return out.contiguous().mul_(1 / 255)
