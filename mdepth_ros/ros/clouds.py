@@ -1,0 +1,116 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""sensor_msgs/PointCloud2: organised coloured clouds out, the points of any cloud in."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sensor_msgs.msg import PointCloud2, PointField
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.geometry import Camera
+
+# PointField.datatype -> NumPy type
+_TYPES = {1: 'i1', 2: 'u1', 3: 'i2', 4: 'u2', 5: 'i4', 6: 'u4', 7: 'f4', 8: 'f8'}
+_POINT_STEP = 16
+
+
+class CloudError(MdepthError):
+    """A point cloud that cannot be read."""
+
+
+class PointCloudBuilder:
+    """Depth and colours -> an organised xyzrgb cloud in the optical frame of the camera.
+
+    stride      keep every stride-th row and column
+    min_range   metres along z: nearer and farther points are NaN
+    max_range
+
+    The grid of rays and the buffer are kept from frame to frame, for as long as the camera stays.
+    """
+
+    def __init__(
+        self, stride: int = 1, min_range: float = 0.0, max_range: float = math.inf
+    ) -> None:
+        if stride < 1 or not 0 <= min_range < max_range:
+            raise MdepthError(
+                f'a cloud of every {stride}th pixel, {min_range} to {max_range} m, has no points: '
+                'the stride is 1 or more, the range above zero'
+            )
+        self.stride, self.min_range, self.max_range = stride, min_range, max_range
+        self._camera: Camera | None = None
+
+    def build(
+        self, depth: NDArray[np.float32], rgb: NDArray[np.uint8], camera: Camera, header: Any
+    ) -> Any:
+        """PointCloud2 of depth [h, w] (metres along z) and rgb [h, w, 3] of the same camera.
+
+        NaN where depth is NaN or infinite or out of range. `rgb` is packed in the bits of a
+        float32, as PCL and RViz have it.
+        """
+        if (camera.height, camera.width) != depth.shape or rgb.shape[:2] != depth.shape:
+            raise ValueError(f'{depth.shape} depth, {rgb.shape} image, {camera} do not fit')
+        if camera != self._camera:
+            self._prepare(camera)
+        step = self.stride
+        z = depth[::step, ::step]
+        good = np.isfinite(z) & (z > 0) & (z >= self.min_range) & (z <= self.max_range)
+        points = self._buffer
+        points[..., 2] = np.where(good, z, np.float32(np.nan))
+        np.multiply(self._rays_x, points[..., 2], out=points[..., 0])
+        np.multiply(self._rays_y, points[..., 2], out=points[..., 1])
+        colours = points.view(np.uint8)
+        for channel in range(3):
+            colours[..., 14 - channel] = rgb[::step, ::step, channel]
+
+        message = PointCloud2(header=header, height=z.shape[0], width=z.shape[1])
+        message.fields = [
+            PointField(name=name, offset=4 * index, datatype=PointField.FLOAT32, count=1)
+            for index, name in enumerate(('x', 'y', 'z', 'rgb'))
+        ]
+        message.is_bigendian = False
+        message.point_step = _POINT_STEP
+        message.row_step = _POINT_STEP * z.shape[1]
+        message.is_dense = bool(good.all())
+        message.data.frombytes(points.reshape(-1).view(np.uint8).data)
+        return message
+
+    def _prepare(self, camera: Camera) -> None:
+        columns = np.arange(0, camera.width, self.stride)
+        rows = np.arange(0, camera.height, self.stride)
+        self._rays_x = ((columns - camera.cx) / camera.fx).astype(np.float32)
+        self._rays_y = ((rows - camera.cy) / camera.fy).astype(np.float32)[:, None]
+        self._buffer = np.zeros((len(rows), len(columns), 4), '<f4')
+        self._camera = camera
+
+
+def points_xyz(message: Any) -> NDArray[np.float32]:
+    """x, y, z of every point of a PointCloud2 as float32 [N, 3], NaN points included.
+
+    Any layout: offsets, number types, byte order and row padding are those of the message.
+
+    Raises CloudError where a coordinate or a part of the data is missing.
+    """
+    fields = {field.name: field for field in message.fields}
+    if not {'x', 'y', 'z'} <= fields.keys():
+        raise CloudError(f'a cloud without x, y, z: its fields are {", ".join(fields) or "none"}')
+    height, width = int(message.height), int(message.width)
+    strides = (int(message.row_step) or width * int(message.point_step), int(message.point_step))
+    needed = (height - 1) * strides[0] + width * strides[1] if height and width else 0
+    data = np.asarray(memoryview(message.data))
+    if len(data) < needed:
+        raise CloudError(f'cloud data has {len(data)} bytes, its header says {needed}')
+    points = np.empty((height * width, 3), np.float32)
+    for axis, name in enumerate('xyz' if needed else ''):
+        field = fields[name]
+        kind = _TYPES.get(int(field.datatype))
+        if kind is None or int(field.offset) + np.dtype(kind).itemsize > strides[1]:
+            raise CloudError(f'field {name} of a cloud lies outside its points')
+        dtype = np.dtype(('>' if message.is_bigendian else '<') + kind)
+        values = np.ndarray((height, width), dtype, data, int(field.offset), strides)
+        points[:, axis] = values.reshape(-1)
+    return points

@@ -1,0 +1,165 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Writing a bag that is either whole or not there."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import signal
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, Literal
+
+from rclpy.serialization import serialize_message
+from rosbags.interfaces import (
+    Connection,
+    Qos,
+    QosDurability,
+    QosHistory,
+    QosLiveliness,
+    QosReliability,
+    QosTime,
+)
+from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.typesys import Stores, get_typestore
+
+from mdepth_ros.errors import MdepthError
+
+STORAGE = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
+# Version 8 of metadata.yaml: every distribution from Humble on reads its QoS profiles.
+VERSION: Literal[8] = 8
+_UNSET = QosTime(0, 0)
+# What a latched topic offers: a subscriber that comes late gets the last message (tf2, nav2).
+LATCHED = Qos(
+    QosHistory.KEEP_LAST,
+    1,
+    QosReliability.RELIABLE,
+    QosDurability.TRANSIENT_LOCAL,
+    _UNSET,
+    _UNSET,
+    QosLiveliness.AUTOMATIC,
+    _UNSET,
+    avoid_ros_namespace_conventions=False,
+)
+
+
+def message_type(message: Any) -> str:
+    """Name of a message's type, such as 'sensor_msgs/msg/Image'."""
+    cls = type(message)
+    return f'{cls.__module__.split(".")[0]}/msg/{cls.__name__}'
+
+
+class BagWriter:
+    """A rosbag2 folder being written; the same calls give the same bytes.
+
+    The bag is written beside its place, in `<folder>.partial`, and moved there when it is whole:
+    at the end of the `with` block, and on Ctrl-C, which keeps what was written so far. After any
+    other error nothing is left. Topics in `latched` offer transient-local durability.
+
+    Raises MdepthError where the folder holds something already (`overwrite` replaces a bag, and
+    nothing else) and where the disk does not take the data.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        storage: str = 'mcap',
+        *,
+        overwrite: bool = False,
+        latched: Sequence[str] = ('/tf_static',),
+    ) -> None:
+        self.folder = Path(folder)
+        self._latched = set(latched)
+        if self.folder.exists() and not (self.folder.is_dir() and not any(self.folder.iterdir())):
+            if not overwrite:
+                raise MdepthError(f'{folder} exists already: choose another name or overwrite it')
+            if not (self.folder / 'metadata.yaml').is_file():
+                raise MdepthError(f'{folder} is not a bag: it is not overwritten')
+        self._types = get_typestore(Stores.ROS2_JAZZY)
+        self._connections: dict[str, Connection] = {}
+        self._partial = self.folder.with_name(f'{self.folder.name}.partial')
+        # rosbags names the file by its folder: bag_0.mcap, as rosbag2 does for a folder `bag`.
+        self._bag = self._partial / f'{self.folder.name}_0'
+        try:
+            if self._partial.exists():  # a crash left it
+                shutil.rmtree(self._partial)
+        except OSError as error:
+            raise MdepthError(f'cannot remove {self._partial} ({error}): remove it') from error
+        self._writer = Writer(self._bag, version=VERSION, storage_plugin=STORAGE[storage])
+
+    def __enter__(self) -> BagWriter:
+        with self._complain():
+            self._writer.open()
+        return self
+
+    def write(self, topic: str, message: Any, stamp: int) -> None:
+        """Append a message to an absolute topic, at `stamp` nanoseconds."""
+        self.write_raw(topic, message_type(message), serialize_message(message), stamp)
+
+    def write_raw(self, topic: str, msgtype: str, data: bytes | memoryview, stamp: int) -> None:
+        """Append a message that is CDR already, such as one of another bag."""
+        with self._complain(), _interrupt_later():
+            if topic not in self._connections:
+                self._connections[topic] = self._writer.add_connection(
+                    topic,
+                    msgtype,
+                    typestore=self._types,
+                    offered_qos_profiles=[LATCHED] if topic in self._latched else [],
+                )
+            self._writer.write(self._connections[topic], stamp, data)
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if exc_type is not None and not issubclass(exc_type, KeyboardInterrupt):
+            self._discard()
+            return
+        with self._complain(), _interrupt_later():
+            self._writer.close()
+            if self.folder.exists():
+                shutil.rmtree(self.folder)
+            self._bag.rename(self.folder)
+            self._partial.rmdir()
+
+    def _discard(self) -> None:
+        with suppress(OSError, sqlite3.Error):
+            self._writer.abort()
+        shutil.rmtree(self._partial, ignore_errors=True)
+
+    @contextmanager
+    def _complain(self) -> Iterator[None]:
+        """Turn what the disk refuses into one line, and leave nothing behind."""
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            self._discard()
+            full = getattr(error, 'errno', None) in {errno.ENOSPC, errno.EDQUOT}
+            why = 'the disk is full' if full or 'is full' in str(error) else str(error)
+            raise MdepthError(
+                f'{why}: {self.folder} was not written; free some space or choose another place'
+            ) from error
+
+
+@contextmanager
+def _interrupt_later() -> Iterator[None]:
+    """Hold Ctrl-C back while a record is half written."""
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield
+        return
+    pending: list[tuple[int, FrameType | None]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: pending.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if pending:
+            handler(*pending[0])
