@@ -1,0 +1,203 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`mdepth run`: a recording through the step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mdepth_ros.errors import MdepthError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+DEFAULT_MODEL = 'synthetic-nano.safetensors'
+
+
+def default_model() -> Path:
+    """Return the model that is shipped: installed with the package, or in its repository."""
+    package = Path(__file__).resolve().parents[1]
+    folders = (
+        package.parent / 'models',  # a clone
+        *(parent / 'share' / 'mdepth_ros' / 'models' for parent in package.parents),  # installed
+    )
+    for folder in folders:
+        if (folder / DEFAULT_MODEL).is_file():
+            return folder / DEFAULT_MODEL
+    raise MdepthError(f'the shipped model {DEFAULT_MODEL} is not installed: name one with --model')
+
+
+def run(
+    source: Annotated[
+        Path,
+        typer.Argument(help='A bag, video, image folder, KITTI raw drive or odometry sequence.'),
+    ],
+    output: Annotated[Path, typer.Option('--output', '-o', help='Directory for the results.')],
+    model: Annotated[
+        Path | None, typer.Option('--model', '-m', help='Model file; default: the shipped one.')
+    ] = None,
+    topic: Annotated[
+        str | None, typer.Option(help='Image topic of a bag; image folder of KITTI.')
+    ] = None,
+    camera_info: Annotated[
+        str | None, typer.Option(help='Its camera_info, where that is not its sibling.')
+    ] = None,
+    intrinsics: Annotated[
+        str | None,
+        typer.Option(help='fx,fy,cx,cy in pixels, a camera_info YAML, or a text file.'),
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(help='Frames per second of a video or image folder.')
+    ] = None,
+    topics: Annotated[
+        str, typer.Option(help='Outputs to write, with commas between, or all.')
+    ] = 'all',
+    namespace: Annotated[str, typer.Option(help='Put the output topics under it.')] = '',
+    keep_inputs: Annotated[
+        bool, typer.Option('--keep-inputs', help='Copy images and camera_info of a bag.')
+    ] = False,
+    base_frame: Annotated[
+        str | None,
+        typer.Option(help='Frame of the odometry; default: base_link, else camera_link.'),
+    ] = None,
+    scale: Annotated[
+        str, typer.Option(help="Metres per network unit: a number, 'model' or 'none'.")
+    ] = 'model',
+    max_range: Annotated[float, typer.Option(help='Depth beyond it is +Inf, metres.')] = 80.0,
+    frame_interval: Annotated[
+        float | None, typer.Option(help='Seconds between the frames of a pair; default: model.')
+    ] = None,
+    encoding: Annotated[
+        str, typer.Option(help='Of the depth: 32FC1 (m) or 16UC1 (mm).')
+    ] = '32FC1',
+    cloud_stride: Annotated[int, typer.Option(min=1, help='A point every so many pixels.')] = 1,
+    storage: Annotated[str, typer.Option(help='Format of the bag: mcap or sqlite3.')] = 'mcap',
+    start: Annotated[float, typer.Option(min=0, help='Seconds to leave out.')] = 0.0,
+    frames: Annotated[int | None, typer.Option(min=1, help='Frames at most.')] = None,
+    device: Annotated[str, typer.Option(help='auto, cpu, cuda or cuda:N.')] = 'auto',
+    precision: Annotated[str, typer.Option(help='auto, fp32, bf16 or fp16.')] = 'auto',
+    overwrite: Annotated[
+        bool, typer.Option('--overwrite', help='Replace the results of an earlier run.')
+    ] = False,
+) -> None:
+    """Turn a recording into depth, odometry and point clouds: a bag, and trajectory files.
+
+    No frame is dropped, and two runs give the same bytes. Ctrl-C keeps what is done so far.
+
+    Examples: mdepth run DRIVE.mcap -o OUT
+
+    mdepth run VIDEO.mp4 -o OUT --intrinsics 1156,1151,671,389 --topics depth/image_rect,odom
+
+    mdepth run 2011_09_26/2011_09_26_drive_0005_sync -o OUT --frames 100
+    """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from mdepth_ros import offline
+    from mdepth_ros.perception import build_perception
+    from mdepth_ros.ros.outputs import TOPICS
+    from mdepth_ros.sources import open_source
+
+    _check(source, output, encoding, storage)
+    console = Console(stderr=True)
+    drive = open_source(
+        source,
+        topic=topic,
+        camera_info=camera_info,
+        intrinsics=intrinsics,
+        rate=rate,
+        start=start,
+        frames=frames,
+    )
+    frame, mount = offline.find_base(drive, base_frame)
+    weights = model or default_model()
+    perception = build_perception(
+        weights,
+        device=device,
+        precision=precision,
+        scale=scale,
+        frame_interval=frame_interval,
+        max_range=max_range,
+        initial_pose=mount,
+    )
+    card = perception.estimator.card
+    with _progress(console) as advance:
+        report = offline.run(
+            drive,
+            perception,
+            output,
+            topics=list(TOPICS) if topics == 'all' else [t.strip() for t in topics.split(',')],
+            namespace=namespace,
+            base_frame=frame,
+            encoding=encoding,
+            cloud_stride=cloud_stride,
+            storage=storage,
+            keep_inputs=keep_inputs,
+            overwrite=overwrite,
+            card=card.to_json(),
+            settings={
+                'source': str(source.resolve()),
+                'model': card.name,
+                'device': perception.estimator.device.type,
+                'precision': perception.estimator.precision,
+                'scale': scale,
+                'max_range': max_range,
+                'frame_interval': card.frame_interval
+                if frame_interval is None
+                else frame_interval,
+                'start': start,
+                'namespace': namespace,
+            },
+            on_progress=advance,
+        )
+    report.warnings += perception.estimator.warnings
+    table = Table.grid(padding=(0, 2))
+    for label, text in report.rows():
+        table.add_row(Text(label, style='cyan', no_wrap=True), Text(text, overflow='fold'))
+    Console().print(table)
+    if report.interrupted:
+        raise typer.Exit(130)
+
+
+def _check(source: Path, output: Path, encoding: str, storage: str) -> None:
+    if encoding not in {'32FC1', '16UC1'}:
+        raise MdepthError(f'--encoding {encoding}: 32FC1 or 16UC1')
+    if storage not in {'mcap', 'sqlite3'}:
+        raise MdepthError(f'--storage {storage}: mcap or sqlite3')
+    if output.resolve() in (source.resolve(), *source.resolve().parents):
+        raise MdepthError(f'{output} holds the source: choose another place for the results')
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Callable[[int, int | None], None]]:
+    """Show a bar with the time left; nothing where nobody looks."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn('{task.description}'),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn('left'),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task('frames', total=None)
+
+        def advance(done: int, total: int | None) -> None:
+            progress.update(task, completed=done, total=total)
+
+        yield advance

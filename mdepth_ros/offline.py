@@ -1,0 +1,264 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The offline run: every frame of a source through the step, and the results into a directory.
+
+    OUTPUT/bag/              a rosbag2 with the chosen topics, /tf_static and the model card
+    OUTPUT/trajectory.tum    poses of the base frame in odom: seconds x y z qx qy qz qw
+    OUTPUT/trajectory.kitti  poses of the camera in its first frame: 12 numbers of a 3x4 matrix
+    OUTPUT/run.json          source, model, settings and counts
+
+Nothing in them depends on the time or speed of the run: two runs give the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.frame import Frame
+from mdepth_ros.ros import conversions, outputs  # before any message: makes them importable
+from mdepth_ros.ros.recording import BagWriter
+from mdepth_ros.run_report import RunReport
+from mdepth_ros.sources.base import RawMessage, Source
+
+# isort: split
+from std_msgs.msg import String
+from tf2_msgs.msg import TFMessage
+
+if TYPE_CHECKING:
+    from mdepth_ros.perception import Estimate
+
+Matrix = NDArray[np.float64]
+BASE_FRAMES = ('base_link', 'camera_link')
+MODEL_TOPIC = 'mdepth/model'
+
+
+class Step(Protocol):
+    """What the run needs of `Perception`."""
+
+    def step(self, frame: Frame) -> Estimate:
+        """Everything that one frame tells."""
+
+
+def find_base(source: Source, wanted: str | None = None) -> tuple[str, Matrix | None]:
+    """Return the frame whose odometry is given, and T_base_camera [4, 4], the camera's pose in it.
+
+    The frame is the one asked for, else the first of BASE_FRAMES that the source connects with its
+    camera. The pose is None where the source does not know it; it is never assumed.
+    """
+    for name in BASE_FRAMES if wanted is None else (wanted.lstrip('/'),):
+        mount = np.eye(4) if name == source.frame_id else None
+        mount = source.extrinsics.lookup(name, source.frame_id) if mount is None else mount
+        if mount is not None:
+            return name, mount
+    return wanted or BASE_FRAMES[0], None
+
+
+def run(
+    source: Source,
+    perception: Step,
+    output: Path,
+    *,
+    topics: Collection[str] = tuple(outputs.TOPICS),
+    namespace: str = '',
+    base_frame: str | None = None,
+    odom_frame: str = 'odom',
+    encoding: str = '32FC1',
+    cloud_stride: int = 1,
+    storage: str = 'mcap',
+    keep_inputs: bool = False,
+    overwrite: bool = False,
+    card: str = '',
+    settings: Mapping[str, Any] | None = None,
+    on_progress: Callable[[int, int | None], None] | None = None,
+) -> RunReport:
+    """Take every frame of `source` through `perception.step` and write the results to `output`.
+
+    topics        outputs to write, names of `outputs.TOPICS`, under `namespace`
+    base_frame    see `find_base`; where it is not connected with the camera, odometry, path, TF
+                  and trajectories are withheld, with a warning in the report
+    keep_inputs   copy the messages of image and camera_info as they were recorded
+    card          the model card, for the latched topic `mdepth/model`
+    settings      goes into run.json
+    on_progress   called with the number of frames done, and of all where that is known
+
+    Ctrl-C ends the run after the frame at hand: what there is so far is whole, and the report says
+    `interrupted`. Raises MdepthError where the output exists already, where a kept topic and an
+    output have the same name, and for a full disk; then nothing is left of the output.
+    """
+    base_frame, mount = find_base(source, base_frame)
+    report = RunReport(output, base_frame, source.frame_id, mount is not None)
+    made = outputs.Outputs(
+        topics,
+        namespace=namespace,
+        odom_frame=odom_frame,
+        base_frame=base_frame,
+        T_base_camera=mount,
+        encoding=encoding,
+        cloud_stride=cloud_stride,
+    )
+    own = {outputs.topic_name(name, namespace) for name in topics}
+    model_topic = outputs.topic_name(MODEL_TOPIC, namespace)
+    with _directory(output, overwrite) as folder, ExitStack() as stack:
+        latched = ('/tf_static', model_topic)
+        bag = stack.enter_context(BagWriter(folder / 'bag', storage, latched=latched))
+        trajectory = stack.enter_context(_Trajectory(folder, mount)) if mount is not None else None
+        stopped = stack.enter_context(_interrupt())
+        clock = _Clock(report)
+        for frame in source:
+            clock.lap('read')
+            estimate = perception.step(frame)
+            clock.lap(None)
+            if report.frames == 0:
+                _write_latched(bag, source, frame.stamp, model_topic, card)
+            if keep_inputs:
+                _copy(bag, source.inputs, own, report)
+            for topic, message in made.messages(estimate):
+                bag.write(topic, message, estimate.stamp)
+            if trajectory is not None:
+                trajectory.add(estimate)
+            report.add(frame, estimate)
+            clock.lap('write')
+            if on_progress is not None:
+                on_progress(report.frames, source.total)
+            if stopped():
+                report.interrupted = True
+                break
+        report.finish(source.losses, clock.total())
+        if report.frames == 0:
+            raise MdepthError(f'{source.name} gave no frame: nothing was written')
+        facts = {**(settings or {}), 'topics': sorted(topics), **report.facts()}
+        text = json.dumps(facts, indent=2, sort_keys=True) + '\n'
+        (folder / 'run.json').write_text(text, 'utf-8')
+    return report
+
+
+@contextmanager
+def _directory(output: Path, overwrite: bool) -> Iterator[Path]:
+    """Give a directory to write in; it becomes `output` when everything in it is whole."""
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        if not overwrite:
+            raise MdepthError(f'{output} exists already: choose another name or add --overwrite')
+        if not (output / 'run.json').is_file():
+            raise MdepthError(f'{output} is not the output of a run: it is not overwritten')
+    partial = output.with_name(f'{output.name}.partial')
+    try:
+        if partial.exists():
+            shutil.rmtree(partial)
+        partial.mkdir(parents=True)
+        yield partial
+        if output.exists():
+            shutil.rmtree(output)
+        partial.rename(output)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise MdepthError(
+            f'cannot write {output}: {error.strerror or error}; free some space or choose '
+            'another place'
+        ) from error
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+@contextmanager
+def _interrupt() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C into a flag, so that no frame is half written; a second one kills."""
+    pressed = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed.is_set
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def remember(number: int, frame: object) -> None:
+        pressed.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, remember)
+    try:
+        yield pressed.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class _Clock:
+    """Adds the seconds between laps to the report."""
+
+    def __init__(self, report: RunReport) -> None:
+        self._report = report
+        self._start = self._last = time.perf_counter()
+
+    def lap(self, stage: str | None) -> None:
+        now = time.perf_counter()
+        if stage is not None:
+            self._report.spent(stage, now - self._last)
+        self._last = now
+
+    def total(self) -> float:
+        return time.perf_counter() - self._start
+
+
+class _Trajectory:
+    """The trajectory files, written line by line."""
+
+    def __init__(self, folder: Path, mount: Matrix) -> None:
+        self._folder = folder
+        self._mount = mount
+        self._first: Matrix | None = None
+
+    def __enter__(self) -> _Trajectory:
+        self._tum: TextIO = (self._folder / 'trajectory.tum').open('w', encoding='utf-8')
+        self._kitti: TextIO = (self._folder / 'trajectory.kitti').open('w', encoding='utf-8')
+        return self
+
+    def add(self, estimate: Estimate) -> None:
+        base, _ = conversions.pose_of_base(estimate.pose, estimate.pose_covariance, self._mount)
+        pose = conversions.matrix_to_pose(base)
+        p, q = pose.position, pose.orientation
+        numbers = ' '.join(f'{value:.9f}' for value in (p.x, p.y, p.z, q.x, q.y, q.z, q.w))
+        self._tum.write(f'{estimate.stamp // 10**9}.{estimate.stamp % 10**9:09d} {numbers}\n')
+        if self._first is None:
+            self._first = estimate.pose
+        camera = np.linalg.solve(self._first, estimate.pose)[:3].reshape(12)
+        self._kitti.write(' '.join(f'{value:.9e}' for value in camera) + '\n')
+
+    def __exit__(self, *_: object) -> None:
+        self._tum.close()
+        self._kitti.close()
+
+
+def _write_latched(bag: BagWriter, source: Source, stamp: int, topic: str, card: str) -> None:
+    """Write what a viewer needs from the first frame on: the static tree, and the model card."""
+    edges = source.extrinsics.edges()
+    if edges:
+        transforms = [
+            conversions.transform_stamped(matrix, conversions.make_header(stamp, parent), child)
+            for parent, child, matrix in edges
+        ]
+        bag.write('/tf_static', TFMessage(transforms=transforms), stamp)
+    if card:
+        bag.write(topic, String(data=card), stamp)
+
+
+def _copy(
+    bag: BagWriter, inputs: Collection[RawMessage], own: Collection[str], report: RunReport
+) -> None:
+    if not inputs and report.frames == 0:
+        report.warnings.append('no inputs are kept: only a bag has messages to copy')
+    for message in inputs:
+        if message.topic in own:
+            raise MdepthError(
+                f'{message.topic} is an input and an output: add --namespace for the outputs'
+            )
+        bag.write_raw(message.topic, message.type, message.data, message.time)

@@ -1,0 +1,82 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Recordings as streams of frames: bags, videos, image folders, KITTI; guessed from the path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.sources import folder, kitti, video
+from mdepth_ros.sources.bag import BagSource
+from mdepth_ros.sources.base import ImageSource, RawMessage, Source, StaticTransforms
+from mdepth_ros.sources.folder import FolderSource
+from mdepth_ros.sources.intrinsics import Intrinsics, read_intrinsics
+from mdepth_ros.sources.kitti import KittiSource
+from mdepth_ros.sources.recording import Recording, is_recording
+from mdepth_ros.sources.video import VideoSource
+
+__all__ = [
+    'BagSource',
+    'FolderSource',
+    'Intrinsics',
+    'KittiSource',
+    'RawMessage',
+    'Recording',
+    'Source',
+    'StaticTransforms',
+    'VideoSource',
+    'open_source',
+    'read_intrinsics',
+]
+
+ACCEPTED = (
+    'a ROS 2 bag (folder, .mcap, .db3), a ROS 1 .bag, a video, a folder of images, '
+    'a KITTI raw drive or a KITTI odometry sequence'
+)
+
+
+def open_source(
+    path: str | Path,
+    *,
+    topic: str | None = None,
+    camera_info: str | None = None,
+    intrinsics: str | Path | None = None,
+    speed: str | None = None,
+    rate: float | None = None,
+    start: float = 0.0,
+    frames: int | None = None,
+) -> ImageSource:
+    """Open a recording by what its path looks like (see ACCEPTED).
+
+    topic        camera topic of a bag; image folder of KITTI
+    camera_info  camera_info topic of a bag
+    intrinsics   see `read_intrinsics`; wins over what the recording says
+    speed        topic of the vehicle's speed in a bag
+    rate         frames per second of a video or folder that does not say
+    start        seconds after the first image at which to begin
+    frames       how many frames to deliver at most
+
+    Raises MdepthError where there is nothing, nothing known, or something is missing.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise MdepthError(f'no such recording: {path}')
+    given = read_intrinsics(intrinsics) if intrinsics is not None else None
+    if is_recording(path):
+        return BagSource(
+            path,
+            topic=topic,
+            camera_info=camera_info,
+            intrinsics=given,
+            speed=speed,
+            start=start,
+            frames=frames,
+        )
+    if path.is_file() and path.suffix.lower() in video.SUFFIXES:
+        return VideoSource(path, intrinsics=given, rate=rate, start=start, frames=frames)
+    if path.is_dir() and (kitti.find_raw_drive(path) or kitti.is_odometry(path)):
+        return KittiSource(path, camera=topic, intrinsics=given, start=start, frames=frames)
+    if path.is_dir() and folder.has_images(path):
+        return FolderSource(path, intrinsics=given, rate=rate, start=start, frames=frames)
+    raise MdepthError(f'cannot tell what {path} is: give {ACCEPTED}')

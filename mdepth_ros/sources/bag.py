@@ -1,0 +1,243 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A bag as a stream of frames: the camera topic, its camera_info and the static transforms."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.geometry import Camera
+from mdepth_ros.ros import conversions, images  # before any message: makes them importable
+from mdepth_ros.sources.base import CAMERA_FRAME, ImageSource, Item, RawMessage, StaticTransforms
+from mdepth_ros.sources.intrinsics import ACCEPTED, Intrinsics
+from mdepth_ros.sources.recording import Recording
+from mdepth_ros.sources.topics import (
+    CAMERA_INFO,
+    COMPRESSED,
+    IMAGE,
+    choose_image,
+    is_rectified,
+    sibling_info,
+)
+
+# isort: split
+from geometry_msgs.msg import TwistStamped
+from nav_msgs.msg import Odometry
+from rclpy.serialization import deserialize_message
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from tf2_msgs.msg import TFMessage
+
+TYPES = {
+    CAMERA_INFO: CameraInfo,
+    COMPRESSED: CompressedImage,
+    IMAGE: Image,
+    'geometry_msgs/msg/TwistStamped': TwistStamped,
+    'nav_msgs/msg/Odometry': Odometry,
+    'tf2_msgs/msg/TFMessage': TFMessage,
+}
+DEPTH_ENCODINGS = {'16UC1', '32FC1', '64FC1'}
+SPEED_AGE = 500_000_000  # ns between an image and the speed that counts as its own
+
+
+class BagSource(ImageSource):
+    """The images of one camera of a bag.
+
+    topic        image topic, raw or compressed; needed where there are several cameras
+    camera_info  its camera_info topic where that is not the sibling of the image topic
+    intrinsics   used instead of camera_info
+    speed        topic of the vehicle's speed (Odometry or TwistStamped)
+
+    Stamps are those of the headers, the bag's where a header has none. An image gets the latest
+    camera_info at or before it, the first of the bag if there is none.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        topic: str | None = None,
+        camera_info: str | None = None,
+        intrinsics: Intrinsics | None = None,
+        speed: str | None = None,
+        start: float = 0.0,
+        frames: int | None = None,
+    ) -> None:
+        self.recording = Recording(path)
+        lost = self.recording.losses
+        self._intrinsics = intrinsics
+        self._topic = self._find_images(topic)
+        self._info = None if intrinsics else self._find_info(camera_info)
+        self._speed = self._find_speed(speed)
+        first = self._first(self._topic)
+        frame_id = first.header.frame_id if first is not None else ''
+        if not frame_id:
+            lost.note(f'the images name no frame_id: {CAMERA_FRAME} is assumed')
+        super().__init__(
+            path.name,
+            total=self.recording.topics[self._topic].messages,
+            frame_id=frame_id.lstrip('/') or CAMERA_FRAME,
+            extrinsics=self._static_transforms(),
+            start=start,
+            frames=frames,
+        )
+        self._lost = lost
+
+    def _find_images(self, wanted: str | None) -> str:
+        topics = self.recording.topics
+        raw = [t.name for t in topics.values() if t.type == IMAGE and t.messages]
+        first = {name: self._first(name) for name in raw}
+        depth = {n for n, m in first.items() if m is not None and m.encoding in DEPTH_ENCODINGS}
+        topic = choose_image(topics, wanted, depth)
+        if topic in depth:
+            raise MdepthError(f'{topic} holds depth, no pictures: choose a camera by --topic')
+        return topic
+
+    def _find_info(self, wanted: str | None) -> str:
+        topics = self.recording.topics
+        infos = [t.name for t in topics.values() if t.type == CAMERA_INFO and t.messages]
+        topic = sibling_info(self._topic) if wanted is None else '/' + wanted.lstrip('/')
+        if topic not in infos:
+            there = f'; --camera-info can be {" or ".join(sorted(infos))}' if infos else ''
+            raise MdepthError(
+                f'no camera_info on {topic} for {self._topic}: add --intrinsics with '
+                f'{ACCEPTED}{there}'
+            )
+        return topic
+
+    def _find_speed(self, topic: str | None) -> str | None:
+        known = self.recording.topics.get(topic or '')
+        accepted = {'nav_msgs/msg/Odometry', 'geometry_msgs/msg/TwistStamped'}
+        if topic is not None and (known is None or known.type not in accepted):
+            raise MdepthError(f'no Odometry or TwistStamped on {topic}: choose another --speed')
+        return topic
+
+    def _first(self, topic: str) -> Any:
+        """Return the first message of a topic that can be read."""
+        for raw in self.recording.messages([topic]):
+            message = self._message(raw)
+            if message is not None:
+                return message
+        return None
+
+    def _message(self, raw: RawMessage) -> Any:
+        """Return the message, or None (and count it) if its bytes do not make one."""
+        try:
+            return deserialize_message(raw.data, TYPES[raw.type])
+        except Exception as error:  # rclpy and its stand-in have errors of their own
+            self.recording.losses.add('messages skipped', str(error).splitlines()[0])
+            return None
+
+    def _static_transforms(self) -> StaticTransforms:
+        transforms = StaticTransforms()
+        for raw in self.recording.messages(['/tf_static']):
+            message = self._message(raw)
+            for edge in message.transforms if message is not None else ():
+                try:
+                    matrix = conversions.transform_to_matrix(edge.transform)
+                except MdepthError as error:
+                    self.recording.losses.add('static transforms skipped', str(error))
+                    continue
+                transforms.add(edge.header.frame_id, edge.child_frame_id, matrix)
+        return transforms
+
+    def _items(self) -> Iterator[Item]:
+        wanted = [t for t in (self._topic, self._info, self._speed) if t is not None]
+        cameras = _Cameras(self._topic, self._intrinsics)
+        if self._info is not None:
+            cameras.add(0, self._first(self._info))
+        speeds = _Speeds()
+        inputs: list[RawMessage] = []
+        waiting: tuple[int, Any] | None = None  # an image whose camera_info may come behind it
+
+        def item(stamp: int, message: Any) -> Item:
+            image = partial(images.to_rgb, message)
+            return Item(stamp, image, cameras.at(stamp), speeds.at(stamp), tuple(inputs))
+
+        for raw in self.recording.messages(wanted):
+            message = self._message(raw)
+            if message is None:
+                continue
+            stamp = conversions.stamp_to_nanoseconds(message.header.stamp)
+            if raw.topic == self._speed:
+                speeds.add(stamp, message)
+                continue
+            if stamp == 0:
+                stamp = raw.time
+                self.recording.losses.note(
+                    'headers without a stamp: the time of recording is used'
+                )
+            raw = raw._replace(time=stamp)
+            if raw.topic == self._info:
+                cameras.add(stamp, message)
+            if waiting is None or (raw.topic == self._info and stamp <= waiting[0]):
+                inputs.append(raw)
+            if waiting is not None and (raw.topic == self._topic or stamp >= waiting[0]):
+                yield item(*waiting)
+                inputs = [raw] if raw.topic == self._topic or stamp > waiting[0] else []
+                waiting = None
+            if raw.topic == self._topic:
+                waiting = (stamp, message)
+        if waiting is not None:
+            yield item(*waiting)
+
+
+class _Cameras:
+    """The calibration of an image: supplied, or the latest camera_info at or before its stamp."""
+
+    def __init__(self, topic: str, intrinsics: Intrinsics | None) -> None:
+        self._rectified = is_rectified(topic)
+        self._supplied = intrinsics.for_images() if intrinsics is not None else None
+        # Only a few: what comes behind an image is at most a little younger than it.
+        self._recent: deque[tuple[int, Camera | MdepthError]] = deque(maxlen=8)
+
+    def add(self, stamp: int, message: Any) -> None:
+        camera: Camera | MdepthError
+        try:
+            camera = conversions.camera_from_info(message)
+            # The camera_info of a rectified image describes the image before; P is what is left.
+            camera = camera.pinhole() if self._rectified else camera
+        except MdepthError as error:
+            camera = error
+        self._recent.append((stamp, camera))
+
+    def at(self, stamp: int) -> Callable[[int, int], Camera]:
+        """Return what gives the camera for the size of the image taken at `stamp`."""
+        if self._supplied is not None:
+            return self._supplied
+        before = [camera for time, camera in self._recent if time <= stamp]
+        known = before[-1] if before else self._recent[0][1]
+
+        def camera(width: int, height: int) -> Camera:
+            if isinstance(known, MdepthError):
+                raise known
+            if (known.width, known.height) != (width, height):
+                raise MdepthError(
+                    f'its camera_info is for {known.width}x{known.height} '
+                    f'but the image is {width}x{height}'
+                )
+            return known
+
+        return camera
+
+
+class _Speeds:
+    """The recent speeds of the vehicle: the length of the linear twist, m/s."""
+
+    def __init__(self) -> None:
+        self._recent: deque[tuple[int, float]] = deque(maxlen=500)
+
+    def add(self, stamp: int, message: Any) -> None:
+        twist = message.twist.twist if hasattr(message, 'pose') else message.twist
+        velocity = twist.linear
+        self._recent.append((stamp, math.hypot(velocity.x, velocity.y, velocity.z)))
+
+    def at(self, stamp: int) -> float | None:
+        """Return the speed nearest to `stamp`; None if none is near."""
+        age, speed = min(((abs(t - stamp), v) for t, v in self._recent), default=(SPEED_AGE, 0.0))
+        return speed if age < SPEED_AGE else None

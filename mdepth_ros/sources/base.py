@@ -1,0 +1,217 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What all sources share: the protocol, static transforms, and the loop from images to frames."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.frame import Frame
+from mdepth_ros.geometry import Camera
+
+CAMERA_FRAME = 'camera_optical_frame'
+CAMERA_LINK = 'camera_link'
+
+# REP-103 'Suffix Frames': pose of the optical frame (z forward, x right, y down) in a body frame
+# (x forward, y left, z up).
+OPTICAL_ROTATION = np.array([[0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]], float)
+
+
+class RawMessage(NamedTuple):
+    """One message of a bag as it was recorded: topic, 'pkg/msg/Name', nanoseconds, CDR bytes."""
+
+    topic: str
+    type: str
+    time: int
+    data: bytes
+
+
+class Losses:
+    """Counts what could not be read, one line per kind; memory stays bounded."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    def add(self, what: str, why: str = '', count: int = 1) -> None:
+        """Count `count` of `what` (a plural: 'images skipped') for the reason `why`."""
+        key = (what, why)
+        if key not in self._counts and len(self._counts) >= 20:
+            key = (what, 'other reasons')
+        self._counts[key] += count
+
+    def note(self, line: str) -> None:
+        """Say something once, without a number."""
+        self._counts[('', line)] = 1
+
+    def lines(self) -> list[str]:
+        """Return the losses as lines for a person: '3 images skipped: data is too short'."""
+        return [
+            f'{count} {what}' + (f': {why}' if why else '') if what else why
+            for (what, why), count in self._counts.items()
+        ]
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+
+class StaticTransforms:
+    """The fixed transforms of a recording (/tf_static): a tree, or several, of frame names."""
+
+    def __init__(self) -> None:
+        self._parents: dict[str, tuple[str, NDArray[np.float64]]] = {}
+
+    def add(self, parent: str, child: str, transform: NDArray[np.float64]) -> None:
+        """Add T_parent_child [4, 4], the pose of child in parent; a later one replaces."""
+        self._parents[child.lstrip('/')] = (parent.lstrip('/'), np.asarray(transform, float))
+
+    def edges(self) -> list[tuple[str, str, NDArray[np.float64]]]:
+        """Return every (parent, child, T_parent_child), in the order of arrival."""
+        return [(parent, child, matrix) for child, (parent, matrix) in self._parents.items()]
+
+    def frames(self) -> set[str]:
+        """Return the names of all frames."""
+        return set(self._parents) | {parent for parent, _ in self._parents.values()}
+
+    def lookup(self, parent: str, child: str) -> NDArray[np.float64] | None:
+        """Return T_parent_child [4, 4] in whichever direction the tree runs; None if unconnected.
+
+        A frame that the tree does not know is connected to nothing, itself included.
+        """
+        parent, child = parent.lstrip('/'), child.lstrip('/')
+        known: dict[str, NDArray[np.float64]] = {}
+        if parent in self.frames():
+            known[parent] = np.eye(4)
+        waiting = deque(known)
+        while waiting and child not in known:
+            name = waiting.popleft()
+            for above, below, matrix in self.edges():
+                if above == name and below not in known:
+                    known[below] = known[name] @ matrix
+                    waiting.append(below)
+                elif below == name and above not in known:
+                    known[above] = known[name] @ np.linalg.inv(matrix)
+                    waiting.append(above)
+        return known.get(child)
+
+
+def camera_mount() -> StaticTransforms:
+    """Return camera_link -> camera_optical_frame, for sources that come without transforms."""
+    transforms = StaticTransforms()
+    transforms.add(CAMERA_LINK, CAMERA_FRAME, OPTICAL_ROTATION)
+    return transforms
+
+
+class Source(Protocol):
+    """A recording as a stream of frames.
+
+    name        what to call it in a report
+    total       number of frames to expect, None if unknown
+    frame_id    the optical frame of the camera
+    extrinsics  the fixed transforms that the recording knows
+    losses      one line per kind of thing that could not be read; complete after the iteration
+    inputs      the serialised messages behind the latest frame (bags only, else empty)
+    """
+
+    name: str
+    total: int | None
+    frame_id: str
+    extrinsics: StaticTransforms
+    inputs: tuple[RawMessage, ...]
+
+    @property
+    def losses(self) -> list[str]:
+        """Return what was lost so far."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the frames in the order of the recording, decoding one at a time."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image that is not decoded yet: `image()` gives RGB uint8 [H, W, 3].
+
+    `camera(width, height)` gives the camera of an image of that size. Both raise MdepthError.
+    """
+
+    stamp: int
+    image: Callable[[], NDArray[np.uint8]]
+    camera: Callable[[int, int], Camera]
+    speed: float | None = None
+    inputs: tuple[RawMessage, ...] = field(default=(), repr=False)
+
+
+class ImageSource(ABC):
+    """The loop that all sources share; a format only says what its items are.
+
+    start   seconds after the first image at which to begin
+    frames  how many frames to deliver at most
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        total: int | None = None,
+        frame_id: str = CAMERA_FRAME,
+        extrinsics: StaticTransforms | None = None,
+        start: float = 0.0,
+        frames: int | None = None,
+    ) -> None:
+        self.name = name
+        self.frame_id = frame_id
+        self.extrinsics = camera_mount() if extrinsics is None else extrinsics
+        self.inputs: tuple[RawMessage, ...] = ()
+        self._start = start
+        self._frames = frames
+        self._lost = Losses()
+        self.total = total if start == 0 else None
+        if self.total is not None and frames is not None:
+            self.total = min(self.total, frames)
+
+    @abstractmethod
+    def _items(self) -> Iterator[Item]:
+        """Yield the images of the recording in order, not decoded."""
+
+    @property
+    def losses(self) -> list[str]:
+        """Return what could not be read so far, one line per kind."""
+        return self._lost.lines()
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the frames; an image that cannot be read is skipped and counted.
+
+        Raises MdepthError if there was nothing that could be read.
+        """
+        begin: int | None = None
+        waiting = self._start > 0
+        delivered = 0
+        reason = 'there are no images'
+        for item in self._items():
+            begin = item.stamp if begin is None else begin
+            waiting = waiting and item.stamp < begin + round(self._start * 1e9)
+            if waiting:
+                reason = f'there are no images {self._start:g} s after the first'
+                continue
+            if self._frames is not None and delivered >= self._frames:
+                break
+            try:
+                image = item.image()
+                camera = item.camera(image.shape[1], image.shape[0])
+            except MdepthError as error:
+                reason = str(error)
+                self._lost.add('images skipped', reason)
+                continue
+            delivered += 1
+            self.inputs = item.inputs
+            yield Frame(item.stamp, image, camera, self.frame_id, item.speed)
+        self.inputs = ()
+        if delivered == 0:
+            raise MdepthError(f'{self.name}: no image could be read: {reason}')

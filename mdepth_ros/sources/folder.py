@@ -1,0 +1,118 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A folder of images as a stream of frames; the layout of EuRoC's cam0 is one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.sources.base import ImageSource, Item
+from mdepth_ros.sources.intrinsics import ACCEPTED, Intrinsics, read_intrinsics
+
+SUFFIXES = {'.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.ppm', '.pgm', '.webp'}
+DEFAULT_RATE = 10.0
+CALIBRATIONS = ('camera.yaml', 'camera_info.yaml', 'sensor.yaml', 'intrinsics.txt')
+
+
+class FolderSource(ImageSource):
+    """Images in the order of their names.
+
+    Stamps: data.csv of EuRoC ('stamp in ns,file'), times.txt (seconds, one per image), else `rate`
+    (Hz, default 10). Intrinsics: the option, else one of CALIBRATIONS in the folder.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        intrinsics: Intrinsics | None = None,
+        rate: float | None = None,
+        start: float = 0.0,
+        frames: int | None = None,
+    ) -> None:
+        home, images = _find(path)
+        if not images:
+            raise MdepthError(f'no images in {path}')
+        calibration = next((home / n for n in CALIBRATIONS if (home / n).is_file()), None)
+        if intrinsics is None and calibration is not None:
+            intrinsics = read_intrinsics(calibration)
+        if intrinsics is None:
+            raise MdepthError(
+                f'{path} has no camera.yaml or intrinsics.txt: add one, '
+                f'or --intrinsics with {ACCEPTED}'
+            )
+        self._intrinsics = intrinsics
+        if (home / 'data.csv').is_file() and rate is None:
+            self._images, self._stamps = _listed(home / 'data.csv', images)
+        else:
+            self._images = images
+            self._stamps = read_times(home / 'times.txt', len(images), rate)
+        super().__init__(path.name, total=len(self._images), start=start, frames=frames)
+
+    def _items(self) -> Iterator[Item]:
+        camera = self._intrinsics.for_images()
+        for stamp, path in zip(self._stamps, self._images, strict=True):
+            yield Item(stamp, partial(read_image, path), camera)
+
+
+def has_images(path: Path) -> bool:
+    """Tell whether a folder holds images, in itself or in the layout of EuRoC."""
+    return bool(_find(path)[1])
+
+
+def _find(path: Path) -> tuple[Path, list[Path]]:
+    """Return the folder of the camera and its images."""
+    for home in (path / 'mav0' / 'cam0', path / 'cam0', path):
+        images = list_images(home / 'data') or list_images(home)
+        if images:
+            return home, images
+    return path, []
+
+
+def list_images(folder: Path) -> list[Path]:
+    """Return the images in a folder, sorted by name; empty if there is no such folder."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """Read an image file as RGB uint8 [H, W, 3]; MdepthError if it is not one."""
+    try:
+        data = np.fromfile(path, np.uint8)
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    except (OSError, cv2.error):
+        image = None
+    if image is None:
+        raise MdepthError('the file is not an image that OpenCV can read')
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def read_times(path: Path, count: int, rate: float | None) -> list[int]:
+    """Return `count` stamps in ns: from a file of seconds, or by `rate` (10 Hz if unknown)."""
+    if rate is not None or not path.is_file():
+        return [round(i * 1e9 / (rate or DEFAULT_RATE)) for i in range(count)]
+    try:
+        stamps = [round(float(line) * 1e9) for line in path.read_text().split()]
+    except (ValueError, UnicodeDecodeError):
+        raise MdepthError(f'{path} is not a list of seconds: mend it, or add --rate') from None
+    if len(stamps) < count:
+        raise MdepthError(f'{path} has {len(stamps)} stamps for {count} images: add --rate')
+    return stamps[:count]
+
+
+def _listed(path: Path, images: Sequence[Path]) -> tuple[list[Path], list[int]]:
+    """Read EuRoC's data.csv, keeping the images that exist (excerpts keep the whole list)."""
+    known = {image.name: image for image in images}
+    rows = [line.split(',') for line in path.read_text().splitlines() if line[:1].isdigit()]
+    found = [(known[row[1].strip()], int(row[0])) for row in rows if row[1].strip() in known]
+    if not found:
+        raise MdepthError(f'{path} lists none of the images beside it: add --rate to ignore it')
+    return [image for image, _ in found], [stamp for _, stamp in found]

@@ -1,0 +1,106 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""KITTI: raw drives (YYYY_MM_DD/YYYY_MM_DD_drive_XXXX_sync) and sequences of its odometry set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.sources.base import ImageSource, Item
+from mdepth_ros.sources.folder import list_images, read_image, read_times
+from mdepth_ros.sources.intrinsics import Intrinsics, pinhole
+
+ODOMETRY_FOLDERS = {'image_2': 2, 'image_0': 0, 'image_l': 0, 'image_3': 3, 'image_1': 1}
+
+
+def find_raw_drive(path: Path) -> Path | None:
+    """Return the raw drive that path is, or the only one in the date folder that path is."""
+    drives = [path] if (path / 'image_02').is_dir() else sorted(path.glob('*_sync'))
+    drives = [drive for drive in drives if (drive / 'image_02' / 'data').is_dir()]
+    return drives[0] if len(drives) == 1 else None
+
+
+def is_odometry(path: Path) -> bool:
+    """Tell whether a folder is a sequence of the odometry set: calib.txt beside image folders."""
+    return (path / 'calib.txt').is_file() and any((path / n).is_dir() for n in ODOMETRY_FOLDERS)
+
+
+class KittiSource(ImageSource):
+    """The rectified images of one camera of KITTI.
+
+    camera  image folder: 'image_02' (default) or 'image_03' of a raw drive, 'image_2', 'image_0'
+            ... of a sequence (default the first that is there)
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        camera: str | None = None,
+        intrinsics: Intrinsics | None = None,
+        start: float = 0.0,
+        frames: int | None = None,
+    ) -> None:
+        drive = find_raw_drive(path)
+        if drive is not None:
+            camera = camera or 'image_02'
+            self._images, self._stamps = _raw(drive, camera)
+            calibration = drive.parent / 'calib_cam_to_cam.txt'
+            label, row = f'P_rect_{camera[6:]}', None
+        else:
+            camera = camera or next(n for n in ODOMETRY_FOLDERS if (path / n).is_dir())
+            self._images = _images(path / camera)
+            self._stamps = read_times(path / 'times.txt', len(self._images), None)
+            calibration = path / 'calib.txt'
+            label, row = f'P{ODOMETRY_FOLDERS.get(camera, 0)}', ODOMETRY_FOLDERS.get(camera, 0)
+        self._intrinsics = intrinsics or _projection(calibration, label, row)
+        super().__init__((drive or path).name, total=len(self._images), start=start, frames=frames)
+
+    def _items(self) -> Iterator[Item]:
+        camera = self._intrinsics.for_images()
+        for stamp, image in zip(self._stamps, self._images, strict=True):
+            yield Item(stamp, partial(read_image, image), camera)
+
+
+def _raw(drive: Path, camera: str) -> tuple[list[Path], list[int]]:
+    images = _images(drive / camera / 'data')
+    listed = drive / camera / 'timestamps.txt'
+    try:
+        stamps = [_nanoseconds(line) for line in listed.read_text().splitlines() if line.strip()]
+        # An excerpt keeps the whole list; the number in the name says which line is meant.
+        return images, [stamps[int(image.stem)] for image in images]
+    except (OSError, ValueError, IndexError):
+        raise MdepthError(f'{listed} does not give a time for every image of {camera}') from None
+
+
+def _images(folder: Path) -> list[Path]:
+    images = list_images(folder)
+    if not images:
+        raise MdepthError(f'no images in {folder}')
+    return images
+
+
+def _nanoseconds(line: str) -> int:
+    """Read '2011-09-26 13:04:32.345808896'; KITTI does not name a time zone, UTC is assumed."""
+    seconds, _, fraction = line.strip().partition('.')
+    moment = datetime.strptime(seconds, '%Y-%m-%d %H:%M:%S').replace(tzinfo=timezone.utc)
+    return int(moment.timestamp()) * 10**9 + int(fraction.ljust(9, '0')[:9])
+
+
+def _projection(path: Path, label: str, row: int | None = None) -> Intrinsics:
+    """Read the 3x4 projection named `label`; `row` counts where a file has no labels."""
+    try:
+        lines = [line for line in path.read_text().splitlines() if line.strip()]
+        named = [line.partition(':')[2] for line in lines if line.startswith(f'{label}:')]
+        if not named and row is not None and ':' not in lines[row]:
+            named = [lines[row]]
+        p = [float(word) for word in named[0].split()]
+        return pinhole(p[0], p[5], p[2], p[6])
+    except (OSError, IndexError, ValueError):
+        raise MdepthError(
+            f'{path} has no projection matrix {label}: restore the file, or add --intrinsics'
+        ) from None

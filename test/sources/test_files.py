@@ -1,0 +1,252 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Videos, image folders, KITTI and intrinsics."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+import recordings
+from recordings import SECOND
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.sources import open_source, read_intrinsics
+
+PINHOLE = '40,41,24,16'
+
+
+def write_images(folder: Path, count: int = 3) -> Path:
+    folder.mkdir(parents=True)
+    for number in range(count):
+        cv2.imwrite(str(folder / f'{number:010d}.png'), recordings.picture(number)[..., ::-1])
+    return folder
+
+
+def check_images(source, count: int = 3) -> list[int]:
+    """The frames are the pictures, in order; returns their stamps."""
+    frames = list(source)
+    assert len(frames) == source.total == count
+    for number, frame in enumerate(frames):
+        np.testing.assert_array_equal(frame.image, recordings.picture(number))
+    return [frame.stamp for frame in frames]
+
+
+def test_nothing_there(tmp_path):
+    with pytest.raises(MdepthError, match='no such recording'):
+        open_source(tmp_path / 'nothing')
+
+
+def test_unknown_thing_says_what_is_accepted(tmp_path):
+    (tmp_path / 'a.txt').write_text('hello')
+    for path in (tmp_path, tmp_path / 'a.txt'):
+        with pytest.raises(MdepthError, match=r'give a ROS 2 bag .* a KITTI odometry sequence'):
+            open_source(path)
+
+
+def test_folder(tmp_path):
+    folder = write_images(tmp_path / 'images')
+    with pytest.raises(MdepthError, match='--intrinsics'):
+        open_source(folder)
+    source = open_source(folder, intrinsics=PINHOLE)
+    assert check_images(source) == [0, SECOND // 10, 2 * SECOND // 10]
+    assert check_images(open_source(folder, intrinsics=PINHOLE, rate=4))[1] == SECOND // 4
+    camera = next(iter(source)).camera
+    assert (camera.fx, camera.fy, camera.cx, camera.cy) == (40, 41, 24, 16)
+
+
+def test_folder_with_times_and_calibration(tmp_path):
+    folder = write_images(tmp_path / 'images')
+    (folder / 'times.txt').write_text('0.5\n0.7\n1.25\n')
+    (folder / 'intrinsics.txt').write_text('fx 40\nfy 41\ncx 24\ncy 16\n')
+    assert check_images(open_source(folder)) == [500000000, 700000000, 1250000000]
+    (folder / 'times.txt').write_text('0.5\n')
+    with pytest.raises(MdepthError, match='1 stamps for 3 images'):
+        open_source(folder)
+
+
+def test_folder_has_the_optical_frame_under_camera_link(tmp_path):
+    source = open_source(write_images(tmp_path / 'images'), intrinsics=PINHOLE)
+    assert source.frame_id == 'camera_optical_frame'
+    pose = source.extrinsics.lookup('camera_link', 'camera_optical_frame')
+    np.testing.assert_array_equal(pose @ [0, 0, 1, 1], [1, 0, 0, 1])  # forward
+    np.testing.assert_array_equal(pose @ [1, 0, 0, 1], [0, -1, 0, 1])  # right
+
+
+def test_bad_image_in_a_folder(tmp_path):
+    folder = write_images(tmp_path / 'images')
+    (folder / '0000000001.png').write_bytes(b'no picture')
+    source = open_source(folder, intrinsics=PINHOLE)
+    assert [int(frame.image[0, 0, 0]) for frame in source] == [0, 2]
+    assert source.losses == ['1 images skipped: the file is not an image that OpenCV can read']
+
+
+def test_size_change_in_a_folder_is_counted(tmp_path):
+    folder = write_images(tmp_path / 'images')
+    cv2.imwrite(str(folder / '0000000002.png'), recordings.picture(2, 24, 16))
+    source = open_source(folder, intrinsics=PINHOLE)
+    assert len(list(source)) == 2
+    assert '48x32 but the image is 24x16' in source.losses[0]
+
+
+def test_euroc(data_dir):
+    source = open_source(data_dir / 'euroc_v1_01')
+    frames = list(source)
+    assert len(frames) == 16
+    assert frames[0].stamp == 1403715276262142976
+    assert frames[0].camera.model == 'plumb_bob'
+    assert (frames[0].camera.width, frames[0].camera.height) == (752, 480)
+    assert frames[0].camera.fx == 458.654
+
+
+def write_raw(root: Path, count: int = 3) -> Path:
+    drive = root / '2011_09_26' / '2011_09_26_drive_0005_sync'
+    write_images(drive / 'image_02' / 'data', count)
+    lines = [f'2011-09-26 13:04:32.{n}00000001\n' for n in range(5)]
+    (drive / 'image_02' / 'timestamps.txt').write_text(''.join(lines))
+    (root / '2011_09_26' / 'calib_cam_to_cam.txt').write_text(
+        'calib_time: 09-Jan-2012 13:57:47\nP_rect_02: 40 0 24 4 0 41 16 0 0 0 1 0\n'
+    )
+    return drive
+
+
+def test_kitti_raw(tmp_path):
+    drive = write_raw(tmp_path)
+    for path in (drive, drive.parent):
+        source = open_source(path)
+        assert source.name == drive.name
+        stamps = check_images(source)
+        assert stamps[0] == 1317042272 * SECOND + 1
+        assert np.diff(stamps).tolist() == [SECOND // 10] * 2
+        camera = next(iter(source)).camera
+        assert (camera.fx, camera.fy, camera.cx, camera.cy) == (40, 41, 24, 16)
+
+
+def test_kitti_raw_without_calibration(tmp_path):
+    drive = write_raw(tmp_path)
+    (drive.parent / 'calib_cam_to_cam.txt').unlink()
+    with pytest.raises(MdepthError, match=r'no projection matrix P_rect_02.*--intrinsics'):
+        open_source(drive)
+    assert len(list(open_source(drive, intrinsics=PINHOLE))) == 3
+
+
+def test_kitti_raw_with_too_few_times(tmp_path):
+    drive = write_raw(tmp_path, 6)
+    with pytest.raises(MdepthError, match='does not give a time for every image'):
+        open_source(drive)
+
+
+@pytest.mark.parametrize('labels', [True, False])
+def test_kitti_odometry(tmp_path, labels):
+    folder = tmp_path / '09'
+    write_images(folder / 'image_2')
+    rows = [f'{40 + n} 0 24 0 0 {50 + n} 16 0 0 0 1 0' for n in range(4)]
+    if labels:
+        rows = [f'P{n}: {row}' for n, row in enumerate(rows)]
+    (folder / 'calib.txt').write_text('\n'.join(rows))
+    assert check_images(open_source(folder)) == [0, SECOND // 10, 2 * SECOND // 10]
+    (folder / 'times.txt').write_text('0.0\n1.038e-01\n2.076e-01\n')
+    source = open_source(folder)
+    assert check_images(source) == [0, 103800000, 207600000]
+    assert (next(iter(source)).camera.fx, next(iter(source)).camera.fy) == (42, 52)
+
+
+def test_kitti_samples(data_dir):
+    odometry = open_source(data_dir / 'kitti_odometry_06')
+    frame = next(iter(odometry))
+    assert odometry.total == 51
+    assert frame.image.shape == (frame.camera.height, frame.camera.width, 3)
+    assert frame.camera.fx == pytest.approx(707.0912)
+    raw = open_source(data_dir / 'kitti_raw_sample' / '2011_09_26')
+    (frame,) = list(raw)
+    assert frame.stamp == 1317042272345808896
+    assert frame.camera.cy == pytest.approx(172.854)
+
+
+def write_video(path: Path, count: int = 6) -> Path:
+    codec = cv2.VideoWriter.fourcc(*'MJPG')
+    video = cv2.VideoWriter(str(path), codec, 20.0, (48, 32))
+    for number in range(count):
+        video.write(np.full((32, 48, 3), (200, 100, 20 * number), np.uint8))
+    video.release()
+    return path
+
+
+def test_video(tmp_path):
+    path = write_video(tmp_path / 'drive.avi')
+    with pytest.raises(MdepthError, match='--intrinsics'):
+        open_source(path)
+    source = open_source(path, intrinsics=PINHOLE)
+    frames = list(source)
+    assert source.total == 6
+    assert [frame.stamp for frame in frames] == [n * SECOND // 20 for n in range(6)]
+    for number, frame in enumerate(frames):
+        np.testing.assert_allclose(frame.image[16, 24], (20 * number, 100, 200), atol=8)
+    stamps = [frame.stamp for frame in open_source(path, intrinsics=PINHOLE, start=0.1, frames=2)]
+    assert stamps == [SECOND // 10, 3 * SECOND // 20]
+    assert [f.stamp for f in open_source(path, intrinsics=PINHOLE, rate=10)][1] == SECOND // 10
+
+
+def test_file_that_is_no_video(tmp_path):
+    path = tmp_path / 'drive.mp4'
+    path.write_bytes(b'nonsense')
+    with pytest.raises(MdepthError, match=r'cannot read .* as a video'):
+        open_source(path, intrinsics=PINHOLE)
+
+
+def test_real_video(data_dir):
+    folder = data_dir / 'videos'
+    source = open_source(
+        folder / 'CarND-Vehicle-Detection_test_video.mp4',
+        intrinsics=folder / 'carnd_intrinsics_1280x720.txt',
+        frames=3,
+    )
+    frames = list(source)
+    assert [frame.image.shape for frame in frames] == [(720, 1280, 3)] * 3
+    camera = frames[0].camera
+    assert camera.model == 'plumb_bob'
+    assert camera.distortion == (-0.246670, -0.025441, -0.000670, 0.000134, 0.010666)
+
+
+CALIBRATION = """
+image_width: 48
+image_height: 32
+camera_name: front
+camera_matrix: {rows: 3, cols: 3, data: [40, 0, 24, 0, 41, 16, 0, 0, 1]}
+distortion_model: plumb_bob
+distortion_coefficients: {rows: 1, cols: 5, data: [-0.1, 0.01, 0, 0, 0]}
+rectification_matrix: {rows: 3, cols: 3, data: [1, 0, 0, 0, 1, 0, 0, 0, 1]}
+projection_matrix: {rows: 3, cols: 4, data: [38, 0, 23, 0, 0, 39, 15, 0, 0, 0, 1, 0]}
+"""
+
+
+def test_calibration_file_of_ros(tmp_path):
+    path = tmp_path / 'front.yaml'
+    path.write_text(CALIBRATION)
+    camera = read_intrinsics(path).camera(48, 32)
+    assert (camera.model, camera.fx, camera.distortion[:2]) == ('plumb_bob', 40, (-0.1, 0.01))
+    assert camera.pinhole().fx == 38
+    with pytest.raises(MdepthError, match='for 48x32 but the image is 24x16'):
+        read_intrinsics(path).camera(24, 16)
+
+
+@pytest.mark.parametrize('text', ['1,2,3', '40,41,24,16,0', '0,41,24,16', '/no/such/file.yaml'])
+def test_bad_intrinsics(text):
+    with pytest.raises(MdepthError, match='fx,fy,cx,cy'):
+        read_intrinsics(text)
+
+
+@pytest.mark.parametrize('name, content', [
+    ('a.yaml', 'image_width: 3'), ('a.yaml', ': ['), ('a.yaml', ''), ('a.txt', 'fx 40\nfy 30'),
+    ('a.txt', 'hello world'), ('a.yaml', 'camera_matrix: {data: [1, 2]}'),
+])  # fmt: skip
+def test_bad_intrinsics_file(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(MdepthError, match='cannot read intrinsics') as error:
+        read_intrinsics(tmp_path / name)
+    assert '\n' not in str(error.value)

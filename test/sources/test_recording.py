@@ -1,0 +1,195 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Whole, damaged, empty and missing bags."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin
+from rosbags.rosbag2 import Writer as Writer2
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+import recordings
+from recordings import ROS1, ROS2, SECOND
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.sources.base import Losses
+from mdepth_ros.sources.damaged import scan
+from mdepth_ros.sources.recording import Recording
+
+
+def everything(path: Path) -> tuple[list, list[str]]:
+    with Recording(path) as recording:
+        messages = list(recording.messages(set(recording.topics)))
+        return messages, recording.losses.lines()
+
+
+def compressed(path: Path, mode: CompressionMode, storage: StoragePlugin) -> Path:
+    writer = Writer2(path, version=8, storage_plugin=storage)
+    writer.set_compression(mode, CompressionFormat.ZSTD)
+    with writer:
+        topics = {}
+        for topic, message, time in recordings.drive(100):
+            kind = message.__msgtype__
+            if topic not in topics:
+                topics[topic] = writer.add_connection(topic, kind, typestore=ROS2)
+            writer.write(topics[topic], time, ROS2.serialize_cdr(message, kind))
+    return path
+
+
+def test_types_and_counts(tmp_path):
+    bag = recordings.write_ros2(tmp_path / 'bag', recordings.drive(3))
+    with Recording(bag) as recording:
+        topic = recording.topics['/camera/image_raw']
+        assert (topic.type, topic.messages) == ('sensor_msgs/msg/Image', 3)
+        assert [m.time for m in recording.messages(['/camera/image_raw'])] == [
+            100 * SECOND + n * SECOND // 10 for n in range(3)
+        ]
+
+
+@pytest.mark.parametrize('storage', [StoragePlugin.MCAP, StoragePlugin.SQLITE3])
+@pytest.mark.parametrize('mode', [CompressionMode.MESSAGE, CompressionMode.FILE])
+def test_compression(tmp_path, mode, storage):
+    messages, lost = everything(compressed(tmp_path / 'bag', mode, storage))
+    original = [
+        (t, bytes(ROS2.serialize_cdr(m, m.__msgtype__))) for t, m, _ in recordings.drive(100)
+    ]
+    assert sorted((m.topic, m.data) for m in messages) == sorted(original)
+    assert lost == []
+
+
+def test_no_such_bag(tmp_path):
+    with pytest.raises(MdepthError, match=r'no such recording: .*nowhere'):
+        Recording(tmp_path / 'nowhere')
+
+
+@pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
+def test_bag_without_messages(tmp_path, storage):
+    bag = recordings.write_ros2(tmp_path / 'bag', [], storage)
+    with pytest.raises(MdepthError, match='holds no messages'):
+        Recording(bag)
+
+
+def test_bag_without_files(tmp_path):
+    (tmp_path / 'metadata.yaml').write_text('rosbag2_bagfile_information:\n  version: 9\n')
+    with pytest.raises(MdepthError, match='empty bag'):
+        Recording(tmp_path)
+
+
+@pytest.mark.parametrize('name', ['a.mcap', 'a.db3', 'a.bag'])
+@pytest.mark.parametrize('content', [b'', b'nonsense' * 100])
+def test_file_that_is_no_bag(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(MdepthError, match=r'cannot read|holds no messages') as error:
+        Recording(path)
+    assert '\n' not in str(error.value)
+
+
+@pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
+def test_lost_metadata(tmp_path, storage):
+    bag = recordings.write_ros2(tmp_path / 'bag', recordings.drive(3), storage)
+    (bag / 'metadata.yaml').unlink()
+    messages, lost = everything(bag)
+    assert len(messages) == 7
+    assert lost == ['no metadata.yaml: the recorder was stopped hard']
+
+
+def test_split_bags_are_read_in_the_order_of_their_numbers(tmp_path):
+    folder = tmp_path / 'bag'
+    folder.mkdir()
+    for number in (2, 10, 1):
+        bag = recordings.write_ros2(
+            tmp_path / f'part{number}', [('/i', recordings.image(number), number)]
+        )
+        (bag / f'part{number}.mcap').rename(folder / f'bag_{number}.mcap')
+    messages, _ = everything(folder)
+    assert [message.time for message in messages] == [1, 2, 10]
+
+
+@pytest.mark.parametrize('mode', [CompressionMode.NONE, CompressionMode.STORAGE])
+def test_cut_mcap(tmp_path, mode):
+    """A recorder that was killed: everything before the cut is there, and the loss is said."""
+    bag = compressed(tmp_path / 'bag', mode, StoragePlugin.MCAP)
+    whole, _ = everything(bag)
+    path = bag / 'bag.mcap'
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * 0.6)])
+    messages, lost = everything(bag)
+    assert 0.3 * len(whole) < len(messages) < len(whole)
+    assert messages == [m for m in whole if m in messages]
+    assert any('middle of a record' in line for line in lost)
+    assert any('bag.mcap is damaged' in line for line in lost)
+
+
+def test_damage_in_the_middle(tmp_path):
+    """What lies before it is read, and what lies behind it too where its place is known."""
+    bag = tmp_path / 'bag'
+    size = (320, 240)
+    recordings.write_ros2(bag, [('/i', recordings.image(n, n, size), n) for n in range(20)])
+    path = bag / 'bag.mcap'
+    data = bytearray(path.read_bytes())
+    at = data.index(recordings.picture(8, *size).tobytes()[:64]) - 150
+    data[at : at + 140] = b'\xff' * 140  # the head of a record in the second of four chunks
+    path.write_bytes(data)
+    messages, lost = everything(bag)
+    assert {0, 1, 2, 3, 4, 5, 18, 19} <= {message.time for message in messages}
+    assert 8 not in {message.time for message in messages}
+    assert [message.time for message in messages] == sorted(message.time for message in messages)
+    assert any('is damaged' in line for line in lost)
+
+
+@pytest.mark.parametrize('share', [0.35, 0.8, 0.999])
+def test_cut_ros1_bag(tmp_path, share):
+    path = recordings.write_ros1(tmp_path / 'drive.bag', recordings.drive(20, store=ROS1))
+    whole, _ = everything(path)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    messages, lost = everything(path)
+    assert messages == whole[: len(messages)]
+    assert len(messages) > 0.2 * len(whole)
+    assert any('is damaged' in line for line in lost)
+
+
+def test_cut_anywhere_is_one_line_or_some_messages(tmp_path):
+    bag = recordings.write_ros2(tmp_path / 'bag', recordings.drive(2))
+    data = (bag / 'bag.mcap').read_bytes()
+    path = tmp_path / 'cut.mcap'
+    for length in range(0, len(data), 97):
+        path.write_bytes(data[:length])
+        try:
+            messages, lost = everything(path)
+        except MdepthError as error:
+            assert '\n' not in str(error)
+        else:
+            assert messages
+            assert lost
+
+
+def test_scan_equals_the_indexed_reader(tmp_path):
+    bag = recordings.write_ros2(tmp_path / 'bag', recordings.drive(5))
+    whole, _ = everything(bag)
+    lost = Losses()
+    records = list(scan(bag / 'bag.mcap', lost))
+    assert [(r.topic, r.time, r.data) for r in records] == [
+        (m.topic, m.time, m.data) for m in whole
+    ]
+    assert not lost.lines()
+
+
+def test_real_damaged_files(data_dir):
+    folder = data_dir / 'bags' / 'other' / 'damaged'
+    whole, _ = everything(folder / 'test_sample.mcap')
+    cut, lost = everything(folder / 'test_sample_truncated.mcap')
+    assert cut == whole[: len(cut)]
+    assert any('truncated.mcap is damaged' in line for line in lost)
+    # rosgraph_msgs/Log is no type of ROS 2: only the diagnostics can be handed out.
+    with Recording(folder / 'test_unindexed.bag') as recording:
+        times = [message.time for message in recording.messages(['/diagnostics_agg'])]
+        assert len(times) == 4
+        assert times == sorted(times)
+        assert recording.topics['/rosout_agg'].messages == 10
+        assert any('not indexed' in line for line in recording.losses.lines())
