@@ -1,0 +1,108 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`mdepth evaluate`: how good a run was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from mdepth_ros.errors import MdepthError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mdepth_ros.evaluation.depth import Crop
+    from mdepth_ros.report import Evaluation
+
+
+def evaluate(
+    output: Annotated[Path, typer.Argument(help='The directory that `mdepth run` wrote.')],
+    truth: Annotated[
+        Path | None,
+        typer.Option(help='Bag, TUM or KITTI pose file; default: what the run read.'),
+    ] = None,
+    depth_topic: Annotated[str | None, typer.Option(help='True depth image.')] = None,
+    lidar_topic: Annotated[str | None, typer.Option(help='Lidar cloud as true depth.')] = None,
+    odom_topic: Annotated[str | None, typer.Option(help='True odometry.')] = None,
+    moving_topic: Annotated[
+        str | None, typer.Option(help='Mask of moving things, of the size of the true depth.')
+    ] = None,
+    truth_frame: Annotated[
+        str | None, typer.Option(help='Frame whose poses a truth file holds.')
+    ] = None,
+    cap: Annotated[float, typer.Option(help='Score truths up to this depth, metres.')] = 80.0,
+    min_depth: Annotated[float, typer.Option(help='Score truths from this depth on.')] = 1e-3,
+    crop: Annotated[str, typer.Option(help='Part of the image: none or garg (KITTI).')] = 'none',
+    fail_if: Annotated[
+        list[str] | None,
+        typer.Option(help="Exit with status 1 where this holds, such as 'abs_rel>0.2'."),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option('--output', '-o', help='Report directory; default: OUT/report.')
+    ] = None,
+) -> None:
+    """Compare depth and trajectory of a run with the truth, and write a report with plots.
+
+    Depth is scored against a depth image or a lidar cloud, the trajectory against odometry or a
+    pose file. Numbers without `_raw` are of the estimate scaled by the truth.
+
+    Example: mdepth evaluate OUT --fail-if 'abs_rel>0.2' --fail-if 'drift_translation>5'
+    """
+    from rich.console import Console
+
+    from mdepth_ros.report import Choice, Condition, evaluate_run
+    from mdepth_ros.report.write import write_report
+
+    if crop not in ('none', 'garg'):
+        raise MdepthError(f'--crop {crop}: none or garg')
+    conditions = [Condition.parse(text) for text in fail_if or []]
+    choice = Choice(truth, depth_topic, lidar_topic, odom_topic, moving_topic, truth_frame)
+    evaluation = evaluate_run(
+        output, choice, min_depth=min_depth, max_depth=cap, crop=cast('Crop', crop)
+    )
+    folder = report or output / 'report'
+    write_report(evaluation, folder)
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    _show(evaluation, console)
+    console.print(f'report: {folder / "report.md"}')
+    failed = [condition for condition in conditions if condition.holds(evaluation.metrics)]
+    for condition in failed:
+        value = evaluation.metrics[condition.name]
+        console.print(f'failed: {condition.text} ({condition.name} is {value:.6g})')
+    if failed:
+        raise typer.Exit(1)
+
+
+def _show(evaluation: Evaluation, console: Console) -> None:
+    from rich.table import Table
+
+    from mdepth_ros.evaluation import SCORES
+    from mdepth_ros.report.write import KINDS, motion_rows
+
+    depth, motion = evaluation.depth, evaluation.motion
+    console.print(f'truth: {evaluation.truth.name}')
+    if depth is None:
+        console.print(f'depth was not compared: {evaluation.no_depth}')
+    else:
+        title = f'depth against {depth.truth_topic}, {len(depth.frames)} frames'
+        table = Table(title=title, title_justify='left')
+        table.add_column('')
+        for score in SCORES:
+            table.add_column(score, justify='right')
+        for kind, means in depth.means.items():
+            table.add_row(KINDS[kind], *(f'{getattr(means, score):.3f}' for score in SCORES))
+        console.print(table)
+    if motion is None:
+        console.print(f'the trajectory was not compared: {evaluation.no_motion}')
+        return
+    title = f'trajectory against {evaluation.truth.pose_name}, {len(motion.truth)} poses, '
+    table = Table(title=f'{title}{motion.truth.distances[-1]:.1f} m', title_justify='left')
+    table.add_column('')
+    table.add_column('as it is', justify='right')
+    table.add_column('scaled', justify='right')
+    for row in motion_rows(motion):
+        table.add_row(*row)
+    console.print(table)

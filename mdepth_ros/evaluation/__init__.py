@@ -1,0 +1,79 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Numbers: how far depth and trajectories are from the truth. numpy only."""
+
+from mdepth_ros.evaluation.depth import (
+    SCORES,
+    DepthErrors,
+    DepthScores,
+    crop_box,
+    crop_mask,
+    depth_errors,
+    in_image,
+    mean_errors,
+    resize_as_disparity,
+    sample_depth,
+    sparse_depth_errors,
+)
+from mdepth_ros.evaluation.drives import (
+    KITTI_LENGTHS,
+    Drift,
+    MotionErrors,
+    five_frame_errors,
+    kitti_drift,
+    relative_motion_errors,
+)
+from mdepth_ros.evaluation.files import (
+    layout,
+    pose_matrices,
+    read_trajectory,
+    write_kitti,
+    write_tum,
+)
+from mdepth_ros.evaluation.trajectory import (
+    Statistics,
+    Trajectory,
+    absolute_errors,
+    align,
+    associate,
+    inverse,
+    relative,
+    relative_errors,
+    rotation_angle,
+    umeyama,
+)
+
+__all__ = [
+    'KITTI_LENGTHS',
+    'SCORES',
+    'DepthErrors',
+    'DepthScores',
+    'Drift',
+    'MotionErrors',
+    'Statistics',
+    'Trajectory',
+    'absolute_errors',
+    'align',
+    'associate',
+    'crop_box',
+    'crop_mask',
+    'depth_errors',
+    'five_frame_errors',
+    'in_image',
+    'inverse',
+    'kitti_drift',
+    'layout',
+    'mean_errors',
+    'pose_matrices',
+    'read_trajectory',
+    'relative',
+    'relative_errors',
+    'relative_motion_errors',
+    'resize_as_disparity',
+    'rotation_angle',
+    'sample_depth',
+    'sparse_depth_errors',
+    'umeyama',
+    'write_kitti',
+    'write_tum',
+]

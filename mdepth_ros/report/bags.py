@@ -1,0 +1,177 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What evaluation reads from bags: messages by topic and stamp, cameras, poses, transforms."""
+
+from __future__ import annotations
+
+import bisect
+import importlib
+import struct
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.evaluation import Trajectory, pose_matrices
+from mdepth_ros.geometry import Camera
+from mdepth_ros.ros import conversions  # before any message: makes them importable
+from mdepth_ros.sources.base import RawMessage, StaticTransforms
+from mdepth_ros.sources.recording import Recording
+from mdepth_ros.sources.topics import CAMERA_INFO, IMAGE
+
+# isort: split
+from rclpy.serialization import deserialize_message
+
+CLOUD = 'sensor_msgs/msg/PointCloud2'
+ODOMETRY = 'nav_msgs/msg/Odometry'
+DEPTH_ENCODINGS = ('32FC1', '16UC1')
+
+
+class Bag:
+    """A bag as topics of deserialised messages; what cannot be read is counted in its losses."""
+
+    def __init__(self, path: Path) -> None:
+        self.recording = Recording(path)
+
+    def topics(self, kind: str) -> list[str]:
+        """Names of the topics of a type that hold messages, sorted."""
+        return sorted(
+            t.name for t in self.recording.topics.values() if t.type == kind and t.messages
+        )
+
+    def inventory(self) -> str:
+        """All topics with their types, for an error message."""
+        topics = self.recording.topics.values()
+        return ', '.join(sorted(f'{t.name} ({t.type.rpartition("/")[2]})' for t in topics))
+
+    def stamps(self, topic: str) -> list[int]:
+        """Header stamps in ns of all messages, in the order of the bag."""
+        return [_stamp(raw) for raw in self.recording.messages([topic])]
+
+    def messages(self, topic: str) -> Iterator[tuple[int, Any]]:
+        """Header stamp in ns and message, in the order of the bag."""
+        for raw in self.recording.messages([topic]):
+            try:
+                message = deserialize_message(raw.data, _message_class(raw.type))
+            except Exception as error:  # rclpy and its stand-in have errors of their own
+                self.recording.losses.add('messages skipped', (str(error).splitlines() or [''])[0])
+                continue
+            yield _stamp(raw), message
+
+    def first(self, topic: str) -> Any:
+        """The first message that can be read, None without any."""
+        return next((message for _, message in self.messages(topic)), None)
+
+    def depth_topics(self) -> list[str]:
+        """Image topics that hold depth."""
+        found = []
+        for topic in self.topics(IMAGE):
+            message = self.first(topic)
+            if message is not None and message.encoding in DEPTH_ENCODINGS:
+                found.append(topic)
+        return found
+
+    def transforms(self) -> StaticTransforms:
+        """Every /tf_static of the bag, whatever its namespace."""
+        result = StaticTransforms()
+        for topic in self.topics('tf2_msgs/msg/TFMessage'):
+            if topic.rpartition('/')[2] != 'tf_static':
+                continue
+            for raw in self.recording.messages([topic]):
+                for edge in deserialize_message(raw.data, _message_class(raw.type)).transforms:
+                    matrix = conversions.transform_to_matrix(edge.transform)
+                    result.add(edge.header.frame_id, edge.child_frame_id, matrix)
+        return result
+
+    def cameras(self, topic: str) -> Cameras:
+        """The cameras of a camera_info topic."""
+        return Cameras(
+            [
+                (stamp, conversions.camera_from_info(message), message.header.frame_id.lstrip('/'))
+                for stamp, message in self.messages(topic)
+            ]
+        )
+
+    def info_topic(self, topic: str) -> str | None:
+        """The camera_info of an image topic: beside it, one level up, or the only one."""
+        infos = self.topics(CAMERA_INFO)
+        parent = topic.rpartition('/')[0]
+        for candidate in (f'{parent}/camera_info', f'{parent.rpartition("/")[0]}/camera_info'):
+            if candidate in infos:
+                return candidate
+        return infos[0] if len(infos) == 1 else None
+
+    def odometry(self, topic: str) -> tuple[Trajectory, str]:
+        """Poses of an Odometry topic, sorted by stamp, and the frame they are poses of."""
+        rows, child = [], ''
+        for stamp, message in self.messages(topic):
+            p, q = message.pose.pose.position, message.pose.pose.orientation
+            rows.append((stamp, (p.x, p.y, p.z, q.x, q.y, q.z, q.w)))
+            child = message.child_frame_id.lstrip('/')
+        rows.sort(key=lambda row: row[0])
+        values = np.array([row[1] for row in rows], np.float64).reshape(-1, 7)
+        try:
+            poses = pose_matrices(values[:, :3], values[:, 3:])
+        except ValueError as error:
+            raise MdepthError(f'{topic} holds a pose that is none: {error}') from None
+        return Trajectory(np.array([row[0] for row in rows], np.int64), poses), child
+
+
+class Cameras:
+    """The cameras of a camera_info topic: (stamp, camera, frame id), found by stamp."""
+
+    def __init__(self, entries: Sequence[tuple[int, Camera, str]]) -> None:
+        self._entries = sorted(entries, key=lambda entry: entry[0])
+        self._stamps = [entry[0] for entry in self._entries]
+
+    def at(self, stamp: int) -> tuple[Camera, str]:
+        """Camera and frame id nearest in time."""
+        _, camera, frame_id = self._entries[nearest(self._stamps, stamp)]
+        return camera, frame_id
+
+
+class ByStamp:
+    """Messages of a topic by their stamp, read in one pass and forgotten once they are fetched."""
+
+    def __init__(self, bag: Bag, topic: str, wanted: Collection[int]) -> None:
+        self._messages = bag.messages(topic)
+        self._wanted = set(wanted)
+        self._waiting: dict[int, Any] = {}
+
+    def fetch(self, stamp: int) -> Any:
+        """The message with this stamp; None if there is none or it was fetched already."""
+        while stamp not in self._waiting:
+            found = next(self._messages, None)
+            if found is None:
+                return None
+            if found[0] in self._wanted:
+                self._waiting[found[0]] = found[1]
+        return self._waiting.pop(stamp)
+
+
+def nearest(stamps: Sequence[int], stamp: int) -> int:
+    """Index of the nearest of at least one sorted stamp."""
+    after = bisect.bisect_left(stamps, stamp)
+    candidates = [i for i in (after - 1, after) if 0 <= i < len(stamps)]
+    return min(candidates, key=lambda i: abs(stamps[i] - stamp))
+
+
+def match(stamps: Sequence[int], others: Sequence[int], tolerance: float) -> dict[int, int]:
+    """For every stamp the nearest of the others, if that is at most `tolerance` seconds away."""
+    others = sorted(others)
+    found = {s: others[nearest(others, s)] for s in stamps} if others else {}
+    return {s: other for s, other in found.items() if abs(other - s) <= round(tolerance * 1e9)}
+
+
+def _stamp(raw: RawMessage) -> int:
+    """Stamp of a message that begins with a std_msgs/Header; the bag's time where it is zero."""
+    order = '<' if raw.data[1] & 1 else '>'  # CDR: the second byte is the byte order
+    seconds, nanoseconds = struct.unpack_from(f'{order}iI', raw.data, 4)
+    return int(seconds) * 10**9 + int(nanoseconds) or raw.time
+
+
+def _message_class(kind: str) -> Any:
+    package, _, name = kind.partition('/msg/')
+    return getattr(importlib.import_module(f'{package}.msg'), name)

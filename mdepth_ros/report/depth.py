@@ -1,0 +1,241 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The depth of a run against its truth.
+
+Lidar clouds and true depth images take the same way: both become points, the points go through
+/tf_static and the camera of the estimate onto the estimated depth image, and the estimate is
+sampled there. So the truth may have any resolution, crop and frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.evaluation import DepthErrors, DepthScores, in_image, sample_depth
+from mdepth_ros.evaluation.depth import Array, Crop
+from mdepth_ros.geometry import Camera
+from mdepth_ros.report.bags import ByStamp, Cameras, match
+from mdepth_ros.report.run import Run, Truth
+from mdepth_ros.ros import clouds, images
+
+TOLERANCE = 0.05  # seconds between an estimate and its truth
+DENSE_POINTS = 150_000  # of a true depth image that is larger, a regular subset is scored
+LIDAR_CELL = 0.5  # pixels: of lidar points that fall together, the nearest hides the others
+
+
+@dataclass(frozen=True)
+class View:
+    """One scored frame: estimate [h,w], true points in it as pixels [N,2] and depths [N]."""
+
+    stamp: int
+    difference: float  # seconds between truth and estimate
+    estimate: Array
+    pixels: Array
+    truth: Array
+    sampled: Array
+    moving: Array | None
+
+
+@dataclass
+class DepthResult:
+    """Scores of all frames; `frames` has (stamp, time difference, errors by kind) of each.
+
+    matches are the stamps of the estimates that have a truth, and of that truth.
+    """
+
+    truth_topic: str
+    estimates: int
+    truths: int
+    matches: dict[int, int]
+    frames: list[tuple[int, float, dict[str, DepthErrors]]] = field(default_factory=list)
+    means: dict[str, DepthErrors] = field(default_factory=dict)
+
+    @property
+    def ratios(self) -> Array:
+        """Ratio of medians of each scored frame."""
+        return np.array([errors[''].ratio for _, _, errors in self.frames])
+
+    def ranked(self) -> list[int]:
+        """Stamps of the best, the median and the worst frame by AbsRel."""
+        order = sorted(self.frames, key=lambda frame: frame[2][''].abs_rel)
+        picks = [order[0], order[len(order) // 2], order[-1]]
+        return list(dict.fromkeys(stamp for stamp, _, _ in picks))
+
+
+def score_depth(
+    run: Run, truth: Truth, min_depth: float, max_depth: float, crop: Crop
+) -> DepthResult:
+    """Score every estimate that has a truth within TOLERANCE.
+
+    Raises MdepthError where there is no depth on one side, or nothing that can be compared.
+    """
+    if truth.bag is None or truth.depth_topic is None:
+        raise MdepthError(f'no true depth in {truth.name}')
+    if run.depth_topic is None or run.info_topic is None:
+        raise MdepthError('the run wrote no depth/image_rect with its camera_info')
+    estimates, truths = run.bag.stamps(run.depth_topic), truth.bag.stamps(truth.depth_topic)
+    matches = match(estimates, truths, TOLERANCE)
+    if not matches:
+        raise MdepthError(
+            f'no estimate is within {TOLERANCE} s of a message on {truth.depth_topic}'
+        )
+    result = DepthResult(truth.depth_topic, len(estimates), len(truths), matches)
+    scores = DepthScores(min_depth=min_depth, max_depth=max_depth)
+    for view in views(run, truth, matches, crop):
+        errors = scores.add(view.sampled, view.truth, view.moving)
+        if errors[''].pixels:
+            result.frames.append((view.stamp, view.difference, errors))
+    result.means = scores.means()
+    if not result.frames:
+        raise MdepthError(
+            f'no point of {truth.depth_topic} between {min_depth:g} and {max_depth:g} m falls on '
+            'a known pixel of the estimated depth: are the frames of /tf_static right?'
+        )
+    return result
+
+
+def views(run: Run, truth: Truth, matches: Mapping[int, int], crop: Crop) -> Iterator[View]:
+    """The estimates of `matches` (their stamps: those of the truths) with true points on them."""
+    assert truth.bag and truth.depth_topic and run.depth_topic and run.info_topic
+    wanted = dict(matches)
+    points = _Points(truth, set(wanted.values()))
+    cameras = run.bag.cameras(run.info_topic)
+    for stamp, message in run.bag.messages(run.depth_topic):
+        true_stamp = wanted.pop(stamp, None)
+        if true_stamp is None:
+            continue
+        estimate = images.to_depth(message)
+        camera, frame_id = cameras.at(stamp)
+        found = points.at(true_stamp)
+        if found is None:
+            continue
+        xyz, moving, their_frame = found
+        T = _transform(truth, frame_id, their_frame)
+        xyz = xyz @ T[:3, :3].T + T[:3, 3]
+        pixels, inside = _project(xyz, camera, estimate.shape, crop)
+        if truth.is_lidar:
+            inside &= _visible(pixels, xyz[:, 2], inside)
+        pixels, depth = pixels[inside], xyz[inside, 2]
+        yield View(
+            stamp,
+            (true_stamp - stamp) / 1e9,
+            estimate,
+            pixels,
+            depth,
+            sample_depth(estimate, pixels[:, 0], pixels[:, 1]),
+            None if moving is None else moving[inside],
+        )
+
+
+def _transform(truth: Truth, frame: str, other: str) -> Array:
+    """T_frame_other from /tf_static."""
+    if frame == other:
+        return np.eye(4)
+    T = truth.transforms.lookup(frame, other)
+    if T is None:
+        raise MdepthError(
+            f'/tf_static does not connect {other!r} (truth) with {frame!r} (estimate): '
+            'the truth cannot be projected'
+        )
+    return T
+
+
+def _project(
+    xyz: Array, camera: Camera, shape: tuple[int, ...], crop: Crop
+) -> tuple[Array, Array]:
+    """Pixels [N,2] of points [N,3] in a pinhole camera, and which lie in front and inside."""
+    front = xyz[:, 2] > 0  # false for NaN
+    z = np.where(front, xyz[:, 2], 1.0)
+    pixels = np.stack(
+        [camera.fx * xyz[:, 0] / z + camera.cx, camera.fy * xyz[:, 1] / z + camera.cy], 1
+    )
+    return pixels, front & in_image(pixels, shape, crop)
+
+
+def _visible(pixels: Array, z: Array, inside: Array) -> Array:
+    """Which points are the nearest of those in their cell.
+
+    The lidar sits above the camera and sees things that are hidden from it.
+    """
+    index = np.flatnonzero(inside)
+    cells = np.floor(pixels[index] / LIDAR_CELL).astype(np.int64)
+    order = np.lexsort((z[index], cells[:, 0], cells[:, 1]))
+    ranked = cells[order]
+    first = np.ones(len(order), bool)
+    first[1:] = (ranked[1:] != ranked[:-1]).any(1)
+    visible = np.zeros(len(inside), bool)
+    visible[index[order[first]]] = True
+    return visible
+
+
+class _Points:
+    """True points by stamp: of a cloud, or of the pixels of a depth image."""
+
+    def __init__(self, truth: Truth, wanted: Collection[int]) -> None:
+        assert truth.bag and truth.depth_topic
+        self._truth, self._bag = truth, truth.bag
+        self._messages = ByStamp(truth.bag, truth.depth_topic, wanted)
+        self._masks = None
+        self._cameras: Cameras | None = None
+        self._rays: tuple[Camera, Array] | None = None
+        if truth.is_lidar:
+            return
+        info = truth.bag.info_topic(truth.depth_topic)
+        if info is None:
+            raise MdepthError(f'no camera_info for the true depth on {truth.depth_topic}')
+        self._cameras = truth.bag.cameras(info)
+        if truth.moving_topic:
+            self._masks = ByStamp(truth.bag, truth.moving_topic, wanted)
+
+    def at(self, stamp: int) -> tuple[Array, Array | None, str] | None:
+        """Points [N,3], which of them move [N] (None if unknown), and their frame."""
+        message = self._messages.fetch(stamp)
+        if message is None:
+            return None
+        frame = message.header.frame_id.lstrip('/')
+        if self._cameras is None:
+            xyz = clouds.points_xyz(message).astype(np.float64)
+            return xyz[np.isfinite(xyz).all(1)], None, frame
+        depth = images.to_depth(message).astype(np.float64)
+        camera, _ = self._cameras.at(stamp)
+        if (camera.height, camera.width) != depth.shape:
+            raise MdepthError(
+                f'the true depth on {self._truth.depth_topic} has {depth.shape[1]} x '
+                f'{depth.shape[0]} pixels, its camera_info {camera.width} x {camera.height}'
+            )
+        subset = _subset(depth.shape)
+        known = np.isfinite(depth[subset])
+        xyz = self._directions(camera)[subset][known] * depth[subset][known][:, None]
+        mask = self._masks.fetch(stamp) if self._masks else None
+        moving = None
+        if mask is not None:
+            moving = images.to_rgb(mask)[..., 0]
+            if moving.shape != depth.shape:
+                raise MdepthError(
+                    f'{self._truth.moving_topic} is not of the size of the true depth'
+                )
+            moving = moving[subset][known] > 0
+        return xyz, moving, frame
+
+    def _directions(self, camera: Camera) -> Array:
+        """Rays [H,W,3] with z = 1 of all pixels, kept while the camera stays the same."""
+        if self._rays is None or self._rays[0] != camera:
+            v, u = torch.meshgrid(
+                torch.arange(camera.height, dtype=torch.float64),
+                torch.arange(camera.width, dtype=torch.float64),
+                indexing='ij',
+            )
+            self._rays = camera, camera.unproject(torch.stack([u, v], -1)).numpy()
+        return self._rays[1]
+
+
+def _subset(shape: tuple[int, ...]) -> Any:
+    """Every n-th pixel in both directions, so that at most DENSE_POINTS are left."""
+    step = int(np.ceil(np.sqrt(shape[0] * shape[1] / DENSE_POINTS)))
+    return slice(step // 2, None, step), slice(step // 2, None, step)

@@ -1,0 +1,121 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The trajectory of a run against its truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.evaluation import (
+    Drift,
+    MotionErrors,
+    Statistics,
+    Trajectory,
+    absolute_errors,
+    align,
+    associate,
+    five_frame_errors,
+    kitti_drift,
+    relative_errors,
+    relative_motion_errors,
+)
+from mdepth_ros.evaluation.trajectory import Alignment, Array
+from mdepth_ros.report.run import Run, Truth
+
+TOLERANCE = 0.05  # seconds between an estimated and a true pose
+
+
+@dataclass(frozen=True, eq=False)
+class Aligned:
+    """An aligned estimate, its scale, and its errors over the whole and over segments."""
+
+    alignment: Alignment
+    trajectory: Trajectory
+    scale: float
+    absolute: Statistics
+    drift: Drift
+
+
+@dataclass(frozen=True, eq=False)
+class MotionResult:
+    """Errors of a trajectory.
+
+    raw and scaled are aligned with 6 and 7 degrees of freedom; rpe is (translation m, rotation
+    deg) of consecutive frames without and with that scale; steps_raw and steps are the errors of
+    the same motions, the latter with the factor step_scale that suits the motions best.
+    """
+
+    estimates: int
+    truth: Trajectory
+    frame: str
+    note: str
+    horizontal: tuple[int, int]
+    raw: Aligned
+    scaled: Aligned
+    rpe_raw: tuple[Statistics, Statistics]
+    rpe: tuple[Statistics, Statistics]
+    steps_raw: MotionErrors
+    steps: MotionErrors
+    step_scale: float
+    five: Array
+
+
+def score_motion(run: Run, truth: Truth) -> MotionResult:
+    """Score the poses that have a true pose within TOLERANCE.
+
+    Raises MdepthError where there are no true poses, or fewer than three that match.
+    """
+    if truth.poses is None:
+        raise MdepthError(f'no true trajectory in {truth.name}')
+    true_poses, true_frame = truth.poses
+    whole, frame = run.trajectory()
+    estimate, note = _of_frame(whole, frame, true_frame, truth)
+    estimate, reference = associate(estimate, true_poses, TOLERANCE)
+    if len(estimate) < 3:
+        raise MdepthError(
+            f'only {len(estimate)} poses have a true pose at their time, 3 are needed'
+        )
+    raw, scaled = (_aligned(estimate, reference, alignment) for alignment in ('se3', 'sim3'))
+    steps, step_scale = relative_motion_errors(estimate.motions, reference.motions)
+    return MotionResult(
+        estimates=len(whole),
+        truth=reference,
+        frame=true_frame,
+        note=note,
+        horizontal=truth.horizontal,
+        raw=raw,
+        scaled=scaled,
+        rpe_raw=_rpe(raw.trajectory, reference),
+        rpe=_rpe(scaled.trajectory, reference),
+        steps_raw=relative_motion_errors(estimate.motions, reference.motions, 1.0)[0],
+        steps=steps,
+        step_scale=step_scale,
+        five=five_frame_errors(estimate.motions, reference.motions),
+    )
+
+
+def _of_frame(
+    estimate: Trajectory, frame: str, other: str, truth: Truth
+) -> tuple[Trajectory, str]:
+    """The trajectory of the frame that the truth is about, and what had to be assumed for that."""
+    if frame == other:
+        return estimate, ''
+    T = truth.transforms.lookup(frame, other) if frame and other else None
+    if T is None:
+        return estimate, (
+            f'/tf_static does not connect `{frame}` (estimate) with `{other}` (truth): '
+            'compared as if they were one frame'
+        )
+    return estimate.of_frame(T), f'the estimate of `{frame}` was moved to `{other}` by /tf_static'
+
+
+def _aligned(estimate: Trajectory, truth: Trajectory, alignment: Alignment) -> Aligned:
+    aligned, scale = align(estimate, truth, alignment)
+    errors = Statistics.of(absolute_errors(aligned, truth))
+    return Aligned(alignment, aligned, scale, errors, kitti_drift(aligned, truth))
+
+
+def _rpe(estimate: Trajectory, truth: Trajectory) -> tuple[Statistics, Statistics]:
+    translation, rotation = relative_errors(estimate, truth)
+    return Statistics.of(translation), Statistics.of(rotation)
