@@ -7,18 +7,15 @@ from __future__ import annotations
 import errno
 import json
 import signal
-import sys
 import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
-from rosbags.rosbag2 import Reader
-from rosbags.rosbag2.storage_mcap import McapWriter
-
-sys.path.append(str(Path(__file__).resolve().parent))
 import recordings
 from recordings import ROS2, SECOND
+from rosbags.rosbag2 import Reader
+from rosbags.rosbag2.storage_mcap import McapWriter
 
 from mdepth_ros import offline
 from mdepth_ros.errors import MdepthError

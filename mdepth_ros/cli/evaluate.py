@@ -54,7 +54,6 @@ def evaluate(
     from rich.console import Console
 
     from mdepth_ros.report import Choice, Condition, evaluate_run
-    from mdepth_ros.report.write import write_report
 
     if crop not in ('none', 'garg'):
         raise MdepthError(f'--crop {crop}: none or garg')
@@ -63,17 +62,23 @@ def evaluate(
     evaluation = evaluate_run(
         output, choice, min_depth=min_depth, max_depth=cap, crop=cast('Crop', crop)
     )
-    folder = report or output / 'report'
-    write_report(evaluation, folder)
     console = Console(highlight=False, markup=False, soft_wrap=True)
-    _show(evaluation, console)
-    console.print(f'report: {folder / "report.md"}')
+    publish(evaluation, report or output / 'report', console)
     failed = [condition for condition in conditions if condition.holds(evaluation.metrics)]
     for condition in failed:
         value = evaluation.metrics[condition.name]
         console.print(f'failed: {condition.text} ({condition.name} is {value:.6g})')
     if failed:
         raise typer.Exit(1)
+
+
+def publish(evaluation: Evaluation, folder: Path, console: Console) -> None:
+    """Write the report into a folder and its tables to the terminal."""
+    from mdepth_ros.report.write import write_report
+
+    write_report(evaluation, folder)
+    _show(evaluation, console)
+    console.print(f'report: {folder / "report.md"}')
 
 
 def _show(evaluation: Evaluation, console: Console) -> None:

@@ -14,11 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import recordings
 import torch
 from typer.testing import CliRunner
-
-sys.path.append(str(Path(__file__).resolve().parents[1]))
-import recordings
 
 from mdepth_ros.cli.main import app
 from mdepth_ros.errors import MdepthError

@@ -4,16 +4,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
-from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin
-from rosbags.rosbag2 import Writer as Writer2
-
-sys.path.append(str(Path(__file__).resolve().parents[1]))
 import recordings
 from recordings import ROS1, ROS2, SECOND
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin
+from rosbags.rosbag2 import Writer as Writer2
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.sources.base import Losses

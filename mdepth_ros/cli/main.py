@@ -1,0 +1,42 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where the command `mdepth` begins."""
+
+from __future__ import annotations
+
+import os
+
+# Idle OpenMP threads that spin steal time from every other process, and from our own second
+# pool; libgomp reads this once, when torch is loaded.
+os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
+
+import typer
+
+from mdepth_ros.cli.bench import bench
+from mdepth_ros.cli.convert import convert
+from mdepth_ros.cli.demo import demo
+from mdepth_ros.cli.doctor import doctor
+from mdepth_ros.cli.evaluate import evaluate
+from mdepth_ros.cli.info import info
+from mdepth_ros.cli.run import run
+from mdepth_ros.cli.shell import run_app
+from mdepth_ros.cli.synth import synth
+
+app = typer.Typer(
+    help='Metric depth, odometry and point clouds from the consecutive frames of one camera.',
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode='rich',
+)
+for command in (demo, run, evaluate, synth, info, convert, bench, doctor):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run a command."""
+    run_app(app)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,183 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What stands where: the road and everything static beside it, laid out along the path."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from mdepth_ros.synthetic import objects
+from mdepth_ros.synthetic.config import Random
+from mdepth_ros.synthetic.scene import Part, Scene, distance_to_boxes
+from mdepth_ros.synthetic.traffic import Mover, Road, vehicle
+from mdepth_ros.synthetic.trajectory import Path
+
+CLEARANCE = 1.3  # metres between the camera's path and anything static, at least
+OVERHEAD = 4.4  # what hangs above this height is in nobody's way
+LANE = 3.5
+FAR_CARRIAGEWAY = 2 * LANE + 4.0
+
+
+def make_road(random: Random, path: Path) -> Road:
+    """Draw the lanes, edges and crossings of the road; the camera drives at lateral 0."""
+    layout = 'street' if random.uniform(0, 1) < 0.65 else 'suburb'
+    if random.chance(0.0, 0.45):
+        layout = random.choice(['open', 'highway'])
+    crossings = []
+    s = random.uniform(5.0, 60.0)
+    while s < path.end and layout != 'highway':
+        crossings.append(s)
+        s += random.uniform(35.0, 130.0)
+    lines: tuple[tuple[float, bool], ...]
+    if layout == 'highway':
+        lines = ((-LANE / 2, False), (LANE / 2, True), (1.5 * LANE, False))
+        oncoming = (FAR_CARRIAGEWAY, FAR_CARRIAGEWAY + LANE)
+        return Road(layout, 15.5 + LANE / 2, -4.5, lines, 0.5, (LANE,), oncoming, ())
+    parking = 2.3 if layout == 'street' else 0.4
+    left, right = 1.5 * LANE + parking, -LANE / 2 - parking
+    lines = ((LANE / 2, True), (1.5 * LANE, False), (-LANE / 2, False))
+    if random.uniform(0, 1) < 0.3:
+        lines = lines[:1]
+    pavement = random.uniform(1.5, 3.0) if layout != 'open' else 0.3
+    return Road(layout, left, right, lines, pavement, (), (LANE,), tuple(crossings))
+
+
+def make_static(random: Random, path: Path, road: Road, movers: Sequence[Mover]) -> Scene:
+    """Place the static objects, then drop those in the way of the camera or of traffic."""
+    site = Site(random, path, road)
+    for side, edge in ((1.0, road.left), (-1.0, road.right)):
+        if road.layout in ('street', 'suburb'):
+            site.buildings(side, edge)
+        if road.layout == 'street' and random.uniform(0, 1) < 0.85:
+            site.parked(side, edge)
+        site.greenery(side, edge)
+        site.furniture(side, edge)
+    if road.layout in ('highway', 'open') and random.chance(0.0, 0.5):
+        half_width = (road.left - road.right) / 2
+        s = random.uniform(15.0, max(20.0, path.end - 60.0))
+        site.place(s, road.left - half_width, objects.overpass(random, half_width))
+    if road.layout == 'highway' and random.uniform(0, 1) < 0.5:
+        site.jam(FAR_CARRIAGEWAY)
+    scene = Scene()
+    for pose, parts, blocked in zip(
+        site.poses, site.parts, _blocked(site.poses, site.parts, path, movers), strict=True
+    ):
+        if not blocked:
+            scene.add(pose.tolist(), parts)
+    return scene
+
+
+class Site:
+    """Collects static objects by their place along and beside the path."""
+
+    def __init__(self, random: Random, path: Path, road: Road) -> None:
+        self.random, self.path, self.road = random, path, road
+        self.poses: list[Tensor] = []
+        self.parts: list[list[Part]] = []
+
+    def place(self, s: float, lateral: float, parts: list[Part], turn: float = 0.0) -> None:
+        """Put an object `lateral` metres left of the path, turned from its direction."""
+        pose = self.path.at(torch.tensor(s, dtype=torch.float64), lateral)
+        pose[2] += turn
+        self.poses.append(pose)
+        self.parts.append(parts)
+
+    def free(self, s: float, margin: float) -> bool:
+        """Tell whether no crossing is within `margin` metres along the path."""
+        return all(abs(s - crossing) > margin for crossing in self.road.crossings)
+
+    def buildings(self, side: float, edge: float) -> None:
+        """Build a row of houses with gaps and set-backs."""
+        random, street = self.random, self.road.layout == 'street'
+        setback = random.uniform(0.3, 3.0) if street else random.uniform(4.0, 10.0)
+        s = self.path.start
+        while s < self.path.end:
+            half = random.uniform(3.0, 10.0)
+            s += half
+            if random.uniform(0, 1) > (0.15 if street else 0.6) and self.free(s, half + 5.5):
+                back = setback + (random.uniform(0.0, 3.0) if random.uniform(0, 1) < 0.4 else 0.0)
+                lateral = edge + side * (self.road.pavement + back + 6.5)
+                self.place(s, lateral, objects.building(random, half))
+            s += half + (0.05 if random.uniform(0, 1) < 0.5 else random.uniform(0.5, 5.0))
+
+    def parked(self, side: float, edge: float) -> None:
+        """Park cars along the edge of the road."""
+        random = self.random
+        density = random.uniform(0.4, 1.0)
+        s = self.path.start
+        while s < self.path.end:
+            if random.uniform(0, 1) < density and self.free(s, 8.0):
+                turn = torch.pi if side > 0 and random.uniform(0, 1) < 0.8 else 0.0
+                turn += random.uniform(-0.04, 0.04)
+                self.place(s, edge - side * 1.05, objects.car(random), turn)
+            s += random.uniform(5.6, 8.0)
+
+    def greenery(self, side: float, edge: float) -> None:
+        """Plant trees and hedges, and put up walls and fences among them."""
+        random, layout = self.random, self.road.layout
+        spacing = {'street': 18.0, 'suburb': 9.0, 'open': 7.0, 'highway': 9.0}[layout]
+        depth = {'street': 0.5, 'suburb': 4.0, 'open': 25.0, 'highway': 15.0}[layout]
+        s = self.path.start
+        while s < self.path.end:
+            if self.free(s, 6.0):
+                far = self.road.pavement + 0.8 + depth * random.uniform(0, 1) ** 2
+                lateral, kind = edge + side * far, random.uniform(0, 1)
+                if kind < 0.65:
+                    self.place(s, lateral, objects.tree(random), random.uniform(0, 6.28))
+                elif kind < 0.85:
+                    self.place(s, lateral, objects.hedge(random, random.uniform(1.5, 5.0)))
+                elif layout != 'street':
+                    self.place(s, lateral, objects.wall(random, random.uniform(2.0, 6.0)))
+            s += spacing * random.uniform(0.3, 1.7)
+
+    def furniture(self, side: float, edge: float) -> None:
+        """Set up poles, and on some roads crash barriers."""
+        random = self.random
+        s = self.path.start + random.uniform(0, 30)
+        while s < self.path.end:
+            turn = random.uniform(-0.2, 0.2)
+            self.place(s, edge + side * 0.4, objects.pole(random), turn)
+            s += random.uniform(15.0, 50.0)
+        if self.road.layout == 'highway' or random.chance(0.03, 0.12):
+            s = self.path.start
+            while s < self.path.end:
+                self.place(s, edge + side * 0.25, objects.rail(random, 2.05))
+                s += 4.0
+
+    def jam(self, lateral: float) -> None:
+        """Fill a lane with vehicles that stand."""
+        s = self.path.start
+        while s < self.path.end:
+            self.place(s, lateral, vehicle(self.random), torch.pi)
+            s += self.random.uniform(7.0, 16.0)
+
+
+def _blocked(
+    poses: list[Tensor], parts: list[list[Part]], path: Path, movers: Sequence[Mover]
+) -> list[bool]:
+    """Tell for each object whether it is in the way of the camera or of a mover."""
+    pose = torch.stack(poses)
+    flat = [(i, part) for i, some in enumerate(parts) for part in some]
+    flat = [(i, part) for i, part in flat if part.centre[2] - part.half[2] < OVERHEAD]
+    owner = torch.tensor([i for i, _ in flat])
+    centre = torch.tensor([part.centre for _, part in flat], dtype=torch.float64)
+    half = torch.tensor([part.half for _, part in flat], dtype=torch.float64)
+    blocked = torch.zeros(len(parts), dtype=torch.bool)
+    tracks = [(path.xy[::10], CLEARANCE)]
+    for mover in movers:
+        if bool(mover.active.any()):
+            reach = max(part.half[0] + abs(part.centre[0]) for part in mover.parts)
+            width = max(part.half[1] for part in mover.parts)
+            at = mover.poses[mover.active]
+            forward = torch.stack([at[:, 2].cos(), at[:, 2].sin()], -1)
+            tips = [at[:, :2] + offset * forward for offset in (-reach, 0.0, reach)]
+            tracks.append((torch.cat(tips), width + 0.1))
+    for points, clearance in tracks:
+        low, high = points.amin(0) - 25.0, points.amax(0) + 25.0
+        where = pose[owner, :2]
+        near = ((where > low) & (where < high)).all(-1).nonzero()[:, 0]
+        for some in torch.split(near, max(1, 4_000_000 // len(points))):
+            gap = distance_to_boxes(points, pose[owner[some]], centre[some], half[some])
+            blocked[owner[some[gap.amin(0) < clearance]]] = True
+    return [bool(flag) for flag in blocked.tolist()]

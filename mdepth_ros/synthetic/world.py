@@ -1,0 +1,87 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The world of one drive as tensors: where every primitive is in every frame."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from mdepth_ros.synthetic.render import FIRST, Placed
+from mdepth_ros.synthetic.scene import Scene
+from mdepth_ros.synthetic.traffic import Mover
+
+FAR = 160.0  # metres beyond which objects are not drawn
+STILL = 0.01  # metres per frame below which an object stands
+
+
+class World:
+    """Static objects first, then the moving ones; objects are numbered in that order."""
+
+    def __init__(self, scene: Scene, movers: Sequence[Mover], frames: int) -> None:
+        self.still = len(scene.pose)
+        for mover in movers:
+            scene.add([0.0, 0.0, 0.0], mover.parts)
+        self.kind = torch.tensor(scene.kind, dtype=torch.long)
+        self.owner = torch.tensor(scene.owner, dtype=torch.long)
+        self.centre = torch.tensor(scene.centre, dtype=torch.float64).reshape(-1, 3)
+        self.half = torch.tensor(scene.half, dtype=torch.float64).reshape(-1, 3)
+        self.material = torch.tensor(scene.material, dtype=torch.float32).reshape(-1, 22)
+        self.pose = torch.tensor(scene.pose, dtype=torch.float64).reshape(-1, 3)
+        if movers:
+            self.tracks = torch.stack([mover.poses for mover in movers], 1)
+            self.active = torch.stack([mover.active for mover in movers], 1)
+        else:
+            self.tracks = torch.zeros(frames, 0, 3, dtype=torch.float64)
+            self.active = torch.zeros(frames, 0, dtype=torch.bool)
+        step = torch.zeros_like(self.tracks[..., 0])
+        change = (self.tracks[1:, :, :2] - self.tracks[:-1, :, :2]).norm(dim=-1)
+        step[:-1] = change
+        step[1:] = torch.maximum(step[1:], change)
+        self.moves = step > STILL
+
+    def object_poses(self, i: int) -> Tensor:
+        """Poses [O, 3] (x, y, heading) of all objects in frame i."""
+        return torch.cat([self.pose[: self.still], self.tracks[i]])
+
+    def at(self, i: int, position: Tensor) -> Placed:
+        """Primitives that exist in frame i within sight of `position` [3]."""
+        poses = self.object_poses(i)
+        exists = torch.cat([torch.ones(self.still, dtype=torch.bool), self.active[i]])
+        near = ((poses[:, :2] - position[:2]).norm(dim=-1) < FAR) & exists
+        index = near[self.owner].nonzero()[:, 0]
+        pose, centre = poses[self.owner[index]], self.centre[index]
+        c, s = pose[:, 2].cos(), pose[:, 2].sin()
+        x = pose[:, 0] + c * centre[:, 0] - s * centre[:, 1]
+        y = pose[:, 1] + s * centre[:, 0] + c * centre[:, 1]
+        placed = torch.stack([x, y, centre[:, 2], pose[:, 2]], -1)
+        return Placed(index, self.kind[index], placed, self.half[index])
+
+    def owners(self, placed: Placed, surface: Tensor) -> Tensor:
+        """Instance numbers of surfaces [...]: 0 sky, 1 ground, 2 + object."""
+        owner = torch.cat([torch.arange(FIRST), self.owner[placed.index] + FIRST])
+        return owner.to(surface.device, torch.int32)[surface.long()]
+
+    def moving(self, i: int, instance: Tensor) -> Tensor:
+        """Tell which instances [...] move in frame i."""
+        still = torch.zeros(FIRST + self.still, dtype=torch.bool)
+        return torch.cat([still, self.moves[i]]).to(instance.device)[instance.long()]
+
+    def displacement(self, i: int, j: int, points: Tensor, instance: Tensor) -> Tensor:
+        """Where points [..., 3] in odom on instances [...] in frame i are in frame j."""
+        start, end = self.object_poses(i), self.object_poses(j)
+        turn = end[:, 2] - start[:, 2]
+        c, s = turn.cos(), turn.sin()
+        x = end[:, 0] - c * start[:, 0] + s * start[:, 1]
+        y = end[:, 1] - s * start[:, 0] - c * start[:, 1]
+        world = torch.tensor([[1.0, 0, 0, 0]], dtype=torch.float64).expand(FIRST, -1)
+        table = torch.cat([world, torch.stack([c, s, x, y], -1)]).to(points.device)
+        c, s, x, y = table[instance.long()].unbind(-1)
+        return torch.stack(
+            [
+                c * points[..., 0] - s * points[..., 1] + x,
+                s * points[..., 0] + c * points[..., 1] + y,
+                points[..., 2],
+            ],
+            -1,
+        )
