@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mdepth_ros.cli.shipped import shipped_model
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -51,21 +53,13 @@ def bench(
     console = Console()
     with console.status('measuring'):
         numbers = measure(NetworkConfig(), (192, 640), rounds, threads)
-        path = model or shipped_model()
-        if path is not None:
-            numbers['model'] = measure_model(path, rounds, threads)
+        numbers['model'] = measure_model(model or shipped_model(), rounds, threads)
     _print(console, numbers)
     if json is not None:
         try:
             json.write_text(json_format.dumps(numbers, indent=2) + '\n', encoding='utf-8')
         except OSError as error:
             raise MdepthError(f'{json} cannot be written: {error.strerror}') from error
-
-
-def shipped_model() -> Path | None:
-    """Return the model that comes with the source tree, where there is one."""
-    found = sorted((Path(__file__).parents[2] / 'models').glob('*.safetensors'))
-    return found[0] if found else None
 
 
 def measure(
@@ -263,7 +257,7 @@ def _print(console: Any, numbers: dict[str, Any]) -> None:
     console.print(table)
 
     differences = {'random weights': numbers['depth_difference']}
-    if 'model' in numbers:
+    if 'model' in numbers:  # `measure` alone has none
         shipped = numbers['model']
         differences[shipped['name']] = shipped['depth_difference']
         console.print(

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import typer
 
+from mdepth_ros.cli.shipped import shipped_model
+
 GOOD, NOTE, BAD = 'ok', 'note', 'broken'
 ENOUGH_SPACE = 2 * 1024**3
 ENOUGH_BUFFER = 8 * 1024**2
@@ -187,14 +189,13 @@ def _disk() -> list[Finding]:
 def _model() -> list[Finding]:
     import hashlib
 
-    from mdepth_ros.cli.bench import shipped_model
     from mdepth_ros.errors import MdepthError
     from mdepth_ros.model_file import load_model
 
-    path = shipped_model()
-    if path is None:
-        text = 'none beside this installation'
-        return [Finding('shipped model', NOTE, text, 'name a model file in the commands')]
+    try:
+        path = shipped_model()
+    except MdepthError as error:
+        return [Finding('shipped model', NOTE, str(error))]
     try:
         _, card = load_model(path)
     except MdepthError as error:

@@ -11,25 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mdepth_ros.cli.shipped import shipped_model
 from mdepth_ros.errors import MdepthError
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-DEFAULT_MODEL = 'synthetic-nano.safetensors'
-
-
-def default_model() -> Path:
-    """Return the model that is shipped: installed with the package, or in its repository."""
-    package = Path(__file__).resolve().parents[1]
-    folders = (
-        package.parent / 'models',  # a clone
-        *(parent / 'share' / 'mdepth_ros' / 'models' for parent in package.parents),  # installed
-    )
-    for folder in folders:
-        if (folder / DEFAULT_MODEL).is_file():
-            return folder / DEFAULT_MODEL
-    raise MdepthError(f'the shipped model {DEFAULT_MODEL} is not installed: name one with --model')
 
 
 def run(
@@ -116,7 +102,7 @@ def run(
         frames=frames,
     )
     frame, mount = offline.find_base(drive, base_frame)
-    weights = model or default_model()
+    weights = model or shipped_model()
     perception = build_perception(
         weights,
         device=device,

@@ -119,10 +119,10 @@ def test_doctor_exits_with_one_where_something_is_broken(
 
     damaged = write_model(tmp_path / 'damaged.safetensors')
     damaged.write_bytes(damaged.read_bytes()[:-100])
-    monkeypatch.setattr(bench_module, 'shipped_model', lambda: damaged)
+    monkeypatch.setattr(doctor_module, 'shipped_model', lambda: damaged)
     (finding,) = doctor_module._model()
     assert finding.state == 'broken' and 'damaged.safetensors' in finding.found
-    monkeypatch.setattr(bench_module, 'shipped_model', lambda: write_model(damaged))
+    monkeypatch.setattr(doctor_module, 'shipped_model', lambda: write_model(damaged))
     (finding,) = doctor_module._model()
     assert finding.state == 'ok' and 'sha256' in finding.found
 

@@ -1,0 +1,27 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where the model lies that comes with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mdepth_ros.errors import MdepthError
+
+NAME = 'synthetic-nano.safetensors'
+
+
+def shipped_model() -> Path:
+    """Return the model that is shipped: installed with the package, or in its repository.
+
+    Raises MdepthError where it is in neither place.
+    """
+    package = Path(__file__).resolve().parents[1]
+    folders = (
+        package.parent / 'models',  # a clone
+        *(parent / 'share' / 'mdepth_ros' / 'models' for parent in package.parents),  # installed
+    )
+    for folder in folders:
+        if (folder / NAME).is_file():
+            return folder / NAME
+    raise MdepthError(f'the shipped model {NAME} is not installed: name one with --model')
