@@ -1,0 +1,75 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The table of a model beside the trivial predictors, at the smallest size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mdepth_training.cli import app
+from mdepth_training.evaluation.synthetic import Score, evaluate
+from typer.testing import CliRunner
+
+from mdepth_ros.cli.shell import run_app
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.evaluation import five_frame_errors, relative_motion_errors
+from mdepth_ros.model_file import ModelCard, read_card, save_model
+from mdepth_ros.networks import JointDepthPose, NetworkConfig
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    network = JointDepthPose(NetworkConfig(width=0.125))
+    card = ModelCard(
+        name='tiny', network=network.config, input_size=(64, 96),
+        camera=(0.58, 1.92, 0.5, 0.5), frame_interval=0.1, metres_per_unit=4.0,
+        method='untrained', data='none', licence='Apache-2.0',
+    )  # fmt: skip
+    save_model(tmp_path / 'tiny.safetensors', network, card)
+    return tmp_path / 'tiny.safetensors'
+
+
+def test_an_untrained_model_is_scored_beside_the_trivial_predictors(model: Path) -> None:
+    numbers = evaluate(model, 2, 7, 0.0, 10_000, record=True, csv=model.with_suffix('.csv'))
+    own, *trivial = numbers
+    assert own == 'tiny' and len(trivial) == 6
+    # Nothing was learned: a constant map is better.
+    assert min(numbers[name]['abs_rel'] for name in trivial[:-1]) < numbers[own]['abs_rel']
+    assert {'abs_rel_static', 'abs_rel_moving', 'abs_rel_raw', 'd1'} < set(numbers[own])
+    assert model.with_suffix('.csv').read_text().startswith('predictor,abs_rel,')
+    card = read_card(model)
+    assert card.metrics == numbers[own]
+    translation, rotation = numbers[own]['rpe_translation_percent'], numbers[own]['rotation_deg']
+    assert card.motion_noise == pytest.approx((translation / 100, np.radians(rotation)))
+    assert '2 held-out drives' in card.details['metrics measured on']
+
+
+def test_scores_of_perfect_and_of_steady_motion() -> None:
+    truth = np.tile(np.eye(4), (9, 1, 1))
+    truth[:, 2, 3] = np.linspace(0.5, 1.0, 9)
+    score = Score()
+    score.add_motions(truth, truth)
+    assert score.numbers() == pytest.approx(
+        {'rotation_deg': 0, 'rpe_translation_percent': 0, 'ate_5_frames': 0}, abs=1e-6
+    )
+    steady = np.tile(np.eye(4), (9, 1, 1))
+    steady[:, 2, 3] = 1.0
+    score = Score()
+    score.add_motions(steady, truth)
+    expected = 100 * relative_motion_errors(steady, truth)[0].translation.sum() / 6.75
+    assert score.numbers()['rpe_translation_percent'] == pytest.approx(expected)
+    assert score.numbers()['ate_5_frames'] == pytest.approx(
+        five_frame_errors(steady, truth).mean()
+    )
+
+
+def test_a_missing_model_is_one_line(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ['evaluate', str(tmp_path / 'none.safetensors')])
+    assert isinstance(result.exception, MdepthError)
+    with pytest.raises(SystemExit) as stop:
+        run_app(lambda: (_ for _ in ()).throw(MdepthError('gone')))
+    assert stop.value.code == 2
