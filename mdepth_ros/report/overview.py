@@ -37,17 +37,18 @@ def write_overview(evaluation: Evaluation, path: Path) -> None:
     with plt.rc_context(STYLE):
         figure = plt.figure(figsize=(12, 6.2))
         grid = figure.add_gridspec(4, 2, width_ratios=(1, 0.8), height_ratios=(1, 1, 1, 0.07))
+        of_depth = {'cmap': 'turbo_r', 'norm': norm, 'extent': (0, w, h, 0)}
         panels = [
             ('camera', picture_of(evaluation, stamp), {}),
-            ('estimated depth', view.estimate, {'cmap': 'turbo_r', 'norm': norm}),
-            ('true depth', truth, {'cmap': 'turbo_r', 'norm': norm}),
+            ('estimated depth', view.estimate, of_depth),
+            ('true depth', truth, of_depth),
         ]
-        for row, (title, image, colours) in enumerate(panels):
+        for row, (title, image, style) in enumerate(panels):
             plot = figure.add_subplot(grid[row, 0])
             plot.set(xticks=[], yticks=[], facecolor='#e6e6e6')
             plot.set_title(title, loc='left')
             if image is not None:
-                drawn = plot.imshow(image, extent=(0, w, h, 0), **colours)
+                drawn = plot.imshow(image, **style)
         bar = figure.colorbar(
             drawn, cax=figure.add_subplot(grid[3, 0]), orientation='horizontal', extend='both'
         )
