@@ -147,6 +147,8 @@ def run(
 @contextmanager
 def _directory(output: Path, overwrite: bool) -> Iterator[Path]:
     """Give a directory to write in; it becomes `output` when everything in it is whole."""
+    if output.name in ('', '..'):
+        raise MdepthError(f'{output} is no name for the results: name a directory to be made')
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         if not overwrite:
             raise MdepthError(f'{output} exists already: choose another name or add --overwrite')

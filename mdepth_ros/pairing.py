@@ -9,6 +9,7 @@ a lost frame change little. Where there is none, the frame is paired with itself
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -45,9 +46,9 @@ class Pairing:
     """
 
     def __init__(self, frame_interval: float, tolerance: float | None = None) -> None:
-        if not frame_interval > 0:
+        if not 0 < frame_interval < math.inf:
             raise MdepthError(f'frame interval {frame_interval} s: give a time above zero')
-        if tolerance is not None and not tolerance >= 0:
+        if tolerance is not None and not 0 <= tolerance < math.inf:
             raise MdepthError(f'pairing tolerance {tolerance} s: give zero or more')
         self.frame_interval = frame_interval
         self.tolerance = 1.25 * frame_interval if tolerance is None else tolerance

@@ -348,3 +348,11 @@ def test_kitti_city(data_dir, tmp_path):
     assert report.base_frame == 'base_link'
     assert report.has_odometry
     assert report.losses == []
+
+
+def test_output_without_a_name(tmp_path, monkeypatch):
+    bag = recordings.write_ros2(tmp_path / 'bag', recordings.drive(2))
+    (tmp_path / 'here').mkdir()
+    monkeypatch.chdir(tmp_path / 'here')
+    with pytest.raises(MdepthError, match='name a directory to be made'):
+        offline.run(open_source(bag), StraightOn(), Path())

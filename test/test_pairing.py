@@ -112,6 +112,8 @@ def test_only_a_few_frames_are_kept(step: float) -> None:
 
 def test_settings_that_make_no_sense() -> None:
     with pytest.raises(MdepthError, match='frame interval'):
+        Pairing(float('inf'))
+    with pytest.raises(MdepthError, match='frame interval'):
         Pairing(0.0)
     with pytest.raises(MdepthError, match='tolerance'):
         Pairing(0.1, -1.0)

@@ -13,12 +13,22 @@ from mdepth_ros.errors import MdepthError
 
 
 def run_app(app: Callable[[], object]) -> None:
-    """Run a command line; MdepthError becomes one line and exit status 2, Ctrl-C status 130."""
+    """Run a command line; Ctrl-C becomes exit status 130.
+
+    MdepthError, and what the file system refuses, become one line and exit status 2.
+    """
     try:
         app()
     except MdepthError as error:
-        console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
-        console.print(f'error: {error}')
-        sys.exit(2)
+        _refuse(str(error))
+    except OSError as error:
+        what = f'{error.filename}: ' if error.filename else ''
+        _refuse(f'{what}{error.strerror or error}; choose another place or free some space')
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _refuse(line: str) -> None:
+    console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+    console.print(f'error: {line}')
+    sys.exit(2)

@@ -35,7 +35,7 @@ def synth(
         float, typer.Option(min=0, max=1, help='0: a plain road, 1: broadly randomised.')
     ] = 0.0,
     moving: Annotated[
-        float, typer.Option(min=0, help='Amount of moving traffic; 0: a static world.')
+        float, typer.Option(min=0, max=10, help='Amount of moving traffic; 0: a static world.')
     ] = 1.0,
     compressed: Annotated[
         bool, typer.Option(help='Write JPEG images instead of raw ones.')

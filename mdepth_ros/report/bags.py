@@ -48,17 +48,22 @@ class Bag:
 
     def stamps(self, topic: str) -> list[int]:
         """Header stamps in ns of all messages, in the order of the bag."""
-        return [_stamp(raw) for raw in self.recording.messages([topic])]
+        return [_stamp(raw) for raw in self.recording.messages([topic]) if len(raw.data) >= 12]
 
     def messages(self, topic: str) -> Iterator[tuple[int, Any]]:
         """Header stamp in ns and message, in the order of the bag."""
         for raw in self.recording.messages([topic]):
-            try:
-                message = deserialize_message(raw.data, _message_class(raw.type))
-            except Exception as error:  # rclpy and its stand-in have errors of their own
-                self.recording.losses.add('messages skipped', (str(error).splitlines() or [''])[0])
-                continue
-            yield _stamp(raw), message
+            message = self._message(raw)
+            if message is not None:
+                yield _stamp(raw), message
+
+    def _message(self, raw: RawMessage) -> Any:
+        """The message, or None (and count it) if its bytes do not make one."""
+        try:
+            return deserialize_message(raw.data, _message_class(raw.type))
+        except Exception as error:  # rclpy and its stand-in have errors of their own
+            self.recording.losses.add('messages skipped', (str(error).splitlines() or [''])[0])
+            return None
 
     def first(self, topic: str) -> Any:
         """The first message that can be read, None without any."""
@@ -80,8 +85,13 @@ class Bag:
             if topic.rpartition('/')[2] != 'tf_static':
                 continue
             for raw in self.recording.messages([topic]):
-                for edge in deserialize_message(raw.data, _message_class(raw.type)).transforms:
-                    matrix = conversions.transform_to_matrix(edge.transform)
+                message = self._message(raw)
+                for edge in message.transforms if message is not None else ():
+                    try:
+                        matrix = conversions.transform_to_matrix(edge.transform)
+                    except MdepthError as error:
+                        self.recording.losses.add('static transforms skipped', str(error))
+                        continue
                     result.add(edge.header.frame_id, edge.child_frame_id, matrix)
         return result
 

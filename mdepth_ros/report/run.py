@@ -177,7 +177,7 @@ def _moving(bag: Bag, depth: str | None, wanted: str | None) -> str | None:
 
 def _pose_file(folder: Path) -> Path:
     """poses.txt of a KITTI odometry sequence, beside the images or in the set's poses folder."""
-    candidates = [folder / 'poses.txt', folder.parents[1] / 'poses' / f'{folder.name}.txt']
+    candidates = [folder / 'poses.txt', folder.parent.parent / 'poses' / f'{folder.name}.txt']
     for candidate in candidates:
         if candidate.is_file():
             return candidate

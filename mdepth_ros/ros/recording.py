@@ -74,6 +74,8 @@ class BagWriter:
         latched: Sequence[str] = ('/tf_static',),
     ) -> None:
         self.folder = Path(folder)
+        if self.folder.name in ('', '..'):
+            raise MdepthError(f'{folder} is no name for a bag: name a directory to be made')
         self._latched = set(latched)
         if self.folder.exists() and not (self.folder.is_dir() and not any(self.folder.iterdir())):
             if not overwrite:
@@ -142,7 +144,8 @@ class BagWriter:
         except (OSError, sqlite3.Error) as error:
             self._discard()
             full = getattr(error, 'errno', None) in {errno.ENOSPC, errno.EDQUOT}
-            why = 'the disk is full' if full or 'is full' in str(error) else str(error)
+            why = getattr(error, 'strerror', None) or str(error)
+            why = 'the disk is full' if full or 'is full' in why else why
             raise MdepthError(
                 f'{why}: {self.folder} was not written; free some space or choose another place'
             ) from error

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from mdepth_ros.errors import MdepthError
@@ -62,6 +63,10 @@ def open_source(
     path = Path(path)
     if not path.exists():
         raise MdepthError(f'no such recording: {path}')
+    if rate is not None and not 0.1 <= rate <= 1000:
+        raise MdepthError(f'{rate:g} frames per second: give a --rate from 0.1 to 1000')
+    if not 0 <= start < math.inf:
+        raise MdepthError(f'a start at {start:g} s: give --start in seconds after the first image')
     given = read_intrinsics(intrinsics) if intrinsics is not None else None
     if is_recording(path):
         return BagSource(

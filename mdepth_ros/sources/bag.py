@@ -150,7 +150,12 @@ class BagSource(ImageSource):
         wanted = [t for t in (self._topic, self._info, self._speed) if t is not None]
         cameras = _Cameras(self._topic, self._intrinsics)
         if self._info is not None:
-            cameras.add(0, self._first(self._info))
+            first = self._first(self._info)
+            if first is None:
+                raise MdepthError(
+                    f'no camera_info on {self._info} can be read: add --intrinsics with {ACCEPTED}'
+                )
+            cameras.add(0, first)
         speeds = _Speeds()
         inputs: list[RawMessage] = []
         waiting: tuple[int, Any] | None = None  # an image whose camera_info may come behind it

@@ -101,7 +101,7 @@ def read_times(path: Path, count: int, rate: float | None) -> list[int]:
         return [round(i * 1e9 / (rate or DEFAULT_RATE)) for i in range(count)]
     try:
         stamps = [round(float(line) * 1e9) for line in path.read_text().split()]
-    except (ValueError, UnicodeDecodeError):
+    except (ValueError, OverflowError):
         raise MdepthError(f'{path} is not a list of seconds: mend it, or add --rate') from None
     if len(stamps) < count:
         raise MdepthError(f'{path} has {len(stamps)} stamps for {count} images: add --rate')
@@ -111,7 +111,9 @@ def read_times(path: Path, count: int, rate: float | None) -> list[int]:
 def _listed(path: Path, images: Sequence[Path]) -> tuple[list[Path], list[int]]:
     """Read EuRoC's data.csv, keeping the images that exist (excerpts keep the whole list)."""
     known = {image.name: image for image in images}
-    rows = [line.split(',') for line in path.read_text().splitlines() if line[:1].isdigit()]
+    text = path.read_text(encoding='utf-8', errors='replace')
+    rows = [line.split(',') for line in text.splitlines() if ',' in line]
+    rows = [row for row in rows if row[0].isdecimal()]
     found = [(known[row[1].strip()], int(row[0])) for row in rows if row[1].strip() in known]
     if not found:
         raise MdepthError(f'{path} lists none of the images beside it: add --rate to ignore it')

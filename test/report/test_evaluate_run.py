@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import csv
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -336,3 +337,20 @@ def test_report_of_a_trajectory_alone(world, tmp_path):
 def test_written_trajectory_is_read_back(world):
     world.run()
     assert len(read_trajectory(world.out / 'trajectory.tum')) == 12
+
+
+def test_a_folder_at_the_root_is_no_truth(world):
+    world.record()
+    run = world.run()
+    with pytest.raises(MdepthError, match=r'no truth for / '):
+        evaluate_run(run, Choice(truth=Path('/')))
+
+
+def test_damaged_static_transforms_are_skipped_and_counted(world):
+    world.record()
+    run = world.run()
+    with recording.BagWriter(run / 'bag', overwrite=True) as bag:
+        bag.write_raw('/tf_static', 'tf2_msgs/msg/TFMessage', b'\0\1\0\0\xff\0\0\0', 0)
+    damaged = Bag(run / 'bag')
+    assert damaged.transforms().frames() == set()
+    assert '1 messages skipped' in damaged.recording.losses.lines()[0]

@@ -202,3 +202,8 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / 'file').write_text('')
     with pytest.raises(MdepthError, match='was not written'), BagWriter(tmp_path / 'file/bag'):
         pass
+
+
+def test_a_place_without_a_name_is_one_line() -> None:
+    with pytest.raises(MdepthError, match='name a directory to be made'):
+        BagWriter(Path(), overwrite=True)

@@ -247,3 +247,11 @@ def test_bad_intrinsics_file(tmp_path, name, content):
     with pytest.raises(MdepthError, match='cannot read intrinsics') as error:
         read_intrinsics(tmp_path / name)
     assert '\n' not in str(error.value)
+
+
+@pytest.mark.parametrize('option', [{'rate': 0.0}, {'rate': -5.0}, {'rate': float('nan')},
+                                    {'start': float('inf')}])  # fmt: skip
+def test_rate_and_start_that_make_no_sense(tmp_path, option):
+    folder = write_images(tmp_path / 'images')
+    with pytest.raises(MdepthError, match=f'give (a )?--{next(iter(option))}'):
+        open_source(folder, intrinsics=PINHOLE, **option)

@@ -45,9 +45,11 @@ def fit(
 @app.command()
 def evaluate(
     model: Annotated[Path, typer.Argument(help='A model file.')],
-    drives: Annotated[int, typer.Option(help='Held-out drives.')] = 10,
-    frames: Annotated[int, typer.Option(help='Frames of each drive.')] = 40,
-    appearance: Annotated[float, typer.Option(help='0 plain, 1 broadly randomised.')] = 0.0,
+    drives: Annotated[int, typer.Option(min=1, help='Held-out drives.')] = 10,
+    frames: Annotated[int, typer.Option(min=5, help='Frames of each drive.')] = 40,
+    appearance: Annotated[
+        float, typer.Option(min=0, max=1, help='0 plain, 1 broadly randomised.')
+    ] = 0.0,
     first_seed: Annotated[int, typer.Option(help='Seed of the first drive.')] = 10_000,
     record: Annotated[bool, typer.Option(help="Write the scores into the model's card.")] = False,
     csv: Annotated[Path | None, typer.Option(help='Also write the table here.')] = None,

@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from math import inf
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import yaml
 
@@ -24,6 +25,10 @@ class SyntheticData:
     appearance: float = 0.0
     moving: float = 1.0
     frame_interval: float = 0.1
+
+    def __post_init__(self) -> None:
+        _check('data.', self, drives=(1, inf), frames=(3, inf), appearance=(0, 1), moving=(0, 10))
+        _check('data.', self, frame_interval=(1e-3, 10))
 
 
 @dataclass(frozen=True)
@@ -45,8 +50,14 @@ class Training:
     colour: float = 0.2
     hue: float = 0.1
     seed: int = 0
-    precision: str = 'auto'
+    precision: Literal['auto', 'fp32', 'bf16', 'fp16'] = 'auto'
     save_every: int = 250
+
+    def __post_init__(self) -> None:
+        _check('training.', self, steps=(1, inf), joint_from=(0, inf), batch_size=(1, inf))
+        _check('training.', self, learning_rate=(1e-9, 1), final_rate=(0, 1), warm_up=(1, inf))
+        _check('training.', self, smoothness=(0, 1e3), duplicated=(0, 1), dropped_cues=(0, 1))
+        _check('training.', self, colour=(0, 1), hue=(0, 0.5), save_every=(1, inf))
 
 
 @dataclass(frozen=True)
@@ -61,6 +72,28 @@ class Experiment:
     data: SyntheticData = field(default_factory=SyntheticData)
     training: Training = field(default_factory=Training)
 
+    def __post_init__(self) -> None:
+        if not self.name or set(self.name) & set('/\\'):
+            raise MdepthError(f'name {self.name!r}: it names the model file, so give a plain word')
+        height, width = self.input_size
+        if height % 32 or width % 32 or min(height, width) < 64:
+            raise MdepthError(
+                f'input_size {height}, {width}: height and width must be multiples of 32, from 64'
+            )
+        triplets = self.data.drives * (self.data.frames - 2)
+        if triplets < self.training.batch_size:
+            raise MdepthError(
+                f'training.batch_size is {self.training.batch_size}, but there are only '
+                f'{triplets} triplets: lower it, or raise data.drives or data.frames'
+            )
+
+
+def _check(where: str, settings: Any, **ranges: tuple[float, float]) -> None:
+    for name, (low, high) in ranges.items():
+        value = getattr(settings, name)
+        if not low <= value <= high:
+            raise MdepthError(f'{where}{name} is {value}: it must be in {low:g}..{high:g}')
+
 
 def load_experiment(path: Path, overrides: list[str] | None = None) -> Experiment:
     """Read an experiment; overrides look like `training.steps=100`.
@@ -71,17 +104,22 @@ def load_experiment(path: Path, overrides: list[str] | None = None) -> Experimen
         values = yaml.safe_load(path.read_text()) or {}
     except OSError as error:
         raise MdepthError(f'cannot read the configuration {path}: {error.strerror}') from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise MdepthError(f'{path} is not YAML: {str(error).splitlines()[0]}') from error
+    if not isinstance(values, dict):
+        raise MdepthError(f'{path} must be a mapping of names to values')
     for override in overrides or []:
         key, equals, value = override.partition('=')
         if not equals:
             raise MdepthError(f'{override!r} sets nothing: write it as training.steps=100')
         *parents, last = key.split('.')
         node = values
-        for parent in parents:
-            node = node.setdefault(parent, {})
-        node[last] = yaml.safe_load(value)
+        try:
+            for parent in parents:
+                node = node.setdefault(parent, {})
+            node[last] = yaml.safe_load(value)
+        except (AttributeError, TypeError, yaml.YAMLError):
+            raise MdepthError(f'cannot set {override!r}: write it as training.steps=100') from None
     return _build(Experiment, values, '')  # type: ignore[no-any-return]
 
 
@@ -131,4 +169,5 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
             return value
     elif value in get_args(hint):  # a Literal
         return value
-    raise MdepthError(f'{where} cannot be {value!r}: it must be {getattr(hint, "__name__", hint)}')
+    wanted = hint.__name__ if get_origin(hint) is None else str(hint).replace('typing.', '')
+    raise MdepthError(f'{where} cannot be {value!r}: it must be {wanted}')

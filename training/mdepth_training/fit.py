@@ -18,8 +18,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch.utils.data import DataLoader
 
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.machine import fast_bf16
 from mdepth_ros.model_file import ModelCard, load_model, save_model
-from mdepth_training.config import Experiment, save_experiment
+from mdepth_training.config import Experiment, load_experiment, save_experiment
 from mdepth_training.data import StepBatches
 from mdepth_training.data.synthetic import SyntheticTriplets
 from mdepth_training.evaluation.scale import metres_per_unit
@@ -40,9 +41,12 @@ def fit(
         raise MdepthError(
             f'{output} holds a run already: add --resume, or choose another --output'
         )
+    begun = output / 'experiment.yaml'
+    if last.exists() and begun.exists() and load_experiment(begun).network != experiment.network:
+        raise MdepthError(f'{output} was begun with another network: choose another --output')
     output.mkdir(parents=True, exist_ok=True)
     logging.getLogger('lightning.pytorch').setLevel(logging.WARNING)
-    save_experiment(experiment, output / 'experiment.yaml')
+    save_experiment(experiment, begun)
     settings = experiment.training
     torch.manual_seed(settings.seed)
     method = ImplicitCues(experiment)
@@ -67,12 +71,16 @@ def fit(
         # The batches come whole from memory and have no end: workers and lengths do not apply.
         warnings.filterwarnings('ignore', message='.*(num_workers|many workers|not empty).*')
         warnings.filterwarnings('ignore', category=FutureWarning, module='lightning')
-        trainer.fit(
-            method,
-            DataLoader(batches, batch_size=None),
-            ckpt_path=last if last.exists() else None,
-            weights_only=True,
-        )
+        try:
+            trainer.fit(
+                method,
+                DataLoader(batches, batch_size=None),
+                ckpt_path=last if last.exists() else None,
+                weights_only=True,
+            )
+        except SystemExit:  # Lightning's answer to Ctrl-C, without a word
+            if not trainer.interrupted:
+                raise
     if trainer.interrupted:
         raise MdepthError(f'interrupted at step {trainer.global_step}: go on with --resume')
     model = output / f'{experiment.name}.safetensors'
@@ -155,10 +163,10 @@ class StepProgress(lightning.Callback):
 
 def _precision(asked: str) -> str:
     if asked != 'auto':
-        return {'fp32': '32-true', 'bf16': 'bf16-mixed', 'fp16': '16-mixed'}.get(asked, asked)
+        return {'fp32': '32-true', 'bf16': 'bf16-mixed', 'fp16': '16-mixed'}[asked]
     if torch.cuda.is_available():
         return 'bf16-mixed' if torch.cuda.is_bf16_supported() else '16-mixed'
-    return 'bf16-mixed' if torch.cpu._is_avx512_bf16_supported() else '32-true'
+    return 'bf16-mixed' if fast_bf16() else '32-true'
 
 
 def _git_state() -> str:

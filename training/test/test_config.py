@@ -35,12 +35,27 @@ def test_overrides_and_round_trip(tmp_path: Path) -> None:
         ('training: 3', 'training. must be a mapping'),
         ('input_size: [96]', 'input_size cannot be'),
         ('a: [', 'is not YAML'),
+        ('[1, 2]', 'must be a mapping'),
+        ('name: a/b', "name 'a/b'"),
+        ('input_size: [65, 96]', 'multiples of 32'),
+        ('training: {precision: fp8}', "training.precision cannot be 'fp8'"),
+        ('training: {warm_up: 0}', 'training.warm_up is 0'),
+        ('training: {batch_size: 9}\ndata: {drives: 2, frames: 4}', 'only 4 triplets'),
+        ('data: {frames: 2}', 'data.frames is 2'),
+        ('data: {moving: .nan}', 'data.moving is nan'),
     ],
 )
 def test_mistakes_are_named(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / 'bad.yaml').write_text(text)
     with pytest.raises(MdepthError, match=message.replace('.', r'\.')):
         load_experiment(tmp_path / 'bad.yaml')
+
+
+@pytest.mark.parametrize('override', ['training.steps', 'name.x=1', 'a=['])
+def test_overrides_that_set_nothing(tmp_path: Path, override: str) -> None:
+    (tmp_path / 'a.yaml').write_text('name: a')
+    with pytest.raises(MdepthError, match=r'write it as training\.steps=100'):
+        load_experiment(tmp_path / 'a.yaml', [override])
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -55,6 +55,12 @@ def test_a_finished_folder_is_not_overwritten(whole: Path) -> None:
         fit(TINY, whole.parent)
 
 
+def test_another_network_does_not_resume(whole: Path) -> None:
+    other = replace(TINY, network=replace(TINY.network, width=0.25))
+    with pytest.raises(MdepthError, match='begun with another network'):
+        fit(other, whole.parent, resume=True)
+
+
 def test_learning_lowers_the_loss_on_one_batch() -> None:
     """A textured wall that the camera approaches: depth and motion must come to agree."""
     torch.manual_seed(0)

@@ -28,7 +28,7 @@ def metres_per_unit(
         drive = synthetic_drive(
             experiment.data, camera, experiment.data.first_seed + index, experiment.data.frames
         )
-        for frame in range(5, drive.frames, 5):
+        for frame in range(min(5, drive.frames - 1), drive.frames, 5):
             view = drive.render([frame - 1, frame])
             images = view.image.permute(0, 3, 1, 2).float() / 255
             depth = network.depth(network(images[:1], images[1:], scales=1)[0][0])[0, 0]

@@ -138,13 +138,13 @@ class ImplicitCues(lightning.LightningModule):
         if not math.isfinite(loss.item()):
             raise MdepthError(
                 f'the loss became {loss.item()} at step {self.global_step}: '
-                'resume with a smaller training.learning_rate'
+                'start again with a smaller training.learning_rate'
             )
         if self.global_step >= 300 and spread < 0.05:
             raise MdepthError(
                 f'the depth collapsed to a constant (log-depth spread {spread:.3f} at step '
-                f'{self.global_step}): lower training.learning_rate, or set '
-                'network.disparity_bias to -3 and network.translation_scale to 0.1'
+                f'{self.global_step}): start again with a smaller training.learning_rate, or with '
+                'network.disparity_bias at -3 and network.translation_scale at 0.1'
             )
 
     def _gate(self) -> float:
