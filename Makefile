@@ -31,7 +31,7 @@ train: .venv/ready
 	    { echo 'Python 3.10 or newer is needed: make PYTHON=python3.12 ...'; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt -e '.[test]' -e ./training
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt -e '.[test]' -e './training[test]'
 	@touch $@
 
 clean:

@@ -47,7 +47,7 @@ def fit(
     output.mkdir(parents=True, exist_ok=True)
     logging.getLogger('lightning.pytorch').setLevel(logging.WARNING)
     save_experiment(experiment, begun)
-    settings = experiment.training
+    settings, git = experiment.training, _git_state()  # of the code that runs, not of its end
     torch.manual_seed(settings.seed)
     method = ImplicitCues(experiment)
     triplets = SyntheticTriplets(experiment, output)
@@ -84,12 +84,12 @@ def fit(
     if trainer.interrupted:
         raise MdepthError(f'interrupted at step {trainer.global_step}: go on with --resume')
     model = output / f'{experiment.name}.safetensors'
-    return (
-        write_model(experiment, method, model) if trainer.global_step >= settings.steps else model
-    )
+    if trainer.global_step >= settings.steps:
+        write_model(experiment, method, model, git)
+    return model
 
 
-def write_model(experiment: Experiment, method: ImplicitCues, path: Path) -> Path:
+def write_model(experiment: Experiment, method: ImplicitCues, path: Path, git: str) -> None:
     """Write the networks and their card; the metres of one unit come from the training drives."""
     settings, data = experiment.training, experiment.data
     card = ModelCard(
@@ -112,14 +112,13 @@ def write_model(experiment: Experiment, method: ImplicitCues, path: Path) -> Pat
             'steps': str(settings.steps),
             'cues from step': str(settings.joint_from),
             'selection': 'last checkpoint',
-            'git': _git_state(),
+            'git': git,
         },
     )
     network = method.network.eval().cpu()
     save_model(path, network, card)
     scale = metres_per_unit(*load_model(path), experiment)
     save_model(path, network, replace(card, metres_per_unit=scale))
-    return path
 
 
 class StepProgress(lightning.Callback):
