@@ -168,9 +168,10 @@ def _fixed_array(kind: str, size: int) -> Field:
 
     def check(name: str, value: Any) -> Any:
         if isinstance(value, np.ndarray):
-            good = value.dtype == dtype and value.size == size
-            _require(good, name, f'a numpy.ndarray of {size} {dtype}')
-            return np.ascontiguousarray(value).reshape(-1)
+            # rclpy keeps a matrix as it is, and aborts when it is serialised.
+            good = value.dtype == dtype and value.shape == (size,)
+            _require(good, name, f'one row of {size} {dtype}, not a matrix')
+            return np.ascontiguousarray(value)
         good = _is_list(value) and len(value) == size
         _require(good, name, f'a set or sequence of length {size}')
         return np.array([element(name, item) for item in value], dtype)

@@ -125,6 +125,7 @@ IMAGE, INFO = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CameraInfo'
         (INFO, 'k', [0.0] * 8),
         (INFO, 'k', [0] * 9),
         (INFO, 'k', np.zeros(9, np.float32)),
+        (INFO, 'k', np.eye(3)),
         (INFO, 'd', [1]),
         ('std_msgs/msg/Float64', 'data', 1),
         ('std_msgs/msg/Float32', 'data', 1e39),
@@ -167,7 +168,7 @@ def test_numbers_in_sequences_are_arrays() -> None:
 
 
 def test_fixed_arrays_are_numpy_and_own_their_numbers() -> None:
-    info = get(INFO)(k=np.eye(3), p=tuple(float(i) for i in range(12)))
+    info = get(INFO)(k=np.eye(3).reshape(9), p=tuple(float(i) for i in range(12)))
     assert info.k.tolist() == [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
     read = deserialize_message(serialize_message(info), get(INFO))
     read.k[0] = 5.0
@@ -184,7 +185,7 @@ def test_defaults_are_not_shared() -> None:
 
 def test_equality_looks_at_the_type_and_every_field() -> None:
     assert get('geometry_msgs/msg/Point')() != get('geometry_msgs/msg/Vector3')()
-    assert get(INFO)(r=np.eye(3)) != get(INFO)()
+    assert get(INFO)(r=np.eye(3).reshape(9)) != get(INFO)()
     with pytest.raises(TypeError):
         hash(get(INFO)())
 
