@@ -46,7 +46,7 @@ def fit(
 def evaluate(
     model: Annotated[Path, typer.Argument(help='A model file.')],
     drives: Annotated[int, typer.Option(min=1, help='Held-out drives.')] = 10,
-    frames: Annotated[int, typer.Option(min=5, help='Frames of each drive.')] = 40,
+    frames: Annotated[int, typer.Option(min=5, help='Frames of each drive.')] = 70,
     appearance: Annotated[
         float, typer.Option(min=0, max=1, help='0 plain, 1 broadly randomised.')
     ] = 0.0,

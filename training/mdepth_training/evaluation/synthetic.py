@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import csv as csv_module
+import math
 from dataclasses import dataclass, field, replace
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ from mdepth_ros.evaluation import (
     five_frame_errors,
     relative,
     relative_motion_errors,
+    rotation_angle,
 )
 from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
@@ -37,30 +40,48 @@ Array = NDArray[np.float64]
 
 @dataclass
 class Score:
-    """What one predictor did on all drives."""
+    """What one predictor did on all drives; `lively` says which have turns and changing speed."""
 
     depth: DepthScores | None = None
     motions: list[MotionErrors] = field(default_factory=list)
     ate: list[Array] = field(default_factory=list)
+    lively: list[bool] = field(default_factory=list)
 
     def numbers(self) -> dict[str, float]:
-        """AbsRel and d1 by region, rotation in deg/frame, translation in %, 5-frame ATE in m."""
+        """AbsRel and d1 by region, rotation in deg/frame, translation in %, 5-frame ATE in m.
+
+        The motions of all drives, and with the suffix _turns those of the lively ones.
+        """
         result: dict[str, float] = {}
         if self.depth is not None:
             means = self.depth.means()
             result = {f'abs_rel{kind}': errors.abs_rel for kind, errors in means.items()}
             result |= {'d1': means[''].d1, 'd1_raw': means['_raw'].d1}
-        if self.motions:
-            pooled = MotionErrors.pooled(self.motions)
-            result['rotation_deg'] = pooled.rotation_deg
-            result['rpe_translation_percent'] = pooled.translation_percent
-            result['ate_5_frames'] = float(np.concatenate(self.ate).mean())
+        for suffix, chosen in (('', [True] * len(self.lively)), ('_turns', self.lively)):
+            if any(chosen):
+                pooled = MotionErrors.pooled(list(compress(self.motions, chosen)))
+                ate = np.concatenate(list(compress(self.ate, chosen)))
+                result[f'rotation_deg{suffix}'] = pooled.rotation_deg
+                result[f'rpe_translation_percent{suffix}'] = pooled.translation_percent
+                result[f'ate_5_frames{suffix}'] = float(ate.mean())
         return result
 
     def add_motions(self, estimate: Array, truth: Array) -> None:
         """Score the motions [N,4,4] of one drive, scaled by the one factor that suits it best."""
         self.motions.append(relative_motion_errors(estimate, truth)[0])
         self.ate.append(five_frame_errors(estimate, truth))
+        self.lively.append(is_lively(truth))
+
+
+def is_lively(motions: Array) -> bool:
+    """Whether a drive has turns and changing speed.
+
+    That is: 0.3 degrees or more per frame in the mean, and a fastest frame at least 1.1 times as
+    long as the slowest. Elsewhere steady motion is hard to beat: it is nearly the truth.
+    """
+    lengths = np.linalg.norm(motions[:, :3, 3], axis=1)
+    turning = rotation_angle(motions[:, :3, :3]).mean() >= 0.3
+    return bool(turning and lengths.max() >= 1.1 * lengths.min())
 
 
 def evaluate(
@@ -94,7 +115,7 @@ def evaluate(
         )
         scores[steady].add_motions(np.broadcast_to(straight, truth.shape), truth)
     numbers = {name: score.numbers() for name, score in scores.items()}
-    _print(numbers, f'{drives} drives of {frames} frames, appearance {appearance:g}')
+    _print(numbers, f'{drives} drives of {frames} frames', sum(scores[steady].lively))
     if csv is not None:
         _write(numbers, csv)
     if record:
@@ -147,36 +168,50 @@ def _constants(camera: Camera, world: WorldConfig, frames: int) -> dict[str, Arr
     }
 
 
-_COLUMNS = {
+_DEPTH = {
     'abs_rel': 'AbsRel',
     'd1': 'd1',
-    'abs_rel_static': 'AbsRel static',
-    'abs_rel_moving': 'AbsRel moving',
-    'abs_rel_raw': 'AbsRel unscaled',
-    'rotation_deg': 'rotation deg/frame',
-    'ate_5_frames': '5-frame ATE m',
-    'rpe_translation_percent': 'translation %',
+    'abs_rel_static': 'static',
+    'abs_rel_moving': 'moving',
+    'abs_rel_raw': 'unscaled',
+}
+_MOTION = {
+    'rotation_deg': 'rotation\ndeg/frame',
+    'ate_5_frames': '5-frame\nATE m',
+    'rpe_translation_percent': 'translation\n%',
 }
 
 
-def _print(numbers: dict[str, dict[str, float]], title: str) -> None:
-    table = Table(title=f'{title}; depth median-scaled, up to 80 m, from the second frame on')
-    table.add_column('predictor')
-    for heading in _COLUMNS.values():
-        table.add_column(heading, justify='right')
-    for name, values in numbers.items():
-        digits = [f'{values[key]:.4f}' if key in values else '' for key in _COLUMNS]
-        table.add_row(name, *digits)
-    console = Console()
-    console.print(table, width=max(console.width, 150))
-    own, *rest = numbers.values()
-    best = min(v['abs_rel'] for v in rest if 'abs_rel' in v)
-    steady = rest[-1]
-    print(
-        f'AbsRel {own["abs_rel"] / best:.2f} of the best constant, rotation error '
-        f'{own["rotation_deg"] / steady["rotation_deg"]:.2f} and 5-frame ATE '
-        f'{own["ate_5_frames"] / steady["ate_5_frames"]:.2f} of constant motion'
+def _print(numbers: dict[str, dict[str, float]], drives: str, lively: int) -> None:
+    console = Console(highlight=False)
+    tables = (
+        (f'Depth, {drives}: AbsRel median-scaled, up to 80 m', '', _DEPTH),
+        (f'Motion, {drives}', '', _MOTION),
+        (f'Motion, the {lively} of them with turns and changing speed', '_turns', _MOTION),
     )
+    for title, suffix, columns in tables:
+        table = Table(title=title, title_justify='left')
+        table.add_column('predictor')
+        for heading in columns.values():
+            table.add_column(heading, justify='right')
+        for name, values in numbers.items():
+            digits = [values.get(key + suffix, math.nan) for key in columns]
+            if not all(map(math.isnan, digits)):
+                table.add_row(name, *(f'{value:.4f}' for value in digits))
+        if table.row_count:
+            console.print(table)
+    own, *constants, steady = numbers.values()
+    best = min(values['abs_rel'] for values in constants)
+    console.print(f'AbsRel: {own["abs_rel"] / best:.2f} of the best constant map')
+    for suffix, where in (('', 'all drives'), ('_turns', 'drives with turns')):
+        if f'rotation_deg{suffix}' in own:
+            rotation, ate = (
+                own[f'{key}{suffix}'] / steady[f'{key}{suffix}']
+                for key in ('rotation_deg', 'ate_5_frames')
+            )
+            console.print(
+                f'{where}: rotation error {rotation:.2f}, 5-frame ATE {ate:.2f} of constant motion'
+            )
 
 
 def _write(numbers: dict[str, dict[str, float]], path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from mdepth_training.cli import app
-from mdepth_training.evaluation.synthetic import Score, evaluate
+from mdepth_training.evaluation.synthetic import Score, evaluate, is_lively
 from typer.testing import CliRunner
 
 from mdepth_ros.cli.shell import run_app
@@ -65,6 +65,25 @@ def test_scores_of_perfect_and_of_steady_motion() -> None:
     assert score.numbers()['ate_5_frames'] == pytest.approx(
         five_frame_errors(steady, truth).mean()
     )
+
+
+def test_a_lively_drive_turns_and_changes_its_speed() -> None:
+    straight = np.tile(np.eye(4), (6, 1, 1))
+    straight[:, 2, 3] = np.linspace(0.5, 1.0, 6)
+    angle = np.radians(0.5)
+    turning = straight.copy()
+    turning[:, [0, 0, 2, 2], [0, 2, 0, 2]] = [
+        np.cos(angle), np.sin(angle), -np.sin(angle), np.cos(angle)
+    ]  # fmt: skip
+    steady = turning.copy()
+    steady[:, 2, 3] = 0.7
+    assert is_lively(turning) and not is_lively(straight) and not is_lively(steady)
+    score = Score()
+    score.add_motions(straight, straight)
+    assert 'rotation_deg' in score.numbers() and 'rotation_deg_turns' not in score.numbers()
+    score.add_motions(straight, turning)
+    assert score.numbers()['rotation_deg_turns'] == pytest.approx(0.5)
+    assert score.numbers()['rotation_deg'] == pytest.approx(0.25)
 
 
 def test_a_missing_model_is_one_line(tmp_path: Path) -> None:
