@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,3 +21,11 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f'no real recordings at {folder}: set MDEPTH_DATA')
     return folder
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _ctrl_c_is_heard() -> Iterator[None]:
+    """A shell starts background jobs deaf to Ctrl-C; the tests of it must not depend on that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
