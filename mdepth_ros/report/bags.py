@@ -17,6 +17,7 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import Trajectory, pose_matrices
 from mdepth_ros.geometry import Camera
 from mdepth_ros.ros import conversions  # before any message: makes them importable
+from mdepth_ros.sources.bag import static_transforms
 from mdepth_ros.sources.base import RawMessage, StaticTransforms
 from mdepth_ros.sources.recording import Recording
 from mdepth_ros.sources.topics import CAMERA_INFO, IMAGE
@@ -80,20 +81,13 @@ class Bag:
 
     def transforms(self) -> StaticTransforms:
         """Every /tf_static of the bag, whatever its namespace."""
-        result = StaticTransforms()
-        for topic in self.topics('tf2_msgs/msg/TFMessage'):
-            if topic.rpartition('/')[2] != 'tf_static':
-                continue
-            for raw in self.recording.messages([topic]):
-                message = self._message(raw)
-                for edge in message.transforms if message is not None else ():
-                    try:
-                        matrix = conversions.transform_to_matrix(edge.transform)
-                    except MdepthError as error:
-                        self.recording.losses.add('static transforms skipped', str(error))
-                        continue
-                    result.add(edge.header.frame_id, edge.child_frame_id, matrix)
-        return result
+        topics = [
+            topic
+            for topic in self.topics('tf2_msgs/msg/TFMessage')
+            if topic.rpartition('/')[2] == 'tf_static'
+        ]
+        raws = self.recording.messages(topics) if topics else ()
+        return static_transforms(map(self._message, raws), self.recording.losses)
 
     def cameras(self, topic: str) -> Cameras:
         """The cameras of a camera_info topic."""

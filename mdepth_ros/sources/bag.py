@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,14 @@ from typing import Any
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera
 from mdepth_ros.ros import conversions, images  # before any message: makes them importable
-from mdepth_ros.sources.base import CAMERA_FRAME, ImageSource, Item, RawMessage, StaticTransforms
+from mdepth_ros.sources.base import (
+    CAMERA_FRAME,
+    ImageSource,
+    Item,
+    Losses,
+    RawMessage,
+    StaticTransforms,
+)
 from mdepth_ros.sources.intrinsics import ACCEPTED, Intrinsics
 from mdepth_ros.sources.recording import Recording
 from mdepth_ros.sources.topics import (
@@ -43,6 +50,20 @@ TYPES = {
 }
 DEPTH_ENCODINGS = {'16UC1', '32FC1', '64FC1'}
 SPEED_AGE = 500_000_000  # ns between an image and the speed that counts as its own
+
+
+def static_transforms(messages: Iterable[Any], losses: Losses) -> StaticTransforms:
+    """The tree of TFMessages (None: unreadable); transforms that are none are counted as lost."""
+    tree = StaticTransforms()
+    for message in messages:
+        for edge in message.transforms if message is not None else ():
+            try:
+                matrix = conversions.transform_to_matrix(edge.transform)
+            except MdepthError as error:
+                losses.add('static transforms skipped', str(error))
+                continue
+            tree.add(edge.header.frame_id, edge.child_frame_id, matrix)
+    return tree
 
 
 class BagSource(ImageSource):
@@ -130,21 +151,12 @@ class BagSource(ImageSource):
         try:
             return deserialize_message(raw.data, TYPES[raw.type])
         except Exception as error:  # rclpy and its stand-in have errors of their own
-            self.recording.losses.add('messages skipped', str(error).splitlines()[0])
+            self.recording.losses.add('messages skipped', (str(error).splitlines() or [''])[0])
             return None
 
     def _static_transforms(self) -> StaticTransforms:
-        transforms = StaticTransforms()
-        for raw in self.recording.messages(['/tf_static']):
-            message = self._message(raw)
-            for edge in message.transforms if message is not None else ():
-                try:
-                    matrix = conversions.transform_to_matrix(edge.transform)
-                except MdepthError as error:
-                    self.recording.losses.add('static transforms skipped', str(error))
-                    continue
-                transforms.add(edge.header.frame_id, edge.child_frame_id, matrix)
-        return transforms
+        raws = self.recording.messages(['/tf_static'])
+        return static_transforms(map(self._message, raws), self.recording.losses)
 
     def _items(self) -> Iterator[Item]:
         wanted = [t for t in (self._topic, self._info, self._speed) if t is not None]
