@@ -44,6 +44,8 @@ class Training:
     final_rate: float = 0.05
     warm_up: int = 100
     smoothness: float = 1e-3
+    # Weight of the change of translation between consecutive pairs, from `joint_from` on.
+    steady_motion: float = 0.0
     # Share of the samples that see their frame twice, and of those that get no cues.
     duplicated: float = 0.15
     dropped_cues: float = 0.15
@@ -56,7 +58,8 @@ class Training:
     def __post_init__(self) -> None:
         _check('training.', self, steps=(1, inf), joint_from=(0, inf), batch_size=(1, inf))
         _check('training.', self, learning_rate=(1e-9, 1), final_rate=(0, 1), warm_up=(1, inf))
-        _check('training.', self, smoothness=(0, 1e3), duplicated=(0, 1), dropped_cues=(0, 1))
+        _check('training.', self, smoothness=(0, 1e3), duplicated=(0, 1))
+        _check('training.', self, dropped_cues=(0, 1), steady_motion=(0, 1e3))
         _check('training.', self, colour=(0, 1), hue=(0, 0.5), save_every=(1, inf))
 
 

@@ -63,6 +63,9 @@ class ImplicitCues(lightning.LightningModule):
         with torch.autocast(self.device.type, enabled=False):
             transforms = self.transforms(pose, pose_ahead)
             loss, mask_share = self.multi_scale_loss(sample, disparities, *transforms, duplicated)
+            if self.settings.steady_motion and self.global_step >= self.settings.joint_from:
+                change = relative_change(pose[:, 3:].float(), pose_ahead[:, 3:].float())
+                loss = loss + self.settings.steady_motion * change[~duplicated].sum() / batch
             self._watch(loss, mask_share, disparities[0], pose_ahead)
         return loss
 
@@ -167,6 +170,17 @@ class ImplicitCues(lightning.LightningModule):
             'optimizer': optimizer,
             'lr_scheduler': {'scheduler': schedule, 'interval': 'step'},
         }
+
+
+def relative_change(before: Tensor, after: Tensor) -> Tensor:
+    """Change of translation [B, 3] from one pair to the next, relative to its length: [B].
+
+    A vehicle hardly changes its speed within a frame interval. The lengths keep their gradient, so
+    that the value does not ask for a smaller unit; a share of the batch's mean length keeps
+    vehicles at rest from deciding.
+    """
+    length = (before.norm(dim=1) + after.norm(dim=1)) / 2
+    return (after - before).norm(dim=1) / (length + 0.1 * length.mean() + 1e-6)
 
 
 def _scaled(K: Tensor, shrink: int) -> Tensor:
