@@ -23,7 +23,9 @@ TINY = Experiment(
     input_size=(64, 96),
     network=NetworkConfig(width=0.125, disparity_bias=-3.0, translation_scale=0.1),
     data=SyntheticData(drives=2, frames=6),
-    training=Training(steps=24, joint_from=2, batch_size=2, warm_up=2, save_every=2),
+    training=Training(
+        steps=24, joint_from=2, batch_size=2, warm_up=2, save_every=2, steady_motion=0.05
+    ),
 )
 
 

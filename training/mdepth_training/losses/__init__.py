@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The losses, in the order of the paper (Implicit Cues, Eq. 2-6)."""
+"""The losses, in the order of the paper (Implicit Cues, Eq. 2-6), and one of our own."""
 
 from mdepth_training.losses.photometric import (
     auto_mask,
@@ -10,6 +10,7 @@ from mdepth_training.losses.photometric import (
     ssim_error,
 )
 from mdepth_training.losses.smoothness import edge_aware_smoothness
+from mdepth_training.losses.steadiness import relative_change
 
 __all__ = [
     'auto_mask',
@@ -17,5 +18,6 @@ __all__ = [
     'masked_mean',
     'minimum_over_sources',
     'photometric_error',
+    'relative_change',
     'ssim_error',
 ]

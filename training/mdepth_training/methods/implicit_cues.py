@@ -28,6 +28,7 @@ from mdepth_training.losses import (
     masked_mean,
     minimum_over_sources,
     photometric_error,
+    relative_change,
 )
 
 WATCH_EVERY = 20
@@ -170,17 +171,6 @@ class ImplicitCues(lightning.LightningModule):
             'optimizer': optimizer,
             'lr_scheduler': {'scheduler': schedule, 'interval': 'step'},
         }
-
-
-def relative_change(before: Tensor, after: Tensor) -> Tensor:
-    """Change of translation [B, 3] from one pair to the next, relative to its length: [B].
-
-    A vehicle hardly changes its speed within a frame interval. The lengths keep their gradient, so
-    that the value does not ask for a smaller unit; a share of the batch's mean length keeps
-    vehicles at rest from deciding.
-    """
-    length = (before.norm(dim=1) + after.norm(dim=1)) / 2
-    return (after - before).norm(dim=1) / (length + 0.1 * length.mean() + 1e-6)
 
 
 def _scaled(K: Tensor, shrink: int) -> Tensor:

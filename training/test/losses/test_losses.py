@@ -10,6 +10,7 @@ from mdepth_training.losses import (
     masked_mean,
     minimum_over_sources,
     photometric_error,
+    relative_change,
     ssim_error,
 )
 from mdepth_training.losses.photometric import box_mean
@@ -93,6 +94,24 @@ def test_smoothness_does_not_see_the_scale(images) -> None:
         edge_aware_smoothness(disparity, images[1]),
         edge_aware_smoothness(7 * disparity, images[1]),
     )
+
+
+def test_relative_change_by_hand() -> None:
+    before = torch.tensor([[0.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
+    after = torch.tensor([[0.3, 0.0, 1.0], [0.0, 0.0, 0.0]])
+    length = (1 + 1.09**0.5) / 2  # of the moving one; the mean of the two is half of it
+    expected = [0.3 / (length + 0.1 * length / 2), 0.0]
+    assert relative_change(before, after).tolist() == pytest.approx(expected, rel=1e-4)
+
+
+def test_relative_change_asks_for_no_unit() -> None:
+    generator = torch.Generator().manual_seed(0)
+    before, after = torch.randn(2, 5, 3, generator=generator)
+    unit = torch.ones((), requires_grad=True)
+    value = relative_change(unit * before, unit * after)
+    torch.testing.assert_close(relative_change(7 * before, 7 * after), value.detach())
+    (gradient,) = torch.autograd.grad(value.sum(), unit)
+    assert abs(gradient) < 1e-4
 
 
 def test_gradients_are_right(images) -> None:
