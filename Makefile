@@ -22,7 +22,7 @@ bench: .venv/ready
 evaluate: .venv/ready
 	$(BIN)/mdepth-train evaluate models/synthetic-nano.safetensors
 
-# How the shipped model was made (about an hour on two cores; goes on where it stopped).
+# How the shipped model was made (about 90 minutes on two cores; goes on where it stopped).
 train: .venv/ready
 	$(BIN)/mdepth-train fit training/configs/synthetic-nano.yaml --output runs/synthetic-nano --resume
 
