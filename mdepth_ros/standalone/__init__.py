@@ -28,6 +28,8 @@ MESSAGE_PACKAGES = (
     'diagnostic_msgs',
     'geometry_msgs',
     'nav_msgs',
+    'rcl_interfaces',
+    'rmw_dds_common',
     'rosgraph_msgs',
     'sensor_msgs',
     'std_msgs',
@@ -35,10 +37,49 @@ MESSAGE_PACKAGES = (
 )
 # Module of ROS 2 -> the module here whose public names it gets; None: an empty package.
 MODULES: dict[str, str | None] = {
-    'rclpy': None,
+    'rclpy': 'mdepth_ros.standalone.top_level',
+    'rclpy.callback_groups': 'mdepth_ros.standalone.callback_groups',
+    'rclpy.client': 'mdepth_ros.standalone.services',
+    'rclpy.clock': 'mdepth_ros.standalone.clock',
+    'rclpy.clock_type': 'mdepth_ros.standalone.time',
+    'rclpy.context': 'mdepth_ros.standalone.context',
+    'rclpy.duration': 'mdepth_ros.standalone.time',
+    'rclpy.event_handler': 'mdepth_ros.standalone.events',
+    'rclpy.exceptions': 'mdepth_ros.standalone.exceptions',
+    'rclpy.executors': 'mdepth_ros.standalone.executors',
+    'rclpy.expand_topic_name': 'mdepth_ros.standalone.names',
+    'rclpy.guard_condition': 'mdepth_ros.standalone.waiting',
+    'rclpy.logging': 'mdepth_ros.standalone.logging',
+    'rclpy.node': 'mdepth_ros.standalone.node',
+    'rclpy.parameter': 'mdepth_ros.standalone.parameters',
+    'rclpy.publisher': 'mdepth_ros.standalone.topics',
+    'rclpy.qos': 'mdepth_ros.standalone.qos',
+    'rclpy.qos_event': 'mdepth_ros.standalone.events',
+    'rclpy.qos_overriding_options': 'mdepth_ros.standalone.qos_overrides',
+    'rclpy.service': 'mdepth_ros.standalone.services',
+    'rclpy.signals': 'mdepth_ros.standalone.signals',
+    'rclpy.subscription': 'mdepth_ros.standalone.topics',
+    'rclpy.task': 'mdepth_ros.standalone.task',
+    'rclpy.time': 'mdepth_ros.standalone.time',
+    'rclpy.timer': 'mdepth_ros.standalone.timers',
+    'rclpy.topic_endpoint_info': 'mdepth_ros.standalone.node_graph',
+    'rclpy.utilities': 'mdepth_ros.standalone.top_level',
+    'rclpy.validate_full_topic_name': 'mdepth_ros.standalone.names',
+    'rclpy.validate_namespace': 'mdepth_ros.standalone.names',
+    'rclpy.validate_node_name': 'mdepth_ros.standalone.names',
+    'rclpy.validate_topic_name': 'mdepth_ros.standalone.names',
     'rclpy.serialization': 'mdepth_ros.standalone.serialization',
     **dict.fromkeys(MESSAGE_PACKAGES),
     **{f'{package}.msg': 'mdepth_ros.standalone.messages' for package in MESSAGE_PACKAGES},
+    'tf2_ros': 'mdepth_ros.standalone.tf2',
+    'tf2_ros.buffer': 'mdepth_ros.standalone.tf2',
+    'tf2_ros.static_transform_broadcaster': 'mdepth_ros.standalone.tf2',
+    'tf2_ros.transform_broadcaster': 'mdepth_ros.standalone.tf2',
+    'tf2_ros.transform_listener': 'mdepth_ros.standalone.tf2',
+    'diagnostic_updater': 'mdepth_ros.standalone.diagnostics',
+    'std_srvs': None,
+    'std_srvs.srv': 'mdepth_ros.standalone.service_types',
+    'rcl_interfaces.srv': 'mdepth_ros.standalone.service_types',
 }
 
 
@@ -51,7 +92,8 @@ class _Finder(MetaPathFinder, Loader):
     ) -> ModuleSpec | None:
         if fullname not in MODULES:
             return None
-        return ModuleSpec(fullname, self, is_package=MODULES[fullname] is None)
+        is_package = any(name.startswith(f'{fullname}.') for name in MODULES)
+        return ModuleSpec(fullname, self, is_package=is_package)
 
     def exec_module(self, module: ModuleType) -> None:
         source = MODULES[module.__name__]

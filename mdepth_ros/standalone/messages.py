@@ -8,10 +8,10 @@ from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
-from rosbags.typesys import Stores, get_typestore
 from rosbags.typesys.base import normalize_fieldname
 from rosbags.typesys.store import Typestore
 
+from .definitions import definitions, new_store
 from .fields import Field, make_field
 
 # What rosbags' definitions leave out: the defaults that .msg files of the served packages give.
@@ -90,15 +90,9 @@ def _same(one: Any, other: Any) -> bool:
 
 
 @cache
-def definitions() -> Typestore:
-    """Rosbags' definitions of ROS 2 messages; the served packages are the same in all distros."""
-    return get_typestore(Stores.ROS2_JAZZY)
-
-
-@cache
 def wire_types() -> Typestore:
     """The same definitions, whose deserialiser makes message classes of this module."""
-    store = get_typestore(Stores.ROS2_JAZZY)
+    store = new_store()
     store.types = _Builders()
     return store
 
@@ -119,10 +113,10 @@ def message_class(name: str) -> Any:
         for field, description in descriptions
         if field != NO_FIELD
     }
-    package, _, short = name.split('/')
+    package, kind, short = name.split('/')
     body: dict[str, Any] = {
         '__doc__': f'{name}, as rclpy has it.',
-        '__module__': f'{package}.msg',
+        '__module__': f'{package}.{kind}',
         '__slots__': tuple(f'_{field}' for field in fields),
         '__msgtype__': name,
         '__fields__': fields,

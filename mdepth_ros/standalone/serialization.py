@@ -8,7 +8,8 @@ from typing import Any
 
 from rosbags.serde import SerdeError
 
-from .messages import definitions, wire_types
+from .definitions import definitions
+from .messages import wire_types
 
 
 def serialize_message(message: Any) -> bytes:

@@ -49,11 +49,11 @@ try:
 except ImportError:
     print('no Picture')
 try:
-    import rclpy.node
+    import rclpy.action
 except ImportError:
-    print('no node')
+    print('no actions')
 """
-    assert run(code).split('\n') == ['True True 1', '3', 'no Picture', 'no node']
+    assert run(code).split('\n') == ['True True 1', '3', 'no Picture', 'no actions']
 
 
 def test_an_installed_ros_is_used_for_everything(tmp_path: Path) -> None:

@@ -31,8 +31,9 @@ def get(name: str) -> Any:
 
 def random_value(text: str, rng: random.Random) -> Any:
     """A value of a field type as get_fields_and_field_types() spells it."""
-    if found := re.fullmatch(r'sequence<([\w/]+)>', text):
-        return [random_value(found[1], rng) for _ in range(rng.randrange(4))]
+    if found := re.fullmatch(r'sequence<([\w/]+)(?:, (\d+))?>', text):
+        most = int(found[2] or 3)
+        return [random_value(found[1], rng) for _ in range(rng.randrange(most + 1))]
     if found := re.fullmatch(r'([\w/]+)\[(\d+)\]', text):
         return [random_value(found[1], rng) for _ in range(int(found[2]))]
     if text in RANGES:
@@ -46,8 +47,8 @@ def random_value(text: str, rng: random.Random) -> Any:
         'octet': lambda: bytes([rng.randrange(256)]),
         'string': lambda: ''.join(rng.choices('abc äß/漢', k=rng.randrange(6))),
     }
-    if text in simple:
-        return simple[text]()
+    if (plain := re.sub(r'<\d+>', '', text)) in simple:
+        return simple[plain]()
     return random_message('/msg/'.join(text.split('/')), rng)
 
 

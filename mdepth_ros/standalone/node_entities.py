@@ -1,0 +1,238 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a node makes and destroys: publishers, subscriptions, timers, services, clients, guards."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from .callback_groups import MutuallyExclusiveCallbackGroup
+from .clock import Clock, ROSClock
+from .context import Context
+from .discovery import Graph
+from .events import PublisherEventCallbacks, SubscriptionEventCallbacks
+from .logging import Logger
+from .names import Rule, resolve
+from .qos import QoSProfile, qos_profile_services_default
+from .qos_overrides import QoSOverridingOptions, declare_overrides
+from .services import Client, Service
+from .timers import Timer
+from .topics import Publisher, Subscription
+from .waiting import GuardCondition, Waitable
+
+Owned = TypeVar('Owned')
+
+
+class NodeEntities:
+    """Part of Node; the arguments are those of rclpy's."""
+
+    _context: Context
+    _graph: Graph
+    _rules: list[Rule]
+    _name: str
+    _namespace: str
+    _logger: Logger
+    _clock: ROSClock
+    _default_callback_group: MutuallyExclusiveCallbackGroup
+    _owned: list[Any]
+
+    @property
+    def executor(self) -> Any:
+        """The executor that takes care of it, if any."""
+        raise NotImplementedError
+
+    @property
+    def publishers(self) -> Iterator[Publisher]:
+        """Its publishers."""
+        return (item for item in self._owned if isinstance(item, Publisher))
+
+    @property
+    def subscriptions(self) -> Iterator[Subscription]:
+        """Its subscriptions."""
+        return (item for item in self._owned if isinstance(item, Subscription))
+
+    @property
+    def timers(self) -> Iterator[Timer]:
+        """Its timers."""
+        return (item for item in self._owned if isinstance(item, Timer))
+
+    @property
+    def waitables(self) -> list[Waitable]:
+        """All that calls back, in the order in which an executor lets it."""
+        owned = list(self._owned)
+        kinds = (Timer, Subscription, GuardCondition, Client, Service)
+        found = [item for kind in kinds for item in owned if isinstance(item, kind)]
+        return found + [each for item in owned for each in getattr(item, 'event_handlers', ())]
+
+    def resolve_topic_name(self, topic: str, *, only_expand: bool = False) -> str:
+        """Full name of a topic as the node calls it; only_expand: without remapping."""
+        rules = [] if only_expand else self._rules
+        return resolve(topic, rules, self._name, self._namespace, 'topic')
+
+    def resolve_service_name(self, service: str, *, only_expand: bool = False) -> str:
+        """Full name of a service as the node calls it; only_expand: without remapping."""
+        rules = [] if only_expand else self._rules
+        return resolve(service, rules, self._name, self._namespace, 'service')
+
+    def create_publisher(
+        self,
+        msg_type: Any,
+        topic: str,
+        qos_profile: QoSProfile | int,
+        *,
+        callback_group: Any = None,
+        event_callbacks: PublisherEventCallbacks | None = None,
+        qos_overriding_options: QoSOverridingOptions | None = None,
+    ) -> Publisher:
+        """A publisher; qos_profile: a profile, or the depth of the default one."""
+        name = self.resolve_topic_name(topic)
+        publisher = Publisher(
+            self._context,
+            msg_type,
+            name,
+            self._profile('publisher', name, qos_profile, qos_overriding_options),
+            event_callbacks=event_callbacks,
+            callback_group=callback_group or self._default_callback_group,
+            logger=self._logger,
+        )
+        return self._own(publisher)
+
+    def create_subscription(
+        self,
+        msg_type: Any,
+        topic: str,
+        callback: Callable[..., Any],
+        qos_profile: QoSProfile | int,
+        *,
+        callback_group: Any = None,
+        event_callbacks: SubscriptionEventCallbacks | None = None,
+        qos_overriding_options: QoSOverridingOptions | None = None,
+        raw: bool = False,
+    ) -> Subscription:
+        """A subscription; raw: the callback gets the serialised message (bytes)."""
+        name = self.resolve_topic_name(topic)
+        subscription = Subscription(
+            self._context,
+            msg_type,
+            name,
+            callback,
+            self._profile('subscription', name, qos_profile, qos_overriding_options),
+            raw=raw,
+            event_callbacks=event_callbacks,
+            callback_group=callback_group or self._default_callback_group,
+            logger=self._logger,
+        )
+        return self._own(subscription)
+
+    def create_service(
+        self,
+        srv_type: Any,
+        srv_name: str,
+        callback: Callable[[Any, Any], Any],
+        *,
+        qos_profile: QoSProfile = qos_profile_services_default,
+        callback_group: Any = None,
+    ) -> Service:
+        """A service that answers with what the callback makes of (request, response)."""
+        name = self.resolve_service_name(srv_name)
+        group = callback_group or self._default_callback_group
+        return self._own(Service(self._context, srv_type, name, callback, qos_profile, group))
+
+    def create_client(
+        self,
+        srv_type: Any,
+        srv_name: str,
+        *,
+        qos_profile: QoSProfile = qos_profile_services_default,
+        callback_group: Any = None,
+    ) -> Client:
+        """A client of a service."""
+        name = self.resolve_service_name(srv_name)
+        group = callback_group or self._default_callback_group
+        return self._own(Client(self._context, srv_type, name, qos_profile, group))
+
+    def create_timer(
+        self,
+        timer_period_sec: float,
+        callback: Callable[[], Any] | None,
+        callback_group: Any = None,
+        clock: Clock | None = None,
+        autostart: bool = True,
+    ) -> Timer:
+        """A timer on the node's clock, or on another."""
+        group = callback_group or self._default_callback_group
+        period, clock = int(float(timer_period_sec) * 1e9), clock or self._clock
+        wake = weakref.WeakMethod(self._wake_executor)
+        return self._own(
+            Timer(callback, group, period, clock, wake=lambda: _call(wake), autostart=autostart)
+        )
+
+    def create_guard_condition(
+        self, callback: Callable[[], Any] | None, callback_group: Any = None
+    ) -> GuardCondition:
+        """A guard condition: trigger() in any thread, and the callback is called in spin()."""
+        group = callback_group or self._default_callback_group
+        return self._own(GuardCondition(callback, group, self._context))
+
+    def destroy_publisher(self, publisher: Publisher) -> bool:
+        """Delete a publisher; False where it is not this node's."""
+        return self._destroy(publisher)
+
+    def destroy_subscription(self, subscription: Subscription) -> bool:
+        """Delete a subscription; False where it is not this node's."""
+        return self._destroy(subscription)
+
+    def destroy_service(self, service: Service) -> bool:
+        """Delete a service; False where it is not this node's."""
+        return self._destroy(service)
+
+    def destroy_client(self, client: Client) -> bool:
+        """Delete a client; False where it is not this node's."""
+        return self._destroy(client)
+
+    def destroy_timer(self, timer: Timer) -> bool:
+        """Delete a timer; False where it is not this node's."""
+        return self._destroy(timer)
+
+    def destroy_guard_condition(self, guard: GuardCondition) -> bool:
+        """Delete a guard condition; False where it is not this node's."""
+        return self._destroy(guard)
+
+    def _own(self, item: Owned) -> Owned:
+        self._owned = [*self._owned, item]
+        self._changed(item)
+        return item
+
+    def _destroy(self, item: Any) -> bool:
+        if item not in self._owned:
+            return False
+        self._owned = [kept for kept in self._owned if kept is not item]
+        item.destroy()
+        self._changed(item)
+        return True
+
+    def _changed(self, item: Any) -> None:
+        if hasattr(item, 'endpoints'):
+            self._graph.announce()
+        if self.executor is not None:
+            self.executor.changed()
+
+    def _wake_executor(self) -> None:
+        if self.executor is not None:
+            self.executor.wake()
+
+    def _profile(
+        self, kind: str, topic: str, given: QoSProfile | int, options: QoSOverridingOptions | None
+    ) -> QoSProfile:
+        profile = given if isinstance(given, QoSProfile) else QoSProfile(depth=given)
+        if options is None:
+            return profile
+        return declare_overrides(self, kind, topic, profile, options)
+
+
+def _call(reference: weakref.WeakMethod[Callable[[], None]]) -> None:
+    function = reference()
+    if function is not None:
+        function()
