@@ -17,6 +17,7 @@ import copy
 import math
 import time
 from collections import OrderedDict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -47,8 +48,10 @@ LARGEST_FOCAL_RATIO = 1.25
 UNKNOWN_CONFIDENCE = 0.5
 RESIDUAL = 0.1
 """Photometric difference (images in 0..1) at which the confidence has fallen to 1/e."""
-MAX_VIEWS = 4
-MAX_SAMPLED = 16
+MAX_VIEWS = 8
+MAX_SAMPLED = 16  # for each view
+PARTS = frozenset({'image', 'confidence'})
+"""What of a Prediction can be left on the device where nobody wants it."""
 
 
 class EstimatorError(MdepthError):
@@ -136,41 +139,77 @@ class Estimator:
         self._samples: WeakKeyDictionary[Frame, _Sampled] = WeakKeyDictionary()
         self.warm_up_seconds = self._warm_up()
 
+    def __call__(self, pair: FramePair, parts: Collection[str] = PARTS) -> Prediction:
+        """One call of the networks.
+
+        parts  of `PARTS`: the others are not brought from the device, and come as empty arrays
+
+        Raises EstimatorError where the output is not finite.
+        """
+        return self.batch([pair], parts)[0]
+
     @torch.inference_mode()
-    def __call__(self, pair: FramePair) -> Prediction:
-        """One call of the networks; raises EstimatorError where the output is not finite."""
+    def batch(
+        self, pairs: Sequence[FramePair], parts: Collection[str] = PARTS
+    ) -> list[Prediction]:
+        """What the networks see in several pairs, in one call of them; as `__call__`.
+
+        'sample' and 'network' of the timings are those of all pairs.
+        """
         start = time.perf_counter()
-        view = self._view(pair.current.camera)
-        current = self._sampled(pair.current)
-        previous = self._sampled(pair.previous)
+        views = [self._view(pair.current.camera) for pair in pairs]
+        current = [self._sampled(pair.current) for pair in pairs]
+        previous = [self._sampled(pair.previous) for pair in pairs]
         sampled = self._clock()
-        disparities, pose = self._network(previous.full, current.full, scales=1)
+        disparities, poses = self._network(_joined(previous), _joined(current), scales=1)
         predicted = self._clock()
-        depth = self._network.depth(disparities[0][:, 0].float()) * view.magnification
-        if pair.reason:
-            motion = torch.eye(4, dtype=torch.float64)
-            confidence = torch.full_like(depth, UNKNOWN_CONFIDENCE)
-        else:
-            motion = self._motion(pose, view)
-            confidence = self._agreement(current, previous, depth, motion, view)
-        image = current.full[0].permute(1, 2, 0).mul(255).round_().to(torch.uint8)
+        depths = self._network.depth(disparities[0][:, 0].float())
+        spent = {'sample': sampled - start, 'network': predicted - sampled}
+        seen = []
+        for i, pair in enumerate(pairs):
+            output = depths[i : i + 1], poses[i : i + 1]
+            seen.append(self._seen(pair, views[i], current[i], previous[i], output, parts, spent))
+        return seen
+
+    def _seen(
+        self,
+        pair: FramePair,
+        view: _View,
+        current: _Sampled,
+        previous: _Sampled,
+        output: tuple[Tensor, Tensor],
+        parts: Collection[str],
+        spent: Mapping[str, float],
+    ) -> Prediction:
+        """Prediction of one pair from the networks' (depth [1, h, w], pose [1, 6])."""
+        start = time.perf_counter()
+        depth = output[0] * view.magnification
+        motion = torch.eye(4, dtype=torch.float64)
+        if not pair.reason:
+            motion = self._motion(output[1], view)
         depth_map = _numpy(depth[0])
         if not (np.isfinite(depth_map).all() and motion.isfinite().all()):
             raise EstimatorError(
                 f'the network gave non-finite depth or motion in {self.precision}: use another '
                 "model file, or '--precision fp32' where this one works there"
             )
-        prediction = Prediction(
+        image = np.empty((0, 0, 3), np.uint8)
+        if 'image' in parts:
+            image = _numpy(current.full[0].permute(1, 2, 0).mul(255).round_().to(torch.uint8))
+        confidence = np.empty((0, 0), np.float32)
+        if 'confidence' in parts and pair.reason:
+            confidence = np.full(depth_map.shape, UNKNOWN_CONFIDENCE, np.float32)
+        elif 'confidence' in parts:
+            confidence = _numpy(self._agreement(current, previous, depth, motion, view)[0])
+        return Prediction(
             depth_map,
             motion.numpy(),
-            _numpy(confidence[0]),
+            confidence,
             view.camera,
-            _numpy(image),
+            image,
             view.seen,
-            {'sample': sampled - start, 'network': predicted - sampled},
+            {**spent, 'post': time.perf_counter() - start},
         )
-        prediction.timings['post'] = time.perf_counter() - predicted
-        return prediction
 
     def _clock(self) -> float:
         if self.device.type == 'cuda':
@@ -231,7 +270,7 @@ class Estimator:
         image = np.require(frame.image, np.uint8, ['C', 'W'])
         full = self._view(camera).sampler(torch.from_numpy(image))
         sampled = _Sampled(full.contiguous(memory_format=torch.channels_last), _halved(full))
-        while len(self._samples) >= MAX_SAMPLED:
+        while len(self._samples) >= MAX_SAMPLED * len(self._views):
             del self._samples[next(iter(self._samples))]
         self._samples[frame] = sampled
         return sampled
@@ -269,6 +308,11 @@ def fused(network: JointDepthPose) -> JointDepthPose:
                 setattr(module, '0' if name == '1' else name.replace('bn', 'conv'), folded)
                 setattr(module, name, nn.Identity())
     return network
+
+
+def _joined(frames: Sequence[_Sampled]) -> Tensor:
+    """Images [B, 3, h, w]; one alone is not copied."""
+    return frames[0].full if len(frames) == 1 else torch.cat([frame.full for frame in frames])
 
 
 def _halved(images: Tensor) -> Tensor:

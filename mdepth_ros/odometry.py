@@ -87,6 +87,13 @@ class Odometry:
         self._speed = (0.0, 0.0)
         self._held = 0.0
 
+    def remount(self, change: Matrix) -> None:
+        """Go on with another camera of the same vehicle, `change` its pose [4, 4] in this one."""
+        self._start = self._start @ change
+        self._pose = self._pose @ change
+        back = adjoint(inverse_transform(torch.from_numpy(change))).numpy()
+        self._covariance = _bounded(back @ self._covariance @ back.T)
+
     def advance(self, motion: NDArray[Any], scale: Scale, pair: FramePair) -> Pose:
         """Pose at `pair.current`.
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.estimator import Estimator, Prediction
+from mdepth_ros.estimator import PARTS, Estimator, Prediction
 from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
 from mdepth_ros.model_file import load_model
 from mdepth_ros.odometry import Matrix, Odometry
-from mdepth_ros.pairing import Pairing
+from mdepth_ros.pairing import FramePair, Pairing
 from mdepth_ros.scale import FixedScale, NoScale, Scale, ScaleSource
 
 
@@ -88,15 +89,22 @@ class Perception:
         """What the user should know; grows, and says each thing once."""
         return self.estimator.warnings
 
-    def step(self, frame: Frame) -> Estimate:
-        """Everything that one frame tells. Frames come in the order in which they were taken."""
+    def step(self, frame: Frame, parts: Collection[str] = PARTS) -> Estimate:
+        """Everything that one frame tells. Frames come in the order in which they were taken.
+
+        parts  as in Estimator: image and confidence are empty where they are not wanted
+        """
         watch = _Watch()
         # The earlier frame at the trained time difference, or the frame twice.
         pair = self.pairing.pair(frame)
         watch.lap('pairing')
         # The networks: depth, motion and confidence in network units.
-        seen = self.estimator(pair)
+        seen = self.estimator(pair, parts)
         watch.lap('estimator')
+        return self._conclude(pair, seen, watch)
+
+    def _conclude(self, pair: FramePair, seen: Prediction, watch: _Watch) -> Estimate:
+        frame = pair.current
         # Metres per network unit.
         scale = self.scale.update(seen.depth, seen.motion, frame)
         watch.lap('scale')
@@ -133,6 +141,24 @@ class Perception:
         return depth, motion
 
 
+def step_together(
+    items: Sequence[tuple[Perception, Frame]], parts: Collection[str] = PARTS
+) -> list[Estimate]:
+    """The step of several cameras that share an estimator, with one call of the networks.
+
+    'pairing', 'estimator' and 'step' of the timings are those of all cameras.
+    """
+    watch = _Watch()
+    pairs = [perception.pairing.pair(frame) for perception, frame in items]
+    watch.lap('pairing')
+    seen = items[0][0].estimator.batch(pairs, parts)
+    watch.lap('estimator')
+    return [
+        perception._conclude(pair, prediction, watch)
+        for (perception, _), pair, prediction in zip(items, pairs, seen, strict=True)
+    ]
+
+
 class _Watch:
     """Seconds between laps."""
 
@@ -160,35 +186,73 @@ def build_perception(
     max_range: float = 80.0,
     initial_pose: NDArray[Any] | None = None,
 ) -> Perception:
-    """The step of a model file: the one place that wires it.
+    """The step of a model file.
 
     device, precision, threads  as in Estimator
-    scale                       'model': metres per unit of the card (none where the card has none,
-                                which is a warning of the estimator); 'none'; or metres per unit
+    scale                       as in `scale_source`
     frame_interval, tolerance   seconds, as in Pairing; the interval is the card's where not given
     max_range                   as in Perception
     initial_pose                T_odom_camera at the first frame, as in Odometry
 
     Raises MdepthError for a model that cannot be read or a setting that cannot be met.
     """
-    source = _scale_source(scale)
+    _known_scale(scale)
     network, card = load_model(Path(model))
+    return wire(
+        Estimator(network, card, device, precision, threads),
+        scale=scale,
+        frame_interval=frame_interval,
+        tolerance=tolerance,
+        max_range=max_range,
+        initial_pose=initial_pose,
+    )
+
+
+def wire(
+    estimator: Estimator,
+    *,
+    scale: str | float = 'model',
+    frame_interval: float | None = None,
+    tolerance: float | None = None,
+    max_range: float = 80.0,
+    initial_pose: NDArray[Any] | None = None,
+) -> Perception:
+    """The step of one camera on an estimator, which cameras may share: see `build_perception`."""
+    card = estimator.card
     interval = card.frame_interval if frame_interval is None else frame_interval
-    pairing = Pairing(interval, tolerance)
-    odometry = Odometry(initial_pose, card.motion_noise)
-    estimator = Estimator(network, card, device, precision, threads)
+    return Perception(
+        Pairing(interval, tolerance),
+        estimator,
+        scale_source(scale, estimator),
+        Odometry(initial_pose, card.motion_noise),
+        max_range,
+    )
+
+
+def scale_source(scale: str | float, estimator: Estimator) -> ScaleSource:
+    """Where the metres of a model's lengths come from.
+
+    scale  'model': metres per unit of the card (none where the card has none, which is a warning
+           of the estimator); 'none'; or metres per unit
+
+    Raises MdepthError for anything else.
+    """
+    source = _known_scale(scale)
+    card = estimator.card
     if source is None and card.metres_per_unit is not None:
         source = FixedScale(card.metres_per_unit)
     if source is None:
         source = NoScale()
-        estimator.warnings.append(
+        warning = (
             f'{card.name} does not know its scale: lengths are in network units; '
             'give metres per unit as the scale'
         )
-    return Perception(pairing, estimator, source, odometry, max_range)
+        if warning not in estimator.warnings:
+            estimator.warnings.append(warning)
+    return source
 
 
-def _scale_source(scale: str | float) -> ScaleSource | None:
+def _known_scale(scale: str | float) -> ScaleSource | None:
     """None: it is for the model card to say."""
     if scale == 'model':
         return None

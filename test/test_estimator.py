@@ -248,6 +248,40 @@ def test_views_of_many_cameras_are_not_kept_for_ever(monkeypatch: pytest.MonkeyP
     assert len(calls) == 5
 
 
+def test_a_batch_says_of_each_pair_what_it_says_alone() -> None:
+    one = estimator(precision='fp32')
+    other = Camera(WIDTH, HEIGHT, 70.0, 70.0, 47.5, 31.5)
+    pairs = [
+        pair_of(CAMERA),
+        pair_of(other),
+        FramePair(Frame(2, picture(CAMERA, 5), CAMERA), Frame(2, picture(CAMERA, 5), CAMERA), 'x'),
+    ]
+    together = one.batch(pairs)
+    for pair, seen in zip(pairs, together, strict=True):
+        alone = one(pair)
+        assert seen.camera == alone.camera
+        np.testing.assert_allclose(seen.depth, alone.depth, rtol=1e-4)
+        np.testing.assert_allclose(seen.motion, alone.motion, atol=1e-6)
+        np.testing.assert_allclose(seen.confidence, alone.confidence, atol=1e-3)
+        np.testing.assert_array_equal(seen.image, alone.image)
+    # Alone in a batch nothing differs at all.
+    (single,) = one.batch(pairs[:1])
+    assert single.depth.tobytes() == one(pairs[0]).depth.tobytes()
+    assert not np.array_equal(together[0].depth, together[1].depth)
+
+
+def test_parts_that_nobody_wants_are_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = estimator(precision='fp32')
+    whole = one(pair_of(CAMERA))
+    monkeypatch.setattr(Estimator, '_agreement', None)  # nor computed
+    seen = one(pair_of(CAMERA), parts={'image'})
+    assert seen.confidence.size == 0 and seen.image.shape == (HEIGHT, WIDTH, 3)
+    assert seen.depth.tobytes() == whole.depth.tobytes()
+    seen = one(pair_of(CAMERA), parts=())
+    assert seen.confidence.size == seen.image.size == 0
+    assert seen.motion.tobytes() == whole.motion.tobytes()
+
+
 def test_frames_are_let_go() -> None:
     one = oracle(5.0, [0.0] * 6)
     alive = []

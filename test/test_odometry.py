@@ -15,6 +15,7 @@ from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera, axis_angle_from_rotation, se3_exp
 from mdepth_ros.odometry import LARGEST_STD, LOOKING_FORWARD, Odometry, Pose
 from mdepth_ros.pairing import Pairing
+from mdepth_ros.ros.conversions import pose_of_base
 from mdepth_ros.scale import Scale
 
 CAMERA = Camera(8, 6, 8.0, 8.0, 3.5, 2.5)
@@ -198,3 +199,23 @@ def test_covariances_stay_finite_symmetric_positive_and_bounded() -> None:
             assert np.linalg.eigvalsh(covariance / np.outer(size, size)).min() > -1e-9
             assert size.min() > 0
         assert np.all(np.sqrt(np.diag(pose.pose_covariance)) <= LARGEST_STD * (1 + 1e-9))
+
+
+def test_another_camera_of_the_same_vehicle_goes_on_from_where_the_base_is() -> None:
+    """The frame_id changed: neither the base nor what is known of it may jump."""
+    front = np.array([[0.0, 0, 1, 1], [-1, 0, 0, 0], [0, -1, 0, 1.5], [0, 0, 0, 1]])
+    rear = np.array([[0.0, 0, -1, -2], [1, 0, 0, 0.3], [0, -1, 0, 1.0], [0, 0, 0, 1]])
+    odometry, pairing = Odometry(front), Pairing(0.1)
+    before = drive(odometry, [0.0, 0.1, 0.2], BEND, pairing=pairing)[-1]
+    odometry.remount(np.linalg.inv(front) @ rear)
+    after = drive(odometry, [0.2], BEND, pairing=pairing)[-1]  # the same stamp: held
+    was = pose_of_base(before.pose, before.pose_covariance, front)
+    now = pose_of_base(after.pose, after.pose_covariance, rear)
+    np.testing.assert_allclose(now[0], was[0], atol=1e-12)
+    np.testing.assert_allclose(now[1], was[1], atol=1e-9)
+    # The camera at the rear looks back: it sees the vehicle drive away from what it looks at.
+    back = drive(odometry, [0.3], -STRAIGHT, pairing=pairing)[-1]
+    moved_base = pose_of_base(back.pose, back.pose_covariance, rear)[0]
+    np.testing.assert_allclose(np.linalg.inv(now[0]) @ moved_base, [
+        [1, 0, 0, 1], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]
+    ], atol=1e-9)  # fmt: skip

@@ -17,7 +17,7 @@ from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
 from mdepth_ros.model_file import ModelCard, save_model
 from mdepth_ros.networks import JointDepthPose, NetworkConfig
-from mdepth_ros.perception import Estimate, build_perception
+from mdepth_ros.perception import Estimate, build_perception, step_together, wire
 
 SOURCE = Camera(120, 80, 100.0, 100.0, 59.5, 39.5)
 NAMES = ('image', 'depth', 'confidence', 'motion', 'pose', 'twist')
@@ -134,6 +134,22 @@ def test_another_size_in_mid_stream(model: Path) -> None:
     other = Camera(60, 40, 50.0, 50.0, 29.5, 19.5)
     changed = perception.step(Frame(10**8, np.zeros((40, 60, 3), np.uint8), other))
     assert changed.reason == 'camera changed' and changed.depth.shape == (64, 96)
+
+
+def test_cameras_step_together_as_they_step_alone(model: Path) -> None:
+    estimator = build_perception(model, device='cpu', precision='fp32').estimator
+    alone = [wire(estimator, max_range=limit) for limit in (80.0, 9.0)]
+    both = [wire(estimator, max_range=limit) for limit in (80.0, 9.0)]
+    for frame in frames([0.0, 0.1, 0.2]):
+        expected = [perception.step(frame) for perception in alone]
+        got = step_together([(perception, frame) for perception in both])
+        for one, other in zip(expected, got, strict=True):
+            np.testing.assert_allclose(other.depth, one.depth, rtol=1e-4)
+            np.testing.assert_allclose(other.pose, one.pose, atol=1e-5)
+            assert (one.status, one.interval) == (other.status, other.interval)
+    assert np.isinf(got[1].depth).any() and not np.isinf(got[0].depth).all()
+    (single,) = step_together([(alone[0], frame)], parts=())
+    assert single.image.size == 0 and single.reason == 'repeated stamp'
 
 
 def test_two_runs_are_bit_identical(model: Path) -> None:

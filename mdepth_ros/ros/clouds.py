@@ -8,11 +8,12 @@ import math
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sensor_msgs.msg import PointCloud2, PointField
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.geometry import Camera
+from mdepth_ros.geometry import Camera, pixel_grid
 
 # PointField.datatype -> NumPy type
 _TYPES = {1: 'i1', 2: 'u1', 3: 'i2', 4: 'u2', 5: 'i4', 6: 'u4', 7: 'f4', 8: 'f8'}
@@ -24,7 +25,7 @@ class CloudError(MdepthError):
 
 
 class PointCloudBuilder:
-    """Depth and colours -> an organised xyzrgb cloud in the optical frame of the camera.
+    """Depth and colours -> an organised cloud, xyzrgb or xyz, in the camera's optical frame.
 
     stride      keep every stride-th row and column
     min_range   metres along z: nearer and farther points are NaN
@@ -45,15 +46,21 @@ class PointCloudBuilder:
         self._camera: Camera | None = None
 
     def build(
-        self, depth: NDArray[np.float32], rgb: NDArray[np.uint8], camera: Camera, header: Any
+        self,
+        depth: NDArray[np.float32],
+        rgb: NDArray[np.uint8] | None,
+        camera: Camera,
+        header: Any,
     ) -> Any:
         """PointCloud2 of depth [h, w] (metres along z) and rgb [h, w, 3] of the same camera.
 
         NaN where depth is NaN or infinite or out of range. `rgb` is packed in the bits of a
-        float32, as PCL and RViz have it.
+        float32, as PCL and RViz have it; without colours there is no such field, and points are 16
+        bytes apart all the same. Depth of an image with distortion keeps its pixels.
         """
-        if (camera.height, camera.width) != depth.shape or rgb.shape[:2] != depth.shape:
-            raise ValueError(f'{depth.shape} depth, {rgb.shape} image, {camera} do not fit')
+        shapes = {depth.shape, (camera.height, camera.width)}
+        if len(shapes | {depth.shape if rgb is None else rgb.shape[:2]}) > 1:
+            raise ValueError(f'depth {depth.shape}, its colours and {camera} do not fit')
         if camera != self._camera:
             self._prepare(camera)
         step = self.stride
@@ -65,12 +72,12 @@ class PointCloudBuilder:
         np.multiply(self._rays_y, points[..., 2], out=points[..., 1])
         colours = points.view(np.uint8)
         for channel in range(3):
-            colours[..., 14 - channel] = rgb[::step, ::step, channel]
+            colours[..., 14 - channel] = 0 if rgb is None else rgb[::step, ::step, channel]
 
         message = PointCloud2(header=header, height=z.shape[0], width=z.shape[1])
         message.fields = [
             PointField(name=name, offset=4 * index, datatype=PointField.FLOAT32, count=1)
-            for index, name in enumerate(('x', 'y', 'z', 'rgb'))
+            for index, name in enumerate(('x', 'y', 'z', 'rgb')[: 3 + (rgb is not None)])
         ]
         message.is_bigendian = False
         message.point_step = _POINT_STEP
@@ -82,8 +89,13 @@ class PointCloudBuilder:
     def _prepare(self, camera: Camera) -> None:
         columns = np.arange(0, camera.width, self.stride)
         rows = np.arange(0, camera.height, self.stride)
-        self._rays_x = ((columns - camera.cx) / camera.fx).astype(np.float32)
-        self._rays_y = ((rows - camera.cy) / camera.fy).astype(np.float32)[:, None]
+        if camera.model == 'pinhole':
+            self._rays_x = ((columns - camera.cx) / camera.fx).astype(np.float32)
+            self._rays_y = ((rows - camera.cy) / camera.fy).astype(np.float32)[:, None]
+        else:
+            pixels = pixel_grid(camera.height, camera.width, dtype=torch.float64)
+            rays = camera.unproject(pixels[:: self.stride, :: self.stride]).float().numpy()
+            self._rays_x, self._rays_y = rays[..., 0], rays[..., 1]
         self._buffer = np.zeros((len(rows), len(columns), 4), '<f4')
         self._camera = camera
 

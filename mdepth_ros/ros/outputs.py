@@ -61,6 +61,9 @@ class Outputs:
     cloud_stride     every how many pixels depth/points has a point
     path_every       every how many frames path is published
 
+    The last four may be changed from frame to frame: the attributes T_base_camera, encoding, cloud
+    (a PointCloudBuilder) and path_every.
+
     Raises MdepthError for an unknown topic.
     """
 
@@ -79,53 +82,62 @@ class Outputs:
         unknown = [name for name in topics if name not in TOPICS]
         if unknown:
             raise MdepthError(f'unknown topic {unknown[0]!r}: choose from {", ".join(TOPICS)}')
-        if T_base_camera is None:
-            topics = set(topics) - set(OF_BASE)
         self._names = {name: topic_name(name, namespace) for name in TOPICS if name in topics}
         self._odom_frame, self._base_frame = odom_frame, base_frame
-        self._T_base_camera = T_base_camera
-        self._encoding = encoding
-        self._cloud = PointCloudBuilder(cloud_stride)
+        self.T_base_camera = T_base_camera
+        self.encoding = encoding
+        self.cloud = PointCloudBuilder(cloud_stride)
+        self.path_every = path_every
         self._trail = _Trail()
-        self._path_every = path_every
 
     def messages(self, estimate: Estimate) -> Iterator[tuple[str, Any]]:
         """(absolute topic, message) of every chosen output, in the order of `TOPICS`."""
-        yield from self._of_camera(estimate)
-        if self._T_base_camera is not None:
-            yield from self._of_base(estimate, self._T_base_camera)
+        for name, message in self.make(estimate, self._names):
+            yield self._names[name], message
 
-    def _of_camera(self, estimate: Estimate) -> Iterator[tuple[str, Any]]:
-        names = self._names
+    def make(self, estimate: Estimate, names: Collection[str]) -> Iterator[tuple[str, Any]]:
+        """(name, message) of the outputs named, in the order of `TOPICS`.
+
+        Each message is made when the iterator comes to it. The path remembers the pose even where
+        it is not named, if it is one of the chosen topics.
+        """
+        yield from self._of_camera(estimate, names)
+        if self.T_base_camera is not None:
+            yield from self._of_base(estimate, self.T_base_camera, names)
+
+    def start_again(self) -> None:
+        """Forget the path."""
+        self._trail = _Trail()
+
+    def _of_camera(self, estimate: Estimate, names: Collection[str]) -> Iterator[tuple[str, Any]]:
         header = make_header(estimate.stamp, estimate.frame_id)
         depth = estimate.depth
-        if topic := names.get('depth/image_rect'):
-            yield topic, depth_message(depth, header, self._encoding)
-        if topic := names.get('depth/camera_info'):
-            yield topic, camera_to_info(estimate.camera, header)
-        if topic := names.get('depth/confidence'):
-            yield topic, image_message(estimate.confidence, header, '32FC1')
-        if topic := names.get('depth/color'):
-            yield topic, image_message(colorize(depth), header, 'bgr8')
-        if topic := names.get('depth/points'):
-            yield topic, self._cloud.build(depth, estimate.image, estimate.camera, header)
+        if (name := 'depth/image_rect') in names:
+            yield name, depth_message(depth, header, self.encoding)
+        if (name := 'depth/camera_info') in names:
+            yield name, camera_to_info(estimate.camera, header)
+        if (name := 'depth/confidence') in names:
+            yield name, image_message(estimate.confidence, header, '32FC1')
+        if (name := 'depth/color') in names:
+            yield name, image_message(colorize(depth), header, 'bgr8')
+        if (name := 'depth/points') in names:
+            yield name, self.cloud.build(depth, estimate.image, estimate.camera, header)
 
     def _of_base(
-        self, estimate: Estimate, T_base_camera: NDArray[np.float64]
+        self, estimate: Estimate, T_base_camera: NDArray[np.float64], names: Collection[str]
     ) -> Iterator[tuple[str, Any]]:
-        names = self._names
         header = make_header(estimate.stamp, self._odom_frame)
         pose = pose_of_base(estimate.pose, estimate.pose_covariance, T_base_camera)
-        if topic := names.get('odom'):
+        if (name := 'odom') in names:
             twist = twist_of_base(estimate.twist, estimate.twist_covariance, T_base_camera)
-            yield topic, odometry_message(pose, twist, header, self._base_frame)
-        if topic := names.get('path'):
+            yield name, odometry_message(pose, twist, header, self._base_frame)
+        if (name := 'path') in self._names:
             poses = self._trail.add(PoseStamped(header=header, pose=matrix_to_pose(pose[0])))
-            if (self._trail.count - 1) % self._path_every == 0:
-                yield topic, Path(header=header, poses=poses)
-        if topic := names.get('tf'):
+            if name in names and (self._trail.count - 1) % self.path_every == 0:
+                yield name, Path(header=header, poses=poses)
+        if (name := 'tf') in names:
             transform = transform_stamped(pose[0], header, self._base_frame)
-            yield topic, TFMessage(transforms=[transform])
+            yield name, TFMessage(transforms=[transform])
 
 
 class _Trail:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from rosbags.highlevel import AnyReader
 
 from mdepth_ros.errors import MdepthError
@@ -141,3 +142,24 @@ def test_a_real_lidar_cloud(data_dir: Path) -> None:
     points = points_xyz(deserialize_message(raw, PointCloud2))
     assert len(points) > 1000 and np.isfinite(points).all()
     assert 0 < np.median(points[:, 0]) < 80 and np.median(points[:, 2]) < 0
+
+
+def test_without_colours_there_are_no_colours() -> None:
+    cloud = PointCloudBuilder().build(DEPTH, None, CAMERA, HEADER)
+    assert [field.name for field in cloud.fields] == ['x', 'y', 'z']
+    assert (cloud.point_step, len(cloud.data)) == (16, 960)
+    coloured = PointCloudBuilder().build(DEPTH, RGB, CAMERA, HEADER)
+    np.testing.assert_array_equal(points_xyz(cloud), points_xyz(coloured))
+    assert not np.frombuffer(cloud.data, '<u4').reshape(-1, 4)[:, 3].any()
+
+
+@pytest.mark.parametrize('stride', [1, 2])
+def test_depth_of_a_distorted_image_has_the_rays_of_its_pixels(stride: int) -> None:
+    bent = Camera(10, 6, 8.0, 9.0, 4.25, 2.5, 'plumb_bob', (-0.2, 0.05, 0.001, 0.002))
+    cloud = PointCloudBuilder(stride).build(DEPTH, None, bent, HEADER)
+    points = points_xyz(cloud).reshape(cloud.height, cloud.width, 3)
+    pixels = bent.project(torch.from_numpy(points).double()).numpy()
+    v, u = np.mgrid[:6:stride, :10:stride]
+    np.testing.assert_allclose(pixels[..., 0], u, atol=1e-3)
+    np.testing.assert_allclose(pixels[..., 1], v, atol=1e-3)
+    np.testing.assert_array_equal(points[..., 2], DEPTH[::stride, ::stride])

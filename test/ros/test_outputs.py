@@ -130,3 +130,33 @@ def test_the_path_of_a_long_run_stays_bounded_and_whole() -> None:
         assert len(gaps) == 0 or (gaps > 0).all()
         assert len(gaps) < 2 or np.ptp(gaps[:-1]) < 1e-9
         assert len(along) > min(frame, PATH_POSES / 2)
+
+
+def test_only_the_outputs_named_are_made_but_the_path_remembers_every_pose() -> None:
+    outputs = Outputs(T_base_camera=T_BASE_CAMERA, path_every=1)
+    assert dict(outputs.make(estimate(0), ())) == {}
+    made = dict(outputs.make(estimate(1), {'depth/points', 'path'}))
+    assert list(made) == ['depth/points', 'path']
+    assert [pose.pose.position.x for pose in made['path'].poses] == pytest.approx([0, 1])
+    outputs.start_again()
+    made = dict(outputs.make(estimate(2), {'path'}))
+    assert len(made['path'].poses) == 1
+
+
+def test_a_message_is_made_when_its_turn_comes() -> None:
+    source = estimate()
+    del source.image  # only the cloud needs it
+    made = Outputs(T_base_camera=T_BASE_CAMERA).make(source, {'depth/image_rect', 'depth/points'})
+    assert next(made)[0] == 'depth/image_rect'
+    with pytest.raises(AttributeError):
+        next(made)
+
+
+def test_what_may_change_from_frame_to_frame() -> None:
+    outputs = Outputs(['depth/image_rect', 'odom'])
+    assert list(dict(outputs.messages(estimate()))) == ['/depth/image_rect']
+    outputs.T_base_camera = T_BASE_CAMERA
+    outputs.encoding = '16UC1'
+    made = dict(outputs.messages(estimate()))
+    assert list(made) == ['/depth/image_rect', '/odom']
+    assert made['/depth/image_rect'].encoding == '16UC1'

@@ -1,0 +1,195 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""One camera of the live node: its input, its step and its outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from mdepth_ros.estimator import Estimator
+from mdepth_ros.frame import Frame
+from mdepth_ros.odometry import Matrix, Odometry
+from mdepth_ros.pairing import FramePair, Pairing
+from mdepth_ros.perception import Estimate, Perception, scale_source, wire
+from mdepth_ros.ros.clouds import PointCloudBuilder
+from mdepth_ros.ros.inputs import Arrival, CameraInput
+from mdepth_ros.ros.mount import Mounts
+from mdepth_ros.ros.outputs import TOPICS, Outputs
+from mdepth_ros.ros.parameters import Values
+from mdepth_ros.ros.qos import Endpoints, output_qos, tf_qos
+from mdepth_ros.ros.settings import Settings
+from mdepth_ros.ros.statistics import Statistics
+from mdepth_ros.scale import Scale
+
+# What of the estimate an output needs beyond depth, motion and pose.
+NEEDS = {'depth/points': 'image', 'depth/confidence': 'confidence'}
+DEPTH = {'depth/image_rect', 'depth/camera_info'}
+
+
+class LiveCamera:
+    """Everything that belongs to one camera.
+
+    name        its namespace below the node's; '' for the node's own
+    first       whether it is the camera that may broadcast TF: a frame has one parent only
+                (REP-105), so the odometry of the others is in a frame of its own, <name>/odom
+    notify      see CameraInput
+
+    `start`, `stop` and `reset` are called by the executor's thread, everything from `connect` on
+    by the thread of the networks.
+    """
+
+    def __init__(
+        self,
+        node: Any,
+        endpoints: Endpoints,
+        settings: Settings,
+        mounts: Mounts,
+        name: str,
+        first: bool,
+        notify: Callable[[], None],
+    ) -> None:
+        values = settings.values
+        self.name, self.frame_id = name, ''
+        self.statistics = Statistics()
+        transport = values['image_transport']
+        self.input = CameraInput(node, endpoints, name, transport, self.statistics, notify)
+        self._node, self._settings, self._mounts = node, settings, mounts
+        self._prefix = f'{name}/' if name else ''
+        names = [topic for topic in TOPICS if topic != 'tf' or first]
+        self._publishers = {topic: self._publisher(endpoints, topic) for topic in names}
+        odom_frame = values['odom_frame'] if first else f'{name}/{values["odom_frame"]}'
+        self._outputs = Outputs(names, odom_frame=odom_frame, base_frame=values['base_frame'])
+        self._perception: Perception | None = None
+        self._kept: tuple[Pairing, Odometry] | None = None
+        self._applied: Values | None = None
+        self._mount_before: Matrix | None = None
+        self._reset = False
+        self._tf_stamp: int | None = None
+
+    def _publisher(self, endpoints: Endpoints, topic: str) -> Any:
+        package, _, kind = TOPICS[topic].split('/')
+        message = getattr(import_module(f'{package}.msg'), kind)
+        if topic == 'tf':
+            return endpoints.publisher(message, '/tf', tf_qos)
+        return endpoints.publisher(message, f'{self._prefix}{topic}', output_qos)
+
+    def start(self) -> None:
+        """Listen to images, in the transport that is published now."""
+        self.input.images.choose()
+
+    def stop(self) -> None:
+        """Listen to images no more."""
+        self.input.images.stop()
+
+    def reset(self) -> None:
+        """Begin the odometry anew with the next frame."""
+        self._reset = True
+
+    def topics(self) -> list[str]:
+        """Absolute names of what it may listen to and publishes."""
+        images = self.input.images
+        heard = [topic for topic, _ in images.candidates + images.others]
+        return [*heard, self.input.info, *(p.topic_name for p in self._publishers.values())]
+
+    @property
+    def odometry_problem(self) -> str:
+        """Why TF does not give the mount of the camera; '' where it does, and before any frame."""
+        return self._mounts.problems.get(self.frame_id, '')
+
+    def connect(self, estimator: Estimator) -> None:
+        """Use an estimator; the pose goes on from where it was."""
+        values = self._settings.values
+        perception = wire(
+            estimator,
+            scale=values['scale'],
+            frame_interval=values['frame_interval'] or None,
+            tolerance=values['pair_tolerance'] or None,
+            max_range=values['max_range'],
+        )
+        if self._kept is not None:
+            perception.pairing, perception.odometry = self._kept
+        self._kept = perception.pairing, perception.odometry
+        self._perception, self._applied = perception, None
+
+    def disconnect(self) -> None:
+        """Let go of the estimator and of every image."""
+        self._perception = None
+        if self._kept is not None:
+            self._kept[0].reset()
+        self.input.drop()
+
+    def prepare(self, arrival: Arrival) -> tuple[Perception, Frame]:
+        """What the step takes; raises MdepthError, counted, for an image that cannot be used."""
+        frame = self.input.frame(arrival)
+        perception = self._perception
+        assert perception is not None, 'the camera is not connected'
+        if self._applied is not self._settings.values:
+            self._apply(perception, self._settings.values)
+        if frame.frame_id != self.frame_id:
+            self.frame_id = frame.frame_id
+            self._outputs.T_base_camera = None
+        if self._outputs.T_base_camera is None:
+            self._mount(perception, frame)
+        if self._reset:
+            self._reset = False
+            perception.odometry.reset()
+            self._outputs.start_again()
+        return perception, frame
+
+    def _apply(self, perception: Perception, values: Values) -> None:
+        perception.max_range = values['max_range']
+        perception.scale = scale_source(values['scale'], perception.estimator)
+        outputs = self._outputs
+        outputs.encoding, outputs.path_every = values['depth_encoding'], values['path_every']
+        outputs.cloud = PointCloudBuilder(
+            values['cloud_stride'], values['cloud_min_range'], values['cloud_max_range']
+        )
+        self._applied = values
+
+    def _mount(self, perception: Perception, frame: Frame) -> None:
+        """Begin the odometry, or go on with it, where TF tells how the camera is mounted."""
+        mount = self._mounts.find(frame.frame_id)
+        if mount is None:
+            return
+        if self._mount_before is None:
+            # The base is at the origin of odom at this frame, whatever the camera did before.
+            perception.odometry = Odometry(mount, perception.estimator.card.motion_noise)
+            here = FramePair(frame, frame, 'odometry begins')
+            perception.odometry.advance(np.eye(4), Scale(1.0, 0.0, 'none'), here)
+            self._kept = perception.pairing, perception.odometry
+        elif not np.array_equal(mount, self._mount_before):
+            change: Matrix = np.linalg.inv(self._mount_before) @ mount
+            perception.odometry.remount(change)
+        self._mount_before = self._outputs.T_base_camera = mount
+
+    def wanted(self) -> set[str]:
+        """Outputs that somebody listens to."""
+        names = {n for n, p in self._publishers.items() if p.get_subscription_count()}
+        if names & DEPTH:  # RViz and depth_image_proc want both, and get them with one stamp
+            names |= DEPTH
+        names.discard('tf')
+        if 'tf' in self._publishers and self._settings.values['publish_tf']:
+            names.add('tf')
+        return names
+
+    def publish(self, estimate: Estimate, names: Collection[str]) -> None:
+        """Send the outputs named, the depth first."""
+        for name, message in self._outputs.make(estimate, names):
+            if name == 'tf':
+                # tf2 warns of a transform that is sent twice.
+                if estimate.stamp == self._tf_stamp:
+                    continue
+                self._tf_stamp = estimate.stamp
+            self._publishers[name].publish(message)
+            if name == 'depth/image_rect':
+                self._count(estimate)
+        if 'depth/image_rect' not in names:
+            self._count(estimate)
+
+    def _count(self, estimate: Estimate) -> None:
+        now = self._node.get_clock().now().nanoseconds
+        self.statistics.published((now - estimate.stamp) / 1e9)

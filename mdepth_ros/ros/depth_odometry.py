@@ -1,0 +1,258 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The live node: images in; depth, odometry, clouds and TF out."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rclpy.node import Node
+from std_msgs.msg import String
+from std_srvs.srv import SetBool, Trigger
+
+from mdepth_ros.cli.shipped import shipped_model
+from mdepth_ros.estimator import Estimator
+from mdepth_ros.model_file import load_model
+from mdepth_ros.ros import health
+from mdepth_ros.ros.camera import LiveCamera
+from mdepth_ros.ros.mount import Mounts
+from mdepth_ros.ros.parameters import DEPTH_ODOMETRY
+from mdepth_ros.ros.qos import Endpoints, latched_qos
+from mdepth_ros.ros.settings import Settings, unknown_keys
+from mdepth_ros.ros.silence import Announcer, Facts, why_no_odometry, why_no_output
+from mdepth_ros.ros.worker import Worker
+
+GRACE = 5.0  # seconds from the start in which silence is no matter
+LOOK = 0.5  # seconds between looks at the graph
+IMAGES = {'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'}
+
+
+class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
+    """One or several cameras, one model.
+
+    Topics, services and parameters are those of the README. Keyword arguments go to rclpy's Node.
+
+    `failure` says why the node cannot go on; '' while it can.
+
+    Raises MdepthError for a parameter that cannot be.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__('mdepth', **options)
+        self.failure = ''
+        self._closing = False
+        self.settings = Settings(self, DEPTH_ODOMETRY)
+        values = self.settings.values
+        self._enabled = values['enabled']
+        self._endpoints = Endpoints(self)
+        self._mounts = Mounts(self, values['base_frame'])
+        self.cameras = self._make_cameras(values['cameras'])
+        self._card = self._endpoints.publisher(String, '~/model', latched_qos)
+        self.create_service(Trigger, '~/reset_odometry', self._reset_odometry)
+        self.create_service(SetBool, '~/enable', self._enable)
+        self._worker = Worker(
+            self.cameras,
+            self._load,
+            self.get_logger(),
+            on_ready=self._model_ready,
+            on_fatal=self._give_up,
+            quiet=lambda: self._closing or not self.context.ok(),
+        )
+        self._diagnostics = health.Diagnostics(self, self._tasks())
+        self._announcers = {camera.name: (Announcer(), Announcer()) for camera in self.cameras}
+        self._since = time.monotonic()
+        for line in unknown_keys(self, DEPTH_ODOMETRY, self._topics()):
+            self.get_logger().warning(line)
+        health.steady_timer(self, LOOK, self._look)
+        self._worker.start()
+        self._switch(self._enabled)
+
+    def destroy_node(self) -> Any:
+        """Stop the networks, within 1.5 seconds, then the node."""
+        self.close()
+        return super().destroy_node()
+
+    def close(self, timeout: float = 1.5) -> bool:
+        """Stop the networks; False where they are still at it after `timeout` seconds."""
+        self._closing = True
+        worker = getattr(self, '_worker', None)  # none where a parameter was refused
+        return worker is None or worker.stop(timeout)
+
+    def _make_cameras(self, names: list[str]) -> list[LiveCamera]:
+        return [
+            LiveCamera(
+                self,
+                self._endpoints,
+                self.settings,
+                self._mounts,
+                name,
+                first=index == 0,
+                notify=lambda: self._worker.notify(),
+            )
+            for index, name in enumerate(dict.fromkeys(names))
+        ]
+
+    # The model, in the thread of the networks.
+
+    def _load(self) -> Estimator:
+        values = self.settings.values
+        wanted = values['model']
+        path = shipped_model() if wanted == 'shipped' else Path(wanted).expanduser()
+        self.get_logger().info(f'loading {path}')
+        network, card = load_model(path)
+        threads = values['threads'] or None
+        return Estimator(network, card, values['device'], values['precision'], threads)
+
+    def _model_ready(self, estimator: Estimator) -> None:
+        device = health.device_name(estimator)
+        self._diagnostics.set_device(device)
+        self._card.publish(String(data=estimator.card.to_json()))
+        self.get_logger().info(
+            f'{estimator.card.name} on {device}, {estimator.precision}, warm after '
+            f'{estimator.warm_up_seconds:.1f} s'
+        )
+        for warning in estimator.warnings:
+            self.get_logger().warning(warning)
+
+    def _give_up(self) -> None:
+        self.failure = self._worker.fatal
+
+    # Services.
+
+    def _reset_odometry(self, request: Any, response: Any) -> Any:
+        for camera in self.cameras:
+            camera.reset()
+        response.success = True
+        response.message = 'the odometry begins anew with the next image'
+        return response
+
+    def _enable(self, request: Any, response: Any) -> Any:
+        self._switch(request.data)
+        response.success = True
+        response.message = 'enabled' if request.data else 'disabled: its memory is free'
+        return response
+
+    def _switch(self, enabled: bool) -> None:
+        self._enabled = enabled
+        self._since = time.monotonic()
+        for camera in self.cameras:
+            if enabled:
+                camera.start()
+            else:
+                camera.stop()
+        self._worker.enable(enabled)
+
+    # Why is there no output?
+
+    def _look(self) -> None:
+        """Look at the graph where something is missing, and say what."""
+        self._mounts.listen()
+        now = time.monotonic()
+        for camera in self.cameras:
+            since = camera.statistics.snapshot().since_input
+            if self._enabled and (since is None or since > 2 * LOOK):
+                camera.start()
+            if now - self._since < GRACE:
+                continue
+            output, odometry = self._announcers[camera.name]
+            silence = self._silence(camera)
+            if output.due(silence, now):
+                self.get_logger().warning(f'no depth: {silence}')
+            problem = self._no_odometry(camera)
+            if odometry.due(problem, now):
+                self.get_logger().error(problem)
+
+    def _silence(self, camera: LiveCamera) -> str:
+        """Why a camera has no output; '' where it has, or may still have to come."""
+        timeout = self.settings.values['no_data_timeout']
+        since = camera.statistics.snapshot().since_output
+        if since is None:
+            since = time.monotonic() - self._since
+        return '' if self._enabled and since < timeout else why_no_output(self._facts(camera))
+
+    def _facts(self, camera: LiveCamera) -> Facts:
+        source, images = camera.input, camera.input.images
+        since = camera.statistics.snapshot().since_input
+        timeout = self.settings.values['no_data_timeout']
+        other = [(t, p) for t, k in images.others if (p := images.publishers(t, k))]
+        own, busy = set(self._topics()), self._worker.busy_since
+        sim = self.get_parameter('use_sim_time').value
+        return Facts(
+            enabled=self._enabled,
+            model_problem=self._worker.fatal or self._worker.problem,
+            model_ready=self._worker.estimator is not None,
+            stuck=busy is not None and time.monotonic() - busy > timeout,
+            image=images.topic,
+            image_type=images.kind,
+            images_arrive=since is not None and since < timeout,
+            publishers=images.publishers(images.topic, images.kind),
+            other=other[0][0] if other else '',
+            other_publishers=other[0][1] if other else (),
+            transport=self.settings.values['image_transport'],
+            image_topics=tuple(
+                name
+                for name, types in self.get_topic_names_and_types()
+                if IMAGES & set(types) and name not in own
+            ),
+            incompatible=tuple((i.topic, i.policy) for i in self._endpoints.incompatible()),
+            info=source.info,
+            info_publishers=tuple(
+                info.node_name for info in self.get_publishers_info_by_topic(source.info)
+            ),
+            camera_known=source.camera_known,
+            camera_problem=source.camera_problem,
+            use_sim_time=bool(sim),
+            clock_publishers=tuple(
+                info.node_name for info in self.get_publishers_info_by_topic('/clock')
+            ),
+        )
+
+    def _no_odometry(self, camera: LiveCamera) -> str:
+        problem = camera.odometry_problem
+        base = self._mounts.base_frame
+        return why_no_odometry(base, camera.frame_id, problem) if problem else ''
+
+    # Diagnostics.
+
+    def _tasks(self) -> dict[str, Any]:
+        tasks: dict[str, Any] = {}
+        for index, camera in enumerate(self.cameras):
+            prefix = f'{camera.name} ' if camera.name else ''
+            tasks[f'{prefix}input'] = partial(self._input_report, camera)
+            tasks[f'{prefix}output'] = partial(self._output_report, camera)
+            tasks[f'{prefix}odometry'] = partial(self._odometry_report, camera, index == 0)
+        tasks['topics'] = lambda: health.topics_report(self._endpoints.incompatible())
+        tasks['model'] = self._model_report
+        return tasks
+
+    def _input_report(self, camera: LiveCamera) -> health.Report:
+        images = camera.input.images
+        facts = self._silence(camera)
+        return health.input_report(camera.statistics.snapshot(), facts, images.topic, images.kind)
+
+    def _output_report(self, camera: LiveCamera) -> health.Report:
+        return health.output_report(camera.statistics.snapshot(), self._silence(camera))
+
+    def _odometry_report(self, camera: LiveCamera, first: bool) -> health.Report:
+        estimator = self._worker.estimator
+        on = first and self.settings.values['publish_tf']
+        return health.odometry_report(
+            camera.statistics.snapshot(),
+            self._no_odometry(camera),
+            'broadcast' if on else 'off',
+            (self._mounts.base_frame, camera.frame_id),
+            estimator.card.frame_interval if estimator else 0.0,
+        )
+
+    def _model_report(self) -> health.Report:
+        worker = self._worker
+        problem = worker.fatal or worker.problem
+        return health.model_report(self._enabled, worker.estimator, problem)
+
+    def _topics(self) -> list[str]:
+        """Absolute names of everything that the node publishes or may listen to."""
+        topics = [topic for camera in self.cameras for topic in camera.topics()]
+        return [*topics, self.resolve_topic_name('~/model')]

@@ -1,0 +1,28 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`ros2 run mdepth_ros depth_odometry_node`: see DepthOdometryNode in depth_odometry.py."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from mdepth_ros.ros.spin import Make, start
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the node until Ctrl-C; returns the exit status.
+
+    args  as rclpy.init takes them; None: the command line
+    """
+    return start(_load, args)
+
+
+def _load() -> Make:
+    from mdepth_ros.ros.depth_odometry import DepthOdometryNode
+
+    return DepthOdometryNode
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,225 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the node says of itself on /diagnostics.
+
+The reports are plain functions of plain facts. `Diagnostics` hands them to diagnostic_updater by a
+timer on a steady clock: the updater's own timer runs on ROS time, and stops when /clock stops,
+which is just when somebody wants to know what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from diagnostic_updater import Updater
+from rclpy.clock import Clock, ClockType
+
+from mdepth_ros.ros.qos import Incompatible
+from mdepth_ros.ros.statistics import Snapshot, Spread
+
+if TYPE_CHECKING:
+    from mdepth_ros.estimator import Estimator
+
+OK, WARN, ERROR = range(3)
+_LEVELS = (DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR)
+FOREIGN_CLOCK = 3600.0
+"""Seconds; stamps that are farther from the node's clock are of another clock."""
+OLD = 1.0  # seconds: an image that is older when it arrives is no live image
+
+
+class Report(NamedTuple):
+    """One status: level, one line, and (key, value) pairs."""
+
+    level: int
+    message: str
+    values: tuple[tuple[str, str], ...] = ()
+
+
+def input_report(now: Snapshot, silence: str, topic: str, transport: str) -> Report:
+    """Rate, age and losses of the images. `silence`: why there is no output, '' where there is."""
+    level, message = OK, f'{now.input_rate:.1f} Hz'
+    age = now.input_age.median
+    foreign = abs(age) > FOREIGN_CLOCK
+    if silence:
+        level, message = ERROR, silence
+    elif foreign:
+        message += "; the stamps are of another clock than the node's: see use_sim_time"
+        level = WARN
+    elif age > OLD:
+        message += f'; images are {age:.1f} s old when they arrive: check clocks and network'
+        level = WARN
+    values = (
+        ('topic', topic),
+        ('transport', transport),
+        ('rate [Hz]', f'{now.input_rate:.2f}'),
+        ('age at arrival, median [ms]', 'unknown' if foreign else f'{1e3 * age:.1f}'),
+        ('since the last image [s]', _seconds(now.since_input)),
+        ('received', str(now.received)),
+        ('replaced by newer ones', str(now.superseded)),
+        ('not usable', str(now.unreadable)),
+    )
+    return Report(level, message, values)
+
+
+def output_report(now: Snapshot, silence: str) -> Report:
+    """Rate and latency of the depth, and the time of every stage."""
+    level = OK
+    message = f'{now.output_rate:.1f} Hz, {1e3 * now.latency.median:.0f} ms after the image'
+    foreign = abs(now.latency.median) > FOREIGN_CLOCK
+    if foreign:
+        message = f'{now.output_rate:.1f} Hz'
+    if silence:
+        level, message = ERROR, silence
+    elif now.output_rate < 0.8 * now.input_rate:
+        level = WARN
+        message += f'; the networks are slower than the camera ({now.input_rate:.1f} Hz)'
+    values = [
+        ('rate [Hz]', f'{now.output_rate:.2f}'),
+        ('latency [ms]', 'unknown' if foreign else _milliseconds(now.latency)),
+        ('since the last depth [s]', _seconds(now.since_output)),
+        ('processed', str(now.processed)),
+    ]
+    values += [(f'{name} [ms]', _milliseconds(spread)) for name, spread in now.stages.items()]
+    return Report(level, message, tuple(values))
+
+
+def odometry_report(
+    now: Snapshot, problem: str, tf: str, frames: tuple[str, str], interval: float
+) -> Report:
+    """Tracking, scale, pairs and TF.
+
+    problem   why there is no odometry, '' where there is
+    tf        'broadcast', 'off' ...
+    frames    (base frame, camera frame)
+    interval  seconds between the frames of a pair, as trained
+    """
+    value, state = now.scale or (0.0, 'unknown')
+    level, message = OK, now.status or 'no frame yet'
+    if problem:
+        level, message = ERROR, problem
+    elif now.status == 'held':
+        level, message = WARN, f'held: {now.reason}'
+    elif state == 'none':
+        level, message = WARN, f'{message}; without a scale: lengths are no metres'
+    held = ', '.join(f'{reason}: {count}' for reason, count in now.held.items())
+    values = (
+        ('status', now.status),
+        ('scale [m per unit]', f'{value:g}'),
+        ('scale state', state),
+        ('pair interval [s]', f'{now.interval:.3f}'),
+        ('pair interval of training [s]', f'{interval:.3f}'),
+        ('held', held or 'never'),
+        ('TF', 'withheld' if problem else tf),
+        ('base frame', frames[0]),
+        ('camera frame', frames[1]),
+    )
+    return Report(level, message, values)
+
+
+def topics_report(incompatible: Sequence[Incompatible]) -> Report:
+    """Peers whose QoS does not fit."""
+    if not incompatible:
+        return Report(OK, 'every peer has a compatible QoS')
+    values = tuple((one.topic, f'{one.policy}, {one.peers} so far') for one in incompatible)
+    return Report(WARN, '; '.join(str(one) for one in incompatible), values)
+
+
+def model_report(enabled: bool, estimator: Estimator | None, problem: str) -> Report:
+    """Model, device and memory."""
+    memory = [('memory of the process [MB]', f'{resident_megabytes():.0f}')]
+    if estimator is None:
+        if problem:
+            return Report(ERROR, problem, tuple(memory))
+        text = 'loading' if enabled else 'disabled: the model and its memory are free'
+        return Report(WARN, text, tuple(memory))
+    card, device = estimator.card, estimator.device
+    values = [
+        ('model', card.name),
+        ('licence', card.licence),
+        ('device', device_name(estimator)),
+        ('precision', estimator.precision),
+        ('threads', str(estimator.threads)),
+        ('input size', f'{card.input_size[1]}x{card.input_size[0]}'),
+        ('warm-up [s]', f'{estimator.warm_up_seconds:.2f}'),
+        *memory,
+    ]
+    if device.type == 'cuda':
+        import torch
+
+        for what in ('allocated', 'reserved'):
+            amount = getattr(torch.cuda, f'memory_{what}')(device)
+            values.append((f'device memory {what} [MB]', f'{amount / 1e6:.0f}'))
+    if problem:
+        return Report(ERROR, problem, tuple(values))
+    if estimator.warnings:
+        return Report(WARN, '; '.join(estimator.warnings), tuple(values))
+    return Report(OK, f'{card.name} on {device_name(estimator)}', tuple(values))
+
+
+def device_name(estimator: Estimator) -> str:
+    """Name of the device for a person: 'cpu', or that of the GPU."""
+    if estimator.device.type != 'cuda':
+        return str(estimator.device)
+    import torch
+
+    return torch.cuda.get_device_name(estimator.device)
+
+
+def resident_megabytes() -> float:
+    """Memory that this process holds, as Linux tells; 0 where it does not."""
+    try:
+        for line in Path('/proc/self/status').read_text(encoding='ascii').splitlines():
+            if line.startswith('VmRSS:'):
+                return int(line.split()[1]) / 1e3
+    except OSError:
+        pass
+    return 0.0
+
+
+def _seconds(value: float | None) -> str:
+    return 'never' if value is None else f'{value:.1f}'
+
+
+def _milliseconds(spread: Spread) -> str:
+    return f'median {1e3 * spread.median:.1f}, p99 {1e3 * spread.p99:.1f}'
+
+
+class Diagnostics:
+    """Publishes reports, once per `diagnostic_updater.period` seconds of a steady clock.
+
+    tasks  name of the status -> what makes its report; called by the executor's thread
+    """
+
+    def __init__(self, node: Any, tasks: Mapping[str, Callable[[], Report]]) -> None:
+        self._updater = Updater(node)
+        own = getattr(self._updater, 'timer', None)
+        if own is not None:
+            own.cancel()
+        self.set_device('none')
+        for name, task in tasks.items():
+            self._updater.add(name, _filler(task))
+        period = float(getattr(self._updater, 'period', 1.0))
+        self.timer = steady_timer(node, period, self._updater.force_update)
+
+    def set_device(self, name: str) -> None:
+        """Name the hardware of the reports."""
+        self._updater.setHardwareID(name)
+
+
+def _filler(task: Callable[[], Report]) -> Callable[[Any], Any]:
+    def fill(status: Any) -> Any:
+        report = task()
+        status.summary(_LEVELS[report.level], report.message)
+        for key, value in report.values:
+            status.add(key, value)
+        return status
+
+    return fill
+
+
+def steady_timer(node: Any, period: float, callback: Callable[[], None]) -> Any:
+    """Timer of a node that runs whatever /clock does; period in seconds."""
+    return node.create_timer(period, callback, clock=Clock(clock_type=ClockType.STEADY_TIME))

@@ -1,0 +1,258 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The images of one camera as they arrive, raw or compressed, with their camera_info."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.frame import Frame
+from mdepth_ros.geometry import Camera
+from mdepth_ros.ros.conversions import camera_from_info, stamp_to_nanoseconds
+from mdepth_ros.ros.images import to_rgb
+from mdepth_ros.ros.qos import Endpoints
+from mdepth_ros.ros.statistics import Statistics
+from mdepth_ros.sources.base import CAMERA_FRAME
+from mdepth_ros.sources.topics import base_topic, is_rectified, sibling_info
+
+TYPES = {'Image': Image, 'CompressedImage': CompressedImage}
+
+
+def resolved(node: Any, name: str) -> tuple[str, bool]:
+    """Absolute topic of a relative name, and whether a rule remaps it."""
+    topic = node.resolve_topic_name(name)
+    return topic, topic != node.resolve_topic_name(name, only_expand=True)
+
+
+def info_topic(node: Any, image: str, info: str) -> str:
+    """Topic of the camera_info of an image: its own remapping, else the sibling of the image.
+
+    image, info  relative names. The sibling is that of the *resolved* image topic, also where this
+                 is a compressed one (image_transport: the camera_info is in the namespace of the
+                 base topic).
+    """
+    topic, remapped = resolved(node, info)
+    return topic if remapped else sibling_info(resolved(node, image)[0])
+
+
+class ImageTopic:
+    """Listens to an image topic in the transport that somebody publishes.
+
+    name       relative name of the base topic; `<name>/compressed` follows its remapping, unless
+               it is remapped itself
+    transport  'raw', 'compressed', or 'auto': raw where it is published, else compressed
+
+    `topic` and `kind` say what is listened to; `choose` looks again.
+    """
+
+    def __init__(
+        self,
+        node: Any,
+        endpoints: Endpoints,
+        name: str,
+        transport: str,
+        callback: Callable[[Any], None],
+    ) -> None:
+        self._node, self._endpoints, self._callback = node, endpoints, callback
+        base, _ = resolved(node, name)
+        compressed, own = resolved(node, f'{name}/compressed')
+        raw = [(base, 'Image')]
+        # Whoever remaps `image` to `/camera/image_raw/compressed` means just that.
+        packed = [(compressed if own else f'{base_topic(base)}/compressed', 'CompressedImage')]
+        if base != base_topic(base):
+            packed = [(base, 'CompressedImage')]
+            raw = [(base_topic(base), 'Image')]
+            transport = 'compressed' if transport == 'auto' else transport
+        self.candidates = {'raw': raw, 'compressed': packed}.get(transport, raw + packed)
+        self.others = [one for one in raw + packed if one not in self.candidates]
+        self.topic, self.kind = self.candidates[0]
+        self._subscription: Any = None
+
+    def choose(self) -> None:
+        """Listen to the first candidate that is published; stay where none is."""
+        for topic, kind in self.candidates:
+            if self.publishers(topic, kind):
+                break
+        else:
+            topic, kind = self.topic, self.kind
+        if self._subscription is None or (topic, kind) != (self.topic, self.kind):
+            self.stop()
+            self.topic, self.kind = topic, kind
+            self._subscription = self._endpoints.subscription(TYPES[kind], topic, self._callback)
+
+    def stop(self) -> None:
+        """Listen no more, until `choose`."""
+        if self._subscription is not None:
+            self._endpoints.unsubscribe(self._subscription)
+            self._subscription = None
+
+    def publishers(self, topic: str, kind: str) -> tuple[str, ...]:
+        """Names of the nodes that publish a topic as sensor_msgs `kind`."""
+        return tuple(
+            info.node_name
+            for info in self._node.get_publishers_info_by_topic(topic)
+            if info.topic_type.rpartition('/')[2] == kind
+        )
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """An image message, when it came (seconds of a steady clock), and from which topic."""
+
+    message: Any
+    time: float
+    topic: str
+
+
+class CameraInput:
+    """Newest image and camera_info of one camera.
+
+    namespace  of the camera below the node's; '' for the node's own
+    notify     called, in the executor's thread, when `take` has something to give
+
+    The executor's thread fills it, and the thread of the networks takes the newest image: one that
+    was not taken in time is replaced and counted, so that no queue ages.
+    """
+
+    def __init__(
+        self,
+        node: Any,
+        endpoints: Endpoints,
+        namespace: str,
+        transport: str,
+        statistics: Statistics,
+        notify: Callable[[], None],
+    ) -> None:
+        self._node, self._statistics, self._notify = node, statistics, notify
+        prefix = f'{namespace}/' if namespace else ''
+        image, info = f'{prefix}image', f'{prefix}camera_info'
+        self.images = ImageTopic(node, endpoints, image, transport, self._on_image)
+        self.info = info_topic(node, image, info)
+        self.camera_problem = ''
+        self._calibration: tuple[Any, Camera | None] = (None, None)
+        self._rectified = is_rectified(self.images.topic)
+        self._lock = threading.Lock()
+        self._newest: Arrival | None = None
+        self._told: set[str] = set()
+        self._info_frame = ''
+        endpoints.subscription(CameraInfo, self.info, self._on_info)
+
+    @property
+    def camera_known(self) -> bool:
+        """Whether a camera_info came that can be used."""
+        return self._calibration[1] is not None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether `take` has something to give."""
+        return self._newest is not None and self.camera_known
+
+    def take(self) -> Arrival | None:
+        """The newest image that was not taken yet, if its camera is known."""
+        with self._lock:
+            if not self.camera_known:
+                return None
+            arrival, self._newest = self._newest, None
+            return arrival
+
+    def drop(self) -> None:
+        """Forget the newest image."""
+        with self._lock:
+            self._newest = None
+
+    def frame(self, arrival: Arrival) -> Frame:
+        """Decode an image. Raises MdepthError, counted, for one that cannot be used."""
+        message = arrival.message
+        try:
+            image = to_rgb(message)
+            camera = self._calibration[1]
+            size = image.shape[1], image.shape[0]
+            if camera is None or (camera.width, camera.height) != size:
+                of = 'no camera' if camera is None else f'{camera.width}x{camera.height}'
+                raise MdepthError(
+                    f'{arrival.topic} has images of {size[0]}x{size[1]}, but {self.info} is for '
+                    f'{of}: they are not used; correct the camera_info'
+                )
+        except MdepthError as error:
+            self._statistics.unreadable()
+            self.camera_problem = str(error)
+            raise
+        self.camera_problem = ''
+        of_info = self._info_frame.lstrip('/')
+        frame_id = message.header.frame_id.lstrip('/')
+        if not frame_id:
+            frame_id = of_info or CAMERA_FRAME
+            self._tell(f'{arrival.topic}: images name no frame_id: {frame_id} is assumed')
+        elif of_info not in ('', frame_id):
+            self._tell(
+                f'{self.info} is of the frame {of_info}, but the images are of {frame_id}, which '
+                'is used: correct the camera driver'
+            )
+        return Frame(stamp_to_nanoseconds(message.header.stamp), image, camera, frame_id)
+
+    def _on_image(self, message: Any) -> None:
+        arrival = Arrival(message, time.monotonic(), self.images.topic)
+        stamp = stamp_to_nanoseconds(message.header.stamp)
+        self._statistics.received((self._node.get_clock().now().nanoseconds - stamp) / 1e9)
+        if stamp == 0:
+            self._tell(
+                f'{arrival.topic}: images have the stamp 0, so none has a partner and there is no '
+                'odometry: make the camera driver fill header.stamp'
+            )
+        with self._lock:
+            replaced, self._newest = self._newest, arrival
+        if replaced is not None and self.camera_known:
+            self._statistics.superseded()
+        if self.camera_known:
+            self._notify()
+
+    def _on_info(self, message: Any) -> None:
+        self._info_frame = message.header.frame_id
+        key = _content(message)
+        if key == self._calibration[0]:
+            return
+        camera = None
+        problem = ''
+        try:
+            camera = camera_from_info(message)
+            # The camera_info of a rectified image describes the image before; P is what is left.
+            camera = camera.pinhole() if self._rectified else camera
+        except MdepthError as error:
+            problem = f'{self.info}: {error}'
+            self._node.get_logger().error(f'{problem}; no depth until it is mended')
+        if self._calibration[1] is not None and camera is not None:
+            self._node.get_logger().info(f'{self.info}: the camera changed, to {_shown(camera)}')
+        self._calibration = (key, camera)
+        self.camera_problem = problem
+        if self.waiting:
+            self._notify()
+
+    def _tell(self, line: str) -> None:
+        if line not in self._told:
+            self._told.add(line)
+            self._node.get_logger().warning(line)
+
+
+def _content(info: Any) -> tuple[Any, ...]:
+    """What the camera is made of; the header, which changes with every message, is left out."""
+    roi = info.roi
+    return (
+        info.width,
+        info.height,
+        info.distortion_model,
+        *(bytes(memoryview(numbers)) for numbers in (info.d, info.k, info.r, info.p)),
+        info.binning_x,
+        info.binning_y,
+        (roi.x_offset, roi.y_offset, roi.height, roi.width, roi.do_rectify),
+    )
+
+
+def _shown(camera: Camera) -> str:
+    return f'{camera.width}x{camera.height}, focal length {camera.fx:.0f} px, {camera.model}'

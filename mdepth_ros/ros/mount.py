@@ -1,0 +1,59 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where the cameras sit on the vehicle, from TF; never assumed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from rclpy.time import Time
+from tf2_ros import Buffer, TransformException, TransformListener
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.ros.conversions import Matrix, transform_to_matrix
+
+
+class Mounts:
+    """T_base_camera of every camera frame that is asked for.
+
+    A mount is rigid: once found it stays. When all frames that were asked for are
+    found the node stops listening to TF, whose messages, hundreds per second on many vehicles,
+    cost Python more than anything else here.
+    """
+
+    def __init__(self, node: Any, base_frame: str) -> None:
+        self.base_frame = base_frame
+        self.problems: dict[str, str] = {}  # camera frame -> why its mount is not known
+        self._node = node
+        self._buffer = Buffer()
+        self._found: dict[str, Matrix] = {}
+        self._listener: Any = TransformListener(self._buffer, node)
+
+    def find(self, camera_frame: str) -> Matrix | None:
+        """Pose [4, 4] of the camera in the base frame; None: TF does not connect them (yet).
+
+        Any thread may ask.
+        """
+        if camera_frame == self.base_frame:
+            return np.eye(4)
+        mount = self._found.get(camera_frame)
+        if mount is None:
+            try:
+                stamped = self._buffer.lookup_transform(self.base_frame, camera_frame, Time())
+                mount = transform_to_matrix(stamped.transform)
+            except (TransformException, MdepthError) as error:
+                self.problems[camera_frame] = (str(error).splitlines() or [''])[0]
+                return None
+            self._found[camera_frame] = mount
+            self.problems.pop(camera_frame, None)
+        return mount
+
+    def listen(self) -> None:
+        """Listen to TF for as long as a mount is missing; called by the executor's thread."""
+        missing = bool(self.problems) or not self._found
+        if missing and self._listener is None:
+            self._listener = TransformListener(self._buffer, self._node)
+        elif not missing and self._listener is not None:
+            self._listener.unregister()
+            self._listener = None

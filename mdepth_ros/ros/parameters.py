@@ -1,0 +1,292 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The parameters of the nodes: one description, from which everything else is made.
+
+The declaration with its ranges and the answers to `ros2 param set` (settings.py), the table of the
+README, the config file and `--help` all come from `DEPTH_ODOMETRY` and `POINT_CLOUD`:
+
+    python -m mdepth_ros.ros.parameters markdown | yaml | help
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a node.
+
+    default      also gives the type: bool, int, float, str, or a tuple of str
+    text         what it does, with its unit
+    low, high    limits of a number, both included
+    choices      the texts that are allowed
+    pattern      regular expression that a text must match as a whole, or every text of a tuple
+    constraints  the pattern in words
+    dynamic      whether it can be set while the node runs; the others are read-only
+    """
+
+    name: str
+    default: bool | int | float | str | tuple[str, ...]
+    text: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    pattern: str = ''
+    constraints: str = ''
+    dynamic: bool = False
+
+    @property
+    def value(self) -> Any:
+        """The default as rclpy takes it."""
+        return list(self.default) if isinstance(self.default, tuple) else self.default
+
+    @property
+    def kind(self) -> str:
+        """Type by its name in ROS: bool, integer, double, string, string array."""
+        names = {bool: 'bool', int: 'integer', float: 'double', str: 'string'}
+        return names.get(type(self.default), 'string array')
+
+    @property
+    def allowed(self) -> str:
+        """What it may be, in words; '' for a bool."""
+        if self.choices:
+            return ', '.join(self.choices)
+        return self.constraints or (f'{self.low:g} to {self.high:g}' if self.high else '')
+
+    def reason_against(self, value: Any) -> str:
+        """Why `value`, which has the right type, cannot be; '' where it can."""
+        good = True
+        if self.low is not None and self.high is not None:
+            good = math.isfinite(value) and self.low <= value <= self.high
+        elif self.choices:
+            good = value in self.choices
+        elif self.pattern:
+            texts = [value] if isinstance(value, str) else value
+            good = all(re.fullmatch(self.pattern, text) for text in texts)
+        return '' if good else f'{self.name} is {value!r}: use {self.allowed}'
+
+
+def _frame(name: str, default: str, text: str) -> Parameter:
+    words = "a frame, without '/' at its beginning"
+    return Parameter(name, default, text, pattern=r'[^/\s]\S*', constraints=words)
+
+
+def _distance(name: str, default: float, text: str, low: float = 0.0) -> Parameter:
+    return Parameter(name, default, text, low=low, high=1000.0, dynamic=True)
+
+
+_CLOUD = (
+    Parameter(
+        'cloud_stride',
+        1,
+        'The cloud has a point for every so many rows and columns of the depth.',
+        low=1,
+        high=64,
+        dynamic=True,
+    ),
+    _distance(
+        'cloud_min_range',
+        0.0,
+        'Nearer points of the cloud are NaN, metres along the optical axis.',
+    ),
+    _distance(
+        'cloud_max_range',
+        1000.0,
+        'Farther points of the cloud are NaN, metres along the optical axis.',
+    ),
+)
+_TRANSPORT = Parameter(
+    'image_transport',
+    'auto',
+    'Whether to listen to images or to compressed images; auto: to what is published.',
+    choices=('auto', 'raw', 'compressed'),
+)
+
+DEPTH_ODOMETRY: tuple[Parameter, ...] = (
+    Parameter(
+        'model',
+        'shipped',
+        'Model file (.safetensors), or shipped: the one that comes with the package.',
+        pattern=r'.+',
+        constraints='a path, or shipped',
+    ),
+    Parameter(
+        'device',
+        'auto',
+        'Where the networks run; auto: CUDA where it works, else the CPU.',
+        pattern=r'auto|cpu|cuda(:\d+)?',
+        constraints='auto, cpu, cuda, cuda:N',
+    ),
+    Parameter(
+        'precision',
+        'auto',
+        'Number format of the networks; auto: what is fast on the device.',
+        choices=('auto', 'fp32', 'bf16', 'fp16'),
+    ),
+    Parameter(
+        'threads',
+        0,
+        'Threads of the networks on the CPU; 0: as many as there are usable cores, at most 8.',
+        low=0,
+        high=256,
+    ),
+    _TRANSPORT,
+    _frame('odom_frame', 'odom', 'Frame in which the odometry is given.'),
+    _frame(
+        'base_frame',
+        'base_link',
+        'Frame whose odometry is given; TF must connect it with the frame of the camera.',
+    ),
+    Parameter(
+        'publish_tf',
+        True,
+        'Broadcast the transform odom_frame -> base_frame; of several cameras, the first.',
+        dynamic=True,
+    ),
+    Parameter(
+        'scale',
+        'model',
+        "Metres per unit of the networks: a number; model: the model card's; none: 1, and "
+        'lengths are no metres.',
+        pattern=r'model|none|\+?(?=[\d.]*[1-9])(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?',
+        constraints='model, none, or a number above 0 as text',
+        dynamic=True,
+    ),
+    Parameter(
+        'frame_interval',
+        0.0,
+        'Seconds between the two frames that the networks compare; 0: as in training.',
+        low=0.0,
+        high=10.0,
+    ),
+    Parameter(
+        'pair_tolerance',
+        0.0,
+        'Seconds that the time between two frames may be off; 0: 1.25 frame intervals.',
+        low=0.0,
+        high=10.0,
+    ),
+    _distance('max_range', 80.0, 'Depth beyond it is +Inf, metres.', low=0.1),
+    Parameter(
+        'depth_encoding',
+        '32FC1',
+        'Encoding of depth/image_rect: 32FC1 in metres, 16UC1 in millimetres.',
+        choices=('32FC1', '16UC1'),
+        dynamic=True,
+    ),
+    *_CLOUD,
+    Parameter(
+        'path_every',
+        10,
+        'Frames from one publication of path to the next.',
+        low=1,
+        high=10000,
+        dynamic=True,
+    ),
+    Parameter(
+        'no_data_timeout',
+        2.0,
+        'Seconds without depth after which log and diagnostics say why there is none.',
+        low=0.1,
+        high=3600.0,
+        dynamic=True,
+    ),
+    Parameter(
+        'cameras',
+        ('',),
+        "Namespaces of the cameras, below the node's own: front listens to front/image and "
+        "publishes front/depth/image_rect. One empty text: one camera in the node's namespace.",
+        pattern=r'|[A-Za-z]\w*(/[A-Za-z]\w*)*',
+        constraints="relative namespaces, such as ['front', 'rear']",
+    ),
+    Parameter(
+        'enabled',
+        True,
+        'Whether the node works from its start on; the service ~/enable switches it later.',
+    ),
+)
+
+POINT_CLOUD: tuple[Parameter, ...] = (
+    *_CLOUD,
+    _TRANSPORT,
+    Parameter(
+        'stamp_tolerance',
+        0.0,
+        'Seconds that the stamps of depth and colour may differ; 0: they must be equal.',
+        low=0.0,
+        high=1.0,
+        dynamic=True,
+    ),
+)
+NODES = {'depth_odometry_node': DEPTH_ODOMETRY, 'point_cloud_node': POINT_CLOUD}
+
+
+def cloud_rule(values: Values) -> str:
+    """Why the cloud would have no points; '' where it can have some."""
+    low, high = values['cloud_min_range'], values['cloud_max_range']
+    if low < high:
+        return ''
+    return f'cloud_min_range {low:g} is not below cloud_max_range {high:g}: no point is between'
+
+
+def markdown_table(described: Sequence[Parameter]) -> str:
+    """A Markdown table, as in the README."""
+    rows = ['| parameter | default | allowed | at run time | meaning |', '|---|---|---|---|---|']
+    for one in described:
+        change = 'yes' if one.dynamic else 'no'
+        allowed = one.allowed or 'true, false'
+        rows.append(
+            f'| `{one.name}` | `{_yaml(one)}` | {allowed} ({one.kind}) | {change} | {one.text} |'
+        )
+    return '\n'.join(rows) + '\n'
+
+
+def yaml_file(described: Sequence[Parameter]) -> str:
+    """A parameter file with every default; `/**` fits every node name and namespace."""
+    lines = ['/**:', '  ros__parameters:']
+    for one in described:
+        allowed = f' ({one.allowed})' if one.allowed else ''
+        lines += [f'    # {one.text}{allowed}', f'    {one.name}: {_yaml(one)}']
+    return '\n'.join(lines) + '\n'
+
+
+def help_text(described: Sequence[Parameter]) -> str:
+    """Two lines for each parameter, for `--help`."""
+    lines = []
+    for one in described:
+        allowed = f' ({one.allowed})' if one.allowed else ''
+        lines += [f'{one.name}:={_yaml(one)}{allowed}', f'    {one.text}']
+    return '\n'.join(lines) + '\n'
+
+
+def _yaml(one: Parameter) -> str:
+    if isinstance(one.default, bool):
+        return str(one.default).lower()
+    if isinstance(one.default, str):
+        return f"'{one.default}'"
+    return str(one.value)
+
+
+def main() -> None:
+    """Print the form that is asked for; the YAML is that of depth_odometry_node."""
+    forms = {'markdown': markdown_table, 'yaml': yaml_file, 'help': help_text}
+    wanted = sys.argv[1] if len(sys.argv) == 2 else ''
+    if wanted not in forms:
+        sys.exit(f'usage: python -m mdepth_ros.ros.parameters {"|".join(forms)}')
+    if wanted == 'yaml':
+        print(yaml_file(DEPTH_ODOMETRY), end='')
+        return
+    parts = [f'{name}\n\n{forms[wanted](described)}' for name, described in NODES.items()]
+    print('\n'.join(parts), end='')
+
+
+if __name__ == '__main__':
+    main()

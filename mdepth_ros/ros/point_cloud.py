@@ -1,0 +1,200 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Depth and, where there are any, colours in; an organised point cloud out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rclpy.node import Node
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.geometry import Camera, ImageSampler
+from mdepth_ros.ros.clouds import PointCloudBuilder
+from mdepth_ros.ros.conversions import camera_from_info, stamp_to_nanoseconds
+from mdepth_ros.ros.health import steady_timer
+from mdepth_ros.ros.images import to_depth, to_rgb
+from mdepth_ros.ros.inputs import ImageTopic, info_topic
+from mdepth_ros.ros.parameters import POINT_CLOUD
+from mdepth_ros.ros.qos import Endpoints
+from mdepth_ros.ros.settings import Settings, unknown_keys
+from mdepth_ros.sources.topics import is_rectified
+
+LOOK = 0.5  # seconds between looks at the graph
+KEPT = 4  # messages of a stream that wait for those of the others
+
+
+class PointCloudNode(Node):  # type: ignore[misc]  # no types without ROS 2
+    """depth/image_rect, its camera_info and image -> points.
+
+    Depth is 32FC1 (metres) or 16UC1 (millimetres) along z. The cloud is in the frame of the depth
+    and of its size (divided by cloud_stride), NaN where depth is unknown. While somebody publishes
+    `image`, a depth waits for the image with its stamp, which gives the colours; where nobody
+    does, the points have none. An image of another size, crop or distortion, but from the same
+    place, is sampled as the depth's camera would have seen it.
+
+    Nothing is listened to while nobody listens to `points`.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__('point_cloud', **options)
+        self.failure = ''
+        self.settings = Settings(self, POINT_CLOUD, on_change=self._rebuild)
+        self._endpoints = Endpoints(self)
+        self._points = self._endpoints.publisher(PointCloud2, 'points')
+        depth = self.resolve_topic_name('depth/image_rect')
+        transport = self.settings.values['image_transport']
+        self._image = ImageTopic(self, self._endpoints, 'image', transport, self._on_image)
+        self._calibration = _Calibration(info_topic(self, 'depth/image_rect', 'depth/camera_info'))
+        self._calibration.rectified = is_rectified(depth)
+        self._of_image = _Calibration(info_topic(self, 'image', 'camera_info'))
+        self._streams = {  # what belongs to an image is taken before the image
+            self._calibration.topic: (CameraInfo, self._calibration.take),
+            self._of_image.topic: (CameraInfo, self._of_image.take),
+            depth: (Image, self._on_depth),
+        }
+        self._inputs: list[Any] = []
+        self._depths: dict[int, Any] = {}  # by stamp, in order of arrival
+        self._images: dict[int, Any] = {}
+        self._sampler: ImageSampler | None = None
+        self._coloured = False
+        self._rebuild(self.settings.values)
+        images = [topic for topic, _ in self._image.candidates + self._image.others]
+        topics = [*self._streams, *images, self._points.topic_name]
+        for line in unknown_keys(self, POINT_CLOUD, topics):
+            self.get_logger().warning(line)
+        self._look()
+        steady_timer(self, LOOK, self._look)
+
+    def close(self) -> bool:
+        """Nothing has to end: always True."""
+        return True
+
+    def _rebuild(self, values: Any) -> None:
+        self._builder = PointCloudBuilder(
+            values['cloud_stride'], values['cloud_min_range'], values['cloud_max_range']
+        )
+
+    def _look(self) -> None:
+        """Listen while somebody listens to the cloud; find out whether there are colours."""
+        if not self._points.get_subscription_count():
+            for subscription in self._inputs:
+                self._endpoints.unsubscribe(subscription)
+            self._inputs = []
+            self._image.stop()
+            self._depths.clear()
+            self._images.clear()
+            return
+        if not self._inputs:
+            self._inputs = [
+                self._endpoints.subscription(kind, topic, callback)
+                for topic, (kind, callback) in self._streams.items()
+            ]
+        self._image.choose()
+        self._coloured = bool(self._image.publishers(self._image.topic, self._image.kind))
+        self._match()
+
+    def _on_depth(self, message: Any) -> None:
+        self._depths[stamp_to_nanoseconds(message.header.stamp)] = message
+        self._match()
+        if len(self._depths) > KEPT:
+            del self._depths[next(iter(self._depths))]
+            self.get_logger().warning(
+                f'no image on {self._image.topic} has the stamp of a depth, so there is no cloud: '
+                'set stamp_tolerance, or remap image to that from which the depth was made'
+                if self._calibration.known
+                else f'no cloud: depth comes, but no camera_info on {self._calibration.topic}; '
+                'remap depth/camera_info',
+                throttle_duration_sec=5.0,
+            )
+
+    def _on_image(self, message: Any) -> None:
+        self._images[stamp_to_nanoseconds(message.header.stamp)] = message
+        self._match()
+        if len(self._images) > KEPT:
+            del self._images[next(iter(self._images))]
+
+    def _match(self) -> None:
+        """Publish the newest depth for which everything is there; older ones had their time."""
+        if not self._calibration.known:
+            return
+        tolerance = self.settings.values['stamp_tolerance'] * 1e9
+        for stamp, depth in reversed(list(self._depths.items())):
+            image = None
+            if self._coloured:
+                nearest = min(self._images, key=lambda t: abs(t - stamp), default=None)
+                if nearest is None or abs(nearest - stamp) > tolerance:
+                    continue
+                image = self._images[nearest]
+            stamps = list(self._depths)
+            for older in stamps[: stamps.index(stamp) + 1]:
+                del self._depths[older]
+            self._publish(depth, image)
+            return
+
+    def _publish(self, depth: Any, image: Any) -> None:
+        try:
+            metres = to_depth(depth)
+            camera = self._calibration.camera(metres.shape[1], metres.shape[0])
+            colours = None if image is None else self._seen(image, camera)
+            if image is not None and image.header.frame_id != depth.header.frame_id:
+                self.get_logger().warning(
+                    f'the depth is of {depth.header.frame_id}, the image of '
+                    f'{image.header.frame_id}: colours are right only if both are one place',
+                    once=True,
+                )
+            self._points.publish(self._builder.build(metres, colours, camera, depth.header))
+        except MdepthError as error:
+            self.get_logger().error(f'no cloud: {error}', throttle_duration_sec=5.0)
+
+    def _seen(self, image: Any, camera: Camera) -> NDArray[np.uint8]:
+        """Colours [h, w, 3] of an image as the camera of the depth sees them."""
+        rgb = to_rgb(image)
+        width, height = rgb.shape[1], rgb.shape[0]
+        if camera.model != 'pinhole':  # depth and image are of the same lens
+            return np.asarray(cv2.resize(rgb, (camera.width, camera.height)))
+        self._of_image.rectified = is_rectified(self._image.topic)
+        own = self._of_image.known
+        source = self._of_image.camera(width, height) if own else camera.scaled(width, height)
+        if source == camera:
+            return rgb
+        sampler = self._sampler
+        if sampler is None or (sampler.source, sampler.target) != (source, camera):
+            sampler = self._sampler = ImageSampler(source, camera)
+        seen = sampler(torch.from_numpy(np.require(rgb, np.uint8, ['C', 'W'])))[0]
+        colours: NDArray[np.uint8] = seen.permute(1, 2, 0).mul(255).round().byte().numpy()
+        return colours
+
+
+class _Calibration:
+    """The latest camera_info of a topic; of `rectified` images only its P holds."""
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+        self.rectified = False
+        self._message: Any = None
+
+    @property
+    def known(self) -> bool:
+        """Whether there was a camera_info."""
+        return self._message is not None
+
+    def take(self, message: Any) -> None:
+        """Take a message."""
+        self._message = message
+
+    def camera(self, width: int, height: int) -> Camera:
+        """Camera of an image of this size, scaled where the camera_info is for another one.
+
+        Raises CameraError for an uncalibrated camera.
+        """
+        camera = camera_from_info(self._message)
+        camera = camera.pinhole() if self.rectified else camera
+        if (camera.width, camera.height) == (width, height):
+            return camera
+        return camera.scaled(width, height)

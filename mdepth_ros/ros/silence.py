@@ -1,0 +1,153 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Why is there no output? One line for each cause, with what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known about one camera and its inputs; the defaults are those of a healthy one.
+
+    image              topic that is listened to
+    info               topic of its camera_info
+    enabled            what `~/enable` said
+    model_problem      why the model did not load, or why its steps fail
+    model_ready        it is loaded and warm
+    stuck              a step has been going on for longer than the timeout
+    image_type         'Image' or 'CompressedImage'
+    images_arrive      an image came within the timeout
+    publishers         names of the nodes that publish `image`, in the type that is listened to
+    other              topic of the transport that is not listened to; `other_publishers` its nodes
+    transport          parameter image_transport
+    image_topics       all topics of images that somebody publishes
+    incompatible       (topic, policy) of topics with a publisher of incompatible QoS
+    info_publishers    nodes that publish `info`
+    camera_known       a camera_info came that can be used
+    camera_problem     why the last camera_info, or its image, cannot be used
+    use_sim_time       the node's clock is /clock
+    clock_publishers   nodes that publish it
+    """
+
+    image: str
+    info: str
+    enabled: bool = True
+    model_problem: str = ''
+    model_ready: bool = True
+    stuck: bool = False
+    image_type: str = 'Image'
+    images_arrive: bool = True
+    publishers: tuple[str, ...] = ('camera',)
+    other: str = ''
+    other_publishers: tuple[str, ...] = ()
+    transport: str = 'auto'
+    image_topics: tuple[str, ...] = ()
+    incompatible: tuple[tuple[str, str], ...] = ()
+    info_publishers: tuple[str, ...] = ('camera',)
+    camera_known: bool = True
+    camera_problem: str = ''
+    use_sim_time: bool = False
+    clock_publishers: tuple[str, ...] = ()
+
+
+def why_no_output(facts: Facts) -> str:
+    """The first cause of silence, in one line; '' where none is known."""
+    return next(_causes(facts), '')
+
+
+def _causes(facts: Facts) -> Iterator[str]:
+    if not facts.enabled:
+        yield 'disabled: call the service ~/enable with data: true'
+    if facts.model_problem:
+        yield facts.model_problem
+    if not facts.images_arrive:
+        yield from _no_images(facts)
+    if facts.camera_problem:
+        yield facts.camera_problem
+    if not facts.camera_known:
+        yield from _no_camera_info(facts)
+    if not facts.model_ready:
+        yield 'the model is being loaded and warmed up: wait'
+    if facts.stuck:
+        yield 'a step of the networks does not end: the device is busy, or hangs'
+
+
+def _no_images(facts: Facts) -> Iterator[str]:
+    policies = dict(facts.incompatible)
+    if facts.image in policies:
+        policy = policies[facts.image]
+        yield (
+            f'{facts.image}: its publisher has an incompatible QoS, policy {policy}: set '
+            f'qos_overrides.{facts.image}.subscription.{policy}, or change the publisher'
+        )
+    if not facts.publishers and facts.other_publishers:
+        yield (
+            f'nobody publishes {facts.image} as {facts.image_type}, but {facts.other} is '
+            f'published: image_transport is {facts.transport}, set it to auto'
+        )
+    if facts.use_sim_time and not facts.clock_publishers:
+        yield (
+            f'no image arrives on {facts.image}, and use_sim_time is true but nobody publishes '
+            '/clock: play the bag with --clock, or set use_sim_time to false'
+        )
+    if not facts.publishers:
+        there = ', '.join(topic for topic in facts.image_topics if topic != facts.image)
+        remedy = (
+            f'images are on {there}: remap image to one of them'
+            if there
+            else 'and no images are published at all: start the camera, and check ROS_DOMAIN_ID'
+        )
+        yield f'nobody publishes {facts.image}; {remedy}'
+    yield (
+        f'{facts.image} is published by {", ".join(facts.publishers)}, but no image arrives: is '
+        'the camera running, or the bag paused? Large images may need larger network buffers'
+    )
+
+
+def _no_camera_info(facts: Facts) -> Iterator[str]:
+    policies = dict(facts.incompatible)
+    if facts.info in policies:
+        policy = policies[facts.info]
+        yield (
+            f'{facts.info}: its publisher has an incompatible QoS, policy {policy}: set '
+            f'qos_overrides.{facts.info}.subscription.{policy}, or change the publisher'
+        )
+    if facts.info_publishers:
+        yield f'images arrive, but no camera_info on {facts.info}, which is published: wait for it'
+    yield (
+        f'images arrive, but nobody publishes their camera_info on {facts.info}: remap '
+        'camera_info to the right topic, or make the camera publish it'
+    )
+
+
+def why_no_odometry(base_frame: str, camera_frame: str, problem: str) -> str:
+    """One line about extrinsics that TF does not have."""
+    return (
+        f'no odometry: TF does not connect {base_frame} with {camera_frame}; publish the static '
+        f'transform of the camera, or set base_frame to a frame that is connected ({problem})'
+    )
+
+
+class Announcer:
+    """Says a line when it is new, and again every so many seconds for as long as it holds.
+
+    repeat  seconds; a line that changes is said at once
+    """
+
+    def __init__(self, repeat: float = 30.0) -> None:
+        self._repeat = repeat
+        self._line = ''
+        self._said = 0.0
+
+    def due(self, line: str, now: float) -> bool:
+        """Whether to say `line` at `now`, in seconds of any clock that only goes forward."""
+        if not line:
+            self._line = ''
+            return False
+        if line == self._line and now - self._said < self._repeat:
+            return False
+        self._line, self._said = line, now
+        return True

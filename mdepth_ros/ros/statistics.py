@@ -1,0 +1,163 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What happened to the frames of one camera lately: rates, ages, losses, times; no ROS here."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mdepth_ros.perception import Estimate
+
+WINDOW = 5.0  # seconds of rates
+REMEMBERED = 200  # frames of ages and times
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Median, 99th percentile and largest of the recent values; NaN-free, zeros where empty."""
+
+    median: float = 0.0
+    p99: float = 0.0
+    largest: float = 0.0
+
+    @staticmethod
+    def of(values: Iterable[float]) -> Spread:
+        """Of any number of values."""
+        ordered = sorted(values)
+        if not ordered:
+            return Spread()
+        last = len(ordered) - 1
+        return Spread(ordered[last // 2], ordered[round(0.99 * last)], ordered[-1])
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The statistics of one moment; times in seconds, rates in Hz.
+
+    input_rate      images that arrived, per second, over the last `WINDOW` seconds
+    input_age       from an image's stamp to its arrival, by the node's clock
+    since_input     since the last image, by a steady clock; None: there was none
+    output_rate     depth images published
+    latency         from an image's stamp to the publication of its depth, by the node's clock
+    since_output    since the last depth
+    received        images that arrived, in all; `processed` of them have a depth
+    superseded      images that a newer one replaced before the networks were free
+    unreadable      images that could not be used
+    interval        of the last pair; 0 where held
+    status, reason  of the last estimate
+    held            estimates in all that had no partner, by reason (numbers left out)
+    scale           metres per unit, with its state; None before the first estimate
+    stages          name -> spread
+    """
+
+    input_rate: float = 0.0
+    input_age: Spread = field(default_factory=Spread)
+    since_input: float | None = None
+    output_rate: float = 0.0
+    latency: Spread = field(default_factory=Spread)
+    since_output: float | None = None
+    received: int = 0
+    processed: int = 0
+    superseded: int = 0
+    unreadable: int = 0
+    interval: float = 0.0
+    status: str = ''
+    reason: str = ''
+    held: Mapping[str, int] = field(default_factory=dict)
+    scale: tuple[float, str] | None = None
+    stages: Mapping[str, Spread] = field(default_factory=dict)
+
+
+class Statistics:
+    """Counts; every method may be called from any thread.
+
+    steady  gives seconds that only go forward, whatever ROS time does
+    """
+
+    def __init__(self, steady: Callable[[], float] = time.monotonic) -> None:
+        self._steady = steady
+        self._lock = threading.Lock()
+        self._arrivals: deque[float] = deque(maxlen=1000)
+        self._departures: deque[float] = deque(maxlen=1000)
+        self._ages: deque[float] = deque(maxlen=REMEMBERED)
+        self._latencies: deque[float] = deque(maxlen=REMEMBERED)
+        self._stages: dict[str, deque[float]] = {}
+        self._counts: Counter[str] = Counter()
+        self._held: Counter[str] = Counter()
+        self._last: dict[str, Any] = {}  # fields of the snapshot that the last estimate gives
+
+    def received(self, age: float) -> None:
+        """Count an image that arrived `age` seconds after its stamp."""
+        with self._lock:
+            self._arrivals.append(self._steady())
+            self._ages.append(age)
+            self._counts['received'] += 1
+
+    def superseded(self) -> None:
+        """Count an image that a newer one replaced."""
+        with self._lock:
+            self._counts['superseded'] += 1
+
+    def unreadable(self) -> None:
+        """Count an image that could not be used."""
+        with self._lock:
+            self._counts['unreadable'] += 1
+
+    def published(self, latency: float) -> None:
+        """Count a depth that went out `latency` seconds after the stamp of its image."""
+        with self._lock:
+            self._departures.append(self._steady())
+            self._latencies.append(latency)
+
+    def processed(self, estimate: Estimate, own: Mapping[str, float]) -> None:
+        """Count a step with its times, and the node's `own` times, in seconds."""
+        with self._lock:
+            self._counts['processed'] += 1
+            self._last = {
+                'interval': estimate.interval,
+                'status': estimate.status,
+                'reason': estimate.reason,
+                'scale': (estimate.scale.value, estimate.scale.state),
+            }
+            if estimate.reason:
+                self._held[_kind(estimate.reason)] += 1
+            for name, seconds in {**estimate.timings, **own}.items():
+                self._stages.setdefault(name, deque(maxlen=REMEMBERED)).append(seconds)
+
+    def snapshot(self) -> Snapshot:
+        """The state of now."""
+        with self._lock:
+            now = self._steady()
+            return Snapshot(
+                input_rate=self._rate(self._arrivals, now),
+                input_age=Spread.of(self._ages),
+                since_input=now - self._arrivals[-1] if self._arrivals else None,
+                output_rate=self._rate(self._departures, now),
+                latency=Spread.of(self._latencies),
+                since_output=now - self._departures[-1] if self._departures else None,
+                received=self._counts['received'],
+                processed=self._counts['processed'],
+                superseded=self._counts['superseded'],
+                unreadable=self._counts['unreadable'],
+                held=dict(self._held),
+                stages={name: Spread.of(values) for name, values in self._stages.items()},
+                **self._last,
+            )
+
+    def _rate(self, times: deque[float], now: float) -> float:
+        """Per second over the window, or since the first where that was later."""
+        recent = [t for t in times if now - t <= WINDOW]
+        if len(recent) < len(times):
+            return len(recent) / WINDOW
+        return (len(recent) - 1) / (now - recent[0]) if recent and now > recent[0] else 0.0
+
+
+def _kind(reason: str) -> str:
+    """The reason without its numbers: 'gap of 1.20 s' and 'gap of 0.90 s' are one kind."""
+    return ' '.join(word for word in reason.split() if not word.strip('()')[:1].isdigit())

@@ -1,0 +1,204 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The thread that owns the networks: it takes the newest image, steps, and publishes.
+
+The executor's thread only receives, so a slow network delays no message, and what is published
+needs no way back through it (publishers may be used from any thread). Python's lock is free while
+the networks compute.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.estimator import MAX_VIEWS, Estimator
+from mdepth_ros.frame import Frame
+from mdepth_ros.pairing import NANO
+from mdepth_ros.perception import Perception, step_together
+from mdepth_ros.ros.camera import NEEDS, LiveCamera
+from mdepth_ros.ros.inputs import Arrival
+
+MAX_FAILURES = 5  # in a row: then something else must help, such as a restart
+
+Job = tuple[LiveCamera, Arrival, Perception, Frame, float]
+
+
+class Worker:
+    """Runs the step of all cameras on one estimator.
+
+    cameras   see LiveCamera
+    load      makes the estimator; called in this thread, so the node is alive meanwhile
+    log       rclpy's logger
+    on_ready  called when the estimator is there and warm
+    on_fatal  called when steps fail again and again
+    quiet     tells whether the node is going down: then errors are none
+
+    Attributes: estimator; problem, why there is none or why it fails; fatal, the last of them;
+    busy_since, when the step at hand began, by time.monotonic().
+    """
+
+    def __init__(
+        self,
+        cameras: Sequence[LiveCamera],
+        load: Callable[[], Estimator],
+        log: Any,
+        on_ready: Callable[[Estimator], None],
+        on_fatal: Callable[[], None],
+        quiet: Callable[[], bool],
+    ) -> None:
+        self.estimator: Estimator | None = None
+        self.problem = ''
+        self.fatal = ''
+        self.busy_since: float | None = None
+        self._cameras, self._load, self._log = cameras, load, log
+        self._on_ready, self._on_fatal, self._quiet = on_ready, on_fatal, quiet
+        self._wake = threading.Condition()
+        self._enabled = self._stopping = False
+        self._failures = 0
+        # A daemon: a model that loads for a minute must not keep Ctrl-C waiting.
+        self._thread = threading.Thread(target=self._run, name='networks', daemon=True)
+
+    def start(self) -> None:
+        """Start the thread; it does nothing until it is enabled."""
+        self._thread.start()
+
+    def notify(self) -> None:
+        """Say that a camera has an image."""
+        with self._wake:
+            self._wake.notify()
+
+    def enable(self, enabled: bool) -> None:
+        """Load the networks, or free them and the device's memory."""
+        with self._wake:
+            self._enabled = enabled
+            self.problem = ''
+            self._wake.notify()
+
+    def stop(self, timeout: float) -> bool:
+        """End the thread after the step at hand; False where that takes longer than `timeout`."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                self._wake.wait_for(self._has_work)
+                stopping, enabled = self._stopping, self._enabled
+            if stopping:
+                break
+            if not enabled:
+                self._free()
+            elif self.estimator is None:
+                self._make()
+            else:
+                self._step()
+        self._free()
+
+    def _has_work(self) -> bool:
+        if self._stopping or not self._enabled:
+            return self._stopping or self.estimator is not None
+        if self.estimator is None:
+            return not self.problem
+        return any(camera.input.waiting for camera in self._cameras)
+
+    def _make(self) -> None:
+        try:
+            estimator = self._load()
+            for camera in self._cameras:
+                camera.connect(estimator)
+            self.estimator = estimator
+            self._on_ready(estimator)
+        except Exception as error:  # a driver, a library or a file may raise anything
+            self._fail('the model is not loaded', error)
+            self._free()
+
+    def _free(self) -> None:
+        self.estimator = None
+        for camera in self._cameras:
+            camera.disconnect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _step(self) -> None:
+        self.busy_since = time.monotonic()
+        jobs = [job for camera in self._cameras if (job := self._job(camera)) is not None]
+        for group in self._groups(jobs):
+            try:
+                self._step_group(group)
+                self._failures, self.problem = 0, ''
+            except Exception as error:
+                self._failures += 1
+                self._fail('a frame is lost', error)
+                if torch.cuda.is_available():
+                    torch.cuda.empty_cache()
+        self.busy_since = None
+        if self._failures >= MAX_FAILURES and not self._quiet():
+            self.fatal = f'{self._failures} steps failed in a row: {self.problem}'
+            self._stopping = True
+            self._on_fatal()
+
+    def _job(self, camera: LiveCamera) -> Job | None:
+        arrival = camera.input.take()
+        if arrival is None:
+            return None
+        start = time.monotonic()
+        try:
+            perception, frame = camera.prepare(arrival)
+        except MdepthError as error:
+            self._log.warning(str(error), throttle_duration_sec=5.0)
+            return None
+        return camera, arrival, perception, frame, start
+
+    def _groups(self, jobs: list[Job]) -> list[list[Job]]:
+        """Frames that were taken at nearly one time, and go through the networks together."""
+        groups: list[list[Job]] = []
+        for job in sorted(jobs, key=lambda job: job[3].stamp):
+            near = job[2].pairing.frame_interval / 2 * NANO
+            last = groups[-1] if groups else []
+            if last and job[3].stamp - last[0][3].stamp <= near and len(last) < MAX_VIEWS:
+                last.append(job)
+            else:
+                groups.append([job])
+        return groups
+
+    def _step_group(self, group: list[Job]) -> None:
+        begin = time.monotonic()
+        wanted = [camera.wanted() for camera, *_ in group]
+        parts = {NEEDS[name] for names in wanted for name in names if name in NEEDS}
+        estimates = step_together([(job[2], job[3]) for job in group], parts)
+        for (camera, arrival, _, _, start), names, estimate in zip(
+            group, wanted, estimates, strict=True
+        ):
+            stepped = time.monotonic()
+            camera.publish(estimate, names)
+            own = {
+                'wait': start - arrival.time,
+                'decode': begin - start,
+                'publish': time.monotonic() - stepped,
+            }
+            camera.statistics.processed(estimate, own)
+            if estimate.reason and estimate.reason != 'first frame':
+                of = f'{camera.name}: ' if camera.name else ''
+                self._log.warning(
+                    f'{of}the odometry holds its pose: {estimate.reason}',
+                    throttle_duration_sec=5.0,
+                )
+
+    def _fail(self, what: str, error: Exception) -> None:
+        if self._quiet():
+            return
+        line = str(error) if isinstance(error, MdepthError) else f'{type(error).__name__}: {error}'
+        self.problem = f'{what}: {line.strip().splitlines()[0]}'
+        self._log.error(self.problem, throttle_duration_sec=1.0)
+        self._log.debug(traceback.format_exc())

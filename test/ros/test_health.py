@@ -1,0 +1,142 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What goes to /diagnostics, and that it goes there whatever the clock does."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import live
+import pytest
+import torch
+
+from mdepth_ros.ros import health
+from mdepth_ros.ros.health import ERROR, OK, WARN, Report
+from mdepth_ros.ros.qos import Incompatible
+from mdepth_ros.ros.statistics import Snapshot, Spread
+
+# isort: split
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.node import Node
+
+GOOD = Snapshot(
+    input_rate=10.0,
+    input_age=Spread(0.005, 0.01, 0.02),
+    since_input=0.05,
+    output_rate=10.0,
+    latency=Spread(0.04, 0.06, 0.07),
+    since_output=0.06,
+    received=100,
+    processed=100,
+    interval=0.1,
+    status='tracking',
+    scale=(4.0, 'fixed'),
+    stages={'step': Spread(0.03, 0.05, 0.06)},
+)
+
+
+def changed(**values: Any) -> Snapshot:
+    return Snapshot(**{**GOOD.__dict__, **values})
+
+
+def test_input() -> None:
+    report = health.input_report(GOOD, '', '/image', 'Image')
+    values = dict(report.values)
+    assert (report.level, report.message) == (OK, '10.0 Hz')
+    assert values['age at arrival, median [ms]'] == '5.0' and values['topic'] == '/image'
+    silent = health.input_report(GOOD, 'nobody publishes /image', '/image', 'Image')
+    assert (silent.level, silent.message) == (ERROR, 'nobody publishes /image')
+    late = health.input_report(changed(input_age=Spread(2.0, 2, 2)), '', '/image', 'Image')
+    assert late.level == WARN and '2.0 s old' in late.message
+    other = health.input_report(changed(input_age=Spread(1e9, 1e9, 1e9)), '', '/image', 'Image')
+    assert other.level == WARN and 'use_sim_time' in other.message
+    assert dict(other.values)['age at arrival, median [ms]'] == 'unknown'
+    never = health.input_report(changed(since_input=None), '', '/image', 'Image')
+    assert dict(never.values)['since the last image [s]'] == 'never'
+
+
+def test_output() -> None:
+    report = health.output_report(GOOD, '')
+    values = dict(report.values)
+    assert (report.level, report.message) == (OK, '10.0 Hz, 40 ms after the image')
+    assert values['latency [ms]'] == 'median 40.0, p99 60.0'
+    assert values['step [ms]'] == 'median 30.0, p99 50.0'
+    slow = health.output_report(changed(output_rate=4.0), '')
+    assert slow.level == WARN and 'slower than the camera' in slow.message
+    assert health.output_report(GOOD, 'why').level == ERROR
+
+
+def test_odometry() -> None:
+    frames = ('base_link', 'camera')
+    report = health.odometry_report(GOOD, '', 'broadcast', frames, 0.1)
+    values = dict(report.values)
+    assert (report.level, report.message) == (OK, 'tracking')
+    assert values['scale [m per unit]'] == '4' and values['TF'] == 'broadcast'
+    assert values['pair interval [s]'] == values['pair interval of training [s]'] == '0.100'
+    missing = health.odometry_report(GOOD, 'no base_link to camera', 'broadcast', frames, 0.1)
+    assert (missing.level, missing.message) == (ERROR, 'no base_link to camera')
+    assert dict(missing.values)['TF'] == 'withheld'
+    held = changed(status='held', reason='gap of 1.20 s', held={'gap of s': 3})
+    report = health.odometry_report(held, '', 'off', frames, 0.1)
+    assert (report.level, report.message) == (WARN, 'held: gap of 1.20 s')
+    assert dict(report.values)['held'] == 'gap of s: 3'
+    unscaled = health.odometry_report(changed(scale=(1.0, 'none')), '', 'off', frames, 0.1)
+    assert unscaled.level == WARN and 'no metres' in unscaled.message
+
+
+def test_topics_name_topic_and_policy() -> None:
+    assert health.topics_report([]).level == OK
+    report = health.topics_report([Incompatible('/image', 'reliability', 2)])
+    assert report.level == WARN
+    assert '/image' in report.message and 'reliability' in report.message
+    assert dict(report.values) == {'/image': 'reliability, 2 so far'}
+
+
+def test_model() -> None:
+    card = SimpleNamespace(name='nano', licence='Apache-2.0', input_size=(64, 96))
+    estimator: Any = SimpleNamespace(
+        card=card,
+        device=torch.device('cpu'),
+        precision='bf16',
+        threads=2,
+        warm_up_seconds=1.0,
+        warnings=[],
+    )
+    report = health.model_report(True, estimator, '')
+    values = dict(report.values)
+    assert report.level == OK and values['model'] == 'nano' and values['device'] == 'cpu'
+    assert 20 < float(values['memory of the process [MB]']) < 1e5
+    assert health.model_report(True, None, '').message == 'loading'
+    assert health.model_report(False, None, '').level == WARN
+    assert health.model_report(True, None, 'bad').level == ERROR
+    assert health.model_report(True, estimator, 'bad').level == ERROR
+    estimator.warnings = ['another camera']
+    assert health.model_report(True, estimator, '').message == 'another camera'
+
+
+class Reporter(Node):
+    def __init__(self, **options: Any) -> None:
+        super().__init__('reporter', **options)
+        task = {'task': lambda: Report(WARN, 'so so', (('key', 'value'),))}
+        self.diagnostics = health.Diagnostics(self, task)
+        self.diagnostics.set_device('device 7')
+
+
+def by_name(heard: list[Any]) -> dict[str, Any]:
+    """The newest status of every name."""
+    return {status.name: status for message in heard for status in message.status}
+
+
+@pytest.mark.parametrize('use_sim_time', [False, True])
+def test_reports_go_out_once_a_period_even_where_the_clock_stands(use_sim_time: bool) -> None:
+    """Convention 20: watchdogs run on a steady clock."""
+    values = {'use_sim_time': use_sim_time, 'diagnostic_updater.period': 0.2}
+    with live.live(Reporter, **values) as running:
+        heard = running.listen(DiagnosticArray, '/diagnostics')
+        running.until(lambda: len(heard) >= 4, 'diagnostics')
+        status = by_name(heard)['reporter: task']
+        assert (status.level, status.message) == (b'\x01', 'so so')
+        assert status.hardware_id == 'device 7'
+        assert [(pair.key, pair.value) for pair in status.values] == [('key', 'value')]
+        assert all(len(message.status) == 1 for message in heard)

@@ -1,0 +1,268 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Images and camera_info of one camera: names, transports, and what is made of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import live
+import numpy as np
+import pytest
+from live import CAMERA, SECOND, camera_info, picture
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.ros import inputs
+from mdepth_ros.ros.inputs import CameraInput, info_topic
+from mdepth_ros.ros.qos import Endpoints
+from mdepth_ros.ros.statistics import Statistics
+
+# isort: split
+from rclpy.node import Node
+from sensor_msgs.msg import CompressedImage, Image
+
+
+class Eye(Node):
+    """A node with one CameraInput; `namespace_` and `transport` are set by the test."""
+
+    camera, transport = '', 'auto'
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__('eye', **options)
+        self.notified = 0
+        self.statistics = Statistics()
+        self.input = CameraInput(
+            self, Endpoints(self), self.camera, self.transport, self.statistics, self._notify
+        )
+
+    def _notify(self) -> None:
+        self.notified += 1
+
+
+def eye(camera: str = '', transport: str = 'auto') -> type[Eye]:
+    return type('Eye', (Eye,), {'camera': camera, 'transport': transport})
+
+
+def take(running: live.Live) -> Any:
+    """The next frame."""
+    running.until(lambda: running.node.input.waiting, 'an image with its camera')
+    return running.node.input.frame(running.node.input.take())
+
+
+@pytest.mark.parametrize(
+    ('camera', 'rules', 'raw', 'compressed', 'info'),
+    [
+        ('', [], '/image', '/image/compressed', '/camera_info'),
+        ('', ['image:=/cam/image_raw'], '/cam/image_raw', '/cam/image_raw/compressed',
+         '/cam/camera_info'),
+        ('', ['image:=/cam/image_raw', '__ns:=/robot'], '/cam/image_raw',
+         '/cam/image_raw/compressed', '/cam/camera_info'),
+        ('', ['__ns:=/robot'], '/robot/image', '/robot/image/compressed', '/robot/camera_info'),
+        ('', ['image:=/cam/image_raw', 'camera_info:=/calibration'], '/cam/image_raw',
+         '/cam/image_raw/compressed', '/calibration'),
+        ('', ['image/compressed:=/cam/jpeg'], '/image', '/cam/jpeg', '/camera_info'),
+        ('', ['image:=/cam/image_raw/compressed'], '/cam/image_raw', '/cam/image_raw/compressed',
+         '/cam/camera_info'),
+        ('front', [], '/front/image', '/front/image/compressed', '/front/camera_info'),
+        ('front', ['front/image:=/f/image_raw'], '/f/image_raw', '/f/image_raw/compressed',
+         '/f/camera_info'),
+    ],
+)  # fmt: skip
+def test_the_camera_info_is_the_sibling_of_the_resolved_image(
+    camera: str, rules: list[str], raw: str, compressed: str, info: str
+) -> None:
+    """Convention 12: names are relative, and remapped before anything is derived from them."""
+    args = [word for rule in rules for word in ('-r', rule)]
+    with live.live(eye(camera), args) as running:
+        images = running.node.input.images
+        everything = {kind: topic for topic, kind in images.candidates + images.others}
+        assert everything == {'Image': raw, 'CompressedImage': compressed}
+        assert running.node.input.info == info
+        prefix = f'{camera}/' if camera else ''
+        assert info_topic(running.node, f'{prefix}image', f'{prefix}camera_info') == info
+        # The graph of a node follows its own endpoints a little later.
+        running.until(lambda: running.node.count_subscribers(info) == 1, 'one subscription')
+        compressed_alone = rules == ['image:=/cam/image_raw/compressed']
+        assert [kind for _, kind in images.candidates] == (
+            ['CompressedImage'] if compressed_alone else ['Image', 'CompressedImage']
+        )
+
+
+@pytest.mark.parametrize('compressed', [False, True])
+def test_the_transport_is_what_is_published(compressed: bool) -> None:
+    with live.live(eye()) as running:
+        images = running.node.input.images
+        running.node.input.images.choose()
+        assert (images.topic, images.kind) == ('/image', 'Image')
+        topic = '/image/compressed' if compressed else '/image'
+        kind = 'CompressedImage' if compressed else 'Image'
+        running.publisher(CompressedImage if compressed else Image, topic)
+        running.until(lambda: images.publishers(topic, kind), 'the publisher')
+        assert images.publishers(topic, kind) == ('peer',)
+        images.choose()
+        assert (images.topic, images.kind) == (topic, kind)
+        running.info()
+        running.image(5 * SECOND, topic, compressed=compressed, number=3)
+        frame = take(running)
+        error, other = (np.abs(frame.image.astype(int) - picture(n)).mean() for n in (3, 4))
+        assert error < 0.8 * other if compressed else error == 0
+        assert (frame.stamp, frame.camera, frame.frame_id) == (5 * SECOND, CAMERA, 'camera')
+
+
+def test_raw_comes_before_compressed_and_a_parameter_forces_one() -> None:
+    for transport, wanted in (('auto', 'Image'), ('compressed', 'CompressedImage')):
+        with live.live(eye(transport=transport)) as running:
+            images = running.node.input.images
+            running.publisher(Image, '/image')
+            running.publisher(CompressedImage, '/image/compressed')
+            running.until(lambda i=images: i.publishers('/image', 'Image'), 'a publisher')
+            other = ('/image/compressed', 'CompressedImage')
+            running.until(lambda i=images, o=other: i.publishers(*o), 'a publisher')
+            images.choose()
+            assert images.kind == wanted
+            assert len(images.candidates) + len(images.others) == 2
+            images.stop()
+            running.until(
+                lambda r=running: (
+                    not r.peer.count_subscribers('/image')
+                    and not r.peer.count_subscribers('/image/compressed')
+                ),
+                'the end of the subscription',
+            )
+
+
+def test_only_the_newest_image_is_given() -> None:
+    with live.live(eye()) as running:
+        node = running.node
+        node.input.images.choose()
+        running.info()
+        running.until(lambda: node.input.camera_known, 'the camera')
+        for number in range(3):
+            before = node.statistics.snapshot().received
+            running.image((10 + number) * SECOND)
+            running.until(
+                lambda b=before: node.statistics.snapshot().received > b, 'the next image'
+            )
+        assert take(running).stamp == 12 * SECOND
+        assert node.input.take() is None
+        counts = node.statistics.snapshot()
+        assert (counts.received, counts.superseded, node.notified) == (3, 2, 3)
+
+
+def test_an_image_waits_for_its_camera_info() -> None:
+    with live.live(eye()) as running:
+        node = running.node
+        node.input.images.choose()
+        running.image(SECOND)
+        running.until(lambda: node.statistics.snapshot().received, 'the image')
+        assert not node.input.waiting and node.input.take() is None and node.notified == 0
+        running.info(SECOND)
+        assert take(running).stamp == SECOND and node.notified == 1
+
+
+def test_another_camera_in_mid_stream() -> None:
+    """Size and camera_info change without a restart; an image of the old size is not used."""
+    with live.live(eye()) as running:
+        node = running.node
+        node.input.images.choose()
+        running.info()
+        running.image(SECOND)
+        assert take(running).camera == CAMERA
+        running.image(2 * SECOND, size=(60, 40))
+        running.until(lambda: node.input.waiting, 'the small image')
+        with pytest.raises(MdepthError, match=r'images of 60x40, but /camera_info is for 120x80'):
+            node.input.frame(node.input.take())
+        assert '60x40' in node.input.camera_problem
+        assert node.statistics.snapshot().unreadable == 1
+        small = CAMERA.scaled(60, 40)
+        running.info(camera=small)
+        running.until(lambda: node.input._calibration[1] == small, 'the new camera')
+        running.image(3 * SECOND, size=(60, 40))
+        assert take(running).camera == small
+        assert node.input.camera_problem == ''
+
+
+def test_an_uncalibrated_camera_gives_no_frame() -> None:
+    """Convention 9: K[0] == 0 is refused."""
+    with live.live(eye()) as running:
+        node = running.node
+        node.input.images.choose()
+        running.info(k=[0.0] * 9)
+        running.until(lambda: node.input.camera_problem, 'the refusal')
+        assert 'uncalibrated' in node.input.camera_problem
+        running.image(SECOND)
+        running.until(lambda: node.statistics.snapshot().received, 'the image')
+        assert node.input.take() is None and not node.input.camera_known
+        running.info()
+        assert take(running).camera == CAMERA and node.input.camera_problem == ''
+
+
+def test_binning_and_roi_count() -> None:
+    """Convention 9: binning and ROI are honoured."""
+    with live.live(eye()) as running:
+        running.node.input.images.choose()
+        running.info(binning_x=2, binning_y=2)
+        running.image(SECOND, size=(60, 40))
+        assert take(running).camera == CAMERA.scaled(60, 40)
+
+
+def test_rectified_images_have_the_camera_of_p() -> None:
+    with live.live(eye(), ['-r', 'image:=/cam/image_rect']) as running:
+        running.node.input.images.choose()
+        p = [90.0, 0.0, 59.5, 0.0, 0.0, 90.0, 39.5, 0.0, 0.0, 0.0, 1.0, 0.0]
+        running.info(topic='/cam/camera_info', d=[-0.1, 0.0, 0.0, 0.0, 0.0], p=p)
+        running.image(SECOND, '/cam/image_rect')
+        camera = take(running).camera
+        assert (camera.model, camera.fx) == ('pinhole', 90.0)
+
+
+@pytest.mark.parametrize(
+    ('sent', 'words'),
+    [
+        ({'stamp': 0}, 'stamp 0'),
+        ({'stamp': SECOND, 'frame_id': ''}, 'no frame_id'),
+        ({'stamp': SECOND, 'frame_id': 'elsewhere'}, 'of the frame camera, but the images are of'),
+    ],
+)
+def test_what_is_odd_is_said_once(sent: dict[str, Any], words: str) -> None:
+    with live.live(eye()) as running:
+        node = running.node
+        said: list[str] = []
+        node.input._node = _Recorder(node, said)
+        node.input.images.choose()
+        running.info()
+        for _ in range(2):
+            running.image(**sent)
+            frame = take(running)
+        assert len(said) == 1 and words in said[0]
+        assert frame.frame_id == (sent.get('frame_id') or 'camera')
+
+
+class _Recorder:
+    """The node, but its warnings are kept."""
+
+    def __init__(self, node: Any, said: list[str]) -> None:
+        self._node, self._said = node, said
+
+    def get_logger(self) -> Any:
+        return self
+
+    def warning(self, line: str) -> None:
+        self._said.append(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._node, name)
+
+
+def test_the_same_camera_info_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with live.live(eye()) as running:
+        read: list[Any] = []
+        whole = inputs.camera_from_info
+        monkeypatch.setattr(
+            inputs, 'camera_from_info', lambda info: read.append(info) or whole(info)
+        )
+        for stamp in range(5):
+            running.node.input._on_info(camera_info(stamp))
+        assert len(read) == 1
+        running.node.input._on_info(camera_info(6, d=[0.1, 0.0, 0.0, 0.0, 0.0]))
+        assert len(read) == 2

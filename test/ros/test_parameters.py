@@ -1,0 +1,195 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The description of the parameters, and what a running node makes of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import live
+import pytest
+from ruamel.yaml import YAML
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.ros.parameters import (
+    DEPTH_ODOMETRY,
+    NODES,
+    POINT_CLOUD,
+    Parameter,
+    help_text,
+    markdown_table,
+    yaml_file,
+)
+from mdepth_ros.ros.settings import Settings, unknown_keys
+
+# isort: split
+from rcl_interfaces.srv import DescribeParameters, SetParameters, SetParametersAtomically
+from rclpy.node import Node
+from rclpy.parameter import Parameter as RosParameter
+
+ALL = [one for described in NODES.values() for one in described]
+
+
+def test_every_parameter_says_what_it_is_and_may_be() -> None:
+    for described in NODES.values():
+        names = [one.name for one in described]
+        assert len(set(names)) == len(names)
+    for one in ALL:
+        assert one.text.endswith('.') and '|' not in one.text
+        assert one.reason_against(one.value) == ''
+        if isinstance(one.default, (int, float)) and not isinstance(one.default, bool):
+            assert one.low is not None and one.high is not None
+        if isinstance(one.default, (str, tuple)):
+            assert bool(one.choices) != bool(one.pattern)
+            assert not one.pattern or one.constraints
+
+
+@pytest.mark.parametrize(
+    ('name', 'good', 'bad'),
+    [
+        ('device', ['auto', 'cpu', 'cuda', 'cuda:1'], ['gpu', 'cuda:', 'CPU', '']),
+        ('scale', ['model', 'none', '2', '0.5', '1e-3', '.5'], ['0', '0.0', '-1', 'nan', '2 m']),
+        ('base_frame', ['base_link', 'robot1/base_link'], ['/base_link', '', 'base link']),
+        ('depth_encoding', ['32FC1', '16UC1'], ['32fc1', 'mono16']),
+        ('cloud_stride', [1, 64], [0, 65]),
+        ('max_range', [0.1, 1000.0], [0.0, -1.0, float('inf'), float('nan')]),
+        ('cameras', [[''], ['front', 'a/b']], [['/front'], ['front', '2nd'], ['a b']]),
+    ],
+)
+def test_what_fits_and_what_does_not(name: str, good: list[Any], bad: list[Any]) -> None:
+    one = next(one for one in DEPTH_ODOMETRY if one.name == name)
+    assert [one.reason_against(value) for value in good] == [''] * len(good)
+    for value in bad:
+        reason = one.reason_against(value)
+        assert reason.startswith(f'{name} is {value!r}: use ') and one.allowed in reason
+
+
+def test_the_config_file_holds_the_defaults() -> None:
+    loaded = YAML(typ='safe').load(yaml_file(DEPTH_ODOMETRY))
+    assert loaded == {'/**': {'ros__parameters': {one.name: one.value for one in DEPTH_ODOMETRY}}}
+
+
+def test_the_table_and_the_help_name_every_parameter() -> None:
+    rows = markdown_table(DEPTH_ODOMETRY).splitlines()[2:]
+    assert [row.split('|')[1].strip() for row in rows] == [f'`{p.name}`' for p in DEPTH_ODOMETRY]
+    assert all(len(row.split('|')) == 7 for row in rows)
+    lines = help_text(POINT_CLOUD).splitlines()
+    assert [line.split(':=')[0] for line in lines[::2]] == [one.name for one in POINT_CLOUD]
+
+
+def test_the_module_prints_them() -> None:
+    command = [sys.executable, '-m', 'mdepth_ros.ros.parameters']
+    printed = subprocess.run([*command, 'yaml'], capture_output=True, text=True, check=True)
+    assert printed.stdout == yaml_file(DEPTH_ODOMETRY)
+    refused = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert refused.returncode != 0 and 'markdown|yaml|help' in refused.stderr
+
+
+class Sample(Node):
+    """A node that has the parameters and nothing else."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__('sample', **options)
+        self.changes: list[Any] = []
+        self.settings = Settings(self, DEPTH_ODOMETRY, self.changes.append)
+
+
+def change(running: live.Live, **values: Any) -> list[tuple[bool, str]]:
+    """Set parameters by the node's service; (successful, reason) of each."""
+    messages = [RosParameter(name, value=v).to_parameter_msg() for name, v in values.items()]
+    request = SetParameters.Request(parameters=messages)
+    answer = running.call(SetParameters, '/sample/set_parameters', request)
+    return [(result.successful, result.reason) for result in answer.results]
+
+
+def test_descriptions_and_ranges_are_seen_from_outside() -> None:
+    with live.live(Sample) as running:
+        request = DescribeParameters.Request(names=[one.name for one in DEPTH_ODOMETRY])
+        found = running.call(DescribeParameters, '/sample/describe_parameters', request)
+        for one, descriptor in zip(DEPTH_ODOMETRY, found.descriptors, strict=True):
+            assert descriptor.description == one.text
+            assert descriptor.read_only is not one.dynamic
+            ranges = [*descriptor.integer_range, *descriptor.floating_point_range]
+            assert [(r.from_value, r.to_value) for r in ranges] == (
+                [] if one.low is None else [(one.low, one.high)]
+            )
+
+
+def test_a_set_takes_effect_or_is_refused_with_the_reason() -> None:
+    with live.live(Sample) as running:
+        settings = running.node.settings
+        assert change(running, max_range=50.0, publish_tf=False) == [(True, '')] * 2
+        assert settings.values['max_range'] == 50.0 and settings.values['publish_tf'] is False
+        before = settings.values
+        for name, value, words in (
+            ('device', 'cpu', 'read-only'),
+            ('depth_encoding', 'mono8', 'use 32FC1, 16UC1'),
+            ('scale', 'big', 'model, none, or a number'),
+            ('cloud_stride', 65, ''),
+            ('max_range', 'far', ''),
+            ('cloud_min_range', 1000.0, 'cloud_min_range 1000 is not below cloud_max_range 1000'),
+        ):
+            ((successful, reason),) = change(running, **{name: value})
+            assert not successful and reason and words in reason, name
+        assert settings.values is before
+        # What is refused one after the other can be right together.
+        both = [
+            RosParameter(name, value=value).to_parameter_msg()
+            for name, value in (('cloud_max_range', 3.0), ('cloud_min_range', 2.0))
+        ]
+        running.call(
+            SetParametersAtomically,
+            '/sample/set_parameters_atomically',
+            SetParametersAtomically.Request(parameters=both),
+        )
+        assert (settings.values['cloud_min_range'], settings.values['cloud_max_range']) == (2, 3)
+        assert running.node.changes[-1] is settings.values
+
+
+def test_start_values_of_a_type_that_is_near() -> None:
+    with live.live(Sample, max_range=60, scale=2.5, cameras=['front']) as running:
+        values = running.node.settings.values
+        assert (values['max_range'], values['scale']) == (60.0, '2.5')
+        assert type(values['max_range']) is float and values['cameras'] == ['front']
+
+
+@pytest.mark.parametrize(
+    ('values', 'line'),
+    [
+        ({'device': 'gpu'}, "device is 'gpu': use auto, cpu, cuda, cuda:N"),
+        ({'max_range': True}, 'max_range is True: it is a double'),
+        ({'cloud_stride': 2.5}, 'cloud_stride is 2.5: it is a integer'),
+        ({'cameras': 'front'}, "cameras is 'front': it is a string array"),
+        ({'publish_tf': 'yes'}, "publish_tf is 'yes': it is a bool"),
+        ({'cloud_min_range': 9.0, 'cloud_max_range': 8.0}, 'no point is between'),
+    ],
+)
+def test_start_values_that_cannot_be(values: dict[str, Any], line: str) -> None:
+    with pytest.raises(MdepthError) as caught, live.live(Sample, **values):
+        pass
+    assert line in str(caught.value)
+
+
+def test_a_key_that_nobody_knows_is_named_with_what_was_meant() -> None:
+    given = {
+        'max_rnage': 3.0,
+        'colour': 'red',
+        'max_range': 3.0,
+        'qos_overrides./image.subscription.depth': 2,
+        'qos_overrides./imgae.subscription.depth': 2,
+    }
+    with live.live(Sample, **given) as running:
+        lines = unknown_keys(running.node, DEPTH_ODOMETRY, ['/image', '/odom'])
+    assert lines == [
+        "unknown parameter 'max_rnage' is not used: did you mean 'max_range'?",
+        "unknown parameter 'colour' is not used: see the table of parameters",
+        "unknown parameter 'qos_overrides./imgae.subscription.depth' is not used: did you mean "
+        "'qos_overrides./image.subscription.depth'?",
+    ]
+
+
+def test_kinds() -> None:
+    kinds = [Parameter('p', value, 'Text.').kind for value in (True, 1, 1.0, 'a', ('a',))]
+    assert kinds == ['bool', 'integer', 'double', 'string', 'string array']

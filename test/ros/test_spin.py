@@ -1,0 +1,95 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""How the nodes end, as programs of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import live
+import pytest
+
+
+@pytest.fixture(scope='module')
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return live.write_model(tmp_path_factory.mktemp('model') / 'small.safetensors')
+
+
+PATIENCE = 3 * live.DEADLINE  # a program of its own loads torch first
+RUN = {
+    'depth_odometry_node': ['-p', 'device:=cpu', '-p', 'threads:=1'],
+    'point_cloud_node': [],
+}
+
+
+@contextmanager
+def process(name: str, arguments: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+    """One of the nodes as a program of its own, killed at the end."""
+    command = [sys.executable, '-m', f'mdepth_ros.ros.{name}', '--ros-args', *arguments]
+    environment = {
+        **os.environ,
+        'ROS_DOMAIN_ID': str(live.domain()),
+        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+        'OMP_NUM_THREADS': '1',
+        'PYTHONUNBUFFERED': '1',
+    }
+    started = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    try:
+        yield started
+    finally:
+        started.kill()
+        started.wait()
+
+
+@pytest.mark.parametrize(
+    ('name', 'moment'),
+    [
+        ('depth_odometry_node', 'torch'),
+        ('depth_odometry_node', 'loading'),
+        ('depth_odometry_node', 'warm after'),
+        ('depth_odometry_node', 'spinning'),
+        ('point_cloud_node', 'torch'),
+    ],
+)
+def test_23_ctrl_c_ends_at_once_with_0_and_no_traceback(
+    model: Path, name: str, moment: str
+) -> None:
+    """Rule 23: at any moment (rclpy#1166, topic_tools#104)."""
+    arguments = [*RUN[name], *(['-p', f'model:={model}'] if name.startswith('depth') else [])]
+    said = ''
+    with process(name, arguments) as running:
+        assert running.stderr is not None
+        if moment == 'torch':
+            maps, end = Path(f'/proc/{running.pid}/maps'), time.monotonic() + PATIENCE
+            while 'libtorch' not in maps.read_text('utf-8'):
+                assert running.poll() is None and time.monotonic() < end
+                time.sleep(0.01)
+        else:
+            word = 'warm after' if moment == 'spinning' else moment
+            for line in running.stderr:
+                said += line
+                if word in line:
+                    break
+            if moment == 'spinning':
+                time.sleep(1.0)
+        running.send_signal(signal.SIGINT)
+        _, rest = running.communicate(timeout=PATIENCE)
+        said += rest
+        assert running.returncode == 0, said
+        assert 'Traceback' not in said and 'rror' not in said and 'terminate' not in said
+
+
+def test_23_a_mistake_of_the_user_is_one_line_and_2() -> None:
+    """Rule 23 and 15: no traceback for a parameter that cannot be."""
+    with process('depth_odometry_node', ['-p', 'device:=gpu']) as running:
+        _, said = running.communicate(timeout=PATIENCE)
+        assert running.returncode == 2
+        assert "error: device is 'gpu': use auto, cpu, cuda, cuda:N" in said
+        assert 'Traceback' not in said

@@ -1,0 +1,244 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The thread that owns the networks: newest frames, failures, several cameras, memory."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import live
+import numpy as np
+import pytest
+from live import at, drive, node, said, stamp_of, statuses
+
+from mdepth_ros.ros import worker
+from mdepth_ros.ros.conversions import make_header, pose_to_matrix
+from mdepth_ros.ros.images import to_depth
+
+# isort: split
+from diagnostic_msgs.msg import DiagnosticArray
+from nav_msgs.msg import Odometry
+from sensor_msgs.msg import CompressedImage, Image, PointCloud2
+from std_srvs.srv import SetBool
+from tf2_msgs.msg import TFMessage
+
+
+@pytest.fixture(scope='module')
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return live.write_model(tmp_path_factory.mktemp('model') / 'small.safetensors')
+
+
+def test_disable_frees_the_network_and_enable_brings_it_back(model: Path) -> None:
+    with node(model) as running:
+        depths = running.listen(Image, '/depth/image_rect')
+        odometry = running.listen(Odometry, '/odom')
+        reports = running.listen(DiagnosticArray, '/diagnostics')
+        running.mount()
+        running.info()
+        running.until(lambda: running.node._mounts.find('camera') is not None, 'the mount')
+        drive(running, depths, [at(0), at(1), at(2)])
+        answer = running.call(SetBool, '/mdepth/enable', SetBool.Request(data=False))
+        assert answer.success and 'disabled' in answer.message
+        running.until(lambda: running.node._worker.estimator is None, 'the end of the network')
+        running.until(lambda: not running.peer.count_subscribers('/image'), 'no subscription')
+        running.until(lambda: said(reports, 'input').startswith('disabled'), 'diagnostics')
+        assert running.call(SetBool, '/mdepth/enable', SetBool.Request(data=True)).success
+        drive(running, depths, [at(n) for n in range(10, 13)])
+        running.until(lambda: len(odometry) == 6, 'the odometry')
+        poses = [pose_to_matrix(message.pose.pose) for message in odometry]
+        np.testing.assert_array_equal(poses[3], poses[2])  # held, not begun anew
+        assert not np.array_equal(poses[4], poses[3])
+
+
+def test_a_node_that_starts_disabled_loads_nothing(model: Path) -> None:
+    with node(model, enabled=False) as running:
+        running.spin(0.5)
+        assert running.node._worker.estimator is None
+        assert running.peer.count_subscribers('/image') == 0
+        running.call(SetBool, '/mdepth/enable', SetBool.Request(data=True))
+        running.until(lambda: running.node._worker.estimator is not None, 'the network')
+
+
+def test_a_model_that_does_not_load_is_said_and_the_node_lives(tmp_path: Path) -> None:
+    missing = tmp_path / 'none.safetensors'
+    with node(missing) as running:
+        reports = running.listen(DiagnosticArray, '/diagnostics')
+        running.until(lambda: running.node._worker.problem, 'the problem')
+        assert 'none.safetensors' in running.node._worker.problem
+        running.until(
+            lambda: (
+                statuses(reports).get('model') is not None
+                and statuses(reports)['model'].level == b'\x02'
+            ),
+            'diagnostics',
+        )
+        assert 'none.safetensors' in statuses(reports)['model'].message
+        # The file comes; nobody has to restart the node.
+        live.write_model(missing)
+        running.call(SetBool, '/mdepth/enable', SetBool.Request(data=False))
+        running.call(SetBool, '/mdepth/enable', SetBool.Request(data=True))
+        running.until(lambda: running.node._worker.estimator is not None, 'the model')
+        assert running.node._worker.problem == ''
+
+
+def test_steps_that_fail_again_and_again_end_the_node(model: Path, monkeypatch: Any) -> None:
+    def broken(items: Any, parts: Any) -> Any:
+        raise RuntimeError('CUDA error: device lost\nmore')
+
+    with node(model) as running:
+        depths = running.listen(Image, '/depth/image_rect')
+        running.info()
+        drive(running, depths, [at(0)])
+        whole = worker.step_together
+        monkeypatch.setattr(worker, 'step_together', broken)
+        current = running.node._worker
+        running.image(at(1))
+        running.until(lambda: current.problem, 'the problem')
+        assert current.problem == 'a frame is lost: RuntimeError: CUDA error: device lost'
+        monkeypatch.setattr(worker, 'step_together', whole)
+        drive(running, depths, [at(2)])  # one failure is no end
+        running.until(lambda: current.problem == '', 'the end of the problem')
+        assert running.node.failure == ''
+        monkeypatch.setattr(worker, 'step_together', broken)
+        for number in range(worker.MAX_FAILURES):
+            failures = current._failures
+            running.image(at(3 + number))
+            running.until(lambda f=failures: current._failures > f, 'the failure')
+        running.until(lambda: running.node.failure, 'the end')
+        assert running.node.failure.startswith('5 steps failed in a row')
+
+
+def test_no_image_waits_behind_an_older_one(model: Path, monkeypatch: Any) -> None:
+    """The networks are slower than the camera: the next frame is always the newest there is."""
+    busy, free = threading.Event(), threading.Event()
+    step = worker.step_together
+
+    def slow(items: Any, parts: Any) -> Any:
+        busy.set()
+        assert free.wait(live.DEADLINE)
+        return step(items, parts)
+
+    with node(model) as running:
+        depths = running.listen(Image, '/depth/image_rect')
+        running.info()
+        drive(running, depths, [at(0)])
+        monkeypatch.setattr(worker, 'step_together', slow)
+        statistics = running.node.cameras[0].statistics
+        for number in range(1, 7):
+            running.image(at(number))
+            running.until(
+                lambda n=number: statistics.snapshot().received == n + 1, 'the image to arrive'
+            )
+            running.until(busy.is_set, 'the step')
+        free.set()
+        running.until(lambda: len(depths) == 3, 'two more depths')
+        running.spin(0.2)
+        assert [stamp_of(depth) for depth in depths] == [at(0), at(1), at(6)]
+        counts = statistics.snapshot()
+        assert (counts.received, counts.superseded, counts.processed) == (7, 4, 3)
+
+
+def test_many_frames_leave_nothing_behind(model: Path) -> None:
+    with node(model, path_every=1) as running:
+        heard = [
+            running.listen(kind, topic, live.qos(depth=1))
+            for kind, topic in (
+                (Image, '/depth/image_rect'),
+                (PointCloud2, '/depth/points'),
+                (Image, '/depth/color'),
+                (Odometry, '/odom'),
+            )
+        ]
+        running.mount()
+        running.info()
+        statistics = running.node.cameras[0].statistics
+        tracemalloc.start()
+        try:
+            sizes = []
+            for number in range(60):
+                running.image(at(number), number=number % 5)
+                running.until(
+                    lambda n=number: statistics.snapshot().processed == n + 1, 'the step'
+                )
+                for messages in heard:
+                    messages.clear()
+                if number % 20 == 19:
+                    gc.collect()
+                    descriptors = len(list(Path('/proc/self/fd').iterdir()))
+                    sizes.append((tracemalloc.get_traced_memory()[0], descriptors))
+        finally:
+            tracemalloc.stop()
+    # What is kept of every frame is bounded: statistics and the path, a few hundred bytes each.
+    assert sizes[2][0] - sizes[1][0] < 20 * 10_000
+    assert sizes[2][1] <= sizes[1][1] + 2
+
+
+def test_a_corrupt_picture_is_counted_and_left_out(model: Path) -> None:
+    with node(model, image_transport='compressed') as running:
+        depths = running.listen(Image, '/depth/image_rect')
+        running.info()
+        topic = '/image/compressed'
+        drive(running, depths, [at(0)], topic=topic, compressed=True)
+        bad = CompressedImage(header=make_header(at(1), 'camera'), format='jpeg')
+        bad.data.frombytes(b'\xff\xd8\xff nothing')
+        running.publisher(CompressedImage, topic).publish(bad)
+        statistics = running.node.cameras[0].statistics
+        running.until(lambda: statistics.snapshot().unreadable == 1, 'the count')
+        drive(running, depths, [at(2)], topic=topic, compressed=True)
+        assert running.node._worker._failures == 0
+
+
+def test_several_cameras_share_the_model(model: Path, monkeypatch: Any) -> None:
+    groups: list[int] = []
+    step = worker.step_together
+    monkeypatch.setattr(
+        worker, 'step_together', lambda items, p: groups.append(len(items)) or step(items, p)
+    )
+    with node(model, cameras=['front', 'rear']) as running:
+        depths = {
+            name: running.listen(Image, f'/{name}/depth/image_rect') for name in ('front', 'rear')
+        }
+        odometry = {name: running.listen(Odometry, f'/{name}/odom') for name in depths}
+        transforms = running.listen(TFMessage, '/tf')
+        running.mount('front')
+        running.mount('rear')
+        for name in depths:
+            running.info(topic=f'/{name}/camera_info', frame_id=name)
+            running.until(lambda n=name: running.node._mounts.find(n) is not None, 'the mount')
+        for camera in running.node.cameras:
+            running.until(lambda c=camera: c.input.camera_known, 'camera_info')
+        running.until(lambda: running.node._worker.estimator is not None, 'the model')
+        estimator = running.node._worker.estimator
+        for number in range(3):
+            with running.node._worker._wake:  # both wait before the thread looks
+                for name in depths:
+                    running.image(at(number), f'/{name}/image', frame_id=name)
+                for camera in running.node.cameras:
+                    running.until(
+                        lambda c=camera, n=number: c.statistics.snapshot().received == n + 1,
+                        'the image',
+                    )
+            for name in depths:
+                running.until(
+                    lambda n=name, k=number: len(depths[n]) == k + 1, 'the depth of both'
+                )
+        assert groups == [2, 2, 2]
+        assert all(c._perception.estimator is estimator for c in running.node.cameras)
+        np.testing.assert_array_equal(to_depth(depths['front'][2]), to_depth(depths['rear'][2]))
+        for name in depths:
+            running.until(lambda n=name: len(odometry[n]) == 3, 'the odometry')
+        frames = {name: heard[0].header.frame_id for name, heard in odometry.items()}
+        assert frames == {'front': 'odom', 'rear': 'rear/odom'}
+        running.until(lambda: len(transforms) == 3, 'TF')
+        running.spin(0.2)
+        assert {t.header.frame_id for m in transforms for t in m.transforms} == {'odom'}
+        assert len(transforms) == 3  # of the first camera only
+        # Frames of different times go alone.
+        groups.clear()
+        running.image(at(10), '/front/image', frame_id='front')
+        running.until(lambda: len(depths['front']) == 4, 'the depth')
+        assert groups == [1]
