@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mdepth_ros.cli import bench_live
 from mdepth_ros.cli.shipped import shipped_model
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ def bench(
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help='How often everything is measured.')] = 20,
     threads: Annotated[int | None, typer.Option(min=1, help='Threads of torch.')] = None,
+    live: Annotated[
+        float | None,
+        typer.Option(min=1, help='Measure the live node instead, for so many seconds.'),
+    ] = None,
     json: Annotated[Path | None, typer.Option(help='Write the numbers to this file too.')] = None,
 ) -> None:
     """Measure the step on this machine's CPU against plain networks in fp32.
@@ -41,7 +46,11 @@ def bench(
     step (joint network at auto precision, from a 1242x375 image to depth and pose) take turns, so
     that other load hits both alike. Weights are random: they do not change the time.
 
-    Example: mdepth bench --json bench.json
+    With --live: how old depth is when it leaves the node, for images of KITTI's size at 10 Hz.
+
+    Examples: mdepth bench --json bench.json
+
+    mdepth bench --live 30
     """
     import json as json_format
 
@@ -51,10 +60,15 @@ def bench(
     from mdepth_ros.networks import NetworkConfig
 
     console = Console()
-    with console.status('measuring'):
-        numbers = measure(NetworkConfig(), (192, 640), rounds, threads)
-        numbers['model'] = measure_model(model or shipped_model(), rounds, threads)
-    _print(console, numbers)
+    if live is not None:
+        with console.status('measuring'):
+            numbers = bench_live.measure_live(model or shipped_model(), live)
+        bench_live.print_live(console, numbers)
+    else:
+        with console.status('measuring'):
+            numbers = measure(NetworkConfig(), (192, 640), rounds, threads)
+            numbers['model'] = measure_model(model or shipped_model(), rounds, threads)
+        _print(console, numbers)
     if json is not None:
         try:
             json.write_text(json_format.dumps(numbers, indent=2) + '\n', encoding='utf-8')

@@ -5,24 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import typer
 
+from mdepth_ros.cli import doctor_ros
+from mdepth_ros.cli.finding import BAD, GOOD, NOTE, Finding
 from mdepth_ros.cli.shipped import shipped_model
 
-GOOD, NOTE, BAD = 'ok', 'note', 'broken'
 ENOUGH_SPACE = 2 * 1024**3
-ENOUGH_BUFFER = 8 * 1024**2
-
-
-class Finding(NamedTuple):
-    """One line of the table: what was looked at, how it is, and what to do about it."""
-
-    subject: str
-    state: str
-    found: str
-    remedy: str = ''
 
 
 def doctor() -> None:
@@ -143,38 +133,6 @@ def _libraries() -> list[Finding]:
     return found
 
 
-def _ros() -> list[Finding]:
-    import os
-    from importlib.util import find_spec
-    from pathlib import Path
-
-    spec = find_spec('rclpy')
-    if spec is None or spec.origin is None:
-        text = 'not installed: run, evaluate, synth, demo and the other offline commands work'
-        remedy = 'for nodes under ROS 2: source /opt/ros/DISTRO/setup.bash first'
-        return [Finding('ROS 2', NOTE, text, remedy)]
-    distro = os.environ.get('ROS_DISTRO', 'unknown distribution')
-    found = [Finding('ROS 2', GOOD, f'{distro}, {spec.origin}')]
-    import numpy
-
-    old = distro in ('humble', 'iron', 'jazzy', 'kilted')
-    if old and int(numpy.__version__.split('.')[0]) >= 2:
-        text = f'NumPy {numpy.__version__} beside a cv_bridge that is built on NumPy 1'
-        remedy = (
-            'mdepth is not concerned; other nodes that call cv_bridge in this environment '
-            "crash: pip install 'numpy<2'"
-        )
-        found.append(Finding('cv_bridge', NOTE, text, remedy))
-    try:
-        size = int(Path('/proc/sys/net/core/rmem_max').read_text(encoding='ascii'))
-    except OSError:
-        return found
-    small = size < ENOUGH_BUFFER
-    remedy = 'sudo sysctl -w net.core.rmem_max=2147483647, else large images are lost'
-    state = NOTE if small else GOOD
-    return [*found, Finding('net.core.rmem_max', state, f'{size}', remedy if small else '')]
-
-
 def _disk() -> list[Finding]:
     import shutil
     from pathlib import Path
@@ -209,7 +167,9 @@ CHECKS: tuple[Callable[[], list[Finding]], ...] = (
     _torch,
     _threads,
     _libraries,
-    _ros,
+    doctor_ros.middleware,
+    doctor_ros.network,
     _disk,
     _model,
+    doctor_ros.graph,
 )

@@ -13,11 +13,15 @@ os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 import typer
 
 from mdepth_ros.cli.bench import bench
+from mdepth_ros.cli.compare import compare
 from mdepth_ros.cli.convert import convert
 from mdepth_ros.cli.demo import demo
 from mdepth_ros.cli.doctor import doctor
 from mdepth_ros.cli.evaluate import evaluate
 from mdepth_ros.cli.info import info
+from mdepth_ros.cli.node import PASS_ON, node
+from mdepth_ros.cli.play import play
+from mdepth_ros.cli.record import record
 from mdepth_ros.cli.run import run
 from mdepth_ros.cli.shell import run_app
 from mdepth_ros.cli.synth import synth
@@ -29,8 +33,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode='rich',
 )
-for command in (demo, run, evaluate, synth, info, convert, bench, doctor):
-    app.command()(command)
+COMMANDS = (demo, run, evaluate, synth, info, convert, node, play, record, compare, bench, doctor)
+for command in COMMANDS:
+    app.command(context_settings=PASS_ON if command is node else None)(command)
 
 
 def main() -> None:

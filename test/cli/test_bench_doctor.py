@@ -25,6 +25,14 @@ SMALL = NetworkConfig(width=0.125)
 
 
 @pytest.fixture(autouse=True)
+def loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The doctor listens to the graph; here on this machine, where nobody else is."""
+    monkeypatch.setenv('ROS_DOMAIN_ID', '75')
+    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    monkeypatch.setenv('OMP_NUM_THREADS', '1')
+
+
+@pytest.fixture(autouse=True)
 def small_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command measures networks of full size; the tests a small one."""
     measure = bench_module.measure
@@ -79,6 +87,42 @@ def test_bench_fails_in_one_line_where_it_cannot_write(tmp_path: Path) -> None:
     assert 'cannot be written' in str(result.exception)
 
 
+def test_bench_of_the_live_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    live = importlib.import_module('mdepth_ros.cli.bench_live')
+    monkeypatch.setattr(live, 'WARM', 0.5)
+    monkeypatch.setattr(live, 'PATIENCE', 240.0)
+    model = write_model(tmp_path / 'tiny.safetensors')
+    output = tmp_path / 'bench.json'
+    result = CliRunner().invoke(app, ['bench', str(model), '--live', '4', '--json', str(output)])
+    assert result.exit_code == 0, result.output + repr(result.exception)
+    for text in ('image stamp to depth published', 'memory of the node', 'depth/points'):
+        assert text in result.output
+    numbers = json.loads(output.read_text())
+    assert 0 < numbers['depths'] <= numbers['sent']
+    age, arrival = numbers['age_ms'], numbers['arrival_ms']
+    assert 0 < age['median'] <= age['p99'] <= age['max']
+    assert age['median'] < arrival['median']
+    assert min(numbers['memory_mb']) > 10
+    assert {'depth/image_rect', 'depth/points', 'odom', 'tf'} <= numbers['outputs'].keys()
+
+
+def test_bench_of_a_live_node_that_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    live = importlib.import_module('mdepth_ros.cli.bench_live')
+    monkeypatch.setattr(live, 'NAMESPACE', '/no name')
+    monkeypatch.setattr(live, '_Camera', lambda node: None)
+    monkeypatch.setattr(live, '_Listener', lambda node: type('', (), {'ages': []}))
+    model = write_model(tmp_path / 'tiny.safetensors')
+    result = CliRunner().invoke(app, ['bench', str(model), '--live', '1'])
+    assert 'the node ended with status 2; the node said: error: ' in str(result.exception)
+    assert '\n' not in str(result.exception)
+
+
+def test_bench_of_what_is_no_model(tmp_path: Path) -> None:
+    (tmp_path / 'model').write_text('nothing')
+    result = CliRunner().invoke(app, ['bench', str(tmp_path / 'model'), '--live', '1'])
+    assert 'is not a model file' in str(result.exception)
+
+
 def test_random_weights_have_depths_worth_comparing() -> None:
     """A flat depth would hide every rounding error."""
     import torch
@@ -96,6 +140,7 @@ def test_doctor_looks_at_everything_here() -> None:
     found = {finding.subject: finding for finding in doctor_module.findings()}
     wanted = {'Python', 'torch', 'CUDA', 'CPU bfloat16', 'threads', 'idle threads', 'numpy'}
     wanted |= {'cv2', 'rosbags', 'safetensors', 'ROS 2', 'disk', 'shipped model'}
+    wanted |= {'ROS_DOMAIN_ID', 'discovery', 'image topics'}
     assert wanted <= found.keys()
     for finding in found.values():
         assert finding.state in ('ok', 'note', 'broken') and finding.found

@@ -1,0 +1,271 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`mdepth bench --live`: how old depth is when it leaves the live node."""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from mdepth_ros.errors import MdepthError
+
+RATE = 10.0  # Hz
+WIDTH, HEIGHT = 1242, 375  # KITTI's
+NAMESPACE = '/mdepth_bench'
+WARM = 3.0  # s that are not measured
+PATIENCE = 120.0  # s for the node to load its model
+# Nobody else's graph: a domain of its own that does not leave this machine.
+ENVIRONMENT = {
+    'ROS_DOMAIN_ID': '89',
+    'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+}
+LARGEST_P99, LARGEST_OWN = 100.0, 5.0  # ms
+
+
+def measure_live(model: Path, seconds: float) -> dict[str, Any]:
+    """Feed the node with images at 10 Hz, listen to all its outputs; return numbers in ms and MB.
+
+    'age_ms'         from the stamp of an image to the publication of its depth: median, p99, max
+    'arrival_ms'     the same to its arrival at a subscriber
+    'sent', 'depths' images and depth images in the time that was measured
+    'outputs'        messages by topic
+    'stages_ms'      medians that the node itself reports, 'step' and 'publish' among them
+    'memory_mb'      of the node's process, at the beginning and the end
+
+    Raises MdepthError where the node does not start or gives no depth.
+    """
+    from mdepth_ros.cli.live import live_node
+    from mdepth_ros.model_file import load_model
+
+    load_model(model)  # the node would stay alive and say again and again that it cannot
+    os.environ.update(ENVIRONMENT)
+    with _node(model) as process, live_node('mdepth_bench') as node:
+        from rclpy.executors import SingleThreadedExecutor
+
+        camera, listener = _Camera(node), _Listener(node)
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        try:
+            _spin(executor, process, lambda: bool(listener.ages), PATIENCE)
+            _spin(executor, process, lambda: False, WARM)
+            camera.sent = 0
+            listener.start()
+            before = _memory(process.pid)
+            _spin(executor, process, lambda: False, seconds)
+            return {
+                'seconds': seconds,
+                'sent': camera.sent,
+                'depths': len(listener.ages),
+                'age_ms': _spread(listener.ages),
+                'arrival_ms': _spread(listener.arrivals),
+                'outputs': dict(sorted(listener.counts.items())),
+                'stages_ms': listener.stages,
+                'memory_mb': [before, _memory(process.pid)],
+            }
+        finally:
+            executor.shutdown()
+    raise KeyboardInterrupt  # which ended the block above
+
+
+class _Camera:
+    """Publishes random pictures, their camera_info and where the camera is mounted."""
+
+    def __init__(self, node: Any) -> None:
+        from mdepth_ros.cli.bench import _pictures
+        from mdepth_ros.geometry import Camera
+        from mdepth_ros.ros import conversions, images
+        from mdepth_ros.sources.base import OPTICAL_ROTATION
+
+        # isort: split
+        from rclpy.qos import qos_profile_sensor_data
+        from sensor_msgs.msg import CameraInfo, Image
+        from tf2_ros import StaticTransformBroadcaster
+
+        self.sent = 0
+        self._clock = node.get_clock()
+        header = conversions.make_header(0, 'camera')
+        camera = Camera(WIDTH, HEIGHT, 721.5, 721.5, 609.6, 172.9)
+        self._messages = [
+            images.image_message(picture, header, 'rgb8')
+            for picture in _pictures(HEIGHT, WIDTH, 4)
+        ]
+        self._info = conversions.camera_to_info(camera, header)
+        self._image = node.create_publisher(Image, f'{NAMESPACE}/image', qos_profile_sensor_data)
+        self._infos = node.create_publisher(
+            CameraInfo, f'{NAMESPACE}/camera_info', qos_profile_sensor_data
+        )
+        self._tree = StaticTransformBroadcaster(node)
+        base = conversions.make_header(0, 'base_link')
+        self._tree.sendTransform(conversions.transform_stamped(OPTICAL_ROTATION, base, 'camera'))
+        self._timer = node.create_timer(1 / RATE, self._send)
+
+    def _send(self) -> None:
+        image = self._messages[self.sent % len(self._messages)]
+        image.header.stamp = self._info.header.stamp = self._clock.now().to_msg()
+        self._infos.publish(self._info)
+        self._image.publish(image)
+        self.sent += 1
+
+
+class _Listener:
+    """Listens to every output, and takes the ages of the depth images in ms."""
+
+    def __init__(self, node: Any) -> None:
+        from mdepth_ros.ros.bag_topics import message_class
+        from mdepth_ros.ros.outputs import TOPICS, topic_name
+
+        # isort: split
+        from diagnostic_msgs.msg import DiagnosticArray
+
+        self.start()
+        self._clock = node.get_clock()
+        self._subscriptions = []
+        for name, kind in TOPICS.items():
+            topic = topic_name(name, NAMESPACE)
+            heard = self._depth if name == 'depth/image_rect' else self._other(name)
+            self._subscriptions.append(
+                node.create_subscription(message_class(kind), topic, heard, 10, raw=True)
+            )
+        self._subscriptions.append(
+            node.create_subscription(DiagnosticArray, '/diagnostics', self._diagnose, 10)
+        )
+
+    def start(self) -> None:
+        """Forget what came so far."""
+        self.ages: list[float] = []
+        self.arrivals: list[float] = []
+        self.counts: dict[str, int] = {}
+        self.stages: dict[str, float] = {}
+
+    def _depth(self, data: bytes, info: Any) -> None:
+        seconds, nanoseconds = struct.unpack_from('<iI', data, 4)  # behind the CDR header
+        stamp = seconds * 10**9 + nanoseconds
+        self.ages.append((info['source_timestamp'] - stamp) / 1e6)
+        self.arrivals.append((self._clock.now().nanoseconds - stamp) / 1e6)
+        self.counts['depth/image_rect'] = self.counts.get('depth/image_rect', 0) + 1
+
+    def _other(self, name: str) -> Any:
+        def heard(data: bytes) -> None:
+            self.counts[name] = self.counts.get(name, 0) + 1
+
+        return heard
+
+    def _diagnose(self, message: Any) -> None:
+        for status in message.status:
+            if not status.name.endswith('output'):
+                continue
+            for pair in status.values:
+                found = re.fullmatch(r'median ([\d.]+), p99 [\d.]+', pair.value)
+                if found and pair.key.endswith(' [ms]'):
+                    self.stages[pair.key.removesuffix(' [ms]')] = float(found[1])
+
+
+@contextmanager
+def _node(model: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The live node in a process of its own."""
+    arguments = ['--namespace', NAMESPACE, '--model', str(model)]
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            [sys.executable, '-m', 'mdepth_ros.cli.main', 'node', *arguments],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            yield process
+        except MdepthError as error:
+            raise MdepthError(f'{error}; the node said: {_last_line(log)}') from None
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _last_line(log: IO[bytes]) -> str:
+    log.seek(0)
+    lines = log.read().decode(errors='replace').strip().splitlines()
+    return lines[-1] if lines else 'nothing'
+
+
+def _spin(executor: Any, process: Any, done: Any, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not done():
+        left = end - time.monotonic()
+        if left <= 0:
+            if seconds == PATIENCE:
+                raise MdepthError(f'the node gave no depth within {seconds:.0f} s')
+            return
+        if process.poll() is not None:
+            raise MdepthError(f'the node ended with status {process.returncode}')
+        executor.spin_once(timeout_sec=min(left, 0.2))
+
+
+def _memory(pid: int) -> float:
+    """Resident memory of a process in MB; 0 where the system does not tell."""
+    try:
+        text = Path(f'/proc/{pid}/status').read_text(encoding='ascii')
+    except OSError:
+        return 0.0
+    found = re.search(r'VmRSS:\s+(\d+) kB', text)
+    return int(found[1]) / 1e3 if found else 0.0
+
+
+def _spread(values: list[float]) -> dict[str, float]:
+    if not values:
+        raise MdepthError('no depth came in the time that was measured: measure longer')
+    ordered = sorted(values)
+    last = len(ordered) - 1
+    return {
+        'median': ordered[last // 2],
+        'p99': ordered[round(0.99 * last)],
+        'max': ordered[-1],
+    }
+
+
+def print_live(console: Any, numbers: dict[str, Any]) -> None:
+    """Print what `measure_live` returned, beside what is wanted."""
+    from rich.table import Table
+
+    stages, age = numbers['stages_ms'], numbers['age_ms']
+    table = Table(
+        title=f'live node, {WIDTH}x{HEIGHT} at {RATE:g} Hz for {numbers["seconds"]:g} s, '
+        'all outputs subscribed',
+        title_justify='left',
+    )
+    for heading in ('', 'median', 'p99', 'max'):
+        table.add_column(heading, justify='right' if heading else 'left')
+    for label, values in (
+        ('image stamp to depth published, ms', age),
+        ('image stamp to depth arrived, ms', numbers['arrival_ms']),
+    ):
+        table.add_row(label, *(f'{values[key]:.1f}' for key in ('median', 'p99', 'max')))
+    for name, value in stages.items():
+        table.add_row(f'  {name}, ms', f'{value:.1f}', '', '')
+    console.print(table)
+    before, after = numbers['memory_mb']
+    console.print(f'{numbers["depths"]} depth images of {numbers["sent"]} images')
+    console.print(f'memory of the node: {before:.0f} MB, at the end {after:.0f} MB')
+    console.print(', '.join(f'{name} {count}' for name, count in numbers['outputs'].items()))
+    if not {'step', 'decode', 'publish'} <= stages.keys():
+        console.print('the node gave no diagnostics in this time: measure longer')
+        return
+    targets = Table(title='targets', title_justify='left')
+    for heading in ('', 'measured', 'at most', ''):
+        targets.add_column(heading, justify='right' if heading else 'left')
+    limit = 1.5 * stages['step'] + 10
+    own = stages['decode'] + stages['publish']
+    for label, value, most in (
+        ('age, median: 1.5 steps + 10 ms', age['median'], limit),
+        ('age, p99', age['p99'], LARGEST_P99),
+        ("the node's own share: decode, messages, publish", own, LARGEST_OWN),
+    ):
+        verdict = '[green]pass' if value <= most else '[red]miss'
+        targets.add_row(label, f'{value:.1f} ms', f'{most:.1f} ms', verdict)
+    console.print(targets)

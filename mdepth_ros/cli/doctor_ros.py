@@ -1,0 +1,152 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The half of `mdepth doctor` that looks at ROS 2: middleware, network, and the graph."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from mdepth_ros.cli.finding import BAD, GOOD, NOTE, Finding
+
+ENOUGH_BUFFER = 8 * 1024**2
+LARGEST_DOMAIN = 232
+RANGES = ('SUBNET', 'LOCALHOST', 'OFF', 'SYSTEM_DEFAULT')
+LISTEN = 2.0  # s
+IMAGES = {'sensor_msgs/msg/Image': 'raw', 'sensor_msgs/msg/CompressedImage': 'compressed'}
+
+
+def middleware() -> list[Finding]:
+    """ROS 2 itself with its RMW, or what stands in for it."""
+    wanted = os.environ.get('RMW_IMPLEMENTATION', '')
+    installed = _ros()
+    if installed is not None:
+        import rclpy
+
+        distro = os.environ.get('ROS_DISTRO', 'unknown distribution')
+        return [
+            Finding('ROS 2', GOOD, f'{distro}, {installed}'),
+            Finding('RMW', GOOD, rclpy.get_rmw_implementation_identifier()),
+            *_bridge(distro),
+        ]
+    cyclone = _cyclone()
+    if cyclone is None:
+        text = 'not installed: run, evaluate, synth, demo and the other offline commands work'
+        remedy = (
+            'for nodes under ROS 2: source /opt/ros/DISTRO/setup.bash first; for nodes without: '
+            "pip install 'mdepth_ros[standalone]'"
+        )
+        return [Finding('ROS 2', NOTE, text, remedy)]
+    found = [Finding('ROS 2', GOOD, f'not installed: Cyclone DDS {cyclone} stands in for it')]
+    if 'zenoh' in wanted:
+        text = f'RMW_IMPLEMENTATION is {wanted}, but only DDS is spoken here'
+        remedy = 'export RMW_IMPLEMENTATION=rmw_cyclonedds_cpp on the machines with ROS 2'
+        found.append(Finding('RMW', NOTE, text, remedy))
+    return found
+
+
+def _ros() -> str | None:
+    """Where the rclpy of an installed ROS 2 lies."""
+    from importlib.util import find_spec
+
+    spec = find_spec('rclpy')  # without an origin where it is our own
+    return spec.origin if spec is not None else None
+
+
+def _cyclone() -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version('cyclonedds')
+    except PackageNotFoundError:
+        return None
+
+
+def _bridge(distro: str) -> list[Finding]:
+    import numpy
+
+    old = distro in ('humble', 'iron', 'jazzy', 'kilted')
+    if not old or int(numpy.__version__.split('.')[0]) < 2:
+        return []
+    text = f'NumPy {numpy.__version__} beside a cv_bridge that is built on NumPy 1'
+    remedy = (
+        'mdepth is not concerned; other nodes that call cv_bridge in this environment '
+        "crash: pip install 'numpy<2'"
+    )
+    return [Finding('cv_bridge', NOTE, text, remedy)]
+
+
+def network() -> list[Finding]:
+    """Who can be found: domain, discovery range; and whether large images pass."""
+    domain = os.environ.get('ROS_DOMAIN_ID') or '0'
+    fine = domain.isdigit() and int(domain) <= LARGEST_DOMAIN
+    remedy = '' if fine else f'export ROS_DOMAIN_ID=N with N from 0 to {LARGEST_DOMAIN}'
+    found = [Finding('ROS_DOMAIN_ID', GOOD if fine else BAD, domain, remedy), _discovery()]
+    try:
+        size = int(Path('/proc/sys/net/core/rmem_max').read_text(encoding='ascii'))
+    except (OSError, ValueError):  # not Linux, or a container that hides it
+        return found
+    small = size < ENOUGH_BUFFER
+    remedy = 'sudo sysctl -w net.core.rmem_max=2147483647, else large images may be lost'
+    state, text = NOTE if small else GOOD, f'{size} bytes'
+    return [*found, Finding('net.core.rmem_max', state, text, remedy if small else '')]
+
+
+def _discovery() -> Finding:
+    chosen = os.environ.get('ROS_AUTOMATIC_DISCOVERY_RANGE') or ''
+    peers = os.environ.get('ROS_STATIC_PEERS') or ''
+    also = f', and {peers}' if peers else ''
+    name = 'discovery'
+    if os.environ.get('ROS_LOCALHOST_ONLY') == '1':
+        return Finding(name, GOOD, f'this machine only (ROS_LOCALHOST_ONLY){also}')
+    if chosen and chosen not in RANGES:
+        remedy = f'export ROS_AUTOMATIC_DISCOVERY_RANGE={"|".join(RANGES)}'
+        return Finding(name, BAD, f'{chosen} is no range', remedy)
+    if chosen == 'OFF':
+        remedy = 'unset ROS_AUTOMATIC_DISCOVERY_RANGE to find others'
+        return Finding(name, NOTE, f'OFF: no other process is found{also}', remedy)
+    texts = {'LOCALHOST': 'this machine only', 'SYSTEM_DEFAULT': 'as the middleware is configured'}
+    return Finding(name, GOOD, texts.get(chosen, 'the local network') + also)
+
+
+def graph() -> list[Finding]:
+    """The cameras that are there: publishers, QoS and camera_info of every image topic."""
+    if _ros() is None and _cyclone() is None:
+        return []
+    import time
+
+    from mdepth_ros.cli.live import live_node
+
+    found: list[Finding] = []
+    topics: dict[str, list[str]] = {}
+    with live_node('mdepth_doctor') as node:
+        time.sleep(LISTEN)
+        topics = dict(node.get_topic_names_and_types())
+        for topic, kinds in topics.items():
+            if IMAGES.keys() & set(kinds):
+                found += _image_topic(node, topic, topics)
+    if found:
+        return found
+    text = f'none within {LISTEN:g} s, {len(topics)} topics in all'
+    remedy = 'start the camera, or mdepth play BAG; are domain and discovery the same there?'
+    return [Finding('image topics', NOTE, text, remedy)]
+
+
+def _image_topic(node: Any, topic: str, topics: dict[str, list[str]]) -> list[Finding]:
+    from mdepth_ros.sources.topics import base_topic, sibling_info
+
+    publishers = node.get_publishers_info_by_topic(topic)
+    if not publishers:
+        return []
+    if base_topic(topic) != topic and node.get_publishers_info_by_topic(base_topic(topic)):
+        return []  # the raw images are listed
+    kind = IMAGES[next(kind for kind in topics[topic] if kind in IMAGES)]
+    policies = sorted({p.qos_profile.reliability.name.lower() for p in publishers})
+    nodes = ', '.join(sorted({p.node_name for p in publishers}))
+    text = f'{kind}, {" and ".join(policies)}, by {nodes}'
+    info = sibling_info(topic)
+    if node.get_publishers_info_by_topic(info):
+        return [Finding(topic, GOOD, text)]
+    remedy = f'nobody publishes {info}: name its camera_info with --camera-info'
+    return [Finding(topic, NOTE, f'{text}; no camera_info', remedy)]

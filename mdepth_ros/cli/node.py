@@ -1,0 +1,137 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`mdepth node`: the live node, with and without an installation of ROS 2."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mdepth_ros.errors import MdepthError
+
+EXECUTABLES = ('depth_odometry_node', 'point_cloud_node')
+# What ROS 2's own tools pass (`--ros-args ...`) goes through as it is.
+PASS_ON = {
+    'allow_extra_args': True,
+    'ignore_unknown_options': True,
+    'help_option_names': [],
+}
+
+
+def _help(context: typer.Context, wanted: bool) -> None:
+    if not wanted or context.resilient_parsing:
+        return
+    from mdepth_ros.ros.parameters import NODES, help_text
+
+    typer.echo(context.get_help())
+    for name, described in NODES.items():
+        typer.echo(f'\nParameters of {name}, for -p and --params-file:\n')
+        typer.echo(help_text(described))
+    raise typer.Exit
+
+
+def node(
+    context: typer.Context,
+    image: Annotated[str | None, typer.Option(help='Image topic, raw or compressed.')] = None,
+    camera_info: Annotated[
+        str | None, typer.Option(help='Its camera_info; default: the sibling, .../camera_info.')
+    ] = None,
+    namespace: Annotated[str | None, typer.Option(help='Put the node and its topics in.')] = None,
+    model: Annotated[
+        Path | None, typer.Option('--model', '-m', help='Model file; default: the shipped one.')
+    ] = None,
+    params_file: Annotated[
+        list[Path] | None, typer.Option(help='Parameters, YAML as in ROS 2.')
+    ] = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option('--param', '-p', help='name:=value')
+    ] = None,
+    remap: Annotated[list[str] | None, typer.Option('--remap', '-r', help='from:=to')] = None,
+    use_sim_time: Annotated[
+        bool, typer.Option('--use-sim-time', help='Time is /clock: for a bag that is played.')
+    ] = False,
+    log_level: Annotated[
+        str | None, typer.Option(help='debug, info, warn, error or fatal.')
+    ] = None,
+    executable: Annotated[
+        str, typer.Option(help='Which node: depth_odometry_node or point_cloud_node.')
+    ] = 'depth_odometry_node',
+    help_: Annotated[
+        bool, typer.Option('--help', is_eager=True, callback=_help, help='Show this and exit.')
+    ] = False,
+) -> None:
+    """Start the node: images in; depth, odometry and point clouds out, live.
+
+    The same node as `ros2 run mdepth_ros depth_odometry_node` starts; everything behind
+    --ros-args is understood as in ROS 2. Ctrl-C ends it.
+
+    Examples: mdepth node --image /camera/image_raw -p publish_tf:=false
+
+    mdepth node --params-file config/mdepth.yaml --ros-args -r __ns:=/robot1 --log-level debug
+    """
+    arguments = ros_arguments(
+        image=image,
+        camera_info=camera_info,
+        namespace=namespace,
+        model=model,
+        params_files=params_file or [],
+        parameters=parameter or [],
+        remaps=remap or [],
+        use_sim_time=use_sim_time,
+        log_level=log_level,
+    )
+    if executable not in EXECUTABLES:
+        raise MdepthError(f'--executable {executable}: {" or ".join(EXECUTABLES)}')
+    status = 0
+    with suppress(KeyboardInterrupt):  # before rclpy listens to it
+        module = importlib.import_module(f'mdepth_ros.ros.{executable}')
+        status = module.main([*arguments, *context.args])
+    raise typer.Exit(status)
+
+
+def ros_arguments(
+    *,
+    image: str | None = None,
+    camera_info: str | None = None,
+    namespace: str | None = None,
+    model: Path | None = None,
+    params_files: list[Path] = [],  # noqa: B006 (only read)
+    parameters: list[str] = [],  # noqa: B006
+    remaps: list[str] = [],  # noqa: B006
+    use_sim_time: bool = False,
+    log_level: str | None = None,
+) -> list[str]:
+    """The options of `mdepth node` as ROS 2's own; in ROS 2 a later one wins over an earlier.
+
+    Raises MdepthError for a file that is not there and for what is not name:=value.
+    """
+    rules, values, files = [], [], []
+    if image is not None:
+        rules.append(f'image:={image}')
+    if camera_info is not None:
+        rules.append(f'camera_info:={camera_info}')
+    if namespace is not None:
+        rules.append(f'__ns:=/{namespace.strip("/")}')
+    for file in params_files:
+        if not file.is_file():
+            raise MdepthError(f'no such file: {file}')
+        files += ['--params-file', str(file)]
+    if model is not None:
+        # Quoted: ROS 2 reads the value as YAML, where a path may look like a number.
+        values.append(f'model:={json.dumps(str(model))}')
+    if use_sim_time:
+        values.append('use_sim_time:=true')
+    for text in (*parameters, *remaps):
+        if not all(text.partition(':=')):
+            raise MdepthError(f'{text}: write name:=value for -p and from:=to for -r')
+    result = ['--ros-args', *files]
+    for rule in [*rules, *remaps]:
+        result += ['-r', rule]
+    for value in [*values, *parameters]:
+        result += ['-p', value]
+    return result + (['--log-level', log_level] if log_level else [])

@@ -1,0 +1,151 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`mdepth play`: a bag into the graph."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mdepth_ros.errors import MdepthError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mdepth_ros.ros.player import Played, Player
+
+DISCOVERY = 2.0
+
+
+def play(
+    bag: Annotated[Path, typer.Argument(help='A ROS 2 bag (folder, .mcap, .db3) or ROS 1 .bag.')],
+    rate: Annotated[
+        float, typer.Option('--rate', '-r', help='Seconds of the bag per second.')
+    ] = 1.0,
+    clock: Annotated[
+        float,
+        typer.Option(help='Publish /clock so often (Hz) and before every message; 0: never.'),
+    ] = 0.0,
+    loop: Annotated[bool, typer.Option('--loop', '-l', help='Begin again at the end.')] = False,
+    start: Annotated[
+        float, typer.Option(min=0, help='Seconds to leave out; what is latched is played.')
+    ] = 0.0,
+    topics: Annotated[
+        str, typer.Option(help='Play only these, with commas between; * is a wildcard.')
+    ] = '',
+    exclude: Annotated[str, typer.Option(help='Leave these out.')] = '',
+    remap: Annotated[
+        list[str] | None, typer.Option('--remap', help='from:=to, another name for a topic.')
+    ] = None,
+    wait: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help='Seconds to wait for somebody who listens; default: 2, and without end for '
+            '--wait-for.',
+        ),
+    ] = None,
+    wait_for: Annotated[
+        str, typer.Option(help='Begin when each of these topics has a subscriber.')
+    ] = '',
+    delay: Annotated[float, typer.Option(min=0, help='Seconds to wait before that.')] = 0.0,
+) -> None:
+    """Play a bag at recorded speed, each topic with the QoS with which it was recorded.
+
+    Bytes are published as they were recorded. Ctrl-C ends it. In a bag that holds the node's own
+    outputs leave them out: --exclude '/depth/*,/odom,/path,/tf'.
+
+    Examples: mdepth play DRIVE --clock 200
+
+    mdepth play DRIVE.bag --rate 0.5 --topics '/camera/*,/tf_static' --remap /camera/image:=/image
+    """
+    from rich.console import Console
+
+    from mdepth_ros.cli.live import live_node
+    from mdepth_ros.ros.bag_topics import choose, split_names
+    from mdepth_ros.ros.player import Player, offered_profiles
+    from mdepth_ros.sources.recording import Recording
+
+    if not 0 < rate < math.inf:
+        raise MdepthError(f'--rate {rate:g}: give a number above zero')
+    if not 0 <= clock <= 10_000:
+        raise MdepthError(f'--clock {clock:g}: give 0 to 10000 Hz')
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    with Recording(bag) as recording:
+        chosen = choose(list(recording.topics), split_names(topics), split_names(exclude))
+        wanted = choose(chosen, split_names(wait_for)) if wait_for else []
+        remaps = dict(_remap(text) for text in remap or [])
+        if remaps:
+            choose(chosen, list(remaps))
+        with live_node('mdepth_player') as node:
+            player = Player(
+                node,
+                recording,
+                chosen,
+                offered_profiles(bag),
+                remaps=remaps,
+                rate=rate,
+                start=start,
+                clock=clock,
+            )
+            for topic in player.skipped:
+                console.print(f'{topic.name} is not played: {topic.type} is not known here')
+            _begin(player, wanted, wait, delay, console)
+            while True:
+                with _progress(console, player.total) as advance:
+                    played = player.play(advance)
+                _report(console, played, recording.losses.lines())
+                if not loop:
+                    break
+
+
+def _remap(text: str) -> tuple[str, str]:
+    before, colon, after = text.partition(':=')
+    if not (before and colon and after):
+        raise MdepthError(f'--remap {text}: write from:=to')
+    return '/' + before.lstrip('/'), '/' + after.lstrip('/')
+
+
+def _begin(
+    player: Player, wanted: list[str], wait: float | None, delay: float, console: Console
+) -> None:
+    import time
+
+    time.sleep(delay)
+    seconds = (math.inf if wanted else DISCOVERY) if wait is None else wait
+    if player.wait_for_listeners(wanted, seconds):
+        return
+    if wanted:
+        raise MdepthError(f'nobody subscribed to {" and ".join(wanted)} within {seconds:g} s')
+    if wait != 0:
+        console.print('nobody listens so far: playing')
+
+
+def _report(console: Console, played: Played, losses: list[str]) -> None:
+    counts = ', '.join(f'{name} {count}' for name, count in sorted(played.per_topic.items()))
+    console.print(f'played {played.messages} messages, {played.seconds:.1f} s: {counts}')
+    if played.late > 0.1:
+        console.print(f'at worst {played.late:.1f} s late: this machine or its disk is too slow')
+    for line in losses:
+        console.print(f'lost: {line}')
+
+
+@contextmanager
+def _progress(console: Console, total: int) -> Iterator[Callable[[int, float], None]]:
+    """Show a bar with the bag's time; nothing where nobody looks."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn('{task.fields[seconds]:.1f} s'), BarColumn(), MofNCompleteColumn())
+    # Drawn a few times a second, whatever the rate of the messages.
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task('', total=total, seconds=0.0)
+
+        def advance(done: int, seconds: float) -> None:
+            progress.update(task, completed=done, seconds=seconds)
+
+        yield advance

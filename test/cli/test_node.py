@@ -1,0 +1,141 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`mdepth node`: its options are ROS 2's; it starts, and Ctrl-C ends it."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from mdepth_ros.cli.main import app
+from mdepth_ros.cli.node import EXECUTABLES, ros_arguments
+from mdepth_ros.errors import MdepthError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def passed(monkeypatch):
+    """The arguments with which the node was started."""
+    found = []
+
+    def main(arguments):
+        found.append(arguments)
+        return 7
+
+    for name in EXECUTABLES:
+        module = importlib.import_module(f'mdepth_ros.ros.{name}')
+        monkeypatch.setattr(module, 'main', main)
+
+    def start(*words):
+        result = CliRunner().invoke(app, ['node', *words])
+        assert result.exit_code == 7, result.output + repr(result.exception)
+        return found.pop()
+
+    return start
+
+
+def test_options_become_those_of_ros(tmp_path):
+    file = tmp_path / 'params.yaml'
+    file.write_text('/**:\n  ros__parameters:\n    max_range: 50.0\n')
+    assert ros_arguments(
+        image='/cam/image_raw',
+        camera_info='/cam/info',
+        namespace='robot1',
+        model=Path('1e3'),
+        params_files=[file],
+        parameters=['publish_tf:=false'],
+        remaps=['odom:=vo'],
+        use_sim_time=True,
+        log_level='debug',
+    ) == [
+        '--ros-args', '--params-file', str(file),
+        '-r', 'image:=/cam/image_raw', '-r', 'camera_info:=/cam/info', '-r', '__ns:=/robot1',
+        '-r', 'odom:=vo',
+        '-p', 'model:="1e3"', '-p', 'use_sim_time:=true', '-p', 'publish_tf:=false',
+        '--log-level', 'debug',
+    ]  # fmt: skip
+
+
+def test_nothing_is_passed_that_was_not_said(passed):
+    assert passed() == ['--ros-args']
+    assert passed('--executable', 'point_cloud_node') == ['--ros-args']
+
+
+def test_the_arguments_of_ros_go_through(passed):
+    words = ['--ros-args', '-r', '__ns:=/robot1', '-p', 'max_range:=50.0', '--log-level', 'warn']
+    arguments = passed(*words, '--disable-rosout-logs')
+    for word in ('__ns:=/robot1', 'max_range:=50.0', 'warn', '--disable-rosout-logs'):
+        assert word in arguments
+    # Each option in front of its value, wherever it stands.
+    assert arguments[arguments.index('__ns:=/robot1') - 1] == '-r'
+    assert arguments[arguments.index('max_range:=50.0') - 1] == '-p'
+
+
+@pytest.mark.parametrize(
+    'options, line',
+    [
+        ({'parameters': ['max_range=3']}, 'write name:=value'),
+        ({'remaps': [':=to']}, 'from:=to'),
+        ({'params_files': [Path('nowhere.yaml')]}, 'no such file: nowhere.yaml'),
+    ],
+)
+def test_what_cannot_be_is_one_line(options, line):
+    with pytest.raises(MdepthError, match=line):
+        ros_arguments(**options)
+
+
+def test_which_node():
+    from mdepth_ros.ros.parameters import NODES
+
+    assert set(EXECUTABLES) == set(NODES)
+    result = CliRunner().invoke(app, ['node', '--executable', 'node'])
+    assert 'depth_odometry_node or point_cloud_node' in str(result.exception)
+
+
+def test_help_lists_every_parameter():
+    from mdepth_ros.ros.parameters import NODES
+
+    result = CliRunner().invoke(app, ['node', '--help'])
+    assert result.exit_code == 0
+    for described in NODES.values():
+        for parameter in described:
+            assert f'\n{parameter.name}:=' in result.output
+    assert '--image' in result.output
+
+
+@pytest.mark.parametrize('moment', ['torch is loaded', 'the model is loaded', 'it is ready'])
+def test_ctrl_c(moment):
+    """At any moment of the start: exit status 0 and no traceback."""
+    environment = {
+        **os.environ, 'ROS_DOMAIN_ID': '72', 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+        'OMP_NUM_THREADS': '1', 'PYTHONUNBUFFERED': '1',
+    }  # fmt: skip
+    program = subprocess.Popen(
+        [sys.executable, '-m', 'mdepth_ros.cli.main', 'node', '-p', 'device:=cpu'], cwd=ROOT,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment,
+    )  # fmt: skip
+    said = ''
+    try:
+        end = time.monotonic() + 240
+        if moment == 'torch is loaded':
+            maps = Path(f'/proc/{program.pid}/maps')
+            while 'libtorch' not in maps.read_text() and time.monotonic() < end:
+                time.sleep(0.02)
+        word = {'the model is loaded': 'loading', 'it is ready': 'warm after'}.get(moment, '')
+        while word not in said and time.monotonic() < end:
+            said += program.stdout.readline()
+        program.send_signal(signal.SIGINT)
+        output, _ = program.communicate(timeout=60)
+    finally:
+        program.kill()
+    assert program.returncode == 0, said + output
+    assert 'Traceback' not in said + output

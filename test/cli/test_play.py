@@ -1,0 +1,92 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`mdepth play` as a person types it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import recordings
+from typer.testing import CliRunner
+
+from mdepth_ros.cli.main import app
+from mdepth_ros.errors import MdepthError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def loopback(monkeypatch):
+    monkeypatch.setenv('ROS_DOMAIN_ID', '73')
+    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+
+
+@pytest.fixture
+def bag(tmp_path):
+    return recordings.write_ros2(tmp_path / 'bag', recordings.drive())
+
+
+def play(*words):
+    return CliRunner().invoke(app, [str(word) for word in ('play', *words)])
+
+
+def test_play(bag):
+    result = play(bag, '--rate', '5', '--clock', '50', '--wait', '0.1')
+    assert result.exit_code == 0, result.output + repr(result.exception)
+    assert 'nobody listens so far' in result.output
+    counts = '/camera/camera_info 5, /camera/image_raw 5, /tf_static 1'
+    assert f'played 11 messages, 0.4 s: {counts}' in result.output
+
+
+def test_topics(bag):
+    result = play(bag, '--topics', '/camera/*', '--exclude', '*info', '--wait', '0')
+    assert 'played 5 messages, 0.4 s: /camera/image_raw 5' in result.output
+    assert 'nobody' not in result.output
+
+
+@pytest.mark.parametrize(
+    'words, line',
+    [
+        (['--rate', '0'], 'above zero'),
+        (['--clock', '-1'], '0 to 10000 Hz'),
+        (['--topics', '/camera/image'], 'try /camera/image_raw'),
+        (['--remap', '/camera/image_raw'], 'write from:=to'),
+        (['--remap', '/camera/image:=/image'], 'no topic /camera/image'),
+        (['--start', '100', '--wait', '0'], 'no messages 100 s after its first'),
+        (['--wait-for', '/camera/image_raw', '--wait', '0.3'], 'nobody subscribed to /camera/im'),
+    ],
+)
+def test_what_cannot_be_is_one_line(bag, words, line):
+    result = play(bag, *words)
+    assert isinstance(result.exception, MdepthError), result.output + repr(result.exception)
+    assert line in str(result.exception)
+    assert '\n' not in str(result.exception)
+
+
+def test_no_bag(tmp_path):
+    assert 'no such recording' in str(play(tmp_path / 'bag').exception)
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c(bag, number):
+    program = subprocess.Popen(
+        [sys.executable, '-m', 'mdepth_ros.cli.main', 'play', bag, '--loop', '--wait', '0'],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, 'PYTHONUNBUFFERED': '1'},
+    )  # fmt: skip
+    try:
+        first = program.stderr.readline()
+        assert first.startswith('played 11 messages')
+        time.sleep(0.1)
+        program.send_signal(number)
+        _, errors = program.communicate(timeout=60)
+    finally:
+        program.kill()
+    assert program.returncode == 0, errors
+    assert 'Traceback' not in errors
