@@ -1,0 +1,231 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The live node and, where asked for, RViz and a bag.
+
+ros2 launch mdepth_ros mdepth.launch.py image:=/camera/image_raw rviz:=true
+ros2 launch mdepth_ros mdepth.launch.py image:=/camera/image_raw bag:=DRIVE
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from launch import LaunchDescription
+from launch.actions import (
+    DeclareLaunchArgument,
+    ExecuteProcess,
+    OpaqueFunction,
+    RegisterEventHandler,
+    Shutdown,
+)
+from launch.event_handlers import OnProcessExit
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution, TextSubstitution
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+from launch_ros.substitutions import FindPackageShare
+
+SHARE = FindPackageShare('mdepth_ros')
+YES_NO = ['true', 'false']
+# These arguments are parameters of the node; empty, they leave it to params_file.
+PARAMETERS = {
+    'model': str,
+    'device': str,
+    'base_frame': str,
+    'publish_tf': bool,
+    'image_transport': str,
+}
+ARGUMENTS = [
+    DeclareLaunchArgument(
+        'image',
+        default_value='image',
+        description='Topic of the camera images; of compressed ones the name without /compressed',
+    ),
+    DeclareLaunchArgument(
+        'camera_info',
+        default_value='',
+        description='Topic of the calibration; empty: camera_info beside the image topic',
+    ),
+    DeclareLaunchArgument(
+        'cameras',
+        default_value='',
+        description='Namespaces of several cameras, with commas between, such as front,rear; '
+        'image is then a name below each of them',
+    ),
+    DeclareLaunchArgument(
+        'namespace',
+        default_value='',
+        description='Namespace of the node and of its topics',
+    ),
+    DeclareLaunchArgument(
+        'params_file',
+        default_value=PathJoinSubstitution([SHARE, 'config', 'mdepth.yaml']),
+        description='YAML file with the parameters of the node',
+    ),
+    DeclareLaunchArgument(
+        'model',
+        default_value='',
+        description='Model file (.safetensors), or shipped; empty: as in params_file',
+    ),
+    DeclareLaunchArgument(
+        'device',
+        default_value='',
+        description='auto, cpu, cuda or cuda:N; empty: as in params_file',
+    ),
+    DeclareLaunchArgument(
+        'base_frame',
+        default_value='',
+        description='Frame whose odometry is published; empty: as in params_file',
+    ),
+    DeclareLaunchArgument(
+        'publish_tf',
+        default_value='',
+        choices=['', *YES_NO],
+        description='Broadcast odom -> base_frame; empty: as in params_file',
+    ),
+    DeclareLaunchArgument(
+        'image_transport',
+        default_value='',
+        choices=['', 'auto', 'raw', 'compressed'],
+        description='Kind of the images; empty: as in params_file',
+    ),
+    DeclareLaunchArgument(
+        'rviz',
+        default_value='false',
+        choices=YES_NO,
+        description='Start RViz with image, depth, cloud, path and TF',
+    ),
+    DeclareLaunchArgument(
+        'bag',
+        default_value='',
+        description='Bag to play once the model is loaded; its clock is the time of all nodes',
+    ),
+    DeclareLaunchArgument(
+        'bag_rate',
+        default_value='1.0',
+        description='Speed at which the bag is played, as a factor',
+    ),
+    DeclareLaunchArgument(
+        'use_sim_time',
+        default_value='false',
+        choices=YES_NO,
+        description='Take the time from /clock; with a bag always true',
+    ),
+    DeclareLaunchArgument(
+        'respawn',
+        default_value='false',
+        choices=YES_NO,
+        description='Start the node again when it dies',
+    ),
+    DeclareLaunchArgument(
+        'log_level',
+        default_value='info',
+        choices=['debug', 'info', 'warn', 'error', 'fatal'],
+        description='What the node logs',
+    ),
+]
+
+
+def generate_launch_description():
+    """Arguments first; what is started depends on their values."""
+    return LaunchDescription([*ARGUMENTS, OpaqueFunction(function=start)])
+
+
+def start(context):
+    """Return the processes for these arguments."""
+    given = {one.name: LaunchConfiguration(one.name).perform(context) for one in ARGUMENTS}
+    params_file, bag = existing(given, 'params_file'), existing(given, 'bag')
+    sim_time = {'use_sim_time': bool(bag) or given['use_sim_time'] == 'true'}
+    cameras = [name.strip('/ ') for name in given['cameras'].split(',') if name.strip('/ ')]
+    respawn = given['respawn'] == 'true'
+    node = Node(
+        package='mdepth_ros',
+        executable='depth_odometry_node',
+        name='mdepth',
+        namespace=given['namespace'],
+        parameters=[params_file, {**overrides(given, cameras), **sim_time}],
+        remappings=remappings(given, cameras),
+        ros_arguments=['--log-level', given['log_level']],
+        # Idle OpenMP threads that spin would take the time of every other node.
+        additional_env={'OMP_WAIT_POLICY': 'PASSIVE'},
+        output='screen',
+        respawn=respawn,
+        respawn_delay=2.0,
+        on_exit=[Shutdown(reason='the node has ended')] if bag and not respawn else None,
+    )
+    actions = [node]
+    if given['rviz'] == 'true':
+        actions.append(rviz(given, cameras, sim_time))
+    if bag:
+        actions += play(bag, given['bag_rate'], given['namespace'])
+    return actions
+
+
+def existing(given, name):
+    """Return the path that an argument gives; launch_ros would only warn of a missing file."""
+    path = given[name]
+    if path and not Path(path).exists():
+        raise RuntimeError(f'{name}:={path}: there is no such file')
+    return path
+
+
+def overrides(given, cameras):
+    """Return the parameters that are not left to the file."""
+    parameters = {
+        name: ParameterValue(LaunchConfiguration(name), value_type=kind)
+        for name, kind in PARAMETERS.items()
+        if given[name]
+    }
+    if cameras:
+        # Quoted by JSON, which is YAML too: a camera may be called "on".
+        text = TextSubstitution(text=json.dumps(cameras))
+        parameters['cameras'] = ParameterValue(text, value_type=list[str])
+    return parameters
+
+
+def remappings(given, cameras):
+    """Return the rules from the names of the inputs to the topics that were asked for."""
+    topics = {name: given[name] for name in ('image', 'camera_info') if given[name]}
+    if not cameras:
+        return list(topics.items())
+    return [
+        (f'{camera}/{name}', f'{camera}/{topic}')
+        for camera in cameras
+        for name, topic in topics.items()
+    ]
+
+
+def rviz(given, cameras, sim_time):
+    """Return RViz, whose view has relative names: it looks into one namespace."""
+    return Node(
+        package='rviz2',
+        executable='rviz2',
+        name='rviz',
+        namespace='/'.join(filter(None, [given['namespace'], *cameras[:1]])),
+        arguments=['-d', PathJoinSubstitution([SHARE, 'rviz', 'mdepth.rviz'])],
+        remappings=[('image', given['image'])],
+        parameters=[sim_time],
+        output='log',
+    )
+
+
+def play(bag, rate, namespace):
+    """Return what plays a bag as soon as the node is ready: it then publishes its model."""
+    model = '/'.join(['', *filter(None, namespace.split('/')), 'mdepth', 'model'])
+    latched = ['--qos-durability', 'transient_local', '--qos-reliability', 'reliable']
+    ready = ExecuteProcess(
+        name='ready',
+        cmd=['ros2', 'topic', 'echo', '--once', '--no-daemon', *latched]
+        + [model, 'std_msgs/msg/String'],
+        output='log',
+    )
+    player = ExecuteProcess(
+        name='bag',
+        cmd=['ros2', 'bag', 'play', '--clock', '200', '--rate', rate, bag],
+        output='screen',
+    )
+
+    def proceed(event, context):
+        return [player] if event.returncode == 0 else None
+
+    return [RegisterEventHandler(OnProcessExit(target_action=ready, on_exit=proceed)), ready]
