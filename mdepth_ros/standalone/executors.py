@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -108,8 +107,9 @@ class SingleThreadedExecutor:
         Raises ExternalShutdownException where the context is shut down while nothing runs, and
         whatever a callback raises.
         """
-        while self._context.ok() and not self._is_shutdown:
-            self.spin_once()
+        with handlers.spinning():
+            while self._context.ok() and not self._is_shutdown:
+                self.spin_once()
 
     def spin_once(self, timeout_sec: float | None = None) -> None:
         """Run one callback; wait for it as long as need be, or at most so many seconds."""
@@ -151,11 +151,9 @@ class SingleThreadedExecutor:
         self.shutdown()
 
     def _spin_once(self, timeout_sec: float | None, finished: Callable[[], bool]) -> None:
-        in_main = threading.current_thread() is threading.main_thread()
-        handlers.spinning += in_main
-        try:
-            forever = timeout_sec is None or timeout_sec < 0
-            end = INFINITY if forever else time.monotonic_ns() + int((timeout_sec or 0) * 1e9)
+        forever = timeout_sec is None or timeout_sec < 0
+        end = INFINITY if forever else time.monotonic_ns() + int((timeout_sec or 0) * 1e9)
+        with handlers.spinning() as in_main_thread:
             while not self._is_shutdown and not finished():
                 if self._tasks:
                     self._tasks.popleft()()
@@ -165,11 +163,9 @@ class SingleThreadedExecutor:
                 self._guard.clear()  # what happens from here on ends the wait below
                 if self._is_shutdown or finished() or self._tasks:
                     continue
-                self._wait(end, SIGNAL_CHECK if in_main else INFINITY)
+                self._wait(end, SIGNAL_CHECK if in_main_thread else INFINITY)
                 if not self._ready and time.monotonic_ns() >= end:
                     return
-        finally:
-            handlers.spinning -= in_main
 
     def _run_ready(self) -> bool:
         while self._ready:

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntFlag
 from types import FrameType
 from typing import Any
@@ -24,8 +26,18 @@ class SignalHandlerOptions(IntFlag):
 
 class _Handlers:
     def __init__(self) -> None:
-        self.spinning = 0  # executors that spin in the main thread
+        self._spinning = 0  # executors that spin in the main thread, one in the other
         self._previous: dict[int, Any] = {}
+
+    @contextmanager
+    def spinning(self) -> Iterator[bool]:
+        """While an executor spins; tells whether that is in the main thread."""
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        self._spinning += in_main_thread
+        try:
+            yield in_main_thread
+        finally:
+            self._spinning -= in_main_thread
 
     def install(self, options: SignalHandlerOptions) -> None:
         # Python lets only the main thread set handlers; elsewhere the program keeps its own.
@@ -52,7 +64,7 @@ class _Handlers:
         contexts = alive_contexts()
         for context in contexts:
             context.try_shutdown()
-        if contexts and self.spinning:
+        if contexts and self._spinning:
             return  # the executor sees to the rest, and nothing is torn in the middle
         previous = self._previous.get(number)
         if callable(previous):

@@ -100,6 +100,8 @@ def test_topics_and_services_are_told_apart(node: Any) -> None:
     node.create_publisher(String, '~/words', 1)
     node.create_subscription(String, '/heard', print, 1)
     node.create_service(Trigger, '~/reset', lambda request, response: response)
+    wait_until(lambda: node.count_publishers('~/words') and node.count_services('~/reset'))
+    wait_until(lambda: node.count_subscribers('/heard'))
     topics = dict(node.get_topic_names_and_types())
     assert topics['/watching/words'] == topics['/heard'] == ['std_msgs/msg/String']
     assert not [name for name in topics if 'reset' in name or 'discovery' in name]
@@ -111,14 +113,14 @@ def test_topics_and_services_are_told_apart(node: Any) -> None:
     assert len(node.get_publishers_info_by_topic('rt/watching/words', no_mangle=True)) == 1
     plain = QoSProfile(depth=1, avoid_ros_namespace_conventions=True)
     node.create_publisher(String, '/plain', plain)
-    assert '/plain' in dict(node.get_topic_names_and_types(no_demangle=True))
+    wait_until(lambda: '/plain' in dict(node.get_topic_names_and_types(no_demangle=True)))
 
 
 def test_a_remapped_topic_is_found_by_its_old_name() -> None:
     with context(['--ros-args', '-r', 'image:=/camera/image']) as inside:
         node = Node('watching', context=inside)
         node.create_publisher(String, 'image', 1)
-        assert len(node.get_publishers_info_by_topic('image')) == 1
+        wait_until(lambda: len(node.get_publishers_info_by_topic('image')) == 1)
         assert node.count_publishers('image') == 0  # as rclpy says: not remapped
         assert node.count_publishers('/camera/image') == 1
         node.destroy_node()

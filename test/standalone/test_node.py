@@ -113,7 +113,12 @@ def test_the_command_line_renames_remaps_and_sets(tmp_path: Path) -> None:
         expected = {'rate': 2.5, 'name': 'line', 'code': 1}
         assert {name: values[name] for name in expected} == expected
         assert node.declare_parameter('name', 'default').value == 'line'
-        own = Node('own', context=inside, use_global_arguments=False, cli_args=['-p', 'name:=own'])
+        own = Node(
+            'own',
+            context=inside,
+            use_global_arguments=False,
+            cli_args=['--ros-args', '-p', 'name:=own'],
+        )
         assert own.get_fully_qualified_name() == '/own'
         assert own.declare_parameter('name', 'default').value == 'own'
         own.destroy_node()
@@ -257,6 +262,7 @@ def test_qos_is_overridden_by_parameters() -> None:
         node = Node('tested', context=inside)
         options = QoSOverridingOptions.with_default_policies()
         node.create_subscription(String, 'image', print, RELIABLE, qos_overriding_options=options)
+        wait_until(lambda: node.get_subscriptions_info_by_topic('image'))
         (info,) = node.get_subscriptions_info_by_topic('image')
         assert info.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT
         if STANDALONE:
@@ -316,7 +322,7 @@ def test_what_is_logged_is_published(node: Any, executor: Any) -> None:
     ]
     assert (got[1].level, got[1].stamp.sec > 0) == (40, True)
     quiet = Node('quiet', context=node.context, enable_rosout=False)
-    assert node.count_publishers('/rosout') == 1
+    wait_until(lambda: node.count_publishers('/rosout') == 1)
     quiet.destroy_node()
 
 

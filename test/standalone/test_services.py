@@ -143,12 +143,13 @@ def test_remapped_services_have_their_new_names() -> None:
         names = ['/stop', '/robot/server/reset']
         assert [service.service_name, other.service_name] == names
         assert node.resolve_service_name('enable') == '/stop'
+        wait_until(lambda: set(names) <= set(dict(node.get_service_names_and_types())))
         found = dict(node.get_service_names_and_types())
         assert [found[name] for name in names] == [
             ['std_srvs/srv/SetBool'],
             ['std_srvs/srv/Trigger'],
         ]
-        assert node.count_services('/stop') == 1
+        wait_until(lambda: node.count_services('/stop') == 1)
         node.destroy_node()
 
 
