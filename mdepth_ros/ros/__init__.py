@@ -8,4 +8,5 @@ installation of ROS 2.
 
 from mdepth_ros import standalone
 
-standalone.ensure()
+# Whether rclpy and the messages are our own, and not those of an installed ROS 2.
+STANDALONE = standalone.ensure()

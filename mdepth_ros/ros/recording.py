@@ -29,6 +29,7 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.ros import STANDALONE
 
 STORAGE = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
 # Version 8 of metadata.yaml: every distribution from Humble on reads its QoS profiles.
@@ -101,7 +102,11 @@ class BagWriter:
 
     def write(self, topic: str, message: Any, stamp: int) -> None:
         """Append a message to an absolute topic, at `stamp` nanoseconds."""
-        self.write_raw(topic, message_type(message), serialize_message(message), stamp)
+        msgtype, data = message_type(message), serialize_message(message)
+        if not STANDALONE:
+            # Fast DDS leaves in the padding what the memory held before: no two runs were equal.
+            data = self._types.serialize_cdr(self._types.deserialize_cdr(data, msgtype), msgtype)
+        self.write_raw(topic, msgtype, data, stamp)
 
     def write_raw(self, topic: str, msgtype: str, data: bytes | memoryview, stamp: int) -> None:
         """Append a message that is CDR already, such as one of another bag."""

@@ -89,10 +89,10 @@ def test_a_message_that_is_cdr_already_is_kept_as_it_is(tmp_path: Path) -> None:
     with BagWriter(tmp_path / 'bag') as bag:
         bag.write_raw('/image', 'sensor_msgs/msg/Image', memoryview(data), 5)
         bag.write('/image', image(6), 6)
-    assert contents(tmp_path / 'bag') == [
-        ('/image', 5, data),
-        ('/image', 6, serialize_message(image(6))),
-    ]
+    kept, written = contents(tmp_path / 'bag')
+    assert kept == ('/image', 5, data)
+    # Not its bytes: Fast DDS leaves in the padding what the memory held before.
+    assert deserialize_message(written[2], type(image(6))) == image(6)
     assert message_type(image(5)) == 'sensor_msgs/msg/Image'
 
 
