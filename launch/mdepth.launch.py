@@ -27,6 +27,8 @@ from launch_ros.substitutions import FindPackageShare
 
 SHARE = FindPackageShare('mdepth_ros')
 YES_NO = ['true', 'false']
+# Not every bag says that its /tf_static is latched, and volatile nobody hears it.
+PLAY_QOS = ('config', 'play_qos.yaml')
 # These arguments are parameters of the node; empty, they leave it to params_file.
 PARAMETERS = {
     'model': str,
@@ -221,7 +223,9 @@ def play(bag, rate, namespace):
     )
     player = ExecuteProcess(
         name='bag',
-        cmd=['ros2', 'bag', 'play', '--clock', '200', '--rate', rate, bag],
+        # Two seconds, in which publishers and subscribers find each other: no frame is lost to it.
+        cmd=['ros2', 'bag', 'play', '--clock', '200', '--rate', rate, '--delay', '2']
+        + ['--qos-profile-overrides-path', PathJoinSubstitution([SHARE, *PLAY_QOS]), bag],
         output='screen',
     )
 

@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mdepth_ros.geometry import Camera
+if TYPE_CHECKING:  # torch takes seconds to load, and a bag player has no use for it
+    from mdepth_ros.geometry import Camera
 
 
 @dataclass(frozen=True, eq=False)

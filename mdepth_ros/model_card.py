@@ -88,7 +88,10 @@ class ModelCard:
                 f'the model card has format {version} and this version of mdepth reads format '
                 f'{FORMAT}: use the version that wrote it'
             )
-        values['network'] = _read(NetworkConfig, values.get('network'), 'network')
+        network = values.get('network')
+        if isinstance(network, dict):
+            network = {'motion': 'resnet'} | network  # cards were written before it could be other
+        values['network'] = _read(NetworkConfig, network, 'network')
         card: ModelCard = _read(ModelCard, values, 'card')
         return card
 
@@ -101,6 +104,9 @@ class ModelCard:
         cues = 'without cues'
         if net.cues:
             cues = 'IDCE, gated' if net.cues_gate else 'IDCE'
+        attention = net.attention
+        if attention not in ('none', 'channel'):
+            attention = f'HAM, {attention}'
         noise = 'unknown'
         if self.motion_noise is not None:
             noise = f'{self.motion_noise[0]:.1%}, {math.degrees(self.motion_noise[1]):.3f} deg'
@@ -111,7 +117,7 @@ class ModelCard:
             ('name', self.name),
             ('encoder', f'{net.encoder}, width {net.width:g}'),
             ('cues', cues),
-            ('attention', 'none' if net.attention == 'none' else f'HAM, {net.attention}'),
+            ('attention', attention),
             ('input size', f'{width} x {height}'),
             ('camera, normalised', f'fx {fx:.4f}  fy {fy:.4f}  cx {cx:.4f}  cy {cy:.4f}'),
             (

@@ -7,6 +7,17 @@ velocity over the part of the interval that no earlier pair has covered, so a ca
 than the pairs (30 Hz against 0.1 s) is integrated in one chain and not in three interleaved ones;
 where pairs follow each other without overlap this is the product of the motions, exactly.
 
+Networks that are slower than the pairs leave time between one pair and the next unseen. The pose
+goes on through it with the mean of the velocities before and after, which is exact for a constant
+acceleration. The error of the pair lasts for all of that time, and half of the change is added to
+it: the std grows with the unseen time, not with its root. More than `LONGEST_UNSEEN` is a gap: the
+pose is held over it.
+
+Time that runs backward is a new epoch: a bag that begins again, or a clock that was set. How much
+time passed is not known, and not what the stamps say; it counts as one pair. Odom stays continuous
+(REP-105) and the covariance goes on from what it was: it tells of the drift along the path that
+was travelled, and at the loop of a bag nothing was travelled. To begin anew there is the reset.
+
 Covariance is a provisional first-order model with independent, zero-mean errors (Barfoot and
 Furgale 2014, second-order terms left out). With the pose error on the right, T exp(e),
 S' = Ad(m)^-1 S Ad(m)^-T + Q, where Q has a translation std relative to the length of the motion
@@ -40,6 +51,8 @@ PROVISIONAL_NOISE = (0.1, 0.005)
 HELD_STD = np.array([30.0] * 3 + [1.0] * 3)
 """Std of the twist while held, m/s and rad/s: any speed of a road vehicle."""
 START_STD = 1e-3
+LONGEST_UNSEEN = 2.0
+"""Seconds between pairs over which the velocity is taken to change evenly."""
 LARGEST_STD = np.array([1000.0] * 3 + [math.pi] * 3)
 
 
@@ -84,7 +97,8 @@ class Odometry:
         """Make the initial pose that of the last frame, with nothing travelled."""
         self._pose = self._start.copy()
         self._covariance: Matrix = np.eye(6) * START_STD**2
-        self._speed = (0.0, 0.0)
+        self._velocity: Matrix = np.zeros(6)
+        self._interval = 0.0
         self._held = 0.0
 
     def remount(self, change: Matrix) -> None:
@@ -93,6 +107,7 @@ class Odometry:
         self._pose = self._pose @ change
         back = adjoint(inverse_transform(torch.from_numpy(change))).numpy()
         self._covariance = _bounded(back @ self._covariance @ back.T)
+        self._velocity = back @ self._velocity
 
     def advance(self, motion: NDArray[Any], scale: Scale, pair: FramePair) -> Pose:
         """Pose at `pair.current`.
@@ -101,11 +116,14 @@ class Odometry:
         scale   metres per network unit
         """
         stamp = pair.current.stamp
-        last, self._stamp = self._stamp, stamp
+        unseen = self._unseen(pair)
+        if pair.reason or unseen > LONGEST_UNSEEN:
+            self._lose(unseen)
+            unseen = 0.0
         if pair.reason:
-            if self._travelled_until is None or stamp < self._travelled_until:
+            if self._travelled_until is None:
                 self._travelled_until = stamp
-            return self._hold(0.0 if last is None else abs(stamp - last) / NANO, scale)
+            return self._held_pose(scale)
         # Of the pair's interval, the part that earlier pairs have not covered.
         start = pair.previous.stamp
         if self._travelled_until is not None:
@@ -118,18 +136,24 @@ class Odometry:
         twist = se3_log(increment) / pair.interval
         if start != pair.previous.stamp:
             increment = se3_exp(twist * elapsed)
+        velocity = twist.numpy()
+        before = self._velocity if self._interval and not self._held else velocity
+        if unseen:
+            between = torch.from_numpy((before + velocity) / 2 * unseen)
+            increment = se3_exp(between) @ increment
         back = adjoint(inverse_transform(increment)).numpy()
         self._pose = self._pose @ increment.numpy()
 
-        velocity = twist.numpy()
         speed = float(np.linalg.norm(velocity[:3]))
         relative, rotation = self._noise
         std = np.array([relative * speed * pair.interval + 1e-4] * 3 + [rotation] * 3)
-        # Overlapping pairs see the same road: a pair adds its variance once per interval.
-        added = np.diag(std**2) * (elapsed / pair.interval)
+        # Overlapping pairs see the same road: a pair adds its variance once per interval. Unseen
+        # time has the same error as the pair, so that it is the std that grows with the time.
+        share = (elapsed + unseen) / pair.interval
+        change = (velocity - before) / 2 * unseen
+        added = np.diag(std**2) * max(share, share**2) + np.diag(change**2)
         self._covariance = _bounded(back @ self._covariance @ back.T + added)
-        self._speed = (speed, float(np.linalg.norm(velocity[3:])))
-        self._held = 0.0
+        self._velocity, self._interval, self._held = velocity, pair.interval, 0.0
 
         of_scale = np.zeros(6)
         of_scale[:3] = velocity[:3] * (scale.spread / scale.value)
@@ -142,12 +166,27 @@ class Odometry:
             'tracking',
         )
 
-    def _hold(self, elapsed: float, scale: Scale) -> Pose:
-        """Keep the pose; the vehicle may have gone on as before, or turned round: say so."""
+    def _unseen(self, pair: FramePair) -> float:
+        """Seconds since the last frame that are not in the pair; a new epoch begins with none."""
+        stamp, last = pair.current.stamp, self._stamp
+        self._stamp = stamp
+        if last is None:
+            return 0.0
+        if stamp < last:
+            self._travelled_until = None
+            self._lose(self._interval)
+            return 0.0
+        return max(0, (stamp if pair.reason else pair.previous.stamp) - last) / NANO
+
+    def _lose(self, elapsed: float) -> None:
+        """Lose sight for a time; the vehicle may have gone on as before, or turned round."""
         before, self._held = self._held, self._held + elapsed
-        speed, rate = self._speed
+        speed = float(np.linalg.norm(self._velocity[:3]))
+        rate = float(np.linalg.norm(self._velocity[3:]))
         grown = np.array([speed**2] * 3 + [rate**2] * 3) * (self._held**2 - before**2)
         self._covariance = _bounded(self._covariance + np.diag(grown))
+
+    def _held_pose(self, scale: Scale) -> Pose:
         return Pose(
             self._pose.copy(),
             np.zeros(6),

@@ -5,18 +5,25 @@
 The networks were trained on frames a certain time apart. A frame is therefore paired with the
 earlier one that is nearest to that time, not with whatever came last, so that a faster camera and
 a lost frame change little. Where there is none, the frame is paired with itself and says why.
+
+A live run may skip frames. What it skipped can still be a partner (`Pairing.skipped`), so that it
+pairs as a run that took every frame, and has a partner also where a step takes longer than a pair.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.frame import Frame
 
 NANO = 1_000_000_000
+REPEATED = 'repeated stamp'
+T = TypeVar('T')
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +42,34 @@ class FramePair:
     interval: float = 0.0
 
 
+class Recent(Generic[T]):
+    """What came within the last `span` ns, by stamp; thinned out to nine at most."""
+
+    def __init__(self, span: int) -> None:
+        self.spacing = span // 8
+        self._span = span
+        self._items: deque[tuple[int, T]] = deque()
+
+    def add(self, stamp: int, item: T) -> None:
+        """Add an item; one that is older than the last begins anew, one too near is left out."""
+        items = self._items
+        if items and stamp < items[-1][0]:
+            items.clear()
+        if not items or stamp - items[-1][0] >= self.spacing:
+            items.append((stamp, item))
+        while stamp - items[0][0] > self._span:
+            items.popleft()
+
+    def nearest(self, stamp: int, before: int) -> tuple[int, T] | None:
+        """The (stamp, item) nearest to a stamp, of those before another."""
+        earlier = (item for item in self._items if item[0] < before)
+        return min(earlier, key=lambda item: abs(item[0] - stamp), default=None)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._items.clear()
+
+
 class Pairing:
     """Remembers the recent frames of one camera.
 
@@ -42,7 +77,10 @@ class Pairing:
     tolerance       seconds that a pair may be off; None: 1.25 frame intervals, so that one or
                     the first frames of a fast camera, and one lost frame, do not break the chain
 
-    At most nine frames are kept: a camera that is faster than that needs is thinned out.
+    span            ns that a partner may be old
+    skipped         gives the skipped frame nearest to a stamp (first argument), if it is within
+                    so many ns of it (second) and before another stamp (third); asked only where
+                    no frame of `pair` is about as near. None: no frame is skipped
     """
 
     def __init__(self, frame_interval: float, tolerance: float | None = None) -> None:
@@ -52,16 +90,18 @@ class Pairing:
             raise MdepthError(f'pairing tolerance {tolerance} s: give zero or more')
         self.frame_interval = frame_interval
         self.tolerance = 1.25 * frame_interval if tolerance is None else tolerance
+        self.skipped: Callable[[int, int, int], Frame | None] | None = None
         self._interval = round(frame_interval * NANO)
-        self._span = self._interval + round(self.tolerance * NANO)
-        self._spacing = self._span // 8
-        self._history: deque[Frame] = deque()
+        self.span = self._interval + round(self.tolerance * NANO)
+        self._history: Recent[Frame] = Recent(self.span)
         self._last: Frame | None = None
 
     def pair(self, frame: Frame) -> FramePair:
         """The frame with its partner; the frame is remembered for the ones to come."""
         previous, reason = self._partner(frame)
-        self._remember(frame)
+        if reason != REPEATED:
+            previous = self._skipped(frame, previous) or previous
+            self._remember(frame)
         if previous is None:
             return FramePair(frame, frame, reason)
         return FramePair(frame, previous, '', (frame.stamp - previous.stamp) / NANO)
@@ -81,25 +121,33 @@ class Pairing:
         elif elapsed < 0:
             reason = f'time ran backward by {-elapsed / NANO:.2f} s'
         elif elapsed == 0:
-            return None, 'repeated stamp'
-        elif elapsed > self._span:
+            return None, REPEATED
+        elif elapsed > self.span:
             reason = f'gap of {elapsed / NANO:.2f} s'
         else:
             wanted = frame.stamp - self._interval
-            nearest = min(self._history, key=lambda earlier: abs(earlier.stamp - wanted))
-            if abs(nearest.stamp - wanted) <= self._span - self._interval:
+            found = self._history.nearest(wanted, frame.stamp)
+            assert found is not None, 'the last frame, or one shortly before it'
+            stamp, nearest = found
+            if abs(stamp - wanted) <= self.span - self._interval:
                 return nearest, ''
-            found = (frame.stamp - nearest.stamp) / NANO
-            return None, f'no frame {self.frame_interval:.2f} s back (nearest is {found:.2f} s)'
+            back = (frame.stamp - stamp) / NANO
+            return None, f'no frame {self.frame_interval:.2f} s back (nearest is {back:.2f} s)'
         self._history.clear()
         return None, reason
 
+    def _skipped(self, frame: Frame, partner: Frame | None) -> Frame | None:
+        """A skipped frame that is a better partner; one that is little nearer is not asked for."""
+        wanted, within = frame.stamp - self._interval, self.span - self._interval
+        if partner is not None:
+            within = min(within, abs(partner.stamp - wanted) - self._history.spacing)
+        if self.skipped is None or within < 0:
+            return None
+        found = self.skipped(wanted, within, frame.stamp)
+        if found is None or (found.camera, found.frame_id) != (frame.camera, frame.frame_id):
+            return None
+        return found
+
     def _remember(self, frame: Frame) -> None:
-        history = self._history
-        if self._last is not None and frame.stamp == self._last.stamp and history:
-            return
         self._last = frame
-        if not history or frame.stamp - history[-1].stamp >= self._spacing:
-            history.append(frame)
-        while frame.stamp - history[0].stamp > self._span:
-            history.popleft()
+        self._history.add(frame.stamp, frame)

@@ -69,7 +69,11 @@ def jpeg(stamp: int, number: int = 0, data: bytes | None = None, store: Any = RO
 
 
 def camera_info(
-    stamp: int, focal: float = 40.0, size: tuple[int, int] = (WIDTH, HEIGHT), store: Any = ROS2
+    stamp: int,
+    focal: float = 40.0,
+    size: tuple[int, int] = (WIDTH, HEIGHT),
+    store: Any = ROS2,
+    frame_id: str = 'cam',
 ) -> Any:
     k = np.array([focal, 0, size[0] / 2, 0, focal, size[1] / 2, 0, 0, 1], float)
     p = np.array([focal, 0, size[0] / 2, 0, 0, focal, size[1] / 2, 0, 0, 0, 1, 0], float)
@@ -81,8 +85,9 @@ def camera_info(
         do_rectify=False,
     )  # fmt: skip
     return make(
-        'sensor_msgs/msg/CameraInfo', store, header=header(stamp, store=store), width=size[0],
-        height=size[1], distortion_model='plumb_bob', binning_x=0, binning_y=0, roi=roi, **kw,
+        'sensor_msgs/msg/CameraInfo', store, header=header(stamp, frame_id, store),
+        width=size[0], height=size[1], distortion_model='plumb_bob', binning_x=0, binning_y=0,
+        roi=roi, **kw,
     )  # fmt: skip
 
 

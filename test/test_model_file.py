@@ -268,3 +268,7 @@ def test_rows_show_the_camera_at_the_input_size() -> None:
     shown_otherwise = {'network', 'camera', 'metrics', 'motion_noise', 'details'}
     for field in dataclasses.fields(ModelCard):
         assert field.name in printed | shown_otherwise
+
+
+def test_a_card_from_before_the_motion_encoder_could_be_chosen(model: Path) -> None:
+    assert load_model(rewritten(model, motion=None))[1].network.motion == 'resnet'

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera, axis_angle_from_rotation, se3_exp
 from mdepth_ros.odometry import LARGEST_STD, LOOKING_FORWARD, Odometry, Pose
-from mdepth_ros.pairing import Pairing
+from mdepth_ros.pairing import FramePair, Pairing
 from mdepth_ros.ros.conversions import pose_of_base
 from mdepth_ros.scale import Scale
 
@@ -131,6 +133,82 @@ def test_time_that_runs_backward_does_not_move_the_pose() -> None:
     assert poses[3].status == 'held'
     np.testing.assert_array_equal(poses[3].pose, poses[2].pose)
     np.testing.assert_allclose(poses[4].pose[:3, 3], [3, 0, 0], atol=1e-9)
+
+
+def at_steps(
+    odometry: Odometry, times: list[float], twist_at: Callable[[float], NDArray[np.float64]]
+) -> list[Pose]:
+    """What is said by networks that take so long: each pair is of 0.1 s, with time between them.
+
+    twist_at  the twist in the middle of a pair
+    """
+    first = Frame(round(times[0] * 1e9), IMAGE, CAMERA)
+    poses = [odometry.advance(np.eye(4), UNIT, FramePair(first, first, 'first frame'))]
+    for time in times[1:]:
+        before, now = (Frame(round(t * 1e9), IMAGE, CAMERA) for t in (time - 0.1, time))
+        motion = moved(twist_at(time - 0.05), 0.1)
+        poses.append(odometry.advance(motion, UNIT, FramePair(now, before, '', 0.1)))
+    return poses
+
+
+@pytest.mark.parametrize('step', [0.2, 0.5, 1.9])
+def test_slow_networks_cover_the_whole_path(step: float) -> None:
+    times = [50 + index * step for index in range(9)]
+    poses = at_steps(Odometry(), times, lambda time: BEND)
+    assert [pose.status for pose in poses] == ['held'] + ['tracking'] * 8
+    np.testing.assert_allclose(poses[-1].pose, LOOKING_FORWARD @ moved(BEND, 8 * step), atol=1e-6)
+
+
+def test_a_constant_acceleration_between_slow_pairs_is_no_error() -> None:
+    # v(t) = 2 t along z: from 1 s to 5 s it is 5^2 - 1^2 = 24 m.
+    times = [1 + 0.5 * index for index in range(9)]
+    poses = at_steps(Odometry(), times, lambda time: np.array([0, 0, 2 * time, 0, 0, 0]))
+    # Before the first pair no velocity is known: that one covers its step alone.
+    known = 24 - (1.5**2 - 1**2)
+    travelled = poses[-1].pose[0, 3] - poses[1].pose[0, 3]
+    assert travelled == pytest.approx(known, abs=1e-6)
+
+
+def test_the_covariance_grows_with_the_unseen_share() -> None:
+    def std(step: float, twist_at: Callable[[float], NDArray[np.float64]]) -> float:
+        times = [step * index for index in range(round(6 / step) + 1)]
+        covariance = at_steps(Odometry(), times, twist_at)[-1].pose_covariance
+        return math.sqrt(covariance[0, 0])
+
+    steady = [std(step, lambda time: STRAIGHT) for step in (0.1, 0.2, 0.5, 1.0, 2.0)]
+    assert all(slower > 1.2 * faster for faster, slower in pairwise(steady))
+    # 10 m/s, 10 % of each 0.1 m/0.1 s pair: 60 pairs see 6 s; 12 pairs see a fifth of it.
+    assert steady[0] == pytest.approx(0.1 * math.sqrt(60), rel=0.05)
+    assert steady[2] == pytest.approx(math.sqrt(12) * 0.5, rel=0.05)
+    # Stop and go: half of the change, for as long as nobody looked.
+    wild = std(0.5, lambda time: STRAIGHT * (1 + round(2 * time) % 2))
+    assert wild > 2 * steady[2]
+
+
+def test_more_unseen_time_than_can_be_bridged_is_held() -> None:
+    poses = at_steps(Odometry(), [0.0, 0.1, 0.2, 4.3, 4.8], lambda time: STRAIGHT)
+    assert [pose.pose[0, 3] for pose in poses] == pytest.approx([0, 1, 2, 3, 8])
+    assert math.sqrt(poses[3].pose_covariance[0, 0]) == pytest.approx(40, rel=0.01)
+
+
+def test_the_loop_of_a_bag_is_no_drive() -> None:
+    """REP-105: odom is continuous. A minute backward is not a minute of driving unseen."""
+    odometry, pairing = Odometry(), Pairing(0.1)
+    minute = at_rate(10, 60.0)
+    before = drive(odometry, minute, STRAIGHT, pairing=pairing)[-1]
+    after = drive(odometry, minute[:2], STRAIGHT, pairing=pairing)
+    assert [pose.status for pose in after] == ['held', 'tracking']
+    np.testing.assert_array_equal(after[0].pose, before.pose)
+    std = [math.sqrt(pose.pose_covariance[0, 0]) for pose in (before, after[0], after[1])]
+    assert std[0] < std[1] < std[0] + 1.0  # one pair's way, 1 m, at the most
+    assert std[2] < std[0] + 1.0
+    # A slow run does not take the first frame of the new round: the pair is one at once.
+    here, there = (Frame(round(t * 1e9), IMAGE, CAMERA) for t in (30.0, 30.1))
+    pair = FramePair(there, here, '', 0.1)
+    slow = odometry.advance(moved(STRAIGHT, 0.1), UNIT, pair)
+    assert slow.status == 'tracking'
+    assert slow.pose[0, 3] - after[1].pose[0, 3] == pytest.approx(1.0)
+    assert math.sqrt(slow.pose_covariance[0, 0]) < std[0] + 2.0
 
 
 def test_reset_and_initial_pose() -> None:

@@ -14,7 +14,7 @@ import pytest
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
-from mdepth_ros.pairing import FramePair, Pairing
+from mdepth_ros.pairing import FramePair, Pairing, Recent
 
 CAMERA = Camera(8, 6, 8.0, 8.0, 3.5, 2.5)
 IMAGE = np.zeros((6, 8, 3), np.uint8)
@@ -108,6 +108,65 @@ def test_only_a_few_frames_are_kept(step: float) -> None:
     del one
     gc.collect()
     assert sum(reference() is not None for reference in alive) <= 10
+
+
+def skipping(pairing: Pairing, times: list[float], every: int) -> list[FramePair]:
+    """What a run pairs that takes every so manieth frame, and sees the others arrive."""
+    arrived: Recent[Frame] = Recent(pairing.span)
+
+    def skipped(stamp: int, within: int, before: int) -> Frame | None:
+        found = arrived.nearest(stamp, before)
+        return found[1] if found is not None and abs(found[0] - stamp) <= within else None
+
+    pairing.skipped = skipped
+    result = []
+    for index, time in enumerate(times):
+        arrived.add(round(time * 1e9), frame(time))
+        if index % every == 0:
+            result.append(pairing.pair(frame(time)))
+    return result
+
+
+@pytest.mark.parametrize(('rate', 'every'), [(10, 2), (10, 7), (30, 2), (30, 20), (5, 3)])
+def test_a_run_that_skips_frames_pairs_as_one_that_takes_all(rate: int, every: int) -> None:
+    times = [100 + index / rate for index in range(120)]
+    complete = pairs(times, Pairing(0.1))[::every]
+    got = skipping(Pairing(0.1), times, every)
+    assert [pair.reason for pair in got] == ['first frame'] + [''] * (len(got) - 1)
+    assert [p.previous.stamp for p in got] == [p.previous.stamp for p in complete]
+
+
+def test_a_skipped_frame_that_is_little_nearer_is_not_asked_for() -> None:
+    pairing = Pairing(0.1)
+    asked: list[int] = []
+    pairing.skipped = lambda stamp, within, before: asked.append(stamp)
+    pairs([1.0, 1.09, 1.18, 1.27], pairing)
+    assert asked == [round(0.9e9)]  # of the first frame
+    pairs([1.47], pairing)
+    assert asked[1:] == [round(1.37e9)]
+
+
+def test_a_skipped_frame_of_another_camera_or_too_far_is_no_partner() -> None:
+    pairing = Pairing(0.1)
+    other = Camera(8, 6, 9.0, 9.0, 3.5, 2.5)
+    pairing.skipped = lambda stamp, within, before: frame(stamp / 1e9, other)
+    assert [pair.reason for pair in pairs([0.0, 0.5], pairing)] == ['first frame', 'gap of 0.50 s']
+    got = skipping(Pairing(0.1), [0.0, 0.1, 1.0, 1.3], 3)
+    assert [pair.reason for pair in got] == ['first frame', 'gap of 1.30 s']
+
+
+def test_skipped_frames_after_a_jump_of_the_clock() -> None:
+    """A slow run whose bag begins again: the partner is of the new round."""
+    got = skipping(Pairing(0.1), [9.7, 9.8, 9.9, 9.6, 9.7, 9.8], 5)
+    assert got[1].reason == '' and got[1].interval == pytest.approx(0.1)
+    got = skipping(Pairing(0.1), [9.7, 9.8, 9.9, 9.6], 3)
+    assert got[1].reason == 'time ran backward by 0.10 s'
+    assert got[1].previous is got[1].current
+
+
+def test_a_repeated_stamp_has_no_skipped_partner_either() -> None:
+    got = skipping(Pairing(0.1), [1.0, 1.1, 1.1, 1.1], 1)
+    assert [pair.reason for pair in got[2:]] == ['repeated stamp'] * 2
 
 
 def test_settings_that_make_no_sense() -> None:

@@ -37,8 +37,8 @@ def compare(
 ) -> None:
     """Tell which frames a live run lost, and whether its depth equals the offline run's.
 
-    Depth depends on the pair of frames, so a frame is compared where both runs paired it with the
-    same earlier one. Exit status 1 where such a frame is not equal to the bit.
+    Depth depends on the pair of frames: a frame whose depth is not equal to the bit is different
+    where both runs paired it with the same earlier one, and then the exit status is 1.
 
     Example: mdepth compare LIVE OUT --max-lost 3
     """
@@ -61,9 +61,10 @@ class Comparison:
     """What became of the frames; stamps in ns.
 
     live, offline  topics and the numbers of their depth images
-    equal          frames whose depth is the same to the bit, with the same pair in both runs
-    different      stamp and largest relative difference of those whose depth is not
-    other_pair     frames that had another partner live, after a lost frame
+    equal          frames whose depth is the same to the bit
+    different      stamp and largest relative difference of those whose depth is not, although both
+                   runs took the same pair
+    other_pair     those that had another partner live, after a lost frame
     lost           frames that only the offline run has
     only_live      frames that only the live run has
     first, last    frame of the live run
@@ -91,7 +92,7 @@ class Comparison:
             ('offline', f'{self.offline[0]}, {self.offline[1]} depth images'),
             ('equal to the bit', f'{self.equal}'),
             ('different', f'{len(self.different)}'),
-            ('another pair', f'{len(self.other_pair)}, not compared{_stamps(self.other_pair)}'),
+            ('another pair', f'{len(self.other_pair)}, not comparable{_stamps(self.other_pair)}'),
             ('lost live', lost + _stamps(between)),
         ]
         if self.only_live:
@@ -108,7 +109,8 @@ def compare_runs(
 ) -> Comparison:
     """Compare the depth images of two runs over the same recording.
 
-    Which partner a frame had is not in the messages; it follows from the frames that a run took.
+    Which partner a frame had is not in the messages. It follows from the frames that a run took; a
+    live run may have taken one instead that arrived and was skipped, as the offline run did.
 
     Raises MdepthError where one of them has no depth, or not a single frame is in both.
     """
@@ -121,7 +123,8 @@ def compare_runs(
     seen = list(_frames(recorded, live_topic, interval))
     wanted = list(_frames(bag, topic, interval))
     result = Comparison((live_topic, len(seen)), (topic, len(wanted)))
-    digests = {(frame.stamp, frame.partner): frame.digest for frame in wanted}
+    partners = {(frame.stamp, frame.partner) for frame in wanted}
+    digests = {(frame.stamp, frame.digest) for frame in wanted}
     there, processed = {frame.stamp for frame in wanted}, {frame.stamp for frame in seen}
     if not there & processed:
         raise MdepthError(f'no frame is in both {live} and {offline}: are they of the same bag?')
@@ -129,15 +132,14 @@ def compare_runs(
     result.lost = sorted(there - processed)
     unequal = []
     for frame in seen:
-        digest = digests.get((frame.stamp, frame.partner))
         if frame.stamp not in there:
             result.only_live.append(frame.stamp)
-        elif digest is None:
-            result.other_pair.append(frame.stamp)
-        elif digest == frame.digest:
+        elif (frame.stamp, frame.digest) in digests:
             result.equal += 1
-        else:
+        elif (frame.stamp, frame.partner) in partners:
             unequal.append(frame.stamp)
+        else:
+            result.other_pair.append(frame.stamp)
     result.different = _differences(recorded, live_topic, bag, topic, unequal)
     return result
 
@@ -151,7 +153,7 @@ class _Frame(NamedTuple):
 
 
 def _frames(bag: Bag, topic: str, interval: float) -> Iterator[_Frame]:
-    """The frames of a run, in order. Pairing has no memory but of the frames that it saw."""
+    """The frames of a run, in order, each with the partner that it had without skipped ones."""
     import hashlib
 
     import numpy as np

@@ -18,6 +18,7 @@ def live_node(name: str, *, use_sim_time: bool = False) -> Iterator[Any]:
     rclpy's own handlers would only end a `spin`; Python's interrupt a sleep and a write as well.
     """
     from mdepth_ros import standalone
+    from mdepth_ros.ctrl_c import ctrl_c
 
     standalone.ensure()
     import rclpy
@@ -33,6 +34,7 @@ def live_node(name: str, *, use_sim_time: bool = False) -> Iterator[Any]:
     except KeyboardInterrupt:
         pass
     finally:
+        ctrl_c.ignore()
         node.destroy_node()
         rclpy.try_shutdown()
 

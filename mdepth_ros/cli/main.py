@@ -4,12 +4,9 @@
 
 from __future__ import annotations
 
-import os
+from mdepth_ros.cli.early import LIVE
 
-# Idle OpenMP threads that spin steal time from every other process, and from our own second
-# pool; libgomp reads this once, when torch is loaded.
-os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
-
+# isort: split
 import typer
 
 from mdepth_ros.cli.bench import bench
@@ -25,6 +22,7 @@ from mdepth_ros.cli.record import record
 from mdepth_ros.cli.run import run
 from mdepth_ros.cli.shell import run_app
 from mdepth_ros.cli.synth import synth
+from mdepth_ros.ctrl_c import ctrl_c
 
 app = typer.Typer(
     help='Metric depth, odometry and point clouds from the consecutive frames of one camera.',
@@ -40,7 +38,12 @@ for command in COMMANDS:
 
 def main() -> None:
     """Run a command."""
-    run_app(app)
+    if not LIVE:
+        ctrl_c.interrupt()
+    try:
+        run_app(app)
+    finally:
+        ctrl_c.ignore()
 
 
 if __name__ == '__main__':

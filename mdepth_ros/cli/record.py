@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -60,20 +61,27 @@ def record(
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     end = time.monotonic() + (math.inf if duration is None else duration)
     bag = TopicsBag(output, storage, overwrite=overwrite)
+    recorder, interrupted = None, True
     try:
-        with bag:
-            with live_node('mdepth_recorder', use_sim_time=use_sim_time) as node:
-                recorder = Recorder(node, bag, wanted, split_names(exclude))
-                console.print(f'recording into {output}: Ctrl-C ends it')
-                _spin(node, recorder, end, console)
-            if not any(recorder.counts.values()):
-                raise MdepthError(
-                    f'nothing came in, nothing was written: {_advice(recorder, use_sim_time)}'
-                )
+        with live_node('mdepth_recorder', use_sim_time=use_sim_time) as node:
+            recorder = Recorder(node, bag, wanted, split_names(exclude))
+            with bag:
+                with suppress(KeyboardInterrupt):
+                    console.print(f'recording into {output}: Ctrl-C ends it')
+                    _spin(node, recorder, end, console)
+                    interrupted = False
+                if not any(recorder.counts.values()):
+                    advice = _advice(recorder, use_sim_time)
+                    raise MdepthError(f'nothing came in, nothing was written: {advice}')
     except MdepthError as error:
-        if bag.remains is None:
+        if bag.remains is not None:
+            raise MdepthError(f'{error}; what came before is in {bag.remains}') from error
+        if not interrupted or recorder is None or any(recorder.counts.values()):
             raise
-        raise MdepthError(f'{error}; what came before is in {bag.remains}') from error
+        console.print(str(error))  # whoever stops it knows why
+        return
+    if recorder is None:  # Ctrl-C while it started
+        return
     _report(recorder)
     typer.echo(f'bag: {output}')
 

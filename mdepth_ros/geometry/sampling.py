@@ -53,6 +53,21 @@ class ImageSampler:
         grid = torch.where(seen, (2 * pixels + 1) / size - 1, -4.0)
         self._grid = grid[None].to(device, torch.float32)
 
+    @property
+    def samples(self) -> tuple[int, int]:
+        """Samples along y and x that are averaged for one pixel of the target."""
+        return self._samples
+
+    @property
+    def positions(self) -> Tensor:
+        """Source pixels (u, v) of all samples, [h * samples, w * samples, 2] float32.
+
+        Inside the image, or farther outside than half its size where the source shows nothing.
+        """
+        size = self._grid.new_tensor([self.source.width, self._rows.stop - self._rows.start])
+        offset = self._grid.new_tensor([0, self._rows.start])
+        return ((self._grid[0] + 1) * size - 1) / 2 + offset
+
     def _sample_positions(self) -> Tensor:
         """Source pixels [h, w, 2] of all samples in float64; NaN where the source is blind."""
         rows, columns = self._samples

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The networks: a frame pair in, disparity and motion out. Torch only."""
 
-from mdepth_ros.networks.attention import HAM
+from mdepth_ros.networks.attention import HAM, ChannelAttention
 from mdepth_ros.networks.cues import IDCE
 from mdepth_ros.networks.depth import DepthDecoder, disparity_to_depth
 from mdepth_ros.networks.joint import JointDepthPose, NetworkConfig
@@ -12,6 +12,7 @@ from mdepth_ros.networks.resnet import ResNetEncoder
 __all__ = [
     'HAM',
     'IDCE',
+    'ChannelAttention',
     'DepthDecoder',
     'JointDepthPose',
     'NetworkConfig',

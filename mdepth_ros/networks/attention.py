@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""HAM, the attention on the map of pose votes: arXiv 2006.09876, eq. 7-8."""
+"""Attention on the map of pose votes: HAM (arXiv 2006.09876, eq. 7-8), and CAM beside it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,14 @@ from torch import Tensor, nn
 from mdepth_ros.networks.layers import FloatConv2d
 
 READINGS = ('elementwise', 'pairwise', 'gate')
+ATTENTIONS = ('none', *READINGS, 'channel')
+
+
+def make_attention(name: str, channels: int) -> nn.Module | None:
+    """Return the attention of this name in ATTENTIONS; 'none' gives None."""
+    if name == 'none':
+        return None
+    return ChannelAttention() if name == 'channel' else HAM(channels, name)
 
 
 class HAM(nn.Module):
@@ -59,3 +67,24 @@ class HAM(nn.Module):
             alike = 2 * query.transpose(1, 2) @ key - key.square().sum(1, keepdim=True)
             weights = torch.softmax(self.sharpness * alike, dim=2)
             return value @ weights.transpose(1, 2)
+
+
+class ChannelAttention(nn.Module):
+    """x + beta * A x, where channels take from each other (CAM of table VI; arXiv 1809.02983).
+
+    A [C, C] has rows softmax(max(E) - E) of the energies E = X X^T / sqrt(hw), X = x as [C, hw]:
+    a channel takes most from those that are least like it. The maximum cancels in the softmax.
+    beta is 0 at first. Float32 throughout.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.beta = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, h, w] -> float32 [B, C, h, w]."""
+        with torch.autocast(x.device.type, enabled=False):
+            rows = x.float().flatten(2)
+            energy = rows @ rows.transpose(1, 2) / rows.shape[2] ** 0.5
+            mixed = torch.softmax(-energy, dim=2) @ rows
+        return x.float() + self.beta.float() * mixed.view_as(x)

@@ -11,11 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.networks.attention import READINGS
+from mdepth_ros.networks.attention import ATTENTIONS
 from mdepth_ros.networks.cues import IDCE
 from mdepth_ros.networks.depth import SCALES, DepthDecoder, disparity_to_depth
-from mdepth_ros.networks.pose import PoseDecoder
+from mdepth_ros.networks.pose import MotionCNN, PoseDecoder
 from mdepth_ros.networks.resnet import ENCODERS, ResNetEncoder
+
+MOTIONS = ('resnet', 'posecnn')
 
 
 @dataclass(frozen=True)
@@ -23,8 +25,10 @@ class NetworkConfig:
     """Everything that decides what a JointDepthPose computes, but for its weights.
 
     encoder            resnet18, resnet34 or resnet50, for both encoders
+    motion             the motion encoder: resnet, as `encoder` says, or posecnn, a small plain
+                       network to compare with (table VI), which has no cues to give
     width              multiplies the channels of every layer
-    attention          reading of HAM: elementwise, pairwise, gate, or none
+    attention          reading of HAM: elementwise, pairwise, gate; channel (CAM), or none
     cues, cues_gate    whether IDCE feeds the depth decoder, and through a gate that starts at 0
     depth_range        near and far end of the depth, in network units
     disparity_bias     initial logit of the disparity: 0 starts in the middle of the disparities
@@ -45,15 +49,19 @@ class NetworkConfig:
     translation_scale: float = 0.01
     mean: float = 0.45
     std: float = 0.225
+    motion: str = 'resnet'
 
     def __post_init__(self) -> None:
-        readings = (*READINGS, 'none')
         if self.encoder not in ENCODERS:
             raise MdepthError(f'unknown encoder {self.encoder!r}: one of {", ".join(ENCODERS)}')
-        if self.attention not in readings:
+        if self.attention not in ATTENTIONS:
             raise MdepthError(
-                f'unknown attention {self.attention!r}: one of {", ".join(readings)}'
+                f'unknown attention {self.attention!r}: one of {", ".join(ATTENTIONS)}'
             )
+        if self.motion not in MOTIONS:
+            raise MdepthError(f'unknown motion {self.motion!r}: one of {", ".join(MOTIONS)}')
+        if self.motion == 'posecnn' and self.cues:
+            raise MdepthError('a posecnn has no cues to give: set cues to false, or motion resnet')
         if not 0 < self.width <= 4:
             raise MdepthError(f'width {self.width} is not in 0..4')
         near, far = self.depth_range
@@ -77,16 +85,20 @@ class JointDepthPose(nn.Module):
         super().__init__()
         self.config = config = config or NetworkConfig()
         self.depth_encoder = ResNetEncoder(config.encoder, 3, config.width)
-        self.motion_encoder = ResNetEncoder(config.encoder, 6, config.width)
+        plain = config.motion == 'posecnn'
+        self.motion_encoder = (
+            MotionCNN(config.width) if plain else ResNetEncoder(config.encoder, 6, config.width)
+        )
         channels = self.depth_encoder.channels
         self.cues = IDCE(channels[4], config.cues_gate) if config.cues else None
         self.depth_decoder = DepthDecoder(channels, config.width, config.disparity_bias)
         self.pose_decoder = PoseDecoder(
-            channels[4],
+            self.motion_encoder.channels[-1],
             config.width,
             config.attention,
             config.rotation_scale,
             config.translation_scale,
+            hidden=not plain,
         )
 
     def forward(
@@ -106,7 +118,7 @@ class JointDepthPose(nn.Module):
         points in the previous camera to the current one, in the depth's units.
         """
         features = self.depth_encoder(self._normalised(current))
-        motion = self.motion_encoder(self._normalised(torch.cat([previous, current], 1)))[4]
+        motion = self.motion_encoder(self._normalised(torch.cat([previous, current], 1)))[-1]
         if self.cues is not None:
             cues = self.cues(motion)
             if use_cues is not None:
@@ -117,7 +129,7 @@ class JointDepthPose(nn.Module):
     def pose(self, first: Tensor, second: Tensor) -> Tensor:
         """[B, 3, H, W] each, `first` taken first -> [B, 6] of T_second_first (as in `forward`)."""
         pair = self._normalised(torch.cat([first, second], 1))
-        pose: Tensor = self.pose_decoder(self.motion_encoder(pair)[4])
+        pose: Tensor = self.pose_decoder(self.motion_encoder(pair)[-1])
         return pose
 
     def depth(self, disparity: Tensor) -> Tensor:
@@ -125,9 +137,10 @@ class JointDepthPose(nn.Module):
         return disparity_to_depth(disparity, self.config.depth_range)
 
     def load_imagenet(self, state: Mapping[str, Tensor]) -> None:
-        """Initialise both encoders from an ImageNet ResNet (ResNetEncoder.load_imagenet)."""
-        self.depth_encoder.load_imagenet(state)
-        self.motion_encoder.load_imagenet(state)
+        """Initialise the ResNets from an ImageNet ResNet (ResNetEncoder.load_imagenet)."""
+        for encoder in (self.depth_encoder, self.motion_encoder):
+            if isinstance(encoder, ResNetEncoder):
+                encoder.load_imagenet(state)
 
     def _normalised(self, images: Tensor) -> Tensor:
         height, width = images.shape[-2:]

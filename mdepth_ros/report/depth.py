@@ -20,7 +20,7 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import DepthErrors, DepthScores, in_image, sample_depth
 from mdepth_ros.evaluation.depth import Array, Crop
 from mdepth_ros.geometry import Camera
-from mdepth_ros.report.bags import ByStamp, Cameras, match
+from mdepth_ros.report.bags import Bag, ByStamp, Cameras, match
 from mdepth_ros.report.run import Run, Truth
 from mdepth_ros.ros import clouds, images
 
@@ -104,7 +104,9 @@ def views(run: Run, truth: Truth, matches: Mapping[int, int], crop: Crop) -> Ite
     """The estimates of `matches` (their stamps: those of the truths) with true points on them."""
     assert truth.bag and truth.depth_topic and run.depth_topic and run.info_topic
     wanted = dict(matches)
-    points = _Points(truth, set(wanted.values()))
+    points = TruePoints(
+        truth.bag, truth.depth_topic, truth.is_lidar, truth.moving_topic, set(wanted.values())
+    )
     cameras = run.bag.cameras(run.info_topic)
     for stamp, message in run.bag.messages(run.depth_topic):
         true_stamp = wanted.pop(stamp, None)
@@ -118,7 +120,7 @@ def views(run: Run, truth: Truth, matches: Mapping[int, int], crop: Crop) -> Ite
         xyz, moving, their_frame = found
         T = _transform(truth, frame_id, their_frame)
         xyz = xyz @ T[:3, :3].T + T[:3, 3]
-        pixels, inside = _project(xyz, camera, estimate.shape, crop)
+        pixels, inside = project_points(xyz, camera, estimate.shape, crop)
         if truth.is_lidar:
             inside &= _visible(pixels, xyz[:, 2], inside)
         pixels, depth = pixels[inside], xyz[inside, 2]
@@ -146,8 +148,8 @@ def _transform(truth: Truth, frame: str, other: str) -> Array:
     return T
 
 
-def _project(
-    xyz: Array, camera: Camera, shape: tuple[int, ...], crop: Crop
+def project_points(
+    xyz: Array, camera: Camera, shape: tuple[int, ...], crop: Crop = 'none'
 ) -> tuple[Array, Array]:
     """Pixels [N,2] of points [N,3] in a pinhole camera, and which lie in front and inside."""
     front = xyz[:, 2] > 0  # false for NaN
@@ -174,24 +176,32 @@ def _visible(pixels: Array, z: Array, inside: Array) -> Array:
     return visible
 
 
-class _Points:
-    """True points by stamp: of a cloud, or of the pixels of a depth image."""
+class TruePoints:
+    """True points by stamp: of a lidar cloud, or of the pixels of a depth image.
 
-    def __init__(self, truth: Truth, wanted: Collection[int]) -> None:
-        assert truth.bag and truth.depth_topic
-        self._truth, self._bag = truth, truth.bag
-        self._messages = ByStamp(truth.bag, truth.depth_topic, wanted)
-        self._masks = None
+    wanted are the stamps that will be asked for, each once; moving_topic is a mask of moving
+    things that goes with a depth image. Raises MdepthError for depth without a camera_info.
+    """
+
+    def __init__(
+        self,
+        bag: Bag,
+        topic: str,
+        is_lidar: bool,
+        moving_topic: str | None,
+        wanted: Collection[int],
+    ) -> None:
+        self._topic, self._moving_topic = topic, moving_topic
+        self._messages = ByStamp(bag, topic, wanted)
+        self._masks = ByStamp(bag, moving_topic, wanted) if moving_topic else None
         self._cameras: Cameras | None = None
         self._rays: tuple[Camera, Array] | None = None
-        if truth.is_lidar:
+        if is_lidar:
             return
-        info = truth.bag.info_topic(truth.depth_topic)
+        info = bag.info_topic(topic)
         if info is None:
-            raise MdepthError(f'no camera_info for the true depth on {truth.depth_topic}')
-        self._cameras = truth.bag.cameras(info)
-        if truth.moving_topic:
-            self._masks = ByStamp(truth.bag, truth.moving_topic, wanted)
+            raise MdepthError(f'no camera_info for the true depth on {topic}')
+        self._cameras = bag.cameras(info)
 
     def at(self, stamp: int) -> tuple[Array, Array | None, str] | None:
         """Points [N,3], which of them move [N] (None if unknown), and their frame."""
@@ -206,7 +216,7 @@ class _Points:
         camera, _ = self._cameras.at(stamp)
         if (camera.height, camera.width) != depth.shape:
             raise MdepthError(
-                f'the true depth on {self._truth.depth_topic} has {depth.shape[1]} x '
+                f'the true depth on {self._topic} has {depth.shape[1]} x '
                 f'{depth.shape[0]} pixels, its camera_info {camera.width} x {camera.height}'
             )
         subset = _subset(depth.shape)
@@ -217,9 +227,7 @@ class _Points:
         if mask is not None:
             moving = images.to_rgb(mask)[..., 0]
             if moving.shape != depth.shape:
-                raise MdepthError(
-                    f'{self._truth.moving_topic} is not of the size of the true depth'
-                )
+                raise MdepthError(f'{self._moving_topic} is not of the size of the true depth')
             moving = moving[subset][known] > 0
         return xyz, moving, frame
 

@@ -26,7 +26,11 @@ from mdepth_ros.ros.statistics import Statistics
 from mdepth_ros.scale import Scale
 
 # What of the estimate an output needs beyond depth, motion and pose.
-NEEDS = {'depth/points': 'image', 'depth/confidence': 'confidence'}
+NEEDS = {
+    'depth/image_rect_color': 'image',
+    'depth/points': 'image',
+    'depth/confidence': 'confidence',
+}
 DEPTH = {'depth/image_rect', 'depth/camera_info'}
 
 
@@ -112,6 +116,8 @@ class LiveCamera:
         )
         if self._kept is not None:
             perception.pairing, perception.odometry = self._kept
+        perception.pairing.skipped = self.input.earlier
+        self.input.remember(perception.pairing.span)
         self._kept = perception.pairing, perception.odometry
         self._perception, self._applied = perception, None
 

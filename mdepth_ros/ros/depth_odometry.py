@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
@@ -212,8 +213,15 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
 
     def _no_odometry(self, camera: LiveCamera) -> str:
         problem = camera.odometry_problem
+        if not problem:
+            return ''
+        unlatched = tuple(
+            info.node_name
+            for info in self.get_publishers_info_by_topic('/tf_static')
+            if info.qos_profile.durability == DurabilityPolicy.VOLATILE
+        )
         base = self._mounts.base_frame
-        return why_no_odometry(base, camera.frame_id, problem) if problem else ''
+        return why_no_odometry(base, camera.frame_id, problem, unlatched)
 
     # Diagnostics.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +16,12 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
+from mdepth_ros.pairing import Recent
 from mdepth_ros.ros.conversions import camera_from_info, stamp_to_nanoseconds
 from mdepth_ros.ros.images import to_rgb
 from mdepth_ros.ros.qos import Endpoints
 from mdepth_ros.ros.statistics import Statistics
-from mdepth_ros.sources.base import CAMERA_FRAME
-from mdepth_ros.sources.topics import base_topic, is_rectified, sibling_info
+from mdepth_ros.sources.topics import base_topic, camera_frame, is_rectified, sibling_info
 
 TYPES = {'Image': Image, 'CompressedImage': CompressedImage}
 
@@ -118,7 +119,8 @@ class CameraInput:
     notify     called, in the executor's thread, when `take` has something to give
 
     The executor's thread fills it, and the thread of the networks takes the newest image: one that
-    was not taken in time is replaced and counted, so that no queue ages.
+    was not taken in time is replaced and counted, so that no queue ages. The images of the last
+    `remember` nanoseconds stay here undecoded, because a later one may need them as its partner.
     """
 
     def __init__(
@@ -140,6 +142,7 @@ class CameraInput:
         self._rectified = is_rectified(self.images.topic)
         self._lock = threading.Lock()
         self._newest: Arrival | None = None
+        self._recent: Recent[Arrival] = Recent(0)
         self._told: set[str] = set()
         self._info_frame = ''
         endpoints.subscription(CameraInfo, self.info, self._on_info)
@@ -163,32 +166,51 @@ class CameraInput:
             return arrival
 
     def drop(self) -> None:
-        """Forget the newest image."""
+        """Forget every image."""
         with self._lock:
             self._newest = None
+            self._recent.clear()
+
+    def remember(self, span: int) -> None:
+        """Keep the images of the last `span` ns for `earlier`; a fast camera is thinned out."""
+        with self._lock:
+            self._recent = Recent(span)
+
+    def earlier(self, stamp: int, within: int, before: int) -> Frame | None:
+        """The image nearest to a stamp, if it is within so many ns of it and before another."""
+        with self._lock:
+            found = self._recent.nearest(stamp, before)
+        if found is None or abs(found[0] - stamp) > within:
+            return None
+        with suppress(MdepthError):  # it counts when it is taken itself
+            return self._decoded(found[1])
+        return None
 
     def frame(self, arrival: Arrival) -> Frame:
         """Decode an image. Raises MdepthError, counted, for one that cannot be used."""
-        message = arrival.message
         try:
-            image = to_rgb(message)
-            camera = self._calibration[1]
-            size = image.shape[1], image.shape[0]
-            if camera is None or (camera.width, camera.height) != size:
-                of = 'no camera' if camera is None else f'{camera.width}x{camera.height}'
-                raise MdepthError(
-                    f'{arrival.topic} has images of {size[0]}x{size[1]}, but {self.info} is for '
-                    f'{of}: they are not used; correct the camera_info'
-                )
+            frame = self._decoded(arrival)
         except MdepthError as error:
             self._statistics.unreadable()
             self.camera_problem = str(error)
             raise
         self.camera_problem = ''
+        return frame
+
+    def _decoded(self, arrival: Arrival) -> Frame:
+        message = arrival.message
+        image = to_rgb(message)
+        camera = self._calibration[1]
+        size = image.shape[1], image.shape[0]
+        if camera is None or (camera.width, camera.height) != size:
+            of = 'no camera' if camera is None else f'{camera.width}x{camera.height}'
+            raise MdepthError(
+                f'{arrival.topic} has images of {size[0]}x{size[1]}, but {self.info} is for '
+                f'{of}: they are not used; correct the camera_info'
+            )
         of_info = self._info_frame.lstrip('/')
-        frame_id = message.header.frame_id.lstrip('/')
-        if not frame_id:
-            frame_id = of_info or CAMERA_FRAME
+        frame_id = camera_frame(message.header.frame_id, of_info)
+        if not message.header.frame_id:
             self._tell(f'{arrival.topic}: images name no frame_id: {frame_id} is assumed')
         elif of_info not in ('', frame_id):
             self._tell(
@@ -208,6 +230,7 @@ class CameraInput:
             )
         with self._lock:
             replaced, self._newest = self._newest, arrival
+            self._recent.add(stamp, arrival)
         if replaced is not None and self.camera_known:
             self._statistics.superseded()
         if self.camera_known:
@@ -229,6 +252,8 @@ class CameraInput:
             self._node.get_logger().error(f'{problem}; no depth until it is mended')
         if self._calibration[1] is not None and camera is not None:
             self._node.get_logger().info(f'{self.info}: the camera changed, to {_shown(camera)}')
+            with self._lock:
+                self._recent.clear()
         self._calibration = (key, camera)
         self.camera_problem = problem
         if self.waiting:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 TOPICS = {
     'depth/image_rect': 'sensor_msgs/msg/Image',
     'depth/camera_info': 'sensor_msgs/msg/CameraInfo',
+    'depth/image_rect_color': 'sensor_msgs/msg/Image',
     'depth/confidence': 'sensor_msgs/msg/Image',
     'depth/color': 'sensor_msgs/msg/Image',
     'depth/points': 'sensor_msgs/msg/PointCloud2',
@@ -116,6 +117,8 @@ class Outputs:
             yield name, depth_message(depth, header, self.encoding)
         if (name := 'depth/camera_info') in names:
             yield name, camera_to_info(estimate.camera, header)
+        if (name := 'depth/image_rect_color') in names:
+            yield name, image_message(estimate.image, header, 'rgb8')
         if (name := 'depth/confidence') in names:
             yield name, image_message(estimate.confidence, header, '32FC1')
         if (name := 'depth/color') in names:

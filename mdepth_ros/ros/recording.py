@@ -96,8 +96,12 @@ class BagWriter:
         self._writer = Writer(self._bag, version=VERSION, storage_plugin=STORAGE[storage])
 
     def __enter__(self) -> BagWriter:
-        with self._complain():
-            self._writer.open()
+        try:
+            with self._complain():
+                self._writer.open()
+        except KeyboardInterrupt:
+            self._discard()
+            raise
         return self
 
     def write(self, topic: str, message: Any, stamp: int) -> None:

@@ -123,11 +123,23 @@ def _no_camera_info(facts: Facts) -> Iterator[str]:
     )
 
 
-def why_no_odometry(base_frame: str, camera_frame: str, problem: str) -> str:
-    """One line about extrinsics that TF does not have."""
+def why_no_odometry(
+    base_frame: str, camera_frame: str, problem: str, unlatched: tuple[str, ...] = ()
+) -> str:
+    """One line about extrinsics that TF does not have.
+
+    unlatched  nodes whose /tf_static is volatile: no listener of TF takes it
+    """
+    start = f'no odometry: TF does not connect {base_frame} with {camera_frame}'
+    if unlatched:
+        return (
+            f'{start}, and {", ".join(unlatched)} publishes /tf_static volatile, which no '
+            'listener of TF takes: latch it (a bag by --qos-profile-overrides-path, with '
+            'config/play_qos.yaml)'
+        )
     return (
-        f'no odometry: TF does not connect {base_frame} with {camera_frame}; publish the static '
-        f'transform of the camera, or set base_frame to a frame that is connected ({problem})'
+        f'{start}; publish the static transform of the camera, or set base_frame to a frame that '
+        f'is connected ({problem})'
     )
 
 

@@ -8,11 +8,11 @@ Importing this module loads nothing that takes time.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from mdepth_ros.ctrl_c import ctrl_c
 from mdepth_ros.errors import MdepthError
 
 CHECK = 0.5  # seconds between looks at whether the node has failed
@@ -28,15 +28,8 @@ def start(load: Callable[[], Make], args: Sequence[str] | None = None) -> int:
     # Idle OpenMP threads that spin take the cores from everybody else. libgomp reads this once,
     # when torch is loaded.
     os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
-    # Loading torch takes seconds. A KeyboardInterrupt in the middle of it surfaces anywhere, also
-    # where it can only be printed; there is nothing yet to be cleaned up.
-    deaf = signal.getsignal(signal.SIGINT) is not signal.default_int_handler
-    if not deaf:
-        signal.signal(signal.SIGINT, lambda number, frame: os._exit(0))
-    make = load()
-    if not deaf:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    return run_node(make, args)
+    ctrl_c.leave_at_once()
+    return run_node(load(), args)
 
 
 def run_node(make: Make, args: Sequence[str] | None = None) -> int:
@@ -49,6 +42,7 @@ def run_node(make: Make, args: Sequence[str] | None = None) -> int:
 
     node, status, initialised = None, 0, False
     try:
+        ctrl_c.interrupt()
         rclpy.init(args=None if args is None else list(args))
         initialised = True
         node = make()
@@ -80,14 +74,16 @@ def _refuse(error: Exception) -> int:
 
 
 def _end(node: Any, status: int, shutdown: Callable[[], object]) -> None:
+    ctrl_c.ignore()
     done = True
     try:
         if node is not None:
             done = node.close()
             node.destroy_node()
         shutdown()
-    except KeyboardInterrupt:  # a second one
+    except KeyboardInterrupt:  # a second one, where somebody else listens to it
         done = False
+    ctrl_c.ignore()  # rclpy has put back what was before it
     if not done:
         # The networks are in a call that does not end soon, such as the start of CUDA. Python does
         # not wait for their thread, but would take torch away beneath it.

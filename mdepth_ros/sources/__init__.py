@@ -1,6 +1,9 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Recordings as streams of frames: bags, videos, image folders, KITTI; guessed from the path."""
+"""Recordings as streams of frames: bags, videos, image folders, KITTI; guessed from the path.
+
+Importing this package does not load torch: it takes seconds, and a bag player has no use for it.
+"""
 
 from __future__ import annotations
 
@@ -8,25 +11,16 @@ import math
 from pathlib import Path
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.sources import folder, kitti, video
-from mdepth_ros.sources.bag import BagSource
 from mdepth_ros.sources.base import ImageSource, RawMessage, Source, StaticTransforms
-from mdepth_ros.sources.folder import FolderSource
 from mdepth_ros.sources.intrinsics import Intrinsics, read_intrinsics
-from mdepth_ros.sources.kitti import KittiSource
 from mdepth_ros.sources.recording import Recording, is_recording
-from mdepth_ros.sources.video import VideoSource
 
 __all__ = [
-    'BagSource',
-    'FolderSource',
     'Intrinsics',
-    'KittiSource',
     'RawMessage',
     'Recording',
     'Source',
     'StaticTransforms',
-    'VideoSource',
     'open_source',
     'read_intrinsics',
 ]
@@ -60,6 +54,9 @@ def open_source(
 
     Raises MdepthError where there is nothing, nothing known, or something is missing.
     """
+    from mdepth_ros.sources import folder, kitti, video
+    from mdepth_ros.sources.bag import BagSource
+
     path = Path(path)
     if not path.exists():
         raise MdepthError(f'no such recording: {path}')
@@ -79,9 +76,9 @@ def open_source(
             frames=frames,
         )
     if path.is_file() and path.suffix.lower() in video.SUFFIXES:
-        return VideoSource(path, intrinsics=given, rate=rate, start=start, frames=frames)
+        return video.VideoSource(path, intrinsics=given, rate=rate, start=start, frames=frames)
     if path.is_dir() and (kitti.find_raw_drive(path) or kitti.is_odometry(path)):
-        return KittiSource(path, camera=topic, intrinsics=given, start=start, frames=frames)
+        return kitti.KittiSource(path, camera=topic, intrinsics=given, start=start, frames=frames)
     if path.is_dir() and folder.has_images(path):
-        return FolderSource(path, intrinsics=given, rate=rate, start=start, frames=frames)
+        return folder.FolderSource(path, intrinsics=given, rate=rate, start=start, frames=frames)
     raise MdepthError(f'cannot tell what {path} is: give {ACCEPTED}')

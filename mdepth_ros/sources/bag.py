@@ -15,7 +15,6 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera
 from mdepth_ros.ros import conversions, images  # before any message: makes them importable
 from mdepth_ros.sources.base import (
-    CAMERA_FRAME,
     ImageSource,
     Item,
     Losses,
@@ -28,6 +27,7 @@ from mdepth_ros.sources.topics import (
     CAMERA_INFO,
     COMPRESSED,
     IMAGE,
+    camera_frame,
     choose_image,
     is_rectified,
     sibling_info,
@@ -74,6 +74,7 @@ class BagSource(ImageSource):
     intrinsics   used instead of camera_info
     speed        topic of the vehicle's speed (Odometry or TwistStamped)
 
+    As attributes, topic and info_topic are those that were found (None: intrinsics were given).
     Stamps are those of the headers, the bag's where a header has none. An image gets the latest
     camera_info at or before it, the first of the bag if there is none.
     """
@@ -92,17 +93,19 @@ class BagSource(ImageSource):
         self.recording = Recording(path)
         lost = self.recording.losses
         self._intrinsics = intrinsics
-        self._topic = self._find_images(topic)
-        self._info = None if intrinsics else self._find_info(camera_info)
+        self.topic = self._find_images(topic)
+        self.info_topic = None if intrinsics else self._find_info(camera_info)
         self._speed = self._find_speed(speed)
-        first = self._first(self._topic)
-        frame_id = first.header.frame_id if first is not None else ''
-        if not frame_id:
-            lost.note(f'the images name no frame_id: {CAMERA_FRAME} is assumed')
+        first = self._first(self.topic)
+        of_image = first.header.frame_id if first is not None else ''
+        info = self._first(self.info_topic) if self.info_topic and not of_image else None
+        frame_id = camera_frame(of_image, info.header.frame_id if info is not None else '')
+        if not of_image:
+            lost.note(f'the images name no frame_id: {frame_id} is assumed')
         super().__init__(
             path.name,
-            total=self.recording.topics[self._topic].messages,
-            frame_id=frame_id.lstrip('/') or CAMERA_FRAME,
+            total=self.recording.topics[self.topic].messages,
+            frame_id=frame_id,
             extrinsics=self._static_transforms(),
             start=start,
             frames=frames,
@@ -122,11 +125,11 @@ class BagSource(ImageSource):
     def _find_info(self, wanted: str | None) -> str:
         topics = self.recording.topics
         infos = [t.name for t in topics.values() if t.type == CAMERA_INFO and t.messages]
-        topic = sibling_info(self._topic) if wanted is None else '/' + wanted.lstrip('/')
+        topic = sibling_info(self.topic) if wanted is None else '/' + wanted.lstrip('/')
         if topic not in infos:
             there = f'; --camera-info can be {" or ".join(sorted(infos))}' if infos else ''
             raise MdepthError(
-                f'no camera_info on {topic} for {self._topic}: add --intrinsics with '
+                f'no camera_info on {topic} for {self.topic}: add --intrinsics with '
                 f'{ACCEPTED}{there}'
             )
         return topic
@@ -158,14 +161,16 @@ class BagSource(ImageSource):
         raws = self.recording.messages(['/tf_static'])
         return static_transforms(map(self._message, raws), self.recording.losses)
 
-    def _items(self) -> Iterator[Item]:
-        wanted = [t for t in (self._topic, self._info, self._speed) if t is not None]
-        cameras = _Cameras(self._topic, self._intrinsics)
-        if self._info is not None:
-            first = self._first(self._info)
+    def items(self) -> Iterator[Item]:
+        """Yield the images with their camera and speed; see ImageSource."""
+        wanted = [t for t in (self.topic, self.info_topic, self._speed) if t is not None]
+        cameras = _Cameras(self.topic, self._intrinsics)
+        if self.info_topic is not None:
+            first = self._first(self.info_topic)
             if first is None:
                 raise MdepthError(
-                    f'no camera_info on {self._info} can be read: add --intrinsics with {ACCEPTED}'
+                    f'no camera_info on {self.info_topic} can be read: '
+                    f'add --intrinsics with {ACCEPTED}'
                 )
             cameras.add(0, first)
         speeds = _Speeds()
@@ -190,15 +195,15 @@ class BagSource(ImageSource):
                     'headers without a stamp: the time of recording is used'
                 )
             raw = raw._replace(time=stamp)
-            if raw.topic == self._info:
+            if raw.topic == self.info_topic:
                 cameras.add(stamp, message)
-            if waiting is None or (raw.topic == self._info and stamp <= waiting[0]):
+            if waiting is None or (raw.topic == self.info_topic and stamp <= waiting[0]):
                 inputs.append(raw)
-            if waiting is not None and (raw.topic == self._topic or stamp >= waiting[0]):
+            if waiting is not None and (raw.topic == self.topic or stamp >= waiting[0]):
                 yield item(*waiting)
-                inputs = [raw] if raw.topic == self._topic or stamp > waiting[0] else []
+                inputs = [raw] if raw.topic == self.topic or stamp > waiting[0] else []
                 waiting = None
-            if raw.topic == self._topic:
+            if raw.topic == self.topic:
                 waiting = (stamp, message)
         if waiting is not None:
             yield item(*waiting)

@@ -8,14 +8,16 @@ from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.frame import Frame
-from mdepth_ros.geometry import Camera
+
+if TYPE_CHECKING:
+    from mdepth_ros.geometry import Camera
 
 CAMERA_FRAME = 'camera_optical_frame'
 CAMERA_LINK = 'camera_link'
@@ -155,6 +157,8 @@ class ImageSource(ABC):
     frames  how many frames to deliver at most
     """
 
+    one_at_a_time = False
+
     def __init__(
         self,
         name: str,
@@ -177,8 +181,11 @@ class ImageSource(ABC):
             self.total = min(self.total, frames)
 
     @abstractmethod
-    def _items(self) -> Iterator[Item]:
-        """Yield the images of the recording in order, not decoded."""
+    def items(self) -> Iterator[Item]:
+        """Yield all images of the recording in order, not decoded, whatever start and frames say.
+
+        Where `one_at_a_time`, `image()` must be called before the next item is taken.
+        """
 
     @property
     def losses(self) -> list[str]:
@@ -194,7 +201,7 @@ class ImageSource(ABC):
         waiting = self._start > 0
         delivered = 0
         reason = 'there are no images'
-        for item in self._items():
+        for item in self.items():
             begin = item.stamp if begin is None else begin
             waiting = waiting and item.stamp < begin + round(self._start * 1e9)
             if waiting:

@@ -37,29 +37,37 @@ class FolderSource(ImageSource):
         start: float = 0.0,
         frames: int | None = None,
     ) -> None:
-        home, images = _find(path)
-        if not images:
-            raise MdepthError(f'no images in {path}')
-        calibration = next((home / n for n in CALIBRATIONS if (home / n).is_file()), None)
-        if intrinsics is None and calibration is not None:
-            intrinsics = read_intrinsics(calibration)
-        if intrinsics is None:
-            raise MdepthError(
-                f'{path} has no camera.yaml or intrinsics.txt: add one, '
-                f'or --intrinsics with {ACCEPTED}'
-            )
-        self._intrinsics = intrinsics
-        if (home / 'data.csv').is_file() and rate is None:
-            self._images, self._stamps = _listed(home / 'data.csv', images)
-        else:
-            self._images = images
-            self._stamps = read_times(home / 'times.txt', len(images), rate)
+        self._images, self._stamps, self._intrinsics = read_folder(path, intrinsics, rate)
         super().__init__(path.name, total=len(self._images), start=start, frames=frames)
 
-    def _items(self) -> Iterator[Item]:
+    def items(self) -> Iterator[Item]:
+        """Yield the images; see ImageSource."""
         camera = self._intrinsics.for_images()
         for stamp, path in zip(self._stamps, self._images, strict=True):
             yield Item(stamp, partial(read_image, path), camera)
+
+
+def read_folder(
+    path: Path, intrinsics: Intrinsics | None = None, rate: float | None = None
+) -> tuple[list[Path], list[int], Intrinsics]:
+    """Return the images of a folder, their stamps in ns and their intrinsics (see FolderSource).
+
+    Raises MdepthError where one of them is missing.
+    """
+    home, images = _find(path)
+    if not images:
+        raise MdepthError(f'no images in {path}')
+    calibration = next((home / n for n in CALIBRATIONS if (home / n).is_file()), None)
+    if intrinsics is None and calibration is not None:
+        intrinsics = read_intrinsics(calibration)
+    if intrinsics is None:
+        raise MdepthError(
+            f'{path} has no camera.yaml or intrinsics.txt: add one, '
+            f'or --intrinsics with {ACCEPTED}'
+        )
+    if (home / 'data.csv').is_file() and rate is None:
+        return *_listed(home / 'data.csv', images), intrinsics
+    return images, read_times(home / 'times.txt', len(images), rate), intrinsics
 
 
 def has_images(path: Path) -> bool:

@@ -7,13 +7,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.geometry import Camera
+
+if TYPE_CHECKING:
+    from mdepth_ros.geometry import Camera
 
 ACCEPTED = (
     "'fx,fy,cx,cy' in pixels, a camera_info YAML of camera_calibration, or a text file with lines "
@@ -43,6 +45,8 @@ class Intrinsics:
                 f'the intrinsics are for {self.size[0]}x{self.size[1]} '
                 f'but the image is {width}x{height}'
             )
+        from mdepth_ros.geometry import Camera
+
         return Camera.from_info(
             width, height, self.model, self.d, self.k, self.r or (0.0,) * 9, self.p or (0.0,) * 12,
             0, 0, NO_ROI,

@@ -9,6 +9,9 @@ from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.sources.base import ImageSource, Item
 from mdepth_ros.sources.folder import list_images, read_image, read_times
@@ -48,25 +51,24 @@ class KittiSource(ImageSource):
         drive = find_raw_drive(path)
         if drive is not None:
             camera = camera or 'image_02'
-            self._images, self._stamps = _raw(drive, camera)
-            calibration = drive.parent / 'calib_cam_to_cam.txt'
-            label, row = f'P_rect_{camera[6:]}', None
+            self._images, self._stamps = raw_images(drive, camera)
+            projection = partial(raw_projection, drive, camera)
         else:
             camera = camera or next(n for n in ODOMETRY_FOLDERS if (path / n).is_dir())
-            self._images = _images(path / camera)
-            self._stamps = read_times(path / 'times.txt', len(self._images), None)
-            calibration = path / 'calib.txt'
-            label, row = f'P{ODOMETRY_FOLDERS.get(camera, 0)}', ODOMETRY_FOLDERS.get(camera, 0)
-        self._intrinsics = intrinsics or _projection(calibration, label, row)
+            self._images, self._stamps = sequence_images(path, camera)
+            projection = partial(sequence_projection, path, camera)
+        self._intrinsics = intrinsics or intrinsics_of(projection())
         super().__init__((drive or path).name, total=len(self._images), start=start, frames=frames)
 
-    def _items(self) -> Iterator[Item]:
+    def items(self) -> Iterator[Item]:
+        """Yield the images; see ImageSource."""
         camera = self._intrinsics.for_images()
         for stamp, image in zip(self._stamps, self._images, strict=True):
             yield Item(stamp, partial(read_image, image), camera)
 
 
-def _raw(drive: Path, camera: str) -> tuple[list[Path], list[int]]:
+def raw_images(drive: Path, camera: str) -> tuple[list[Path], list[int]]:
+    """Return the images of a camera ('image_02') of a raw drive and their stamps in ns."""
     images = _images(drive / camera / 'data')
     listed = drive / camera / 'timestamps.txt'
     try:
@@ -75,6 +77,33 @@ def _raw(drive: Path, camera: str) -> tuple[list[Path], list[int]]:
         return images, [stamps[int(image.stem)] for image in images]
     except (OSError, ValueError, IndexError):
         raise MdepthError(f'{listed} does not give a time for every image of {camera}') from None
+
+
+def sequence_images(path: Path, camera: str) -> tuple[list[Path], list[int]]:
+    """Return the images of a camera ('image_2') of a sequence and their stamps in ns."""
+    images = _images(path / camera)
+    try:
+        numbers = [int(image.stem) for image in images]
+    except ValueError:
+        raise MdepthError(f'{path / camera}: the images must be named by their numbers') from None
+    stamps = read_times(path / 'times.txt', max(numbers) + 1, None)
+    return images, [stamps[number] for number in numbers]
+
+
+def raw_projection(drive: Path, camera: str) -> NDArray[np.float64]:
+    """Return P_rect [3, 4] of a camera of a raw drive: rectified camera 0 to its pixels."""
+    return _projection(drive.parent / 'calib_cam_to_cam.txt', f'P_rect_{camera[6:]}')
+
+
+def sequence_projection(path: Path, camera: str) -> NDArray[np.float64]:
+    """Return P [3, 4] of a camera of a sequence: rectified camera 0 to its pixels."""
+    number = ODOMETRY_FOLDERS.get(camera, 0)
+    return _projection(path / 'calib.txt', f'P{number}', number)
+
+
+def intrinsics_of(projection: NDArray[np.float64]) -> Intrinsics:
+    """Return the intrinsics in a projection [3, 4] of rectified images."""
+    return pinhole(*(float(projection[at]) for at in ((0, 0), (1, 1), (0, 2), (1, 2))))
 
 
 def _images(folder: Path) -> list[Path]:
@@ -91,15 +120,14 @@ def _nanoseconds(line: str) -> int:
     return int(moment.timestamp()) * 10**9 + int(fraction.ljust(9, '0')[:9])
 
 
-def _projection(path: Path, label: str, row: int | None = None) -> Intrinsics:
+def _projection(path: Path, label: str, row: int | None = None) -> NDArray[np.float64]:
     """Read the 3x4 projection named `label`; `row` counts where a file has no labels."""
     try:
         lines = [line for line in path.read_text().splitlines() if line.strip()]
         named = [line.partition(':')[2] for line in lines if line.startswith(f'{label}:')]
         if not named and row is not None and ':' not in lines[row]:
             named = [lines[row]]
-        p = [float(word) for word in named[0].split()]
-        return pinhole(p[0], p[5], p[2], p[6])
+        return np.array([float(word) for word in named[0].split()]).reshape(3, 4)
     except (OSError, IndexError, ValueError):
         raise MdepthError(
             f'{path} has no projection matrix {label}: restore the file, or add --intrinsics'

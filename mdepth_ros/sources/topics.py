@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.sources.base import CAMERA_FRAME
 from mdepth_ros.sources.recording import Topic
 
 IMAGE = 'sensor_msgs/msg/Image'
@@ -27,6 +28,15 @@ def is_rectified(topic: str) -> bool:
 def sibling_info(topic: str) -> str:
     """Return the camera_info topic that belongs to an image topic."""
     return base_topic(topic).rpartition('/')[0] + '/camera_info'
+
+
+def camera_frame(of_image: str, of_info: str) -> str:
+    """Return the optical frame of a camera from the frame_ids of its image and its camera_info.
+
+    The image's counts (CameraInfo.msg wants both equal), the other where that is empty, and
+    CAMERA_FRAME where both are. ROS 1 wrote a leading slash.
+    """
+    return of_image.lstrip('/') or of_info.lstrip('/') or CAMERA_FRAME
 
 
 def choose_image(

@@ -24,6 +24,8 @@ class VideoSource(ImageSource):
     rate  frames per second where the file does not say or says it wrongly
     """
 
+    one_at_a_time = True
+
     def __init__(
         self,
         path: Path,
@@ -53,7 +55,8 @@ class VideoSource(ImageSource):
         self._intrinsics = intrinsics
         super().__init__(path.name, total=count if count > 0 else None, start=start, frames=frames)
 
-    def _items(self) -> Iterator[Item]:
+    def items(self) -> Iterator[Item]:
+        """Yield the images; each is decoded by the video at its turn, see ImageSource."""
         video = cv2.VideoCapture(str(self._path))
         camera = self._intrinsics.for_images()
         count = 0

@@ -17,7 +17,8 @@ Item = TypeVar('Item')
 class WorldConfig:
     """What a drive looks like and how it is driven.
 
-    appearance: 0 = plain road, 1 = broadly randomised; values between widen the ranges.
+    appearance: 0 = plain road, 1 = broadly randomised; values between widen the ranges. Above 0
+    there are also wide avenues, vehicles that queue, cast shadows and closed views.
     moving: amount of moving traffic; 0 = a static world.
     frame_interval: seconds between frames.  speed: slowest and fastest cruising speed in m/s.
     yaw_rate: largest turning speed in degrees per second.

@@ -10,12 +10,14 @@ from torch import Tensor
 
 from mdepth_ros.geometry import Camera, pixel_grid
 from mdepth_ros.synthetic.config import Random, WorldConfig
-from mdepth_ros.synthetic.layout import make_road, make_static
+from mdepth_ros.synthetic.layout import make_static
 from mdepth_ros.synthetic.look import Look, make_look
 from mdepth_ros.synthetic.render import NEAR, camera_rays, cast, worth_shading
+from mdepth_ros.synthetic.road import Road, make_road
 from mdepth_ros.synthetic.sensor import expose
 from mdepth_ros.synthetic.shade import Rays, Shader
-from mdepth_ros.synthetic.traffic import Road, make_traffic
+from mdepth_ros.synthetic.shadows import Shadows
+from mdepth_ros.synthetic.traffic import make_traffic
 from mdepth_ros.synthetic.trajectory import Path, camera_poses, drive_along, make_path
 from mdepth_ros.synthetic.world import World
 
@@ -77,6 +79,8 @@ class Drive:
         """Render the frames of these indices; a frame is the same in every selection."""
         device = torch.device(device)
         shader = Shader(self.look, self.road, self.path, self.world.material, device)
+        if self.look.cast > 0:
+            shader.shadows = Shadows(self.look.sun, self.poses, self.world.standing())
         rays = camera_rays(self.camera, self.config.supersample).to(device)
         views = [self._frame(int(i), shader, rays) for i in indices]
         return View(*(torch.stack(parts) for parts in zip(*views, strict=True)))
@@ -92,6 +96,8 @@ class Drive:
         chosen = worth_shading(depth, surface)
         ray_x, ray_y, ray_z = (part[chosen] for part in direction)
         hits = Rays(depth[chosen], ray_x, ray_y, ray_z, (x, y, z), 1.0 / self.camera.fx)
+        if shader.shadows is not None:
+            shader.heights = shader.shadows.at(self.world.driving(i)).to(depth.device)
         radiance = torch.zeros(3, *depth.shape, device=depth.device)
         radiance[:, chosen] = shader.shade(surface[chosen], hits, placed, heading)
         count = max(len(rays) - 1, 1)
@@ -146,7 +152,7 @@ def make_drive(seed: int, frames: int, camera: Camera, config: WorldConfig) -> D
     poses = camera_poses(shake, path.at(distance), height, speeds, config)
     road = make_road(Random(seed, ROAD, appearance), path)
     movers = make_traffic(Random(seed, TRAFFIC, appearance), path, road, distance, config)
-    scene = make_static(Random(seed, STATIC, appearance), path, road, movers)
+    scene = make_static(Random(seed, STATIC, appearance), path, road, movers, float(distance[-1]))
     world = World(scene, movers, frames)
     look = make_look(Random(seed, LOOK, appearance))
     return Drive(seed, camera, config, poses, speeds, height, path, road, world, look)

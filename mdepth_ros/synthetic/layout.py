@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What stands where: the road and everything static beside it, laid out along the path."""
+"""What stands where: everything static on and beside the road, laid out along the path."""
 
 from collections.abc import Sequence
 
@@ -9,61 +9,53 @@ from torch import Tensor
 
 from mdepth_ros.synthetic import objects
 from mdepth_ros.synthetic.config import Random
+from mdepth_ros.synthetic.road import FAR_CARRIAGEWAY, Road
 from mdepth_ros.synthetic.scene import Part, Scene, distance_to_boxes
-from mdepth_ros.synthetic.traffic import Mover, Road, vehicle
+from mdepth_ros.synthetic.traffic import Mover, vehicle
 from mdepth_ros.synthetic.trajectory import Path
+from mdepth_ros.synthetic.vehicles import car
 
 CLEARANCE = 1.3  # metres between the camera's path and anything static, at least
 OVERHEAD = 4.4  # what hangs above this height is in nobody's way
-LANE = 3.5
-FAR_CARRIAGEWAY = 2 * LANE + 4.0
 
 
-def make_road(random: Random, path: Path) -> Road:
-    """Draw the lanes, edges and crossings of the road; the camera drives at lateral 0."""
-    layout = 'street' if random.uniform(0, 1) < 0.65 else 'suburb'
-    if random.chance(0.0, 0.45):
-        layout = random.choice(['open', 'highway'])
-    crossings = []
-    s = random.uniform(5.0, 60.0)
-    while s < path.end and layout != 'highway':
-        crossings.append(s)
-        s += random.uniform(35.0, 130.0)
-    lines: tuple[tuple[float, bool], ...]
-    if layout == 'highway':
-        lines = ((-LANE / 2, False), (LANE / 2, True), (1.5 * LANE, False))
-        oncoming = (FAR_CARRIAGEWAY, FAR_CARRIAGEWAY + LANE)
-        return Road(layout, 15.5 + LANE / 2, -4.5, lines, 0.5, (LANE,), oncoming, ())
-    parking = 2.3 if layout == 'street' else 0.4
-    left, right = 1.5 * LANE + parking, -LANE / 2 - parking
-    lines = ((LANE / 2, True), (1.5 * LANE, False), (-LANE / 2, False))
-    if random.uniform(0, 1) < 0.3:
-        lines = lines[:1]
-    pavement = random.uniform(1.5, 3.0) if layout != 'open' else 0.3
-    return Road(layout, left, right, lines, pavement, (), (LANE,), tuple(crossings))
+def make_static(
+    random: Random, path: Path, road: Road, movers: Sequence[Mover], end: float
+) -> Scene:
+    """Place the static objects, then drop those in the way of the camera or of traffic.
 
-
-def make_static(random: Random, path: Path, road: Road, movers: Sequence[Mover]) -> Scene:
-    """Place the static objects, then drop those in the way of the camera or of traffic."""
+    end: arc length of the camera's last position.
+    """
     site = Site(random, path, road)
     for side, edge in ((1.0, road.left), (-1.0, road.right)):
-        if road.layout in ('street', 'suburb'):
+        if road.layout in ('street', 'suburb') or (
+            road.layout == 'avenue' and random.uniform(0, 1) < 0.6
+        ):
             site.buildings(side, edge)
-        if road.layout == 'street' and random.uniform(0, 1) < 0.85:
+        if road.layout in ('street', 'avenue') and random.uniform(0, 1) < 0.85:
             site.parked(side, edge)
         site.greenery(side, edge)
         site.furniture(side, edge)
-    if road.layout in ('highway', 'open') and random.chance(0.0, 0.5):
+    if random.appearance > 0:
+        site.clutter()
+    bridges = ('highway', 'open', 'avenue')
+    if road.layout in bridges and random.chance(0.0, 0.4):
         half_width = (road.left - road.right) / 2
         s = random.uniform(15.0, max(20.0, path.end - 60.0))
         site.place(s, road.left - half_width, objects.overpass(random, half_width))
     if road.layout == 'highway' and random.uniform(0, 1) < 0.5:
         site.jam(FAR_CARRIAGEWAY)
+    solid = len(site.poses)
+    if random.appearance > 0:
+        site.queues(end)
+        site.backdrop(end)
     scene = Scene()
-    for pose, parts, blocked in zip(
-        site.poses, site.parts, _blocked(site.poses, site.parts, path, movers), strict=True
-    ):
-        if not blocked:
+    driven = path.at(torch.arange(-20.0, end + 1.0, 1.0, dtype=torch.float64))[:, :2]
+    blocked = _blocked(site.poses[:solid], site.parts[:solid], path.xy[::10], movers)
+    if site.poses[solid:]:  # the road behind the last position may be closed
+        blocked += _blocked(site.poses[solid:], site.parts[solid:], driven, movers)
+    for pose, parts, in_the_way in zip(site.poses, site.parts, blocked, strict=True):
+        if not in_the_way:
             scene.add(pose.tolist(), parts)
     return scene
 
@@ -110,14 +102,14 @@ class Site:
             if random.uniform(0, 1) < density and self.free(s, 8.0):
                 turn = torch.pi if side > 0 and random.uniform(0, 1) < 0.8 else 0.0
                 turn += random.uniform(-0.04, 0.04)
-                self.place(s, edge - side * 1.05, objects.car(random), turn)
+                self.place(s, edge - side * 1.05, car(random), turn)
             s += random.uniform(5.6, 8.0)
 
     def greenery(self, side: float, edge: float) -> None:
         """Plant trees and hedges, and put up walls and fences among them."""
         random, layout = self.random, self.road.layout
-        spacing = {'street': 18.0, 'suburb': 9.0, 'open': 7.0, 'highway': 9.0}[layout]
-        depth = {'street': 0.5, 'suburb': 4.0, 'open': 25.0, 'highway': 15.0}[layout]
+        spacing = {'street': 18.0, 'open': 7.0}.get(layout, 9.0)
+        depth = {'street': 0.5, 'avenue': 3.0, 'suburb': 4.0, 'open': 25.0}.get(layout, 15.0)
         s = self.path.start
         while s < self.path.end:
             if self.free(s, 6.0):
@@ -152,11 +144,71 @@ class Site:
             self.place(s, lateral, vehicle(self.random), torch.pi)
             s += self.random.uniform(7.0, 16.0)
 
+    def clutter(self) -> None:
+        """Add groves and buildings further away, and people who stand."""
+        random = self.random
+        dense = random.uniform(0.3, 1.0)
+        for side, edge in ((1.0, self.road.left), (-1.0, self.road.right)):
+            s = self.path.start
+            while s < self.path.end:
+                half = random.uniform(4.0, 9.0)
+                far = self.road.pavement + random.uniform(3.0, 9.0 + 25.0 * random.uniform(0, 1))
+                if random.uniform(0, 1) < dense and self.free(s, half + 4.0):
+                    kind = random.uniform(0, 1)
+                    if kind < 0.75:
+                        parts = objects.grove(random, half)
+                    else:
+                        parts, far = objects.building(random, half), far + 6.0
+                    self.place(s, edge + side * far, parts, random.uniform(-0.1, 0.1))
+                if random.uniform(0, 1) < 0.15:
+                    person = objects.pedestrian(random)
+                    beside = edge + side * random.uniform(0.3, 1.5)
+                    self.place(s, beside, person, random.uniform(0, 6.28))
+                s += 2 * half * random.uniform(0.7, 1.3)
+
+    def queues(self, end: float) -> None:
+        """Let vehicles queue in the standing lanes; in the camera's own behind its way."""
+        random = self.random
+        for lateral in self.road.standing:
+            tight = random.uniform(1.0, 3.0 if random.uniform(0, 1) < 0.6 else 8.0)
+            s = self.path.start
+            if lateral == 0.0:
+                s = end + random.uniform(3.0, 9.0 if random.uniform(0, 1) < 0.6 else 30.0)
+            while s < min(self.path.end, end + 110.0):
+                parts = vehicle(random)
+                reach = max(part.half[0] + abs(part.centre[0]) for part in parts)
+                s += reach
+                if self.free(s, reach + 3.5) or lateral == 0.0:
+                    turn = torch.pi if lateral in self.road.oncoming else 0.0
+                    turn += random.uniform(-0.04, 0.04)
+                    self.place(s, lateral + random.uniform(-0.25, 0.25), parts, turn)
+                s += reach + tight * random.uniform(0.4, 1.6)
+
+    def backdrop(self, end: float) -> None:
+        """Close the view at the far end, as a bend or a junction does."""
+        random = self.random
+        if random.uniform(0, 1) < 0.4:
+            return
+        s = end + random.uniform(25.0, 90.0)
+        lateral = self.road.right - 40.0
+        while lateral < self.road.left + 40.0:
+            half = random.uniform(4.0, 9.0)
+            if random.uniform(0, 1) < 0.6:
+                parts = objects.grove(random, half)
+            else:
+                parts = objects.building(random, half)
+            place = s + random.uniform(0.0, 8.0)
+            self.place(place, lateral + half, parts, torch.pi / 2 + random.uniform(-0.1, 0.1))
+            lateral += 2 * half * random.uniform(0.8, 1.2)
+
 
 def _blocked(
-    poses: list[Tensor], parts: list[list[Part]], path: Path, movers: Sequence[Mover]
+    poses: list[Tensor], parts: list[list[Part]], driven: Tensor, movers: Sequence[Mover]
 ) -> list[bool]:
-    """Tell for each object whether it is in the way of the camera or of a mover."""
+    """Tell for each object whether it is in the way of the camera or of a mover.
+
+    driven: where the camera comes along [N, 2].
+    """
     pose = torch.stack(poses)
     flat = [(i, part) for i, some in enumerate(parts) for part in some]
     flat = [(i, part) for i, part in flat if part.centre[2] - part.half[2] < OVERHEAD]
@@ -164,7 +216,7 @@ def _blocked(
     centre = torch.tensor([part.centre for _, part in flat], dtype=torch.float64)
     half = torch.tensor([part.half for _, part in flat], dtype=torch.float64)
     blocked = torch.zeros(len(parts), dtype=torch.bool)
-    tracks = [(path.xy[::10], CLEARANCE)]
+    tracks = [(driven, CLEARANCE)]
     for mover in movers:
         if bool(mover.active.any()):
             reach = max(part.half[0] + abs(part.centre[0]) for part in mover.parts)

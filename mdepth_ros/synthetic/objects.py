@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The things along a road, as parts: cars, trucks, buildings, trees, walls and poles."""
+"""The things along a road, as parts: people, buildings, trees, walls and poles."""
 
 from mdepth_ros.synthetic.config import Random
 from mdepth_ros.synthetic.scene import (
@@ -8,7 +8,7 @@ from mdepth_ros.synthetic.scene import (
     BOX,
     CYLINDER,
     ELLIPSOID,
-    Colour,
+    OCTAVES,
     Material,
     Part,
     colour,
@@ -16,89 +16,7 @@ from mdepth_ros.synthetic.scene import (
     scaled,
     squeeze,
 )
-
-GLASS: Colour = (0.03, 0.035, 0.045)
-TYRE = Material((0.02, 0.02, 0.02), (0.05, 0.05, 0.05))
-SHADE = Material((0.025, 0.025, 0.025), (0.06, 0.06, 0.06))
-CAR_TINTS: list[tuple[tuple[float, float], Colour]] = [
-    ((0.6, 0.85), (1, 1, 1)),
-    ((0.3, 0.5), (0.97, 1, 1.03)),
-    ((0.02, 0.06), (1, 1, 1.1)),
-    ((0.3, 0.5), (1, 0.08, 0.06)),
-    ((0.25, 0.4), (0.1, 0.25, 1)),
-    ((0.2, 0.3), (0.3, 0.8, 0.4)),
-    ((0.4, 0.6), (1, 0.75, 0.2)),
-]
-
-
-def _paint(random: Random) -> Material:
-    brightness, tint = random.choice(CAR_TINTS)
-    base = colour(random, brightness, tint)
-    return Material(
-        scaled(base, 0.6),
-        scaled(base, 1.25),
-        pattern=scaled(base, 0.35),
-        octaves=octaves(random, 0.8),
-        scale=squeeze(random),
-        period=(random.uniform(0.9, 1.4), random.uniform(0.5, 0.7)),
-        part=(0.04, 0.9),
-        gloss=random.widened((0.1, 0.3), (0.0, 0.9)),
-    )
-
-
-def car(random: Random) -> list[Part]:
-    """Draw a car: a body, a cabin with dark windows, wheels, and the dark ground beneath it."""
-    length, width = random.uniform(1.8, 2.4), random.uniform(0.82, 0.95)  # half sizes
-    body, cabin = random.uniform(0.26, 0.38), random.uniform(0.25, 0.4)
-    if random.uniform(0, 1) < 0.2:  # a van
-        length, body, cabin = length * 1.1, body * 1.3, cabin * 1.7
-    floor = random.uniform(0.2, 0.32)
-    paint = _paint(random)
-    back = random.uniform(-0.35, -0.1) * length
-    cabin_length = random.uniform(0.5, 0.62) * length
-    windows = Material(
-        paint.a,
-        paint.b,
-        pattern=GLASS,
-        octaves=paint.octaves,
-        period=(cabin_length, 2 * cabin),
-        part=(0.86, 0.68),
-        gloss=paint.gloss,
-    )
-    radius = random.uniform(0.29, 0.36)
-    top = floor + 2 * body
-    return [
-        Part(BOX, (0, 0, floor + body), (length, width, body), paint),
-        Part(BOX, (back, 0, top + cabin), (cabin_length, 0.86 * width, cabin), windows),
-        Part(AXLE, (0.62 * length, 0, radius), (radius, width + 0.02, radius), TYRE),
-        Part(AXLE, (-0.62 * length, 0, radius), (radius, width + 0.02, radius), TYRE),
-        Part(BOX, (0, 0, 0.005), (length + 0.1, width + 0.12, 0.005), SHADE),
-    ]
-
-
-def truck(random: Random) -> list[Part]:
-    """Draw a truck or a bus: a long high box, a cab in front of it, wheels, and its shade."""
-    length, width = random.uniform(2.5, 4.5), random.uniform(1.1, 1.25)
-    height, floor = random.uniform(1.0, 1.5), random.uniform(0.45, 0.8)
-    paint = _paint(random)
-    cargo = Material(
-        paint.b,
-        paint.a,
-        pattern=colour(random, (0.1, 0.6)),
-        octaves=octaves(random),
-        period=(random.uniform(0.8, 2.5), random.uniform(0.8, 2.0)),
-        part=(random.uniform(0.05, 0.7), random.uniform(0.1, 0.9)),
-    )
-    cab = Material(paint.a, paint.b, GLASS, period=(2.0, 1.6), part=(0.8, 0.4), gloss=paint.gloss)
-    front = length + 0.1
-    parts = [
-        Part(BOX, (-0.9, 0, floor + height), (length, width, height), cargo),
-        Part(BOX, (front, 0, floor + 0.9), (0.9, width, 0.9), cab),
-        Part(BOX, (0, 0, 0.005), (length + 1.0, width + 0.15, 0.005), SHADE),
-    ]
-    for x in (front - 0.1, -0.9 - 0.6 * length, -0.9 + 0.5 * length):
-        parts.append(Part(AXLE, (x, 0, 0.48), (0.48, width + 0.02, 0.48), TYRE))
-    return parts
+from mdepth_ros.synthetic.vehicles import TYRE
 
 
 def cyclist(random: Random) -> list[Part]:
@@ -176,7 +94,11 @@ def building(random: Random, half_length: float) -> list[Part]:
 
 
 def _leaves(random: Random) -> Material:
-    base = colour(random, (0.08, 0.22), (0.55, 1, 0.3))
+    base = colour(random, (0.08, 0.22), (0.55, 1, 0.3), wide=(0.03, 0.3))
+    if random.appearance > 0 and random.uniform(0, 1) < 0.75:  # light and dark, no pattern
+        rough = tuple(random.uniform(0.4, 1.3) for _ in range(OCTAVES))
+        bright = scaled(base, random.uniform(1.5, 2.5))
+        return Material(scaled(base, 0.1), bright, scale=squeeze(random), octaves=rough)
     return Material(
         scaled(base, 0.25),
         scaled(base, 1.5),
@@ -204,6 +126,21 @@ def tree(random: Random) -> list[Part]:
         size = crown * random.uniform(0.5, 0.9)
         flat = size * random.uniform(0.6, 1.1)
         parts.append(Part(ELLIPSOID, (x, y, z), (size, size, flat), leaves))
+    return parts
+
+
+def grove(random: Random, half_length: float) -> list[Part]:
+    """Draw a row of trees along x that is dense from the ground up."""
+    leaves, height = [_leaves(random) for _ in range(2)], random.uniform(1.5, 5.0)
+    parts, x = [], -half_length
+    while x < half_length:
+        tall, wide = height * random.uniform(0.5, 1.3), random.uniform(1.0, 2.6)
+        y, foot = random.uniform(-1.5, 1.5), random.uniform(0.5, 1.0)
+        paint = random.choice(leaves)
+        parts.append(
+            Part(ELLIPSOID, (x, y, foot * tall), (wide, random.uniform(1, 2), tall), paint)
+        )
+        x += wide * random.uniform(0.5, 1.3)
     return parts
 
 

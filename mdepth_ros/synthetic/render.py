@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from mdepth_ros.geometry import Camera
-from mdepth_ros.synthetic.scene import AXLE, BOX, ELLIPSOID
+from mdepth_ros.synthetic.scene import AXLE, BOX, ELLIPSOID, TANK
 
 SKY, GROUND, FIRST = 0, 1, 2  # surface numbers; primitive i is surface FIRST + i
 THINNEST = 0.7  # pixels below which a primitive is left out
 NEAR = 0.05  # metres in front of the camera from which on things are drawn
 
 # Axes in which a primitive is round (the others are flat).
-ROUND = {BOX: (), ELLIPSOID: (0, 1, 2), AXLE: (0, 2)}
+ROUND = {BOX: (), ELLIPSOID: (0, 1, 2), AXLE: (0, 2), TANK: (1, 2)}
 CORNERS = torch.tensor(
     [[x, y, z] for x in (-1.0, 1.0) for y in (-1.0, 1.0) for z in (-1.0, 1.0)],
     dtype=torch.float64,

@@ -10,7 +10,9 @@ from torch import Tensor
 
 from mdepth_ros.synthetic.config import Random
 
-BOX, ELLIPSOID, CYLINDER, AXLE = range(4)  # CYLINDER stands along z, AXLE lies along y
+BOX, ELLIPSOID, CYLINDER, AXLE, TANK = range(
+    5
+)  # CYLINDER stands along z; AXLE lies along y, TANK along x
 OCTAVES = 5
 Colour = tuple[float, float, float]
 

@@ -8,8 +8,6 @@ from torch import Tensor
 from mdepth_ros.synthetic.config import Random
 from mdepth_ros.synthetic.look import Look
 
-LEVEL = 0.25  # mean radiance of a well exposed image
-
 
 def expose(radiance: Tensor, look: Look, time: float, random: Random) -> Tensor:
     """Image uint8 [H, W, 3] of a radiance [H, W, 3] at `time` seconds; random: of this frame."""
@@ -18,7 +16,7 @@ def expose(radiance: Tensor, look: Look, time: float, random: Random) -> Tensor:
     # The camera meters what is not overexposed anyway, like a real one that protects mid-tones.
     mean = float(radiance.clamp_max(1.0).mean())
     drift = float(look.waver(torch.tensor(time, dtype=torch.float64)))
-    gain = look.gain * (LEVEL / max(mean, 0.02)) ** look.adapt * (1 + look.drift * drift)
+    gain = look.gain * (look.level / max(mean, 0.02)) ** look.adapt * (1 + look.drift * drift)
     radiance = radiance * gain * torch.tensor(look.balance, device=device)
     if look.vignette > 0:
         v = torch.linspace(-1, 1, height, device=device)[:, None] * (height / width)
@@ -27,6 +25,12 @@ def expose(radiance: Tensor, look: Look, time: float, random: Random) -> Tensor:
     if look.blur > 0.1:
         radiance = _blur(radiance, look.blur)
     image = radiance.clamp(0.0, 1.0) ** (1.0 / look.gamma)
+    if look.sharpen > 0:
+        image = (image + look.sharpen * (image - _blur(image, 1.0))).clamp_(0.0, 1.0)
+    if look.black > 0:
+        image = ((image - look.black) / (1 - look.black)).clamp_(0.0, 1.0)
+    if look.contrast > 0:
+        image = torch.lerp(image, image * image * (3 - 2 * image), look.contrast)
     read, photon = look.noise
     if read > 0 or photon > 0:
         noise = torch.randn(height, width, 3, generator=random.generator).to(device)

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from mdepth_ros.synthetic.look import Look
 from mdepth_ros.synthetic.render import FIRST, GROUND, SKY, Placed
-from mdepth_ros.synthetic.scene import AXLE, CYLINDER, ELLIPSOID, OCTAVES
+from mdepth_ros.synthetic.road import CROSSING_LENGTH, Road
+from mdepth_ros.synthetic.scene import AXLE, CYLINDER, ELLIPSOID, OCTAVES, TANK
+from mdepth_ros.synthetic.shadows import Shadows
 from mdepth_ros.synthetic.textures import Noise, coverage, grid_pattern
-from mdepth_ros.synthetic.traffic import CROSSING_LENGTH, Road
 from mdepth_ros.synthetic.trajectory import Path
 
 CELL = 2.5  # metres between the points of the road lattice
@@ -56,6 +57,8 @@ class Shader:
         place = path.at(torch.tensor(road.crossings, dtype=torch.float64))
         turn = place[:, 2:]
         self.crossings = torch.cat([place[:, :2], turn.cos(), turn.sin()], 1).tolist()
+        self.shadows: Shadows | None = None
+        self.heights = torch.empty(0)
         self.track_s = path.start + torch.arange(len(self.track), dtype=torch.float64)
 
     def shade(self, surface: Tensor, rays: Rays, placed: Placed, heading: float) -> Tensor:
@@ -123,8 +126,24 @@ class Shader:
             paint = paint * coverage(crossing - 5.5, along)
             worn = paint * (0.75 + 0.25 * grain[2] + 0.2 * grain[3])
             colour = torch.lerp(colour, self._colour(self.look.paint), worn.clamp(0, 1))
-        light = self.look.ambient + self.look.direct * self.look.sun[2]
-        return self._haze(colour.clamp_min(0.005) * (light * self._patches(rays, along)), rays)
+        sun = self.look.direct * self.look.sun[2] + self._sheen(rays)
+        light = (self.look.ambient + sun * self._sunlit(rays)) * self._patches(rays, along)
+        return self._haze(colour.clamp_min(0.005) * light, rays)
+
+    def _sheen(self, rays: Rays) -> Tensor | float:
+        """Sunlight [N] that a grazing view of the ground sees beyond that of a matt one."""
+        if self.look.sheen <= 0:
+            return 0.0
+        sun, length = self.look.sun, (rays.x**2 + rays.y**2 + rays.z**2).sqrt()
+        mirrored = (rays.x * sun[0] + rays.y * sun[1] - rays.z * sun[2]) / length
+        return self.look.direct * self.look.sheen * mirrored.clamp_min(0) ** 6
+
+    def _sunlit(self, rays: Rays) -> Tensor | float:
+        """Share of the sun's light that nothing keeps from the points [N]."""
+        if self.shadows is None:
+            return 1.0
+        lit = self.shadows.lit(self.heights, *rays.points())
+        return 1 - self.look.cast * (1 - lit)
 
     def _solid(self, rays: Rays, shape: Tensor, row: Tensor) -> Tensor:
         c, s, centre_x, centre_y, centre_z, *half, index, kind = shape.unbind()
@@ -140,6 +159,7 @@ class Shader:
         u = torch.where(front, local[1], local[0])
         v = torch.where(top, local[1], local[2])
         curved = (kind == ELLIPSOID) | ((kind == CYLINDER) & ~top) | ((kind == AXLE) & ~side)
+        curved = curved | ((kind == TANK) & ~front)
         normal = torch.stack(
             [
                 torch.where(curved, part / size, part * face)
@@ -161,12 +181,16 @@ class Shader:
         colour = torch.lerp(colour, glass, grid).clamp_min(0.005)
         sun = self.look.sun
         lambert = (nx * sun[0] + ny * sun[1] + nz * sun[2]).clamp_min(0)
-        light = self.look.ambient * (0.75 + 0.25 * nz) + self.look.direct * lambert
+        light = self.look.ambient * (0.75 + 0.25 * nz) + self.look.direct * (
+            lambert * self._sunlit(rays)
+        )
         light = light * (0.55 + 0.45 * (z / 1.2).clamp(0, 1))  # less light close to the ground
         shaded = colour * (light * self._patches(rays, footprint))
         # Glossy paint mirrors the sky: the more, the flatter the view.
         bounce = rays.z / length - 2 * nz * (rays.x * nx + rays.y * ny + rays.z * nz) / length
         mirror = row[21] * (0.15 + 0.6 * (1 - facing) ** 3) * (bounce * 3).clamp(0, 1)
+        if self.look.glint > 0:
+            mirror = mirror * (1 + self.look.glint * grid)
         return self._haze(torch.lerp(shaded, self._colour(self.look.horizon), mirror), rays)
 
     def _patches(self, rays: Rays, footprint: Tensor) -> Tensor:

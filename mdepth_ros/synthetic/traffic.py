@@ -9,31 +9,13 @@ from torch import Tensor
 
 from mdepth_ros.synthetic import objects
 from mdepth_ros.synthetic.config import Random, Wave, WorldConfig
+from mdepth_ros.synthetic.road import CROSSING_LENGTH, Road
 from mdepth_ros.synthetic.scene import Part, distance_to_boxes
 from mdepth_ros.synthetic.trajectory import Path
+from mdepth_ros.synthetic.vehicles import car, truck
 
 VIEW = 110.0  # metres ahead within which traffic exists
-CROSSING_LENGTH = 60.0  # metres that a crossing road reaches to either side
 CLEARANCE = 1.6  # metres between the camera and any vehicle, at least
-
-
-@dataclass(frozen=True)
-class Road:
-    """Where the road lies beside the path; lateral metres, left is positive.
-
-    left, right: edges; lines: lateral position and whether dashed; pavement: width of the strip
-    beside the road; ahead, oncoming: centres of the other lanes by direction; crossings: arc
-    lengths at which another road crosses; layout: 'street', 'suburb', 'open' or 'highway'.
-    """
-
-    layout: str
-    left: float
-    right: float
-    lines: tuple[tuple[float, bool], ...]
-    pavement: float
-    ahead: tuple[float, ...]
-    oncoming: tuple[float, ...]
-    crossings: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -47,7 +29,7 @@ class Mover:
 
 def vehicle(random: Random) -> list[Part]:
     """Draw a car, or now and then a truck."""
-    return objects.truck(random) if random.chance(0.07, 0.2) else objects.car(random)
+    return truck(random) if random.chance(0.07, 0.2) else car(random)
 
 
 def make_traffic(
@@ -64,9 +46,12 @@ def make_traffic(
         if _clear(ego, mover) and not any(_meet(mover, other) for other in movers):
             movers.append(mover)
 
-    for s, lateral in _leaders(random, time, distance, config):
+    leaders = [] if 0.0 in road.standing else _leaders(random, time, distance, config)
+    for s, lateral in leaders:
         keep(Mover(vehicle(random), path.at(s, lateral), _near(s, distance)))
     for lateral in road.ahead + road.oncoming:
+        if lateral in road.standing:
+            continue
         forward = lateral in road.ahead
         mean = float(distance[-1] / max(float(time[-1]), config.frame_interval))
         if forward:

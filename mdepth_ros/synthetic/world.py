@@ -48,8 +48,19 @@ class World:
         """Primitives that exist in frame i within sight of `position` [3]."""
         poses = self.object_poses(i)
         exists = torch.cat([torch.ones(self.still, dtype=torch.bool), self.active[i]])
-        near = ((poses[:, :2] - position[:2]).norm(dim=-1) < FAR) & exists
-        index = near[self.owner].nonzero()[:, 0]
+        return self._placed(poses, ((poses[:, :2] - position[:2]).norm(dim=-1) < FAR) & exists)
+
+    def standing(self) -> Placed:
+        """All primitives that belong to static objects."""
+        return self._placed(self.object_poses(0), torch.arange(len(self.pose)) < self.still)
+
+    def driving(self, i: int) -> Placed:
+        """Primitives that belong to the moving objects of frame i."""
+        exists = torch.cat([torch.zeros(self.still, dtype=torch.bool), self.active[i]])
+        return self._placed(self.object_poses(i), exists)
+
+    def _placed(self, poses: Tensor, chosen: Tensor) -> Placed:
+        index = chosen[self.owner].nonzero()[:, 0]
         pose, centre = poses[self.owner[index]], self.centre[index]
         c, s = pose[:, 2].cos(), pose[:, 2].sin()
         x = pose[:, 0] + c * centre[:, 0] - s * centre[:, 1]

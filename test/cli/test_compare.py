@@ -64,15 +64,21 @@ def test_a_live_run_that_lost_nothing(tmp_path, offline):
 
 def test_lost_frames_and_what_follows_them(tmp_path, offline):
     """Frames 0 and 1 came too early, 5 was dropped, 9 too late."""
-    found = compare_runs(live(tmp_path, [2, 3, 4, 6, 7, 8]), offline)
+    found = compare_runs(live(tmp_path, [2, 3, 4, 6, 7, 8], changed=[2, 6]), offline)
     assert numbers(found.lost) == [0, 1, 5, 9]
     # 2 has no partner live; 6 has 4 within the tolerance of pairing, offline it has 5.
-    assert numbers(found.other_pair) == [2, 6]
+    assert numbers(found.other_pair) == [2, 6] and found.different == []
     assert found.equal == 4
     text = dict(found.rows())
     assert text['lost live'] == (
         '4 of 10: 2 before the first live frame, 1 between, 1 after the last: 1000.500000000'
     )
+
+
+def test_a_skipped_frame_can_be_the_partner(tmp_path, offline):
+    """5 arrived too early to be stepped, but in time to be the partner of 6: all are equal."""
+    found = compare_runs(live(tmp_path, [0, 1, 2, 3, 4, 6]), offline)
+    assert (found.equal, found.different, found.other_pair) == (6, [], [])
 
 
 def test_a_frame_that_is_not_equal(tmp_path, offline):

@@ -73,6 +73,27 @@ def test_no_bag(tmp_path):
     assert 'no such recording' in str(play(tmp_path / 'bag').exception)
 
 
+@pytest.mark.parametrize('moment', ['it loads', 'it plays', 'it has played'])
+def test_ctrl_c_at_any_moment(bag, moment):
+    program = subprocess.Popen(
+        [sys.executable, '-m', 'mdepth_ros.cli.main', 'play', bag, '--wait', '0'],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, 'PYTHONUNBUFFERED': '1'},
+    )  # fmt: skip
+    try:
+        maps, end = Path(f'/proc/{program.pid}/maps'), time.monotonic() + 60
+        loaded = {'it loads': ['_multiarray'], 'it plays': ['libddsc', 'librcl']}.get(moment, [''])
+        while not any(library in maps.read_text('utf-8') for library in loaded):
+            assert program.poll() is None and time.monotonic() < end
+        errors = program.stderr.readline() if moment == 'it has played' else ''
+        program.send_signal(signal.SIGINT)
+        errors += program.communicate(timeout=60)[1]
+    finally:
+        program.kill()
+    assert program.returncode == 0, errors
+    assert 'Traceback' not in errors and 'Interrupt' not in errors
+
+
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c(bag, number):
     program = subprocess.Popen(

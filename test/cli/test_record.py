@@ -68,6 +68,22 @@ def test_what_is_played_is_recorded(tmp_path, number):
     assert sorted(path.name for path in tmp_path.iterdir()) == ['again', 'bag']
 
 
+def test_ctrl_c_before_anything_came_is_no_failure(tmp_path):
+    recorder = subprocess.Popen(
+        [*PROGRAM, 'record', '-o', tmp_path / 'bag', '--topics', '/nobody'], cwd=ROOT,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ,
+    )  # fmt: skip
+    try:
+        assert 'recording into' in recorder.stderr.readline()
+        recorder.send_signal(signal.SIGINT)
+        _, errors = recorder.communicate(timeout=60)
+    finally:
+        recorder.kill()
+    assert recorder.returncode == 0, errors
+    assert errors.startswith('nothing came in, nothing was written: nobody published /nobody')
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     'words, line',
     [

@@ -9,7 +9,7 @@ import math
 import pytest
 import torch
 
-from mdepth_ros.networks import HAM
+from mdepth_ros.networks import HAM, ChannelAttention
 
 READINGS = ['elementwise', 'pairwise', 'gate']
 
@@ -62,4 +62,21 @@ def test_forward_is_the_formula(reading: str) -> None:
 
 def test_unknown_reading() -> None:
     with pytest.raises(ValueError, match='elementwise'):
-        HAM(4, 'channel')
+        HAM(4, 'spatial')
+
+
+def test_channel_attention_is_its_formula_and_begins_as_the_identity() -> None:
+    torch.manual_seed(3)
+    attention, x = ChannelAttention(), torch.randn(1, 4, 3, 5)
+    y = attention(x)
+    assert torch.equal(y, x)
+    (y * torch.randn_like(y)).sum().backward()
+    assert attention.beta.grad is not None and abs(float(attention.beta.grad)) > 1e-6
+    with torch.no_grad():
+        attention.beta.fill_(0.8)
+        y = attention(x)
+    for i in range(4):
+        energies = [float((x[0, i] * x[0, j]).sum()) / math.sqrt(15) for j in range(4)]
+        weights = [math.exp(max(energies) - energy) for energy in energies]
+        mixed = sum(w * x[0, j] for j, w in enumerate(weights)) / sum(weights)
+        torch.testing.assert_close(y[0, i], x[0, i] + 0.8 * mixed)

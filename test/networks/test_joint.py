@@ -53,6 +53,29 @@ def test_parameter_counts_at_width_one() -> None:
     assert count(JointDepthPose(NetworkConfig(cues_gate=True))) == count(network) + 1
 
 
+def test_posecnn_has_its_published_size_and_gives_six_votes() -> None:
+    config = NetworkConfig(motion='posecnn', cues=False, attention='elementwise')
+    network = JointDepthPose(config)
+    # Seven layers and the 1x1 convolution, weights and biases, counted by hand.
+    seven = 6 * 16 * 49 + 16 * 32 * 25 + 9 * (32 * 64 + 64 * 128 + 128 * 256 + 2 * 256 * 256)
+    assert count(network.motion_encoder) == seven + 16 + 32 + 64 + 128 + 3 * 256
+    assert count(network.pose_decoder) - count(network.pose_decoder.attention) == 256 * 6 + 6
+    assert network.motion_encoder(torch.rand(1, 6, 192, 640))[-1].shape == (1, 256, 2, 5)
+    network.load_imagenet(JointDepthPose().depth_encoder.state_dict())
+
+
+def test_posecnn_tells_the_order_of_the_frames_and_learns() -> None:
+    network = opened(small(motion='posecnn', cues=False, attention='channel'))
+    previous, current = images()
+    _, pose = network(previous, current)
+    assert not torch.allclose(network.pose(current, previous), pose)
+    pose.square().sum().backward()
+    assert all(
+        p.grad is not None and bool(p.grad.abs().sum() > 0)
+        for p in (*network.motion_encoder.parameters(), *network.pose_decoder.parameters())
+    )
+
+
 def test_width_multiplies_the_channels_in_multiples_of_eight() -> None:
     network = JointDepthPose(NetworkConfig(width=0.375))
     assert network.depth_encoder.channels == [24, 24, 48, 96, 192]
@@ -232,7 +255,9 @@ def test_disparity_to_depth_at_its_ends_and_between() -> None:
     'options',
     [
         {'encoder': 'vgg'},
-        {'attention': 'channel'},
+        {'attention': 'spatial'},
+        {'motion': 'posecnn'},  # with cues
+        {'motion': 'lstm', 'cues': False},
         {'width': 0.0},
         {'depth_range': (1.0, 1.0)},
         {'depth_range': (0.0, 10.0)},

@@ -113,6 +113,14 @@ def test_the_recording_recipe_asks_for_what_every_publisher_offers() -> None:
         assert profile['durability'] == ('transient_local' if latched else 'volatile')
 
 
+def test_a_bag_is_played_with_latched_static_transforms() -> None:
+    with (ROOT / 'config/play_qos.yaml').open(encoding='utf-8') as file:
+        profiles = YAML(typ='safe').load(file)
+    assert {p['durability'] for p in profiles.values()} == {'transient_local'}
+    assert list(profiles) == ['/tf_static']
+    assert '--qos-profile-overrides-path' in (ROOT / 'launch/mdepth.launch.py').read_text('utf-8')
+
+
 def test_the_container_copies_what_is_there() -> None:
     text = (ROOT / 'docker/Dockerfile').read_text('utf-8')
     copied = re.search(r'^COPY (.+) src/mdepth_ros/$', text, re.MULTILINE)

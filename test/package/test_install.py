@@ -18,6 +18,7 @@ INSTALLED = (
     'share/ament_index/resource_index/packages/mdepth_ros',
     'share/mdepth_ros/package.xml',
     'share/mdepth_ros/config/mdepth.yaml',
+    'share/mdepth_ros/config/play_qos.yaml',
     'share/mdepth_ros/launch/mdepth.launch.py',
     'share/mdepth_ros/launch/multi_camera.launch.py',
     'share/mdepth_ros/launch/evaluate.launch.py',

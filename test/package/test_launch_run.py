@@ -177,8 +177,9 @@ def test_a_bag_begins_when_the_model_is_there_and_its_clock_is_the_time(stage: S
     bag.touch()
     given = [f'bag:={bag}', 'bag_rate:=0.5', 'namespace:=/robot1', 'rviz:=true']
     seen = stage.launch('mdepth.launch.py', *given, last='bag')
-    play = ['bag', 'play', '--clock', '200', '--rate', '0.5', str(bag)]
-    assert seen[-1]['arguments'] == play
+    play = ['bag', 'play', '--clock', '200', '--rate', '0.5', '--delay', '2']
+    qos = str(stage.prefix / 'share/mdepth_ros/config/play_qos.yaml')
+    assert seen[-1]['arguments'] == [*play, '--qos-profile-overrides-path', qos, str(bag)]
     (ready,) = [one for one in seen if one['arguments'][:2] == ['topic', 'echo']]
     assert '/robot1/mdepth/model' in ready['arguments']
     assert 'transient_local' in ready['arguments']

@@ -30,7 +30,7 @@ from mdepth_ros.estimator import Estimator, Prediction
 from mdepth_ros.ros.clouds import points_xyz
 from mdepth_ros.ros.conversions import camera_from_info, pose_to_matrix, transform_to_matrix
 from mdepth_ros.ros.depth_odometry import DepthOdometryNode
-from mdepth_ros.ros.images import to_depth
+from mdepth_ros.ros.images import to_depth, to_rgb
 from mdepth_ros.ros.parameters import DEPTH_ODOMETRY, NODES
 
 # isort: split
@@ -43,6 +43,7 @@ from tf2_msgs.msg import TFMessage
 OUTPUTS = {
     '/depth/image_rect': Image,
     '/depth/camera_info': CameraInfo,
+    '/depth/image_rect_color': Image,
     '/depth/confidence': Image,
     '/depth/color': Image,
     '/depth/points': PointCloud2,
@@ -318,7 +319,7 @@ def test_9_the_camera_info_belongs_to_the_depth(model: Path, oracle: Oracle) -> 
 def test_10_depth_and_camera_info_are_what_depth_image_proc_wants(
     model: Path, oracle: Oracle
 ) -> None:
-    """Rule 10: equal stamps, 32FC1, and its formula on our topics gives our cloud.
+    """Rule 10: equal stamps and sizes, and its formula on our topics gives our cloud.
 
     x = (u - cx) z / fx with K of the camera_info (depth_image_proc/depth_conversions.hpp).
     """
@@ -326,13 +327,18 @@ def test_10_depth_and_camera_info_are_what_depth_image_proc_wants(
     with node(model) as (running, heard):
         drive(running, heard, 1)
         (info,), (depth,) = heard['/depth/camera_info'], heard['/depth/image_rect']
-        assert stamp_of(info) == stamp_of(depth)
+        (colour,) = heard['/depth/image_rect_color']
+        assert stamp_of(info) == stamp_of(depth) == stamp_of(colour)
+        assert info.header.frame_id == depth.header.frame_id == colour.header.frame_id
+        assert {(m.height, m.width) for m in (info, depth, colour)} == {SIZE}
         k = np.reshape(info.k, (3, 3))
         z = np.frombuffer(depth.data, '<f4').reshape(SIZE)
         v, u = np.mgrid[: SIZE[0], : SIZE[1]]
         expected = np.stack([(u - k[0, 2]) * z / k[0, 0], (v - k[1, 2]) * z / k[1, 1], z], -1)
         points = points_xyz(heard['/depth/points'][0]).reshape(*SIZE, 3)
         np.testing.assert_allclose(points, expected, rtol=1e-5, atol=1e-5)
+        packed = np.frombuffer(heard['/depth/points'][0].data, np.uint8).reshape(*SIZE, 16)
+        np.testing.assert_array_equal(packed[..., [14, 13, 12]], to_rgb(colour))
 
 
 def test_11_the_cloud_is_organised_as_the_depth(model: Path, oracle: Oracle) -> None:

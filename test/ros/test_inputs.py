@@ -9,7 +9,7 @@ from typing import Any
 import live
 import numpy as np
 import pytest
-from live import CAMERA, SECOND, camera_info, picture
+from live import CAMERA, SECOND, TENTH, camera_info, picture
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.ros import inputs
@@ -149,6 +149,40 @@ def test_only_the_newest_image_is_given() -> None:
         assert (counts.received, counts.superseded, node.notified) == (3, 2, 3)
 
 
+def test_skipped_images_can_be_had_as_partners() -> None:
+    with live.live(eye()) as running:
+        node = running.node
+        node.input.images.choose()
+        node.input.remember(span=225_000_000)
+        running.info()
+        running.until(lambda: node.input.camera_known, 'the camera')
+        stamps = [SECOND + number * TENTH for number in range(5)]
+        for count, stamp in enumerate(stamps, 1):
+            size = (60, 40) if stamp == stamps[2] else (120, 80)
+            running.image(stamp, size=size)
+            running.until(lambda c=count: node.statistics.snapshot().received == c, 'the image')
+
+        def found(stamp: int, within: int, before: int = 2 * SECOND) -> int | None:
+            frame = node.input.earlier(stamp, within, before)
+            return None if frame is None else frame.stamp
+
+        assert found(stamps[3], 0) == stamps[3]
+        assert found(stamps[3] + 5, 5) == stamps[3]
+        assert found(stamps[3] + 6, 5) is None
+        assert found(stamps[4], 2 * TENTH, before=stamps[4]) == stamps[3]
+        # One that cannot be used is none, and was no loss: it was not taken.
+        assert found(stamps[2], 0) is None
+        assert node.statistics.snapshot().unreadable == 0 and node.input.camera_problem == ''
+        assert found(stamps[1], TENTH // 2) is None  # too long ago to be kept
+        running.info(d=[0.1, 0.0, 0.0, 0.0, 0.0])
+        running.until(lambda: node.input._calibration[1] != CAMERA, 'another calibration')
+        assert found(stamps[3], 0) is None
+        running.image(stamps[4] + 1)
+        running.until(lambda: found(stamps[4] + 1, 0), 'the next image')
+        node.input.drop()
+        assert found(stamps[4] + 1, 0) is None
+
+
 def test_an_image_waits_for_its_camera_info() -> None:
     with live.live(eye()) as running:
         node = running.node
@@ -217,25 +251,33 @@ def test_rectified_images_have_the_camera_of_p() -> None:
 
 
 @pytest.mark.parametrize(
-    ('sent', 'words'),
+    ('sent', 'of_info', 'words', 'wanted'),
     [
-        ({'stamp': 0}, 'stamp 0'),
-        ({'stamp': SECOND, 'frame_id': ''}, 'no frame_id'),
-        ({'stamp': SECOND, 'frame_id': 'elsewhere'}, 'of the frame camera, but the images are of'),
+        ({'stamp': 0}, 'camera', 'stamp 0', 'camera'),
+        ({'stamp': SECOND, 'frame_id': ''}, 'camera', 'no frame_id', 'camera'),
+        ({'stamp': SECOND, 'frame_id': ''}, '', 'no frame_id', 'camera_optical_frame'),
+        (
+            {'stamp': SECOND, 'frame_id': 'elsewhere'},
+            'camera',
+            'of the frame camera, but the images are of',
+            'elsewhere',
+        ),
     ],
 )
-def test_what_is_odd_is_said_once(sent: dict[str, Any], words: str) -> None:
+def test_what_is_odd_is_said_once(
+    sent: dict[str, Any], of_info: str, words: str, wanted: str
+) -> None:
     with live.live(eye()) as running:
         node = running.node
         said: list[str] = []
         node.input._node = _Recorder(node, said)
         node.input.images.choose()
-        running.info()
+        running.info(frame_id=of_info)
         for _ in range(2):
             running.image(**sent)
             frame = take(running)
         assert len(said) == 1 and words in said[0]
-        assert frame.frame_id == (sent.get('frame_id') or 'camera')
+        assert frame.frame_id == wanted
 
 
 class _Recorder:

@@ -67,6 +67,7 @@ def test_contents_are_those_of_the_estimate() -> None:
     assert camera_from_info(info) == CAMERA
     image = made['/depth/image_rect']
     assert (info.width, info.height) == (image.width, image.height) == (8, 4)
+    np.testing.assert_array_equal(to_rgb(made['/depth/image_rect_color']), source.image)
     assert made['/depth/color'].encoding == 'bgr8'
     assert not to_rgb(made['/depth/color'])[0, 0].any()  # NaN is black
     z = points_xyz(made['/depth/points'])[:, 2].reshape(4, 8)

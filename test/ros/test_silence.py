@@ -99,6 +99,8 @@ def test_nothing_is_wrong_with_a_healthy_camera() -> None:
 def test_missing_extrinsics_name_both_frames() -> None:
     line = why_no_odometry('base_link', 'cam_optical', 'no such frame')
     assert 'base_link' in line and 'cam_optical' in line and '\n' not in line
+    line = why_no_odometry('base_link', 'cam_optical', 'no such frame', ('rosbag2_player',))
+    assert 'rosbag2_player publishes /tf_static volatile' in line and 'play_qos.yaml' in line
 
 
 def test_a_line_is_said_when_it_is_new_and_then_rarely() -> None:

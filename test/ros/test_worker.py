@@ -142,6 +142,47 @@ def test_no_image_waits_behind_an_older_one(model: Path, monkeypatch: Any) -> No
         assert (counts.received, counts.superseded, counts.processed) == (7, 4, 3)
 
 
+def test_the_odometry_runs_with_networks_slower_than_a_pair(model: Path, monkeypatch: Any) -> None:
+    """Every fifth frame is stepped, but each is paired with the one 0.1 s before it."""
+    turns = threading.Semaphore(0)
+    step = worker.step_together
+    intervals: list[float] = []
+
+    def slow(items: Any, parts: Any) -> Any:
+        estimates = step(items, parts)
+        intervals.append(estimates[0].interval)
+        assert turns.acquire(timeout=live.DEADLINE)
+        return estimates
+
+    with node(model) as running:
+        odometry = running.listen(Odometry, '/odom')
+        depths = running.listen(Image, '/depth/image_rect')
+        running.mount()
+        running.info()
+        running.until(lambda: running.node._mounts.find('camera') is not None, 'the mount')
+        running.until(lambda: running.node._worker.estimator is not None, 'the model')
+        running.until(lambda: running.node.cameras[0].input.camera_known, 'camera_info')
+        monkeypatch.setattr(worker, 'step_together', slow)
+        statistics = running.node.cameras[0].statistics
+        for number in range(21):
+            running.image(at(number))
+            running.until(
+                lambda n=number: statistics.snapshot().received == n + 1, 'the image to arrive'
+            )
+            if number % 5 == 0:
+                if number:
+                    turns.release()  # the step before ends
+                running.until(lambda n=number: len(intervals) == n // 5 + 1, 'the next step')
+        turns.release()
+        running.until(lambda: len(odometry) == len(depths) == 5, 'depth and odometry')
+        assert [stamp_of(depth) for depth in depths] == [at(n) for n in (0, 5, 10, 15, 20)]
+        assert intervals[0] == 0.0
+        assert intervals[1:] == pytest.approx([0.1] * (len(intervals) - 1))
+        assert statistics.snapshot().held == {'first frame': 1}
+        recent = running.node.cameras[0].input._recent
+        assert len(recent._items) <= 3  # 0.225 s of a camera of 10 Hz
+
+
 def test_many_frames_leave_nothing_behind(model: Path) -> None:
     with node(model, path_every=1) as running:
         heard = [

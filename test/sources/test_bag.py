@@ -202,12 +202,15 @@ def test_zero_stamps_fall_back_to_the_bag(tmp_path):
     assert source.losses == ['headers without a stamp: the time of recording is used']
 
 
-def test_frame_id_missing(tmp_path):
-    messages = [('/camera/camera_info', recordings.camera_info(SECOND), SECOND),
+@pytest.mark.parametrize(('of_info', 'wanted'), [('/cam', 'cam'), ('', 'camera_optical_frame')])
+def test_frame_id_missing(tmp_path, of_info, wanted):
+    """The rule is that of the live node (test/ros/test_inputs.py)."""
+    info = recordings.camera_info(SECOND, frame_id=of_info)
+    messages = [('/camera/camera_info', info, SECOND),
                 ('/camera/image_raw', recordings.image(SECOND, frame_id=''), SECOND)]  # fmt: skip
     source = open_source(recordings.write_ros2(tmp_path / 'bag', messages))
-    assert [frame.frame_id for frame in source] == ['camera_optical_frame']
-    assert source.losses == ['the images name no frame_id: camera_optical_frame is assumed']
+    assert [frame.frame_id for frame in source] == [wanted]
+    assert source.losses == [f'the images name no frame_id: {wanted} is assumed']
 
 
 def test_single_bad_images_are_skipped_and_counted(tmp_path):

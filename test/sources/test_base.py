@@ -1,6 +1,11 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
+"""What the sources share, and what they do not load."""
+
 from __future__ import annotations
+
+import subprocess
+import sys
 
 import numpy as np
 
@@ -43,3 +48,13 @@ def test_losses_stay_bounded():
     assert len(losses) <= 21
     assert sum(int(line.split()[0]) for line in losses.lines()) == 1000
     assert losses.lines()[0] == '1 messages skipped: reason 0'
+
+
+def test_a_bag_player_does_not_load_torch():
+    """It takes seconds, and `mdepth play` and `mdepth record` have no use for it."""
+    code = 'import mdepth_ros.ros.player, mdepth_ros.ros.recorder, mdepth_ros.sources, sys\n'
+    code += 'print([name for name in ("torch", "cv2") if name in sys.modules])'
+    found = subprocess.run(
+        [sys.executable, '-c', code], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert found.stdout == '[]\n'

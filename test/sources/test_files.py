@@ -153,6 +153,15 @@ def test_kitti_odometry(tmp_path, labels):
     assert (next(iter(source)).camera.fx, next(iter(source)).camera.fy) == (42, 52)
 
 
+def test_a_lost_image_of_a_sequence_shifts_no_time(tmp_path):
+    folder = write_images(tmp_path / 'image_2', 4)
+    (folder / '0000000002.png').unlink()
+    (tmp_path / 'calib.txt').write_text('P2: 70 0 32 4 0 70 24 0 0 0 1 0\n')
+    (tmp_path / 'times.txt').write_text('0\n0.1\n0.2\n0.3\n')
+    frames = list(open_source(tmp_path))
+    assert [frame.stamp for frame in frames] == [0, 100_000_000, 300_000_000]
+
+
 def test_kitti_samples(data_dir):
     odometry = open_source(data_dir / 'kitti_odometry_06')
     frame = next(iter(odometry))

@@ -13,11 +13,104 @@ from mdepth_ros.synthetic import Drive, View, WorldConfig, make_drive
 
 CAMERA = Camera(128, 40, 74.0, 74.0, 63.5, 19.5)
 PLAIN = WorldConfig()
+PLAIN_BLOCKS = [
+    [
+        82.5,
+        78.9,
+        172.9,
+        196.9,
+        195.9,
+        196.5,
+        200.2,
+        199.0,
+        197.5,
+        191.8,
+        150.7,
+        85.5,
+        141.0,
+        92.7,
+        47.5,
+        45.9,
+    ],
+    [
+        78.9,
+        81.4,
+        76.8,
+        184.4,
+        134.8,
+        172.2,
+        182.1,
+        176.7,
+        200.3,
+        206.1,
+        125.6,
+        46.7,
+        85.6,
+        174.8,
+        119.0,
+        118.6,
+    ],
+    [
+        74.8,
+        79.4,
+        82.9,
+        103.0,
+        91.4,
+        55.9,
+        58.5,
+        70.5,
+        146.4,
+        141.3,
+        117.2,
+        52.6,
+        149.6,
+        153.0,
+        141.2,
+        131.2,
+    ],
+    [
+        88.7,
+        108.0,
+        122.7,
+        113.9,
+        103.5,
+        109.1,
+        102.4,
+        112.2,
+        124.7,
+        105.1,
+        89.4,
+        68.7,
+        73.4,
+        71.9,
+        68.1,
+        65.7,
+    ],
+    [
+        122.1,
+        105.9,
+        95.8,
+        94.7,
+        107.0,
+        109.0,
+        98.7,
+        93.1,
+        89.7,
+        110.9,
+        122.5,
+        124.5,
+        112.2,
+        92.4,
+        82.2,
+        67.4,
+    ],
+]
 
 
 def quiet(drive: Drive) -> Drive:
     """The same drive seen by a sensor without noise, blur and exposure changes."""
     look = replace(drive.look, noise=(0.0, 0.0), blur=0.0, adapt=0.0, drift=0.0, vignette=0.0)
+    look = replace(look, sharpen=0.0, black=0.0, contrast=0.0)
     return replace(drive, look=look)
 
 
@@ -43,6 +136,13 @@ def test_a_seed_is_a_drive_whatever_is_rendered_with_it(appearance: float) -> No
     other = make_drive(4, 6, CAMERA, config).render([2])
     assert not torch.equal(other.image, alone.image)
     assert not torch.equal(other.depth, alone.depth)
+
+
+def test_the_plain_world_stays_as_it_is() -> None:
+    """The shipped model's scores hang on it: mean grey values of 8 x 8 blocks, as first drawn."""
+    view = make_drive(2, 6, CAMERA, PLAIN).render([5])
+    blocks = view.image[0].float().mean(-1).unflatten(0, (5, 8)).unflatten(2, (16, 8)).mean((1, 3))
+    torch.testing.assert_close(blocks, torch.tensor(PLAIN_BLOCKS), rtol=0, atol=0.6)
 
 
 def test_shapes_types_and_range() -> None:

@@ -9,7 +9,7 @@ from mdepth_ros.geometry import Camera
 from mdepth_ros.synthetic import WorldConfig, make_drive
 from mdepth_ros.synthetic.config import Random
 from mdepth_ros.synthetic.render import Placed, camera_rays, cast
-from mdepth_ros.synthetic.scene import AXLE, BOX, CYLINDER, ELLIPSOID, distance_to_boxes
+from mdepth_ros.synthetic.scene import AXLE, BOX, CYLINDER, ELLIPSOID, TANK, distance_to_boxes
 from mdepth_ros.synthetic.textures import Noise, grid_pattern
 from mdepth_ros.synthetic.trajectory import BODY_OPTICAL, make_path
 
@@ -71,6 +71,26 @@ def test_traffic_comes_in_all_kinds() -> None:
     assert min(oncoming, crossing, ahead, same_speed) > 1
 
 
+def test_vehicles_queue_beside_and_ahead_of_the_camera_in_the_randomised_world_alone() -> None:
+    ahead = queues = 0
+    for seed in range(30):
+        drive = make_drive(seed, 20, CAMERA, WorldConfig(appearance=1.0))
+        assert make_drive(seed, 20, CAMERA, WorldConfig()).road.standing == ()
+        queues += bool(drive.road.standing)
+        if 0.0 in drive.road.standing:
+            end, forward = drive.poses[-1, :2, 3], drive.poses[-1, :2, 2]
+            offset = drive.world.pose[: drive.world.still, :2] - end
+            along, across = offset @ forward, offset @ forward[[1, 0]].mul(torch.tensor([-1.0, 1]))
+            ahead += bool(((along > 3) & (along < 45) & (across.abs() < 3)).any())
+            # What stands in the camera's lane is a vehicle: nothing else drives there.
+            assert not any(
+                bool(step.norm() < 3)
+                for step in drive.world.tracks[-1, drive.world.active[-1], :2] - end
+            )
+    assert 15 < queues < 30
+    assert ahead > 8
+
+
 def test_appearance_changes_the_pixels_and_keeps_the_drive() -> None:
     brightness = []
     for appearance in (0.0, 1.0):
@@ -107,7 +127,7 @@ def test_sub_samples_change_the_image_and_not_the_truth() -> None:
     assert (coarse.image.float() - fine.image.float()).abs().mean() < 10
 
 
-@pytest.mark.parametrize('kind', [BOX, ELLIPSOID, CYLINDER, AXLE])
+@pytest.mark.parametrize('kind', [BOX, ELLIPSOID, CYLINDER, AXLE, TANK])
 def test_rays_end_on_the_surface_of_primitives(kind: int) -> None:
     pose = torch.eye(4, dtype=torch.float64)
     pose[:3, :3] = BODY_OPTICAL
@@ -132,6 +152,7 @@ def test_rays_end_on_the_surface_of_primitives(kind: int) -> None:
         ELLIPSOID: unit.norm(dim=-1),
         CYLINDER: torch.maximum(torch.hypot(a, b), d),
         AXLE: torch.maximum(torch.hypot(a, d), b),
+        TANK: torch.maximum(torch.hypot(b, d), a),
     }[kind]
     torch.testing.assert_close(outermost, torch.ones_like(outermost), rtol=1e-4, atol=1e-4)
 

@@ -28,39 +28,258 @@ def fit(
     output: Annotated[Path, typer.Option('--output', '-o', help='Folder of the run.')],
     resume: Annotated[bool, typer.Option(help='Go on from the last checkpoint there.')] = False,
     overrides: Annotated[
-        list[str] | None, typer.Option('--set', help='Override a setting: training.steps=100.')
+        list[str] | None,
+        typer.Option('--set', help='Override a setting, again and again if need be.'),
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help='Stop with a checkpoint after so long.')
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help='Folder for rendered or extracted drives, to share them.')
     ] = None,
 ) -> None:
     """Learn what an experiment says.
 
-    Example: mdepth-train fit training/configs/synthetic-nano.yaml -o runs/nano --resume
+    Example: mdepth-train fit training/configs/kitti-mono.yaml -o runs/kitti
+    --set data.recordings=/data/kitti_raw --set training.batch_size=4
+
+    Every setting is explained in training/README.md. Ctrl-C stops after the step, with a
+    checkpoint; --resume goes on from there and ends as if nothing had happened.
     """
     from mdepth_training.config import load_experiment
     from mdepth_training.fit import fit as run
 
-    model = run(load_experiment(config, overrides), output, resume=resume)
-    print(f'the model: {model}')
+    experiment = load_experiment(config, overrides)
+    model = run(experiment, output, resume=resume, minutes=minutes, cache=cache)
+    if model.exists():
+        print(f'the model: {model}')
+    else:
+        print('stopped, with a checkpoint: go on with the same command and --resume')
 
 
 @app.command()
 def evaluate(
     model: Annotated[Path, typer.Argument(help='A model file.')],
-    drives: Annotated[int, typer.Option(min=1, help='Held-out drives.')] = 10,
-    frames: Annotated[int, typer.Option(min=5, help='Frames of each drive.')] = 70,
+    data: Annotated[
+        Path | None, typer.Option(help='Recording or data set; without it, the synthetic world.')
+    ] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help='How to count; guessed from --data where that is clear.')
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option('--output', '-o', help='Folder for tables and pictures.')
+    ] = None,
+    split: Annotated[Path | None, typer.Option(help='List of the images to score.')] = None,
+    topic: Annotated[str | None, typer.Option(help='Camera topic or image folder.')] = None,
+    intrinsics: Annotated[str | None, typer.Option(help="'fx,fy,cx,cy', or a file.")] = None,
+    crop: Annotated[
+        str | None, typer.Option(help="none, garg, cityscapes or nyu, not the protocol's own.")
+    ] = None,
+    cap: Annotated[float | None, typer.Option(help='Score truths up to this, metres.')] = None,
+    view: Annotated[
+        str | None, typer.Option(help='whole (as the papers) or crop (as the vehicle).')
+    ] = None,
+    camera_height: Annotated[
+        float | None, typer.Option(help='Metres above the road: adds the flat ground.')
+    ] = None,
+    prior: Annotated[
+        Path | None, typer.Option(help='Experiment of the model: adds the mean of its world.')
+    ] = None,
+    first_frame: Annotated[
+        str, typer.Option(help='Pair frames that have none before with: duplicate or next.')
+    ] = 'duplicate',
+    precision: Annotated[str, typer.Option(help='auto, fp32, bf16 or fp16.')] = 'auto',
+    limit: Annotated[int | None, typer.Option(min=1, help='Score so many images.')] = None,
+    drives: Annotated[int, typer.Option(min=1, help='Synthetic: held-out drives.')] = 10,
+    frames: Annotated[int, typer.Option(min=5, help='Synthetic: frames of each drive.')] = 70,
     appearance: Annotated[
-        float, typer.Option(min=0, max=1, help='0 plain, 1 broadly randomised.')
+        float, typer.Option(min=0, max=1, help='Synthetic: 0 plain, 1 broadly randomised.')
     ] = 0.0,
-    first_seed: Annotated[int, typer.Option(help='Seed of the first drive.')] = 10_000,
-    record: Annotated[bool, typer.Option(help="Write the scores into the model's card.")] = False,
-    csv: Annotated[Path | None, typer.Option(help='Also write the table here.')] = None,
+    first_seed: Annotated[int, typer.Option(help='Synthetic: seed of the first drive.')] = 10_000,
+    record: Annotated[
+        bool, typer.Option(help="Synthetic: write the scores into the model's card.")
+    ] = False,
+    csv: Annotated[Path | None, typer.Option(help='Synthetic: also write the table here.')] = None,
 ) -> None:
-    """Score a model on held-out synthetic drives, beside predictors that need no learning.
+    """Score a model beside predictors that need no learning.
 
-    Example: mdepth-train evaluate models/synthetic-nano.safetensors
+    Without --data on held-out synthetic drives. With it on a bag with lidar or depth, KITTI,
+    Cityscapes, Make3D, NYU, DDAD, RGB-D folders, or a folder that `extract` made.
+
+    Example: mdepth-train evaluate models/synthetic-nano.safetensors --data my_bag -o scores
     """
-    from mdepth_training.evaluation.synthetic import evaluate as run
+    if data is None:
+        from mdepth_training.evaluation.synthetic import evaluate as on_synthetic
 
-    run(model, drives, frames, appearance, first_seed, record=record, csv=csv)
+        on_synthetic(
+            model,
+            drives,
+            frames,
+            appearance,
+            first_seed,
+            record=record,
+            csv=csv,
+            output=output,
+            precision=precision,
+        )
+        return
+    from mdepth_training.evaluation.evaluate import evaluate as on_data
+
+    on_data(
+        model,
+        data,
+        protocol,
+        output=output,
+        split=split,
+        topic=topic,
+        intrinsics=intrinsics,
+        crop=crop,
+        cap=cap,
+        view=view,
+        camera_height=camera_height,
+        prior=prior,
+        first_frame=first_frame,
+        precision=precision,
+        limit=limit,
+    )
+
+
+@app.command()
+def ablate(
+    config: Annotated[Path, typer.Argument(help='The experiment that the variants vary.')],
+    output: Annotated[Path, typer.Option('--output', '-o', help='Folder of all runs.')],
+    table: Annotated[
+        str, typer.Option(help='components, ham, pose, resolution or stages.')
+    ] = 'components',
+    seeds: Annotated[int, typer.Option(min=1, help='Runs of each variant.')] = 3,
+    jobs: Annotated[int, typer.Option(min=1, help='Runs side by side.')] = 1,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help='Stop after so long; the same command goes on.')
+    ] = None,
+    drives: Annotated[int, typer.Option(min=1, help='Held-out drives.')] = 10,
+    frames: Annotated[int, typer.Option(min=5, help='Frames of each held-out drive.')] = 70,
+    overrides: Annotated[
+        list[str] | None, typer.Option('--set', help='Override a setting: training.steps=100.')
+    ] = None,
+) -> None:
+    """Learn variants with equal budgets and several seeds, and say what the seeds show.
+
+    What is finished stays: the same command goes on where it stopped.
+
+    Example: mdepth-train ablate training/configs/ablation-small.yaml -o runs/table5 --jobs 2
+    """
+    from mdepth_training.ablation import ablate as run
+
+    report = run(
+        config,
+        output,
+        table=table,
+        seeds=seeds,
+        jobs=jobs,
+        minutes=minutes,
+        drives=drives,
+        frames=frames,
+        overrides=overrides or [],
+    )
+    print(f'the report: {report}')
+
+
+@app.command()
+def bench(
+    config: Annotated[Path, typer.Argument(help='The experiment, a YAML file.')],
+    data: Annotated[
+        str | None,
+        typer.Option(help="Recordings; else the experiment's own, else made-up ones as KITTI's."),
+    ] = None,
+    png: Annotated[bool, typer.Option(help='Made-up images as PNG, not JPEG.')] = False,
+    rounds: Annotated[int, typer.Option(min=1, help='How often everything is measured.')] = 8,
+    json: Annotated[Path | None, typer.Option(help='Also write the numbers here.')] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option('--set', help='Override a setting: data.workers=4.')
+    ] = None,
+) -> None:
+    """Measure samples per second: our step, the same step written plainly, and the loader.
+
+    Example: mdepth-train bench training/configs/synthetic-nano.yaml
+    """
+    from mdepth_training.bench import bench_command
+
+    bench_command(config, data, png, rounds, json, overrides)
+
+
+@app.command()
+def extract(
+    recordings: Annotated[
+        list[Path], typer.Argument(help='Bags, videos, image folders or KITTI drives.')
+    ],
+    output: Annotated[
+        Path, typer.Option('--output', '-o', help='Folder of the dataset; more can be added.')
+    ],
+    config: Annotated[
+        Path | None, typer.Option(help='Experiment to extract for: its size and interval.')
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(help="Of the images, WxH; else 1.5 times the network's.")
+    ] = None,
+    topic: Annotated[str | None, typer.Option(help='Camera topic or image folder.')] = None,
+    camera_info: Annotated[
+        str | None, typer.Option(help='Its camera_info, where that is not its sibling.')
+    ] = None,
+    intrinsics: Annotated[str | None, typer.Option(help="'fx,fy,cx,cy', or a file.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(help='Frames per second of a video or image folder.')
+    ] = None,
+    stereo_topic: Annotated[
+        str | None, typer.Option(help='The other camera of a stereo pair.')
+    ] = None,
+    truth_cloud: Annotated[
+        str | None, typer.Option(help='Lidar topic, for evaluation only.')
+    ] = None,
+    truth_depth: Annotated[
+        str | None, typer.Option(help='Depth image topic, for evaluation only.')
+    ] = None,
+    truth_odometry: Annotated[
+        str | None, typer.Option(help='Odometry topic, for evaluation only.')
+    ] = None,
+    interval: Annotated[
+        float, typer.Option(min=0, help='Seconds between images; 0: all that were recorded.')
+    ] = 0.0,
+    keep_static: Annotated[
+        bool, typer.Option('--keep-static', help='Keep images of a standing camera.')
+    ] = False,
+    png: Annotated[
+        bool, typer.Option('--png', help='Without loss, three times the space.')
+    ] = False,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help='Processors to use; default: all.')
+    ] = None,
+) -> None:
+    """Turn recordings into a dataset folder: rectified images, camera, times.
+
+    What is finished stays: the same command goes on where it stopped.
+
+    Example: mdepth-train extract drives/*.mcap -o data --config training/configs/own-drives.yaml
+    """
+    from mdepth_training.data.extract import extract_command
+
+    extract_command(
+        recordings,
+        output,
+        config,
+        size,
+        jobs,
+        topic=topic,
+        camera_info=camera_info,
+        intrinsics=intrinsics,
+        rate=rate,
+        stereo_topic=stereo_topic,
+        truth_cloud=truth_cloud,
+        truth_depth=truth_depth,
+        truth_odometry=truth_odometry,
+        interval=interval,
+        keep_static=keep_static,
+        png=png,
+    )
 
 
 def main() -> None:

@@ -4,75 +4,139 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from math import inf
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Literal
 
 import yaml
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.networks import NetworkConfig
+from mdepth_training.settings import build, check, markdown_table, plain, setting
 
 
 @dataclass(frozen=True)
 class SyntheticData:
     """Drives of the synthetic world; only their images reach the training."""
 
-    drives: int = 200
-    frames: int = 32
-    first_seed: int = 0
-    appearance: float = 0.0
-    moving: float = 1.0
-    frame_interval: float = 0.1
+    drives: int = setting(200, 'how many drives are rendered', 1)
+    frames: int = setting(32, 'frames of each drive', 3)
+    first_seed: int = setting(0, 'seed of the first drive, the next has the next', 0)
+    appearance: float = setting(0.0, 'looks of the world: 0 plain, 1 broadly randomised', 0, 1)
+    least_appearance: float | None = setting(
+        None, 'each drive draws its looks from this to `appearance`; none: all have that', 0, 1
+    )
+    cameras: float = setting(
+        0.0, "how far the drives' cameras differ: 0 not, 1 up to twice the focal length", 0, 1
+    )
+    moving: float = setting(1.0, 'share of the usual moving objects', 0, 10)
 
     def __post_init__(self) -> None:
-        _check('data.', self, drives=(1, inf), frames=(3, inf), appearance=(0, 1), moving=(0, 10))
-        _check('data.', self, frame_interval=(1e-3, 10))
+        check(self, 'data.synthetic.')
+
+
+@dataclass(frozen=True)
+class Data:
+    """What the networks see."""
+
+    recordings: tuple[str, ...] = setting(
+        (),
+        'KITTI, Cityscapes, folders of images, videos, bags, folders of `extract`; patterns such '
+        'as drives/*.mcap are fine; none: the synthetic world',
+    )
+    split: str = setting('', "a split list such as Eigen-Zhou's; none: every frame is used")
+    validation: tuple[str, ...] = setting((), 'recordings for the validation loss')
+    validation_split: str = setting(
+        '', 'a split list for the validation loss; alone, it is of the same recordings'
+    )
+    frame_interval: float = setting(0.1, 'seconds between the frames of a triplet', 1e-3, 10)
+    skip_static: bool = setting(True, 'leave out frames in which the camera stands still')
+    workers: int = setting(2, 'processes that decode images; 0: none but the one that learns', 0)
+    synthetic: SyntheticData = field(default_factory=SyntheticData)
+
+    def __post_init__(self) -> None:
+        check(self, 'data.')
 
 
 @dataclass(frozen=True)
 class Training:
-    """How the networks learn; the defaults are the ones of the small network."""
+    """How the networks learn; the defaults are those of the small network."""
 
-    steps: int = 6000
-    # From this step on the cues (IDCE) take part; before it the baseline learns with HAM alone.
-    joint_from: int = 2000
-    batch_size: int = 8
-    learning_rate: float = 1e-3
-    # The rate falls to this share of itself along a cosine.
-    final_rate: float = 0.05
-    warm_up: int = 100
-    smoothness: float = 1e-3
-    # Weight of the change of translation between consecutive pairs, from `joint_from` on.
-    steady_motion: float = 0.0
-    # Share of the samples that see their frame twice, and of those that get no cues.
-    duplicated: float = 0.15
-    dropped_cues: float = 0.15
-    colour: float = 0.2
-    hue: float = 0.1
-    seed: int = 0
-    precision: Literal['auto', 'fp32', 'bf16', 'fp16'] = 'auto'
-    save_every: int = 250
+    steps: int = setting(6000, 'steps of the optimiser', 1)
+    epochs: int = setting(0, 'if not 0, the length in passes over the data, instead of `steps`', 0)
+    joint_from: int = setting(
+        2000,
+        'before this step (with `epochs`: epoch) the baseline learns with HAM alone, from it on '
+        'everything with IDCE',
+        0,
+    )
+    restart: bool = setting(False, 'start the schedule of the learning rate anew at `joint_from`')
+    sources: Literal['M', 'S', 'MS'] = setting(
+        'M', 'what explains a frame: its neighbours (M), the stereo partner (S), both (MS)'
+    )
+    metres_per_unit: float = setting(
+        5.4, 'S and MS: metres in one unit of the network; the baseline in units sets it', 1e-3
+    )
+    initial: str = setting(
+        '',
+        'weights to begin with: a model file, a ResNet of ImageNet (.pth, .safetensors), a '
+        'folder in the layout of Monodepth2, or imagenet to download; none: by chance',
+    )
+    batch_size: int = setting(8, 'samples of one device and step', 1)
+    accumulate: int = setting(1, 'batches whose gradients make one step', 1)
+    learning_rate: float = setting(1e-3, 'of Adam', 1e-9, 1)
+    schedule: Literal['cosine', 'step'] = setting(
+        'cosine', 'how the rate falls to `final_rate`: along a cosine, or at once at `drop_at`'
+    )
+    final_rate: float = setting(0.05, 'share of the rate that is left at the end', 0, 1)
+    drop_at: float = setting(0.75, 'schedule step: the share of the schedule at the rate', 0, 1)
+    warm_up: int = setting(100, 'steps in which the rate rises from nothing', 1)
+    weight_decay: float = setting(0.0, "Adam's, on the weights of convolutions alone", 0, 1)
+    smoothness: float = setting(1e-3, 'weight of the smoothness of the disparity', 0, 1e3)
+    steady_motion: float = setting(
+        0.0, 'weight of the change of translation between the two pairs, from `joint_from` on', 0
+    )
+    full_size_losses: bool = setting(
+        False, 'enlarge every disparity to the full size, as the paper; else each at its own size'
+    )
+    duplicated: float = setting(0.15, 'share of the samples that see their frame twice', 0, 1)
+    dropped_cues: float = setting(0.15, 'share of the samples that get no cues', 0, 1)
+    colour: float = setting(0.2, 'jitter of brightness, contrast and saturation: 1 +- this', 0, 1)
+    hue: float = setting(0.1, 'jitter of the hue, in turns', 0, 0.5)
+    seed: int = setting(0, 'decides all chance: start, order, augmentation', 0)
+    precision: Literal['auto', 'fp32', 'bf16', 'fp16'] = setting(
+        'auto', 'number format of the networks; auto: the fastest this machine has'
+    )
+    channels_last: bool = setting(True, 'memory layout of images and weights: faster so')
+    compile: bool = setting(False, 'compile networks and losses (torch.compile)')
+    devices: int = setting(1, 'GPUs, or on a CPU processes, of one machine; -1: all', -1)
+    nodes: int = setting(
+        1, 'machines; the same command is started on each, by SLURM, torchrun or with NODE_RANK', 1
+    )
+    save_every: int = setting(250, 'steps between checkpoints', 1)
+    validate_every: int = setting(1000, 'steps between validation losses', 1)
+    images_every: int = setting(500, 'steps between pictures for TensorBoard; 0: none', 0)
 
     def __post_init__(self) -> None:
-        _check('training.', self, steps=(1, inf), joint_from=(0, inf), batch_size=(1, inf))
-        _check('training.', self, learning_rate=(1e-9, 1), final_rate=(0, 1), warm_up=(1, inf))
-        _check('training.', self, smoothness=(0, 1e3), duplicated=(0, 1))
-        _check('training.', self, dropped_cues=(0, 1), steady_motion=(0, 1e3))
-        _check('training.', self, colour=(0, 1), hue=(0, 0.5), save_every=(1, inf))
+        check(self, 'training.')
+        if self.devices == 0:
+            raise MdepthError('training.devices is 0: give a number of devices, or -1 for all')
 
 
 @dataclass(frozen=True)
 class Experiment:
     """Everything that decides what a run learns."""
 
-    name: str = 'experiment'
-    # Height and width of the network's input, and the camera as fx/W, fy/H, (cx+.5)/W, (cy+.5)/H.
-    input_size: tuple[int, int] = (96, 320)
-    camera: tuple[float, float, float, float] = (0.58, 1.92, 0.5, 0.5)
+    name: str = setting('experiment', 'name of the model and of its file')
+    input_size: tuple[int, int] = setting(
+        (96, 320), "height and width of the network's images, multiples of 32"
+    )
+    camera: tuple[float, float, float, float] = setting(
+        (0.58, 1.92, 0.5, 0.5),
+        'fx/W, fy/H, (cx+.5)/W, (cy+.5)/H of the synthetic world; recordings bring their own',
+    )
     network: NetworkConfig = field(default_factory=NetworkConfig)
-    data: SyntheticData = field(default_factory=SyntheticData)
+    data: Data = field(default_factory=Data)
     training: Training = field(default_factory=Training)
 
     def __post_init__(self) -> None:
@@ -83,19 +147,6 @@ class Experiment:
             raise MdepthError(
                 f'input_size {height}, {width}: height and width must be multiples of 32, from 64'
             )
-        triplets = self.data.drives * (self.data.frames - 2)
-        if triplets < self.training.batch_size:
-            raise MdepthError(
-                f'training.batch_size is {self.training.batch_size}, but there are only '
-                f'{triplets} triplets: lower it, or raise data.drives or data.frames'
-            )
-
-
-def _check(where: str, settings: Any, **ranges: tuple[float, float]) -> None:
-    for name, (low, high) in ranges.items():
-        value = getattr(settings, name)
-        if not low <= value <= high:
-            raise MdepthError(f'{where}{name} is {value}: it must be in {low:g}..{high:g}')
 
 
 def load_experiment(path: Path, overrides: list[str] | None = None) -> Experiment:
@@ -120,57 +171,16 @@ def load_experiment(path: Path, overrides: list[str] | None = None) -> Experimen
         try:
             for parent in parents:
                 node = node.setdefault(parent, {})
-            node[last] = yaml.safe_load(value)
+            node[last] = yaml.safe_load(value) if value else ''
         except (AttributeError, TypeError, yaml.YAMLError):
             raise MdepthError(f'cannot set {override!r}: write it as training.steps=100') from None
-    return _build(Experiment, values, '')  # type: ignore[no-any-return]
+    return build(Experiment, values)  # type: ignore[no-any-return]
 
 
 def save_experiment(experiment: Experiment, path: Path) -> None:
     """Write the resolved experiment as YAML, so that the same run can be made again."""
-    path.write_text(yaml.safe_dump(_plain(asdict(experiment)), sort_keys=False))
+    path.write_text(yaml.safe_dump(plain(asdict(experiment)), sort_keys=False))
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _build(kind: Any, values: Any, where: str) -> Any:
-    """Make the dataclass `kind` of nested plain values, strictly."""
-    if not isinstance(values, dict):
-        raise MdepthError(f'{where or "the configuration"} must be a mapping of names to values')
-    hints = get_type_hints(kind)
-    known = {item.name for item in fields(kind)}
-    if unknown := sorted(set(values) - known):
-        raise MdepthError(
-            f'unknown setting {where}{unknown[0]}: choose from {", ".join(sorted(known))}'
-        )
-    built = {}
-    for name, value in values.items():
-        hint = hints[name]
-        if is_dataclass(hint):
-            built[name] = _build(hint, value, f'{where}{name}.')
-        else:
-            built[name] = _convert(hint, value, where + name)
-    return kind(**built)
-
-
-def _convert(hint: Any, value: Any, where: str) -> Any:
-    if get_origin(hint) is tuple and isinstance(value, (list, tuple)):
-        kinds = get_args(hint)
-        if len(kinds) == len(value):
-            return tuple(_convert(k, v, where) for k, v in zip(kinds, value, strict=True))
-    elif hint is float and isinstance(value, (int, float, str)) and not isinstance(value, bool):
-        try:
-            return float(value)  # YAML reads 1e-3 as a string
-        except ValueError:
-            pass
-    elif get_origin(hint) is None and isinstance(hint, type):
-        if isinstance(value, hint) and isinstance(value, bool) == (hint is bool):
-            return value
-    elif value in get_args(hint):  # a Literal
-        return value
-    wanted = hint.__name__ if get_origin(hint) is None else str(hint).replace('typing.', '')
-    raise MdepthError(f'{where} cannot be {value!r}: it must be {wanted}')
+if __name__ == '__main__':  # the table of training/README.md
+    print(markdown_table(Experiment))

@@ -1,183 +1,224 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One training run: a folder with its configuration, log, checkpoints and the model file."""
+"""One training run, from an experiment to a model file."""
 
 from __future__ import annotations
 
 import logging
-import subprocess
 import warnings
 from dataclasses import replace
 from pathlib import Path
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.machine import fast_bf16
+from mdepth_ros.machine import DTYPES, fast_bf16
 from mdepth_ros.model_file import ModelCard, load_model, save_model
-from mdepth_training.config import Experiment, load_experiment, save_experiment
-from mdepth_training.data import StepBatches
-from mdepth_training.data.synthetic import SyntheticTriplets
+from mdepth_training.callbacks import Checkpoints, FiniteWatch, Pictures, StepProgress, Stopped
+from mdepth_training.config import Experiment, Training, save_experiment
+from mdepth_training.data import Sample, StepOrder, TripletSource, make_loader
 from mdepth_training.evaluation.scale import metres_per_unit
+from mdepth_training.initial import load_initial
 from mdepth_training.methods.implicit_cues import WATCH_EVERY, ImplicitCues
+from mdepth_training.optimiser import Timetable
+from mdepth_training.run_folder import (
+    CHECKPOINT,
+    MetricsFile,
+    check_folder,
+    git_state,
+    record_start,
+)
+from mdepth_training.source import open_source, open_validation, print_damage
+
+_VALIDATION_BATCHES = 50
+_PLUGINS = {torch.float32: '32-true', torch.bfloat16: 'bf16-mixed', torch.float16: '16-mixed'}
+_LEARNED_FROM = {
+    'M': 'monocular triplets',
+    'S': 'stereo pairs (depth) and monocular triplets (motion)',
+    'MS': 'monocular triplets and stereo pairs',
+}
 
 
 def fit(
-    experiment: Experiment, output: Path, *, resume: bool = False, until: int | None = None
+    experiment: Experiment,
+    output: Path,
+    *,
+    resume: bool = False,
+    until: int | None = None,
+    minutes: float | None = None,
+    cache: Path | None = None,
 ) -> Path:
     """Learn what the experiment says and return the model file.
 
     The last checkpoint is the model: nothing selects it. With `resume` the run goes on from the
     last checkpoint in `output`, and ends as it would have without the interruption. `until` stops
-    after that step, as an interruption would.
+    after that step, as an interruption would; `minutes` stops with a checkpoint when so much time
+    is over: then the model file is not there yet. What is rendered or extracted lies in `cache`,
+    by default in `output`.
+
+    Raises MdepthError for what a user can mend.
     """
-    last = output / 'last.ckpt'
-    if last.exists() and not resume:
-        raise MdepthError(
-            f'{output} holds a run already: add --resume, or choose another --output'
-        )
-    begun = output / 'experiment.yaml'
-    if last.exists() and begun.exists() and load_experiment(begun).network != experiment.network:
-        raise MdepthError(f'{output} was begun with another network: choose another --output')
+    last, settings = check_folder(experiment, output, resume), experiment.training
     output.mkdir(parents=True, exist_ok=True)
     logging.getLogger('lightning.pytorch').setLevel(logging.WARNING)
-    save_experiment(experiment, begun)
-    settings, git = experiment.training, _git_state()  # of the code that runs, not of its end
+    source = open_source(experiment, cache or output)
+    validation = open_validation(experiment, cache or output)
+    experiment = replace(experiment, camera=source.camera)
+    devices, processes = _processes(settings)
+    per_epoch = len(source) // (settings.batch_size * processes * settings.accumulate)
+    timetable = Timetable.of(settings, per_epoch)
     torch.manual_seed(settings.seed)
-    method = ImplicitCues(experiment)
-    triplets = SyntheticTriplets(experiment, output)
+    method = ImplicitCues(experiment, timetable)
+    began_with = 'a checkpoint' if last else load_initial(method.network, settings.initial)
+
+    watch = FiniteWatch(output, lambda number: source.batch(order.indices(number)))
+    checkpoints = Checkpoints(
+        output / CHECKPOINT, settings.save_every, timetable.steps, minutes, watch
+    )
     trainer = lightning.Trainer(
-        max_steps=min(settings.steps, until or settings.steps),
-        devices=1,
-        precision=_precision(settings.precision),
-        logger=[CSVLogger(output, name='log'), TensorBoardLogger(output, name='log')],
-        callbacks=[
-            ModelCheckpoint(output, save_last=True, every_n_train_steps=settings.save_every),
-            StepProgress(),
+        max_steps=min(timetable.steps, until or timetable.steps),
+        devices=devices,
+        num_nodes=settings.nodes,
+        strategy='ddp' if processes > 1 else 'auto',
+        precision=_PLUGINS[autocast_dtype(settings.precision)],
+        accumulate_grad_batches=settings.accumulate,
+        benchmark=torch.cuda.is_available(),  # sizes never change
+        logger=[
+            MetricsFile(output / 'metrics.csv'),
+            TensorBoardLogger(output, name='', version='tensorboard'),
         ],
+        callbacks=[watch, checkpoints, StepProgress(), Pictures()],
         log_every_n_steps=WATCH_EVERY,
+        check_val_every_n_epoch=None,
+        val_check_interval=settings.validate_every * settings.accumulate,
+        num_sanity_val_steps=0,
+        enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
+        use_distributed_sampler=False,
     )
-    batches = StepBatches(
-        triplets, settings.batch_size, settings.seed, first_step=lambda: trainer.global_step
+    order = StepOrder(
+        len(source),
+        settings.batch_size,
+        settings.seed,
+        lambda: trainer.global_step * settings.accumulate,
+        trainer.global_rank,
+        processes,
     )
-    with warnings.catch_warnings():  # Lightning's, of what is meant so
-        # The batches come whole from memory and have no end: workers and lengths do not apply.
-        warnings.filterwarnings('ignore', message='.*(num_workers|many workers|not empty).*')
-        warnings.filterwarnings('ignore', category=FutureWarning, module='lightning')
-        try:
-            trainer.fit(
-                method,
-                DataLoader(batches, batch_size=None),
-                ckpt_path=last if last.exists() else None,
-                weights_only=True,
-            )
-        except SystemExit:  # Lightning's answer to Ctrl-C, without a word
-            if not trainer.interrupted:
-                raise
-    if trainer.interrupted:
-        raise MdepthError(f'interrupted at step {trainer.global_step}: go on with --resume')
+    git = git_state()  # of the code that runs, not of its end
+    if trainer.is_global_zero:
+        save_experiment(experiment, output / 'experiment.yaml')
+        record_start(output, experiment, {'resumed': last is not None, 'weights': began_with})
+    loaders = [make_loader(source, order, experiment.data.workers)]
+    if validation is not None:
+        loaders.append(_validation_loader(validation, experiment, trainer))
+    try:
+        with warnings.catch_warnings():
+            # Lightning's, of what is meant so: the batches come whole and have no end.
+            for words in ('num_workers', 'many workers', 'not empty', 'val_dataloader'):
+                warnings.filterwarnings('ignore', message=f'.*{words}.*')
+            warnings.filterwarnings('ignore', category=FutureWarning, module='lightning')
+            trainer.fit(method, *loaders, ckpt_path=last, weights_only=True)
+    except Stopped:
+        pass
+    except SystemExit:  # Lightning's answer to the second Ctrl-C, without a word
+        if not trainer.interrupted:
+            raise
+        raise MdepthError(
+            f'interrupted at step {trainer.global_step}: go on from the last checkpoint '
+            'with --resume'
+        ) from None
+    if checkpoints.interrupted:
+        raise MdepthError(f'interrupted at step {trainer.global_step}, saved: go on with --resume')
+    print_damage(source)
     model = output / f'{experiment.name}.safetensors'
-    if trainer.global_step >= settings.steps:
-        write_model(experiment, method, model, git)
+    if trainer.global_step >= timetable.steps and trainer.is_global_zero:
+        details = {'git': git, 'began with': began_with}
+        write_model(experiment, timetable, method, source, model, details)
     return model
 
 
-def write_model(experiment: Experiment, method: ImplicitCues, path: Path, git: str) -> None:
-    """Write the networks and their card; the metres of one unit come from the training drives."""
-    settings, data = experiment.training, experiment.data
+def write_model(
+    experiment: Experiment,
+    timetable: Timetable,
+    method: ImplicitCues,
+    source: TripletSource,
+    path: Path,
+    details: dict[str, str],
+) -> None:
+    """Write the networks and their card.
+
+    The metres of one unit come from the baseline of a stereo pair, or from the depth of the
+    synthetic training drives; from one real camera they are unknown.
+    """
+    settings = experiment.training
+    stereo, recorded = 'S' in settings.sources, bool(experiment.data.recordings)
+    samples = settings.batch_size * settings.accumulate * _processes(settings)[1]
     card = ModelCard(
         name=experiment.name,
         network=experiment.network,
         input_size=experiment.input_size,
         camera=experiment.camera,
-        frame_interval=data.frame_interval,
-        metres_per_unit=None,
+        frame_interval=source.frame_interval,
+        metres_per_unit=settings.metres_per_unit if stereo else None,
         motion_noise=None,
-        method='implicit cues (IDCE + HAM), self-supervised on monocular triplets',
-        data=(
-            f'synthetic world: {data.drives} drives of {data.frames} frames, '
-            f'appearance {data.appearance:g}, moving {data.moving:g}, seeds from {data.first_seed}'
+        method=(
+            'implicit cues (IDCE + HAM), self-supervised on ' + _LEARNED_FROM[settings.sources]
         ),
+        data=source.description,
         seed=settings.seed,
         metrics={},
-        licence='Apache-2.0',
+        licence='as that of the recordings' if recorded else 'Apache-2.0',
         details={
-            'steps': str(settings.steps),
-            'cues from step': str(settings.joint_from),
+            'steps': str(timetable.steps),
+            'samples of a step': str(samples),
+            'cues from step': str(timetable.joint_from),
             'selection': 'last checkpoint',
-            'git': git,
+            **details,
         },
     )
     network = method.network.eval().cpu()
     save_model(path, network, card)
-    scale = metres_per_unit(*load_model(path), experiment)
-    save_model(path, network, replace(card, metres_per_unit=scale))
+    if not (stereo or recorded):
+        scale = metres_per_unit(*load_model(path), experiment)
+        save_model(path, network, replace(card, metres_per_unit=scale))
 
 
-class StepProgress(lightning.Callback):
-    """A progress bar over the steps, with the time left and what tells a healthy run."""
+def autocast_dtype(asked: str) -> torch.dtype:
+    """The number format of `training.precision`; float32 means no autocast.
 
-    def on_train_start(
-        self, trainer: lightning.Trainer, module: lightning.LightningModule
-    ) -> None:
-        """Begin where the run (perhaps resumed) begins."""
-        self.bar = Progress(
-            TextColumn('learning'),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn('{task.description}'),
-        )
-        self.task = self.bar.add_task('', total=trainer.max_steps, completed=trainer.global_step)
-        self.bar.start()
-
-    def on_train_batch_end(self, trainer: lightning.Trainer, *_: object) -> None:
-        """Advance by one step."""
-        values = trainer.callback_metrics
-        text = '  '.join(
-            f'{name} {float(values[key]):.3f}'
-            for name, key in (
-                ('loss', 'loss'),
-                ('spread', 'log_depth_spread'),
-                ('mask', 'mask_share'),
-            )
-            if key in values
-        )
-        self.bar.update(self.task, completed=trainer.global_step, description=text)
-        if not self.bar.console.is_terminal and trainer.global_step % 100 == 0:
-            self.bar.console.print(f'step {trainer.global_step} of {trainer.max_steps}: {text}')
-
-    def teardown(self, trainer: object, module: object, stage: str) -> None:
-        """Leave the terminal as it was."""
-        if hasattr(self, 'bar'):
-            self.bar.stop()
-
-
-def _precision(asked: str) -> str:
+    Raises MdepthError for float16 on a CPU.
+    """
+    if asked == 'fp16' and not torch.cuda.is_available():
+        raise MdepthError('training.precision fp16 is for a GPU: use auto, bf16 or fp32 here')
     if asked != 'auto':
-        return {'fp32': '32-true', 'bf16': 'bf16-mixed', 'fp16': '16-mixed'}[asked]
+        return DTYPES[asked]
     if torch.cuda.is_available():
-        return 'bf16-mixed' if torch.cuda.is_bf16_supported() else '16-mixed'
-    return 'bf16-mixed' if fast_bf16() else '32-true'
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    return torch.bfloat16 if fast_bf16() else torch.float32
 
 
-def _git_state() -> str:
-    """Name the commit that made a run, with a + where files differ from it."""
-    try:
-        run = subprocess.run(
-            ['git', 'describe', '--always', '--dirty=+'],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
+def _processes(settings: Training) -> tuple[int, int]:
+    """Devices of this machine, and processes of all machines."""
+    devices = settings.devices
+    if devices < 0:
+        devices = max(torch.cuda.device_count(), 1)
+    return devices, devices * settings.nodes
+
+
+def _validation_loader(
+    source: TripletSource, experiment: Experiment, trainer: lightning.Trainer
+) -> DataLoader[Sample]:
+    """Batches that are spread evenly over the held-out triplets, each process its share."""
+    size, ranks = experiment.training.batch_size, trainer.world_size
+    count = min(len(source) // (size * ranks), _VALIDATION_BATCHES) * ranks
+    if not count:
+        raise MdepthError(
+            f'data.validation has {len(source)} triplets, less than one batch of {size}: give '
+            'more, or set data.validation=[]'
         )
-    except (OSError, subprocess.CalledProcessError):
-        return 'unknown'
-    return run.stdout.strip()
+    chosen = torch.linspace(0, len(source) - 1, count * size).long().view(count, size)
+    return make_loader(source, chosen.tolist()[trainer.global_rank :: ranks], 0)

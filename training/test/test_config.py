@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from mdepth_training.config import Experiment, load_experiment, save_experiment
+from mdepth_training.optimiser import Timetable
+from mdepth_training.settings import described, markdown_table
 
 from mdepth_ros.errors import MdepthError
 
@@ -19,9 +21,11 @@ def test_the_shipped_configurations_load(path: Path) -> None:
 
 def test_overrides_and_round_trip(tmp_path: Path) -> None:
     (tmp_path / 'a.yaml').write_text('training: {learning_rate: 1e-4}\nnetwork: {width: 0.25}')
-    experiment = load_experiment(tmp_path / 'a.yaml', ['training.steps=7', 'data.moving=0'])
+    experiment = load_experiment(
+        tmp_path / 'a.yaml', ['training.steps=7', 'data.synthetic.moving=0']
+    )
     assert experiment.training.steps == 7 and experiment.training.learning_rate == 1e-4
-    assert experiment.network.width == 0.25 and experiment.data.moving == 0.0
+    assert experiment.network.width == 0.25 and experiment.data.synthetic.moving == 0.0
     save_experiment(experiment, tmp_path / 'b.yaml')
     assert load_experiment(tmp_path / 'b.yaml') == experiment
 
@@ -40,9 +44,9 @@ def test_overrides_and_round_trip(tmp_path: Path) -> None:
         ('input_size: [65, 96]', 'multiples of 32'),
         ('training: {precision: fp8}', "training.precision cannot be 'fp8'"),
         ('training: {warm_up: 0}', 'training.warm_up is 0'),
-        ('training: {batch_size: 9}\ndata: {drives: 2, frames: 4}', 'only 4 triplets'),
-        ('data: {frames: 2}', 'data.frames is 2'),
-        ('data: {moving: .nan}', 'data.moving is nan'),
+        ('training: {devices: 0}', 'training.devices is 0'),
+        ('data: {synthetic: {frames: 2}}', 'data.synthetic.frames is 2'),
+        ('data: {synthetic: {moving: .nan}}', 'data.synthetic.moving is nan'),
     ],
 )
 def test_mistakes_are_named(tmp_path: Path, text: str, message: str) -> None:
@@ -65,3 +69,37 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_defaults_are_an_experiment() -> None:
     assert Experiment().network.depth_range == (0.1, 100.0)
+
+
+def test_an_empty_override_empties(tmp_path: Path) -> None:
+    (tmp_path / 'a.yaml').write_text('data: {split: list.txt, recordings: [a, b]}')
+    data = load_experiment(tmp_path / 'a.yaml', ['data.split=', 'data.recordings=']).data
+    assert data.split == '' and data.recordings == ()
+    data = load_experiment(tmp_path / 'a.yaml', ['data.recordings=drives/*.mcap']).data
+    assert data.recordings == ('drives/*.mcap',)
+
+
+def test_every_setting_is_explained() -> None:
+    for name, _, _, text in described(Experiment):
+        assert len(text) > 5, name
+
+
+def test_the_readme_has_the_table_of_settings() -> None:
+    readme = (CONFIGS.parent / 'README.md').read_text()
+    assert markdown_table(Experiment) in readme, 'python -m mdepth_training.config makes it'
+
+
+@pytest.mark.parametrize('path', sorted(CONFIGS.glob('kitti-*.yaml')), ids=lambda path: path.stem)
+def test_the_papers_recipe(path: Path) -> None:
+    """Adam at 1e-4, a tenth after 15 of 20 epochs, decay 1e-4, smoothness 1e-3, batches of 8."""
+    training = load_experiment(path).training
+    table = Timetable.of(training, steps_per_epoch=100)
+    assert (training.learning_rate, training.weight_decay, training.smoothness) == (
+        1e-4,
+        1e-4,
+        1e-3,
+    )
+    assert training.batch_size * training.accumulate == 8 and training.full_size_losses
+    last = table.steps - 2000  # where the last 20 epochs begin
+    assert [table.rate(last + step) for step in (0, 1499, 1500)] == pytest.approx([1, 1, 0.1])
+    assert table.joint_from in (0, 2000)

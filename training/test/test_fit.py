@@ -4,15 +4,24 @@
 
 from __future__ import annotations
 
+import csv
+import errno
+import json
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
+import lightning
 import pytest
 import torch
-from mdepth_training.config import Experiment, SyntheticData, Training
+from mdepth_training.callbacks import StepProgress
+from mdepth_training.config import Data, Experiment, SyntheticData, Training, load_experiment
 from mdepth_training.data import Sample
+from mdepth_training.data.synthetic import SyntheticTriplets
 from mdepth_training.fit import fit
-from mdepth_training.methods.implicit_cues import ImplicitCues
+from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.model_file import load_model
@@ -22,34 +31,121 @@ TINY = Experiment(
     name='tiny',
     input_size=(64, 96),
     network=NetworkConfig(width=0.125, disparity_bias=-3.0, translation_scale=0.1),
-    data=SyntheticData(drives=2, frames=6),
+    data=Data(workers=0, synthetic=SyntheticData(drives=2, frames=6)),
     training=Training(
-        steps=24, joint_from=2, batch_size=2, warm_up=2, save_every=2, steady_motion=0.05
+        steps=24,
+        joint_from=2,
+        batch_size=2,
+        warm_up=2,
+        save_every=2,
+        steady_motion=0.05,
+        weight_decay=1e-4,
+        images_every=10,
     ),
 )
 
 
+def tiny(**training: object) -> Experiment:
+    return replace(TINY, training=replace(TINY.training, **training))
+
+
+def assert_equal(first: Path, second: Path) -> None:
+    states = [load_model(path)[0].state_dict() for path in (first, second)]
+    for name, weight in states[0].items():
+        assert torch.equal(weight, states[1][name]), name
+
+
+def steps_in(folder: Path) -> list[int]:
+    with (folder / 'metrics.csv').open() as file:
+        return [int(row['step']) for row in csv.DictReader(file) if row['loss']]
+
+
 @pytest.fixture(scope='module')
-def whole(tmp_path_factory) -> Path:
-    return fit(TINY, tmp_path_factory.mktemp('whole'))
+def cache(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp('cache')
+
+
+@pytest.fixture(scope='module')
+def whole(tmp_path_factory, cache: Path) -> Path:
+    return fit(TINY, tmp_path_factory.mktemp('whole'), cache=cache)
 
 
 def test_a_run_ends_in_a_model_whose_card_says_what_it_is(whole: Path) -> None:
     network, card = load_model(whole)
     assert card.network == TINY.network and card.input_size == (64, 96)
     assert 'synthetic world: 2 drives' in card.data and card.details['steps'] == '24'
+    assert card.details['began with'] == 'chance' and card.details['samples of a step'] == '2'
     assert card.metres_per_unit > 0
-    assert (whole.parent / 'log' / 'version_0' / 'metrics.csv').exists()
     assert network.training is False
 
 
-def test_an_interrupted_run_resumed_equals_the_whole_one(whole: Path, tmp_path: Path) -> None:
-    half = fit(TINY, tmp_path, until=14)
+def test_the_folder_of_a_run_tells_how_to_make_it_again(whole: Path) -> None:
+    assert load_experiment(whole.parent / 'experiment.yaml') == TINY
+    (start,) = json.loads((whole.parent / 'run.json').read_text())
+    assert start['seed'] == 0 and start['packages']['torch'] == torch.__version__
+    assert steps_in(whole.parent) == [20]
+    events = EventAccumulator(str(whole.parent / 'tensorboard')).Reload().Tags()
+    assert 'loss' in events['scalars'] and 'reconstruction' in events['images']
+
+
+def test_two_runs_are_equal(whole: Path, cache: Path, tmp_path: Path) -> None:
+    assert_equal(whole, fit(TINY, tmp_path, cache=cache))
+
+
+def test_an_interrupted_run_resumed_equals_the_whole_one(
+    whole: Path, cache: Path, tmp_path: Path
+) -> None:
+    half = fit(TINY, tmp_path, until=14, cache=cache)
     assert not half.exists()
-    resumed = fit(TINY, tmp_path, resume=True)
-    first, second = load_model(whole)[0].state_dict(), load_model(resumed)[0].state_dict()
-    for name, weight in first.items():
-        assert torch.equal(weight, second[name]), name
+    assert_equal(whole, fit(TINY, tmp_path, resume=True, cache=cache))
+    assert steps_in(tmp_path) == [20]
+
+
+def test_resuming_is_exact_with_accumulation_workers_stages_and_epochs(
+    cache: Path, tmp_path: Path
+) -> None:
+    """8 triplets make 2 steps of 2 batches an epoch; the interruption falls into the 4th."""
+    experiment = tiny(
+        epochs=5, joint_from=3, restart=True, schedule='step', accumulate=2, save_every=1
+    )
+    experiment = replace(experiment, data=replace(experiment.data, workers=1))
+    first = fit(experiment, tmp_path / 'whole', cache=cache)
+    assert load_model(first)[1].details['steps'] == '10'
+    fit(experiment, tmp_path / 'half', until=5, cache=cache)
+    assert_equal(first, fit(experiment, tmp_path / 'half', resume=True, cache=cache))
+
+
+def test_accumulated_batches_are_one_step(cache: Path, tmp_path: Path) -> None:
+    """More batches in a step are another run, not the same one in more steps."""
+    path = fit(tiny(steps=2, accumulate=3), tmp_path, cache=cache)
+    state = torch.load(tmp_path / 'last.ckpt', weights_only=True)
+    assert state['global_step'] == 2 and load_model(path)[1].details['samples of a step'] == '6'
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_step_and_saves(
+    number: int, whole: Path, cache: Path, tmp_path: Path, monkeypatch
+) -> None:
+    """Nothing that was learned is lost, though no checkpoint was due."""
+    experiment, told = tiny(save_every=1000), StepProgress.on_train_batch_end
+
+    def interrupt(self: StepProgress, trainer: lightning.Trainer, *rest: object) -> None:
+        told(self, trainer, *rest)
+        if trainer.global_step == 4:
+            os.kill(os.getpid(), number)
+
+    before = signal.getsignal(number)
+    with monkeypatch.context() as patch:
+        patch.setattr(StepProgress, 'on_train_batch_end', interrupt)
+        with pytest.raises(MdepthError, match='interrupted at step 5, saved') as caught:
+            fit(experiment, tmp_path, cache=cache)
+    assert '\n' not in str(caught.value) and signal.getsignal(number) is before
+    assert_equal(whole, fit(experiment, tmp_path, resume=True, cache=cache))
+
+
+def test_a_time_limit_stops_with_a_checkpoint(cache: Path, tmp_path: Path) -> None:
+    assert not fit(TINY, tmp_path, minutes=0, cache=cache).exists()
+    assert torch.load(tmp_path / 'last.ckpt', weights_only=True)['global_step'] == 1
 
 
 def test_a_finished_folder_is_not_overwritten(whole: Path) -> None:
@@ -63,67 +159,97 @@ def test_another_network_does_not_resume(whole: Path) -> None:
         fit(other, whole.parent, resume=True)
 
 
-def test_learning_lowers_the_loss_on_one_batch() -> None:
-    """A textured wall that the camera approaches: depth and motion must come to agree."""
-    torch.manual_seed(0)
-    method = ImplicitCues(replace(TINY, training=replace(TINY.training, joint_from=0)))
-    sample = approaching_wall()
-    optimizer = torch.optim.Adam(method.network.parameters(), 1e-3)
-    losses = []
-    for _ in range(30):
-        disparities, pose = method.network(sample.previous, sample.current)
-        ahead = method.network.pose(sample.current, sample.following)
-        loss, _ = method.multi_scale_loss(
-            sample, disparities, *method.transforms(pose, ahead), torch.zeros(2, dtype=torch.bool)
-        )
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    assert min(losses[-5:]) < 0.9 * losses[0]
+def test_a_run_begins_with_the_weights_of_another(
+    whole: Path, cache: Path, tmp_path: Path
+) -> None:
+    experiment = tiny(steps=1, learning_rate=1e-9, initial=str(whole))
+    path = fit(experiment, tmp_path, cache=cache)
+    weights = [load_model(p)[0].depth_decoder.fuse[0].weight for p in (whole, path)]
+    torch.testing.assert_close(*weights)
+    assert load_model(path)[1].details['began with'] == 'tiny.safetensors'
 
 
-def test_gradients_reach_every_part_in_the_joint_stage() -> None:
-    torch.manual_seed(0)
-    method = ImplicitCues(TINY)
-    sample = approaching_wall()
-    disparities, pose = method.network(sample.previous, sample.current)
-    ahead = method.network.pose(sample.current, sample.following)
-    loss, _ = method.multi_scale_loss(
-        sample, disparities, *method.transforms(pose, ahead), torch.zeros(2, dtype=torch.bool)
-    )
-    loss.backward()
-    for part in ('depth_encoder', 'motion_encoder', 'depth_decoder', 'pose_decoder', 'cues'):
-        gradients = [p.grad for p in getattr(method.network, part).parameters()]
-        assert any(g is not None and g.abs().max() > 0 for g in gradients), part
+def test_a_full_disk_is_one_line_and_keeps_the_last_checkpoint(
+    cache: Path, tmp_path: Path, monkeypatch
+) -> None:
+    def refuse(_trainer: lightning.Trainer, path: Path) -> None:
+        path.write_bytes(b'half')
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    fit(TINY, tmp_path, until=2, cache=cache)
+    kept = (tmp_path / 'last.ckpt').read_bytes()
+    monkeypatch.setattr(lightning.Trainer, 'save_checkpoint', refuse)
+    with pytest.raises(MdepthError, match='not saved at step 4, No space left') as caught:
+        fit(TINY, tmp_path, resume=True, cache=cache)
+    assert '\n' not in str(caught.value)
+    assert (tmp_path / 'last.ckpt').read_bytes() == kept
+    assert not (tmp_path / 'last.partial').exists()
 
 
-def test_a_duplicated_sample_learns_from_the_following_frame_alone() -> None:
-    method = ImplicitCues(TINY)
-    sample = approaching_wall()
-    disparities = [torch.full((2, 1, 64 >> s, 96 >> s), 0.3) for s in range(4)]
-    motion, other = torch.eye(4).repeat(2, 1, 1), torch.eye(4).repeat(2, 1, 1)
-    other[:, 2, 3] = 5.0
-    blind = torch.ones(2, dtype=torch.bool)
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_batch(
+    cache: Path, tmp_path: Path, monkeypatch
+) -> None:
+    good = SyntheticTriplets.batch
 
-    def loss(before: torch.Tensor, duplicated: torch.Tensor) -> float:
-        torch.manual_seed(0)  # the noise that breaks ties
-        return method.multi_scale_loss(sample, disparities, before, motion, duplicated)[0].item()
+    def broken(self: SyntheticTriplets, indices: list[int]) -> object:
+        sample = good(self, indices)
+        if 5 in indices:
+            sample.K[indices.index(5), 0, 0] = torch.nan
+        return sample
 
-    assert loss(motion, blind) == loss(other, blind)
-    assert loss(other, blind) != loss(other, ~blind)
+    monkeypatch.setattr(SyntheticTriplets, 'batch', broken)
+    with pytest.raises(MdepthError, match='not finite at step') as caught:
+        fit(TINY, tmp_path, cache=cache)
+    assert '\n' not in str(caught.value)
+    (path,) = tmp_path.glob('not-finite-batch-*.safetensors')
+    batch = load_file(path)
+    assert batch['K'].isnan().sum() == 1 and batch['current'].dtype == torch.uint8
+    number = int(path.stem.split('-')[3])
+    assert f'at step {number};' in str(caught.value) and number < 4  # in the first epoch
+    if (tmp_path / 'last.ckpt').exists():
+        saved = torch.load(tmp_path / 'last.ckpt', weights_only=True)
+        assert saved['global_step'] <= number
+        assert all(value.isfinite().all() for value in saved['state_dict'].values())
 
 
-def approaching_wall() -> Sample:
-    """Two samples of random texture that grows by five per cent from frame to frame."""
-    generator = torch.Generator().manual_seed(1)
-    texture = torch.rand(2, 3, 16, 24, generator=generator)
-    wall = torch.nn.functional.interpolate(texture, (64, 96), mode='bicubic').clamp(0, 1)
+def test_the_validation_loss_is_logged_and_changes_nothing(
+    whole: Path, cache: Path, tmp_path: Path, monkeypatch
+) -> None:
+    others = replace(TINY.data.synthetic, first_seed=50)
+    held_out = replace(TINY, data=replace(TINY.data, synthetic=others))
+    source = SyntheticTriplets(held_out, cache)
+    monkeypatch.setattr('mdepth_training.fit.open_validation', lambda *_: source)
+    path = fit(tiny(validate_every=10), tmp_path, cache=cache)
+    assert_equal(whole, path)
+    with (tmp_path / 'metrics.csv').open() as file:
+        measured = {r['step']: r['validation_loss'] for r in csv.DictReader(file)}
+    assert [step for step, value in measured.items() if value] == ['10', '20']
+    assert all(0 < float(value) < 1 for value in measured.values() if value)
 
-    def zoomed(factor: float) -> torch.Tensor:
-        turn = torch.tensor([[1 / factor, 0, 0], [0, 1 / factor, 0]]).expand(2, 2, 3)
-        grid = torch.nn.functional.affine_grid(turn, [2, 3, 64, 96], align_corners=False)
-        return torch.nn.functional.grid_sample(wall, grid, align_corners=False)
 
-    K = torch.tensor([[55.0, 0, 47.5], [0, 120.0, 31.5], [0, 0, 1]]).expand(2, 3, 3)
-    return Sample(zoomed(0.95), zoomed(1.0), zoomed(1.05), K)
+class StereoTriplets(SyntheticTriplets):
+    """The same frames with a partner that sees what they see."""
+
+    def batch(self, indices: list[int]) -> Sample:
+        sample = super().batch(indices)
+        T = torch.eye(4).repeat(len(indices), 1, 1)
+        T[:, 0, 3] = -0.54
+        return replace(sample, partner=sample.following, T_partner_current=T)
+
+
+@pytest.mark.parametrize('sources', ['S', 'MS'])
+def test_the_baseline_of_a_stereo_pair_sets_the_unit(
+    sources: str, cache: Path, tmp_path: Path, monkeypatch
+) -> None:
+    source = StereoTriplets(TINY, cache)
+    monkeypatch.setattr('mdepth_training.fit.open_source', lambda *_: source)
+    path = fit(tiny(steps=3, sources=sources, metres_per_unit=5.4), tmp_path)
+    card = load_model(path)[1]
+    assert card.metres_per_unit == 5.4 and 'stereo pairs' in card.method
+
+
+def test_float16_needs_a_gpu(cache: Path, tmp_path: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip('here is a GPU')
+    with pytest.raises(MdepthError, match='fp16 is for a GPU'):
+        fit(tiny(precision='fp16'), tmp_path, cache=cache)

@@ -2,6 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Triplets of consecutive frames, from wherever they come."""
 
-from mdepth_training.data.sample import Sample, StepBatches, TripletSource
+from mdepth_training.data.drive import Drive, Partner
+from mdepth_training.data.formats import open_drives
+from mdepth_training.data.order import StepOrder, make_loader
+from mdepth_training.data.sample import Sample, TripletSource
+from mdepth_training.data.summary import open_triplets
+from mdepth_training.data.triplets import Triplets
 
-__all__ = ['Sample', 'StepBatches', 'TripletSource']
+__all__ = [
+    'Drive',
+    'Partner',
+    'Sample',
+    'StepOrder',
+    'TripletSource',
+    'Triplets',
+    'make_loader',
+    'open_drives',
+    'open_triplets',
+]

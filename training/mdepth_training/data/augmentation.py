@@ -21,16 +21,26 @@ _RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0
 
 
 def flip(sample: Sample, flipped: Tensor) -> Sample:
-    """Mirror the samples where flipped [B] is true, and their principal point: cx -> W-1-cx."""
-    choose = flipped[:, None, None, None]
-    width = sample.current.shape[-1]
+    """Mirror the samples where flipped [B] is true: images, principal point, stereo partner.
+
+    cx -> W-1-cx, and T_partner_current -> F T F with F = diag(-1, 1, 1, 1): in the mirror a
+    partner to the right is one to the left. `flipped` lies on the device of the sample.
+    """
+
+    def mirrored(image: Tensor) -> Tensor:
+        return torch.where(flipped[:, None, None, None], image.flip(-1), image)
+
     K = sample.K.clone()
-    K[:, 0, 2] = torch.where(flipped, width - 1 - K[:, 0, 2], K[:, 0, 2])
-    images = [
-        torch.where(choose, image.flip(-1), image)
-        for image in (sample.previous, sample.current, sample.following)
-    ]
-    return Sample(*images, K)
+    K[:, 0, 2] = torch.where(flipped, sample.current.shape[-1] - 1 - K[:, 0, 2], K[:, 0, 2])
+    partner, T = sample.partner, sample.T_partner_current
+    if partner is not None and T is not None:
+        partner = mirrored(partner)
+        sign = T.new_tensor([-1.0, 1.0, 1.0, 1.0])
+        T = torch.where(flipped[:, None, None], T * sign * sign[:, None], T)
+    previous, current, following = (
+        mirrored(view) for view in (sample.previous, sample.current, sample.following)
+    )
+    return Sample(previous, current, following, K, partner, T)
 
 
 def random_colour(batch: int, strength: float, hue: float) -> tuple[Tensor, Tensor]:

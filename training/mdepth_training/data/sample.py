@@ -1,65 +1,72 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The one typed sample that every kind of data delivers, and the order they come in."""
+"""The one typed sample that every kind of data delivers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import count
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A batch of triplets: images [B, 3, H, W] RGB in 0..1, and the camera matrix [B, 3, 3]."""
+    """A batch of triplets of one camera each, perhaps with its stereo partner.
+
+    previous, current, following  images [B, 3, H, W] RGB: uint8 from the loaders (a quarter of the
+                                  traffic), float32 0..1 after `on`
+    K                             camera matrices [B, 3, 3] float32 of images of this size
+    partner                       the other camera's image at the time of current, sampled so that
+                                  it has the same K; None where there is no stereo
+    T_partner_current             [B, 4, 4] float32, metres: maps points of the current camera
+                                  into the partner's
+    """
 
     previous: Tensor
     current: Tensor
     following: Tensor
     K: Tensor
+    partner: Tensor | None = None
+    T_partner_current: Tensor | None = None
 
-    def to(self, device: torch.device) -> Sample:
-        """Return the same batch on a device."""
-        return Sample(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
+    def on(self, device: torch.device | str) -> Sample:
+        """Return the batch on a device, its images as float32 in 0..1."""
+
+        def prepared(tensor: Tensor) -> Tensor:
+            return tensor.float() / 255 if tensor.dtype == torch.uint8 else tensor
+
+        return self.to(device)._map(prepared)
+
+    def to(self, device: torch.device | str) -> Sample:
+        """Return the batch on a device as it is; does not wait for memory that is pinned."""
+        return self._map(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pin_memory(self) -> Sample:
+        """Return the batch in page-locked memory; DataLoader asks for it by this name."""
+        return self._map(lambda tensor: tensor.pin_memory())
+
+    def _map(self, change: Callable[[Tensor], Tensor]) -> Sample:
+        tensors = {item.name: getattr(self, item.name) for item in fields(self)}
+        return replace(self, **{k: change(v) for k, v in tensors.items() if v is not None})
 
 
 class TripletSource(Protocol):
-    """A fixed number of triplets, taken by index."""
+    """A fixed number of triplets, taken by index.
+
+    frame_interval  seconds from one frame of a triplet to the next
+    camera          fx/W, fy/H, (cx+.5)/W, (cy+.5)/H of the typical camera, as a model's card says
+    description     what the card says about the data
+    """
+
+    frame_interval: float
+    camera: tuple[float, float, float, float]
+    description: str
 
     def __len__(self) -> int: ...
 
-    def batch(self, indices: Tensor) -> Sample:
-        """Return the triplets of these indices [B]."""
+    def batch(self, indices: Sequence[int]) -> Sample:
+        """Return the triplets of these indices as uint8; runs in the loader's workers."""
         ...
-
-
-class StepBatches(IterableDataset[Sample]):
-    """Endless batches; what step n sees depends on the seed and on n alone.
-
-    That makes a run that was interrupted and resumed equal to one that was not: the first
-    step is asked for when the iteration begins.
-    """
-
-    def __init__(
-        self, source: TripletSource, batch_size: int, seed: int, first_step: Callable[[], int]
-    ) -> None:
-        self.source, self.batch_size, self.seed = source, batch_size, seed
-        self.first_step = first_step
-
-    def __iter__(self) -> Iterator[Sample]:
-        per_epoch = len(self.source) // self.batch_size
-        epoch_of_order, order = -1, torch.empty(0)
-        for step in count(self.first_step()):
-            epoch, position = divmod(step, per_epoch)
-            if epoch != epoch_of_order:
-                generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-                order, epoch_of_order = (
-                    torch.randperm(len(self.source), generator=generator),
-                    epoch,
-                )
-            yield self.source.batch(order[position * self.batch_size :][: self.batch_size])

@@ -24,10 +24,9 @@ def metres_per_unit(
     Truth of the training drives: it sets the unit of the finished model and chooses nothing.
     """
     camera, ratios = experiment_camera(experiment), []
-    for index in range(min(drives, experiment.data.drives)):
-        drive = synthetic_drive(
-            experiment.data, camera, experiment.data.first_seed + index, experiment.data.frames
-        )
+    world = experiment.data.synthetic
+    for index in range(min(drives, world.drives)):
+        drive = synthetic_drive(experiment.data, camera, world.first_seed + index, world.frames)
         for frame in range(min(5, drive.frames - 1), drive.frames, 5):
             view = drive.render([frame - 1, frame])
             images = view.image.permute(0, 3, 1, 2).float() / 255

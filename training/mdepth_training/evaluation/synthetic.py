@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import csv as csv_module
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress
 from pathlib import Path
@@ -16,25 +17,28 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from mdepth_ros.estimator import Estimator
 from mdepth_ros.evaluation import (
     DepthScores,
     MotionErrors,
     five_frame_errors,
-    relative,
     relative_motion_errors,
     rotation_angle,
 )
 from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
 from mdepth_ros.model_file import load_model, save_model
-from mdepth_ros.pairing import FramePair
-from mdepth_ros.synthetic import Drive, WorldConfig, make_drive
-from mdepth_training.evaluation.trivial import depth_statistics, flat_ground
+from mdepth_ros.synthetic import WorldConfig, make_drive
+from mdepth_training.evaluation.motion import STEADY, straight_on
+from mdepth_training.evaluation.pictures import draw
+from mdepth_training.evaluation.predict import Predictor
+from mdepth_training.evaluation.protocols import PROTOCOLS
+from mdepth_training.evaluation.report import write
+from mdepth_training.evaluation.score import score
+from mdepth_training.evaluation.shots import Shot, Shots
+from mdepth_training.evaluation.trivial import depth_statistics
 
 # Constant maps are made of these training drives; no held-out drive has such a seed.
 _PRIOR_DRIVES, _PRIOR_STEP = range(24), 8
-_CAMERA_HEIGHT, _WALL = 1.65, 7.5
 Array = NDArray[np.float64]
 
 
@@ -56,7 +60,7 @@ class Score:
         if self.depth is not None:
             means = self.depth.means()
             result = {f'abs_rel{kind}': errors.abs_rel for kind, errors in means.items()}
-            result |= {'d1': means[''].d1, 'd1_raw': means['_raw'].d1}
+            result |= {f'd1{kind}': means[kind].d1 for kind in ('', '_raw') if kind in means}
         for suffix, chosen in (('', [True] * len(self.lively)), ('_turns', self.lively)):
             if any(chosen):
                 pooled = MotionErrors.pooled(list(compress(self.motions, chosen)))
@@ -84,6 +88,31 @@ def is_lively(motions: Array) -> bool:
     return bool(turning and lengths.max() >= 1.1 * lengths.min())
 
 
+def held_out(camera: Camera, world: WorldConfig, seeds: Sequence[int], frames: int) -> Shots:
+    """The frames of drives of the synthetic world with all truth; of the first only the pose."""
+
+    def read() -> Iterator[Shot]:
+        for seed in seeds:
+            drive, previous = make_drive(seed, frames, camera, world), None
+            for index in range(drive.frames):
+                view = drive.render([index])
+                frame = Frame(drive.stamps[index], view.image[0].numpy(), camera)
+                yield Shot(
+                    f'{index:03d}',
+                    frame,
+                    previous,
+                    truth=None if previous is None else view.depth[0].numpy(),
+                    camera=camera,
+                    moving=view.moving[0].numpy(),
+                    pose=np.asarray(drive.poses[index]),
+                    drive=f'seed {seed}',
+                )
+                previous = frame
+
+    name = f'{len(seeds)} drives of {frames} frames'
+    return Shots(name, len(seeds) * frames, read)
+
+
 def evaluate(
     model: Path,
     drives: int,
@@ -93,31 +122,34 @@ def evaluate(
     *,
     record: bool = False,
     csv: Path | None = None,
+    output: Path | None = None,
+    precision: str = 'auto',
 ) -> dict[str, dict[str, float]]:
-    """Score a model as the vehicle runs it, print the table, and return its numbers."""
-    network, card = load_model(model)
-    height, width = card.input_size
+    """Score a model as the vehicle runs it, print the table, and return its numbers.
+
+    record  writes them into the model's card
+    csv     the table as a file
+    output  folder for tables, numbers of every image and pictures
+    """
+    predictor = Predictor(model, precision=precision)
+    card, (height, width) = predictor.card, predictor.card.input_size
     camera = Camera.from_normalised(width, height, *card.camera)
     world = WorldConfig(appearance=appearance, frame_interval=card.frame_interval)
-    constants = _constants(camera, world, frames)
-    unit = card.metres_per_unit or 1.0
-    scores = {card.name: Score(DepthScores())}
-    scores |= {name: Score(DepthScores()) for name in constants}
-    steady, straight = 'constant forward motion', np.eye(4)
-    straight[2, 3] = 1.0
-    scores[steady] = Score()
-    estimator = Estimator(network, card)
-    for seed in track(range(first_seed, first_seed + drives), description='held-out drives'):
-        drive = make_drive(seed, frames, camera, world)
-        truth = relative(*(np.asarray(drive.poses)[part] for part in (slice(-1), slice(1, None))))
-        scores[card.name].add_motions(
-            _run(estimator, drive, camera, unit, scores, constants), truth
-        )
-        scores[steady].add_motions(np.broadcast_to(straight, truth.shape), truth)
-    numbers = {name: score.numbers() for name, score in scores.items()}
-    _print(numbers, f'{drives} drives of {frames} frames', sum(scores[steady].lively))
+    shots = held_out(camera, world, range(first_seed, first_seed + drives), frames)
+    result = score(predictor, shots, PROTOCOLS['synthetic'], _statistics(camera, world, frames))
+    scores = {name: Score(result.depth(name)) for name in result.predictors}
+    scores[STEADY] = Score()
+    for name, chains in ((card.name, result.chains), (STEADY, straight_on(result.chains))):
+        for estimate, truth in chains:
+            scores[name].add_motions(estimate, truth)
+    numbers = {name: each.numbers() for name, each in scores.items()}
+    numbers[card.name] |= result.agreement()
+    _print(numbers, shots.name, sum(scores[card.name].lively))
     if csv is not None:
         _write(numbers, csv)
+    if output is not None:
+        write(result, output)
+        draw(predictor, shots, result, output / 'depth.png')
     if record:
         own = numbers[card.name]
         noise = (own['rpe_translation_percent'] / 100, float(np.radians(own['rotation_deg'])))
@@ -128,33 +160,7 @@ def evaluate(
     return numbers
 
 
-def _run(
-    estimator: Estimator,
-    drive: Drive,
-    camera: Camera,
-    unit: float,
-    scores: dict[str, Score],
-    constants: dict[str, Array],
-) -> Array:
-    """Score the depth of a drive's frames from the second on; return the estimated motions."""
-    motions, previous, own = [], None, next(iter(scores))
-    for index in range(drive.frames):
-        view = drive.render([index])
-        frame = Frame(drive.stamps[index], view.image[0].numpy(), camera)
-        if previous is not None:
-            interval = (frame.stamp - previous.stamp) / 1e9
-            prediction = estimator(FramePair(frame, previous, '', interval))
-            truth, moving = view.depth[0].numpy(), view.moving[0].numpy()
-            for name, depth in ((own, unit * prediction.depth), *constants.items()):
-                depths = scores[name].depth
-                assert depths is not None
-                depths.add(depth, truth, moving)
-            motions.append(prediction.motion)
-        previous = frame
-    return np.stack(motions)
-
-
-def _constants(camera: Camera, world: WorldConfig, frames: int) -> dict[str, Array]:
+def _statistics(camera: Camera, world: WorldConfig, frames: int) -> dict[str, Array]:
     depths = (
         depth.numpy().astype(np.float64)
         for seed in track(_PRIOR_DRIVES, description='depth of training drives')
@@ -162,10 +168,7 @@ def _constants(camera: Camera, world: WorldConfig, frames: int) -> dict[str, Arr
         .render(range(0, frames, _PRIOR_STEP))
         .depth
     )
-    return depth_statistics(depths) | {
-        'flat ground': flat_ground(camera, _CAMERA_HEIGHT),
-        'flat ground and walls': flat_ground(camera, _CAMERA_HEIGHT, _WALL),
-    }
+    return depth_statistics(depths)
 
 
 _DEPTH = {
@@ -174,6 +177,7 @@ _DEPTH = {
     'abs_rel_static': 'static',
     'abs_rel_moving': 'moving',
     'abs_rel_raw': 'unscaled',
+    'consistency': 'change in\ntime',
 }
 _MOTION = {
     'rotation_deg': 'rotation\ndeg/frame',

@@ -3,6 +3,7 @@
 """The losses, in the order of the paper (Implicit Cues, Eq. 2-6), and one of our own."""
 
 from mdepth_training.losses.photometric import (
+    Moments,
     auto_mask,
     masked_mean,
     minimum_over_sources,
@@ -13,6 +14,7 @@ from mdepth_training.losses.smoothness import edge_aware_smoothness
 from mdepth_training.losses.steadiness import relative_change
 
 __all__ = [
+    'Moments',
     'auto_mask',
     'edge_aware_smoothness',
     'masked_mean',

@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
 from torch.nn import functional
 
 # Stabilisers of SSIM for images in 0..1 (Wang et al. 2004).
@@ -40,23 +41,38 @@ def box_mean(x: Tensor) -> Tensor:
     return mean
 
 
-def ssim_error(a: Tensor, b: Tensor) -> Tensor:
-    """(1 - SSIM) / 2 in 0..1 for images [B, C, H, W] in 0..1 (Eq. 5)."""
-    mean_a, mean_b = box_mean(a), box_mean(b)
-    variance_a = box_mean(a * a) - mean_a * mean_a
-    variance_b = box_mean(b * b) - mean_b * mean_b
-    covariance = box_mean(a * b) - mean_a * mean_b
-    numerator = (2 * mean_a * mean_b + _C1) * (2 * covariance + _C2)
-    denominator = (mean_a * mean_a + mean_b * mean_b + _C1) * (variance_a + variance_b + _C2)
+@dataclass(frozen=True)
+class Moments:
+    """An image [B, C, H, W] in 0..1 with mean and variance of its 3x3 windows.
+
+    A target is compared with every source, warped and as it is: its moments are found once.
+    """
+
+    image: Tensor
+    mean: Tensor
+    variance: Tensor
+
+    @staticmethod
+    def of(image: Tensor) -> Moments:
+        """Find them."""
+        mean = box_mean(image)
+        return Moments(image, mean, box_mean(image * image) - mean * mean)
+
+
+def ssim_error(a: Moments, b: Moments) -> Tensor:
+    """(1 - SSIM) / 2 in 0..1, [B, C, H, W] (Eq. 5; SSIM: Wang et al. 2004, Eq. 13)."""
+    means = a.mean * b.mean
+    covariance = box_mean(a.image * b.image) - means
+    numerator = (2 * means + _C1) * (2 * covariance + _C2)
+    denominator = (a.mean.square() + b.mean.square() + _C1) * (a.variance + b.variance + _C2)
     return ((1 - numerator / denominator) / 2).clamp(0, 1)
 
 
-def photometric_error(image: Tensor, reconstruction: Tensor, alpha: float = 0.85) -> Tensor:
-    """Per-pixel error of a reconstructed view, channel mean: [B, 1, H, W] (inside Eq. 4)."""
-    difference = (image - reconstruction).abs()
-    return (alpha * ssim_error(image, reconstruction) + (1 - alpha) * difference).mean(
-        1, keepdim=True
-    )
+def photometric_error(image: Moments, reconstruction: Tensor, alpha: float = 0.85) -> Tensor:
+    """Error of a reconstructed view [B, C, H, W] at each pixel: [B, 1, H, W] (inside Eq. 4)."""
+    difference = (image.image - reconstruction).abs()
+    structure = ssim_error(image, Moments.of(reconstruction))
+    return (alpha * structure + (1 - alpha) * difference).mean(1, keepdim=True)
 
 
 def minimum_over_sources(errors: list[Tensor]) -> Tensor:
@@ -78,5 +94,17 @@ def auto_mask(
 
 
 def masked_mean(error: Tensor, mask: Tensor) -> Tensor:
-    """Mean of the error over the mask's area (0 where the mask is empty)."""
-    return (error * mask).sum() / mask.sum().clamp(min=1)
+    """Mean of the error over the mask's area (0 where the mask is empty).
+
+    Where several processes learn together it is the mean over all their masks, so that the mean
+    of the processes' gradients is the gradient of one process with all the samples.
+    """
+    return (error * mask).sum() / _mean_over_processes(mask.sum()).clamp(min=1e-6)
+
+
+def _mean_over_processes(value: Tensor) -> Tensor:
+    if distributed.is_available() and distributed.is_initialized():
+        value = value.detach().clone()
+        distributed.all_reduce(value)
+        value = value / distributed.get_world_size()
+    return value

@@ -2,149 +2,204 @@
 # SPDX-License-Identifier: Apache-2.0
 """Joint learning of depth and ego-motion with implicit cues (Implicit Cues, section III).
 
-First the baseline and HAM learn, then everything together with IDCE (section IV.B); the cues
-come in through a gate that starts at zero, so the change is no shock.
+First the baseline and HAM learn, then everything together with IDCE (section IV.B); with the gate
+of the cues, which starts at zero, the change is no shock.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import lightning
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.geometry import inverse_transform, transform_from_axis_angle, warp
+from mdepth_ros.geometry import Camera, inverse_transform, transform_from_axis_angle
 from mdepth_ros.networks import JointDepthPose
 from mdepth_training.config import Experiment
 from mdepth_training.data.augmentation import apply_colour, flip, random_colour
 from mdepth_training.data.sample import Sample
-from mdepth_training.losses import (
-    auto_mask,
-    edge_aware_smoothness,
-    masked_mean,
-    minimum_over_sources,
-    photometric_error,
-    relative_change,
+from mdepth_training.losses import relative_change
+from mdepth_training.methods.view_synthesis import (
+    Reconstruction,
+    View,
+    ViewGroup,
+    multi_scale_loss,
 )
+from mdepth_training.optimiser import Timetable, parameter_groups
 
 WATCH_EVERY = 20
 
 
 class ImplicitCues(lightning.LightningModule):
-    """The networks, their losses and their optimiser for one experiment."""
+    """The networks, their losses and their optimiser for one experiment.
 
-    def __init__(self, experiment: Experiment) -> None:
+    sources  M   the neighbours t-1 and t+1 explain the frame
+             MS  so does the stereo partner, whose place is known
+             S   the depth learns from the partner alone; the motion from the neighbours, with the
+                 depth as it is, because a model without motion is of no use on a vehicle
+    """
+
+    def __init__(self, experiment: Experiment, timetable: Timetable | None = None) -> None:
         super().__init__()
         self.experiment = experiment
-        self.settings = experiment.training
-        self.network = JointDepthPose(experiment.network).to(memory_format=torch.channels_last)
+        self.settings = settings = experiment.training
+        self.timetable = timetable or Timetable.of(settings, 1)
+        self.layout = torch.channels_last if settings.channels_last else torch.contiguous_format
+        self.network = JointDepthPose(experiment.network).to(memory_format=self.layout)
+        self.losses = multi_scale_loss
+        if settings.compile:
+            for part in self.network.children():
+                part.compile()
+            self.losses = torch.compile(multi_scale_loss)
+        height, width = experiment.input_size
+        camera = Camera.from_normalised(width, height, *experiment.camera)
+        self.nominal_focal = (camera.fx * camera.fy) ** 0.5
+        # Pictures of the last step that was asked for them, and the norm of its gradient.
+        self.pictures: dict[str, Tensor] | None = None
+        self.gradient_norm = torch.tensor(0.0)
 
-    def training_step(self, sample: Sample, _batch_index: int) -> Tensor:
-        """One step; all its chance comes from the seed and the step's number."""
-        torch.manual_seed(self.settings.seed * 1_000_003 + self.global_step)
-        batch = sample.current.shape[0]
-        sample = flip(sample, torch.rand(batch) < 0.5)
-        change = random_colour(batch, self.settings.colour, self.settings.hue)
+    def transfer_batch_to_device(
+        self, batch: Sample, device: torch.device, _dataloader: int
+    ) -> Sample:
+        """Bytes travel; floats are made on the device."""
+        return batch.on(device)
+
+    def training_step(self, sample: Sample, batch_index: int) -> Tensor:
+        """One batch; all its chance comes from the seed and the number of the batch."""
+        settings, batch = self.settings, len(sample.K)
+        micro_step = self.global_step * settings.accumulate + batch_index % settings.accumulate
+        torch.manual_seed(settings.seed * 1_000_003 + micro_step)
+        # Drawn for all processes alike, each takes its part: one process with all samples would
+        # draw the same.
+        everyone, first = batch * self._processes, batch * self.global_rank
+        flipped = torch.rand(everyone) < 0.5
+        change = random_colour(everyone, settings.colour, settings.hue)
+        duplicated = torch.rand(everyone) < settings.duplicated
+        use_cues = torch.rand(everyone) >= settings.dropped_cues
+        if not self.timetable.joint(self.global_step):
+            use_cues = torch.zeros_like(use_cues)
+        flipped, matrix, mean_weight, duplicated, use_cues = (
+            values[first : first + batch].to(self.device, non_blocking=True)
+            for values in (flipped, *change, duplicated, use_cues)
+        )
+        sample = flip(sample, flipped)
         previous, current, following = (
-            apply_colour(image, *change).contiguous(memory_format=torch.channels_last)
+            apply_colour(image, matrix, mean_weight).contiguous(memory_format=self.layout)
             for image in (sample.previous, sample.current, sample.following)
         )
-        duplicated = torch.rand(batch) < self.settings.duplicated
-        use_cues = torch.rand(batch) >= self.settings.dropped_cues
-        if self.global_step < self.settings.joint_from:
-            use_cues = torch.zeros(batch, dtype=torch.bool)
         seen = torch.where(duplicated[:, None, None, None], current, previous)
-
         disparities, pose = self.network(seen, current, use_cues)
         pose_ahead = self.network.pose(current, following)
+        # Not a number where anything is not finite: no loss need be, for a warp to nowhere reads
+        # the image's corner, and on a CPU its gradient would read outside of all memory.
+        unfinite = 0 * sum(x.float().sum() for x in (sample.K, pose, pose_ahead, *disparities))
+        if self.device.type == 'cpu' and unfinite.isnan():
+            return unfinite
         with torch.autocast(self.device.type, enabled=False):
-            transforms = self.transforms(pose, pose_ahead)
-            loss, mask_share = self.multi_scale_loss(sample, disparities, *transforms, duplicated)
-            if self.settings.steady_motion and self.global_step >= self.settings.joint_from:
-                change = relative_change(pose[:, 3:].float(), pose_ahead[:, 3:].float())
-                loss = loss + self.settings.steady_motion * change[~duplicated].sum() / batch
-            self._watch(loss, mask_share, disparities[0], pose_ahead)
+            loss, made = self.view_loss(sample, disparities, pose, pose_ahead, duplicated)
+            loss = loss + unfinite.detach()
+            if settings.steady_motion and self.timetable.joint(self.global_step):
+                change_of_speed = relative_change(pose[:, 3:].float(), pose_ahead[:, 3:].float())
+                moved = (change_of_speed * ~duplicated).sum() / batch
+                loss = loss + settings.steady_motion * moved
+        self._watch(loss.detach(), made, disparities[0].detach().float(), pose_ahead.detach())
+        self.pictures = None
+        every = settings.images_every
+        if every and (self.global_step + 1) % every == 0:
+            disparity = disparities[0].detach().float()
+            self.pictures = {'image': sample.current, 'disparity': disparity, **vars(made)}
         return loss
 
-    @staticmethod
-    def transforms(pose: Tensor, pose_ahead: Tensor) -> tuple[Tensor, Tensor]:
-        """Poses [B, 6] of (t-1, t) and (t, t+1) -> T_previous_current, T_following_current."""
-        backward, forward = (
-            transform_from_axis_angle(p[:, :3].float(), p[:, 3:].float())
-            for p in (pose, pose_ahead)
-        )
-        return inverse_transform(backward), forward
-
-    def multi_scale_loss(
+    def view_loss(
         self,
         sample: Sample,
         disparities: list[Tensor],
-        T_previous_current: Tensor,
-        T_following_current: Tensor,
-        duplicated: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        """Eq. 2 at each scale's own size, mean over the scales, on images without jitter.
+        pose: Tensor,
+        pose_ahead: Tensor,
+        duplicated: Tensor | None = None,
+    ) -> tuple[Tensor, Reconstruction]:
+        """Eq. 2 on images without jitter, for poses [B, 6] of (t-1, t) and (t, t+1).
 
-        A sample whose frame was duplicated has no motion to the previous frame: it learns from
-        the following one alone. Returns the loss and the auto-mask's share at full size.
+        A sample whose frame was duplicated ([B] bool) has no motion to the previous frame: it
+        learns from the other views alone.
+
+        A camera of another focal length than the experiment's shows a world that is s times
+        deeper than it looks. What the networks say is corrected as on the vehicle: depth and
+        translation along z times s, rotations about x and y by s (see mdepth_ros.estimator).
         """
-        losses, shares = [], []
-        height = sample.current.shape[-2]
-        for scale, disparity in enumerate(disparities):
-            shrink = height // disparity.shape[-2]
-            current, previous, following = (
-                image if shrink == 1 else functional.avg_pool2d(image, shrink)
-                for image in (sample.current, sample.previous, sample.following)
-            )
-            K = _scaled(sample.K, shrink)
-            depth = self.network.depth(disparity.float())[:, 0]
-            reprojection, identity = [], []
-            for source, transform in (
-                (previous, T_previous_current),
-                (following, T_following_current),
-            ):
-                warped, _ = warp(source, depth, transform, K)
-                reprojection.append(photometric_error(current, warped))
-                with torch.no_grad():
-                    identity.append(photometric_error(current, source))
-            blind = duplicated[:, None, None, None]
-            reprojection[0] = torch.where(blind, reprojection[1], reprojection[0])
-            identity[0] = torch.where(blind, identity[1], identity[0])
-            error = minimum_over_sources(reprojection)
-            mask = auto_mask(error.detach(), minimum_over_sources(identity))
-            smooth = edge_aware_smoothness(disparity.float(), current)
-            losses.append(masked_mean(error, mask) + self.settings.smoothness / 2**scale * smooth)
-            shares.append(mask.mean())
-        return torch.stack(losses).mean(), shares[0]
+        s = (sample.K[:, 0, 0] * sample.K[:, 1, 1]).sqrt() / self.nominal_focal
+        one = torch.ones_like(s)
+        turn = torch.stack([1 / s, 1 / s, one], 1)
+        shift = torch.stack([one, one, s], 1)
+        backward, forward = (
+            transform_from_axis_angle(p[:, :3].float() * turn, p[:, 3:].float() * shift)
+            for p in (pose, pose_ahead)
+        )
+        neighbours = [
+            View(sample.previous, inverse_transform(backward), duplicated),
+            View(sample.following, forward),
+        ]
+        groups = [ViewGroup(neighbours)]
+        if 'S' in self.settings.sources:
+            partner = self._partner(sample)
+            if self.settings.sources == 'MS':
+                groups = [ViewGroup([*neighbours, partner])]
+            else:
+                groups = [ViewGroup([partner]), ViewGroup(neighbours, trains_depth=False)]
+        return self.losses(
+            sample.current,
+            sample.K,
+            disparities,
+            lambda disparity: self.network.depth(disparity) * s[:, None, None, None],
+            groups,
+            smoothness=self.settings.smoothness,
+            full_size=self.settings.full_size_losses,
+        )
 
-    def _watch(self, loss: Tensor, mask_share: Tensor, disparity: Tensor, pose: Tensor) -> None:
+    def _partner(self, sample: Sample) -> View:
+        if sample.partner is None or sample.T_partner_current is None:
+            raise MdepthError(
+                f'training.sources is {self.settings.sources}, but the recordings have no stereo '
+                'partner: set training.sources=M, or give recordings of a stereo pair'
+            )
+        transform = sample.T_partner_current.clone()
+        transform[:, :3, 3] /= self.settings.metres_per_unit
+        return View(sample.partner, transform)
+
+    def validation_step(self, sample: Sample, _batch_index: int) -> None:
+        """The photometric loss on held-out frames; it is logged, and selects nothing."""
+        torch.manual_seed(self.settings.seed)
+        joint = torch.full((len(sample.K),), self.timetable.joint(self.global_step))
+        disparities, pose = self.network(sample.previous, sample.current, joint.to(self.device))
+        pose_ahead = self.network.pose(sample.current, sample.following)
+        with torch.autocast(self.device.type, enabled=False):
+            loss, _ = self.view_loss(sample, disparities, pose, pose_ahead)
+        self.log('validation_loss', loss, batch_size=len(sample.K), sync_dist=True)
+
+    def _watch(self, loss: Tensor, made: Reconstruction, disparity: Tensor, pose: Tensor) -> None:
         """Log what tells a healthy run from a collapsed one, and stop a run that is lost.
 
         A collapsed depth is constant while the loss goes on falling: only the spread shows it.
         """
         if (self.global_step + 1) % WATCH_EVERY:
             return
-        log_depth = self.network.depth(disparity.detach().float()).log()
+        log_depth = self.network.depth(disparity).log()
         spread = log_depth.std((1, 2, 3)).mean()
         values = {
-            'mask_share': mask_share,
+            'mask_share': made.mask.mean(),
             'log_depth_spread': spread,
             'median_depth': log_depth.median().exp(),
-            'forward_motion': -pose.detach()[:, 5].mean(),
+            'forward_motion': -pose[:, 5].mean(),
             'cue_gate': self._gate(),
+            'gradient_norm': self.gradient_norm,
+            'learning_rate': self.optimizers().param_groups[0]['lr'],
         }
         self.log_dict(values, on_step=True, on_epoch=False)
-        self.log('loss', loss.detach(), prog_bar=True)
-        if not math.isfinite(loss.item()):
-            raise MdepthError(
-                f'the loss became {loss.item()} at step {self.global_step}: '
-                'start again with a smaller training.learning_rate'
-            )
-        if self.global_step >= 300 and spread < 0.05:
+        self.log('loss', loss, on_step=True, on_epoch=False)
+        # At 1e-3 a healthy run is above 0.3 by step 400; a smaller rate takes its time.
+        if self.global_step * self.settings.learning_rate >= 0.3 and spread < 0.05:
             raise MdepthError(
                 f'the depth collapsed to a constant (log-depth spread {spread:.3f} at step '
                 f'{self.global_step}): start again with a smaller training.learning_rate, or with '
@@ -152,30 +207,28 @@ class ImplicitCues(lightning.LightningModule):
             )
 
     def _gate(self) -> float:
-        gates = [p for name, p in self.network.named_parameters() if name == 'cues.gate']
-        return float(gates[0].detach()) if gates else float('nan')
+        gate = self.network.cues.gate if self.network.cues is not None else None
+        return float('nan') if gate is None else float(gate.detach())
+
+    @property
+    def _processes(self) -> int:
+        return self._trainer.world_size if self._trainer is not None else 1
+
+    def on_before_optimizer_step(self, _optimizer: torch.optim.Optimizer) -> None:
+        """Leave IDCE alone in the first stage: no gradient, hence no decay and no moments."""
+        if self.network.cues is not None and not self.timetable.joint(self.global_step):
+            for parameter in self.network.cues.parameters():
+                parameter.grad = None
+        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+        self.gradient_norm = torch.stack([gradient.norm() for gradient in gradients]).norm()
 
     def configure_optimizers(self) -> dict[str, Any]:
-        """Adam; a linear warm-up, then a cosine down to the final rate."""
+        """Adam with betas (0.9, 0.999), and the timetable's rate."""
         settings = self.settings
-        optimizer = torch.optim.Adam(self.network.parameters(), lr=settings.learning_rate)
-
-        def rate(step: int) -> float:
-            progress = min(step / settings.steps, 1.0)
-            cosine = (1 + math.cos(math.pi * progress)) / 2
-            warm = min((step + 1) / settings.warm_up, 1.0)
-            return warm * (settings.final_rate + (1 - settings.final_rate) * cosine)
-
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+        groups = parameter_groups(self.network, settings.weight_decay)
+        optimizer = torch.optim.Adam(groups, lr=settings.learning_rate)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.timetable.rate)
         return {
             'optimizer': optimizer,
             'lr_scheduler': {'scheduler': schedule, 'interval': 'step'},
         }
-
-
-def _scaled(K: Tensor, shrink: int) -> Tensor:
-    """Camera matrices [B, 3, 3] of images that are `shrink` times smaller (pixel-centre rule)."""
-    K = K / shrink
-    K[:, :2, 2] += 0.5 / shrink - 0.5
-    K[:, 2, 2] = 1
-    return K

@@ -2,37 +2,29 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from itertools import islice
-
 import torch
-from mdepth_training.data import Sample, StepBatches
+from mdepth_training.data import Sample
 
 
-class Numbers:
-    """Triplets whose images are their own index."""
-
-    def __len__(self) -> int:
-        return 23
-
-    def batch(self, indices: torch.Tensor) -> Sample:
-        image = indices.float()[:, None, None, None]
-        return Sample(image, image, image, torch.eye(3).expand(len(indices), 3, 3))
-
-
-def order(first: int, steps: int, seed: int = 0) -> list[list[float]]:
-    batches = StepBatches(Numbers(), 4, seed, lambda: first)
-    return [batch.current.flatten().tolist() for batch in islice(batches, steps)]
+def test_on_a_device_images_are_floats_and_the_rest_stays() -> None:
+    image = torch.tensor([0, 51, 255], dtype=torch.uint8).reshape(1, 3, 1, 1)
+    sample = Sample(image, image, image, torch.eye(3)[None], image, 5 * torch.eye(4)[None])
+    ready = sample.on('cpu')
+    assert ready.partner is not None and ready.T_partner_current is not None
+    for view in (ready.previous, ready.current, ready.following, ready.partner):
+        assert view.dtype == torch.float32
+        torch.testing.assert_close(view.flatten(), torch.tensor([0, 0.2, 1]))
+    assert torch.equal(ready.K, sample.K)
+    assert torch.equal(ready.T_partner_current, 5 * torch.eye(4)[None])
 
 
-def test_an_epoch_sees_every_triplet_at_most_once() -> None:
-    seen = [index for batch in order(0, 5) for index in batch]
-    assert len(seen) == len(set(seen)) == 20
-    assert order(0, 5) != order(5, 5)  # the next epoch has another order
+def test_floats_pass_unchanged_and_no_partner_stays_none() -> None:
+    image = torch.rand(2, 3, 4, 5)
+    ready = Sample(image, image, image, torch.eye(3).expand(2, 3, 3)).on('cpu')
+    assert torch.equal(ready.current, image)
+    assert ready.partner is None and ready.T_partner_current is None
 
 
-def test_a_resumed_run_sees_what_the_whole_run_sees() -> None:
-    assert order(0, 12)[7:] == order(7, 5)
-
-
-def test_the_seed_decides_the_order() -> None:
-    assert order(0, 5) == order(0, 5) != order(0, 5, seed=1)
+def test_the_batch_keeps_its_type_on_the_way() -> None:
+    image = torch.zeros(1, 3, 2, 2, dtype=torch.uint8)
+    assert Sample(image, image, image, torch.eye(3)[None]).to('cpu').current.dtype == torch.uint8

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from mdepth_training.cli import app
 from mdepth_training.evaluation.synthetic import Score, evaluate, is_lively
 from typer.testing import CliRunner
@@ -16,30 +15,18 @@ from typer.testing import CliRunner
 from mdepth_ros.cli.shell import run_app
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import five_frame_errors, relative_motion_errors
-from mdepth_ros.model_file import ModelCard, read_card, save_model
-from mdepth_ros.networks import JointDepthPose, NetworkConfig
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    torch.manual_seed(0)
-    network = JointDepthPose(NetworkConfig(width=0.125))
-    card = ModelCard(
-        name='tiny', network=network.config, input_size=(64, 96),
-        camera=(0.58, 1.92, 0.5, 0.5), frame_interval=0.1, metres_per_unit=4.0,
-        method='untrained', data='none', licence='Apache-2.0',
-    )  # fmt: skip
-    save_model(tmp_path / 'tiny.safetensors', network, card)
-    return tmp_path / 'tiny.safetensors'
+from mdepth_ros.model_file import read_card
 
 
 def test_an_untrained_model_is_scored_beside_the_trivial_predictors(model: Path) -> None:
     numbers = evaluate(model, 2, 7, 0.0, 10_000, record=True, csv=model.with_suffix('.csv'))
     own, *trivial = numbers
-    assert own == 'tiny' and len(trivial) == 6
+    assert own == 'tiny' and len(trivial) == 7
     # Nothing was learned: a constant map is better.
     assert min(numbers[name]['abs_rel'] for name in trivial[:-1]) < numbers[own]['abs_rel']
     assert {'abs_rel_static', 'abs_rel_moving', 'abs_rel_raw', 'd1'} < set(numbers[own])
+    assert {'consistency', 'consistency_true'} < set(numbers[own])
+    assert 'abs_rel_raw' not in numbers['constant']
     assert model.with_suffix('.csv').read_text().startswith('predictor,abs_rel,')
     card = read_card(model)
     assert card.metrics == numbers[own]

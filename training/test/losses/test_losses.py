@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import importlib
+
 import pytest
 import torch
 from mdepth_training.losses import (
+    Moments,
     auto_mask,
     edge_aware_smoothness,
     masked_mean,
@@ -33,7 +36,7 @@ def test_box_mean_equals_reflected_average_pooling(images) -> None:
 def test_ssim_by_hand_in_one_window() -> None:
     a = torch.arange(9.0).reshape(1, 1, 3, 3) / 10
     b = a.flip(-1) * 0.5
-    centre = ssim_error(a, b)[0, 0, 1, 1].item()
+    centre = ssim_error(Moments.of(a), Moments.of(b))[0, 0, 1, 1].item()
     mean_a, mean_b = a.mean().item(), b.mean().item()
     variance_a, variance_b = a.var(unbiased=False).item(), b.var(unbiased=False).item()
     covariance = ((a - mean_a) * (b - mean_b)).mean().item()
@@ -45,9 +48,26 @@ def test_ssim_by_hand_in_one_window() -> None:
 
 def test_ssim_is_zero_for_equal_images_symmetric_and_bounded(images) -> None:
     a, b = images
-    assert ssim_error(a, a).abs().max() < 1e-5
-    torch.testing.assert_close(ssim_error(a, b), ssim_error(b, a))
-    assert ssim_error(a, b).min() >= 0 and ssim_error(a, b).max() <= 1
+    assert ssim_error(Moments.of(a), Moments.of(a)).abs().max() < 1e-5
+    torch.testing.assert_close(
+        ssim_error(Moments.of(a), Moments.of(b)), ssim_error(Moments.of(b), Moments.of(a))
+    )
+    assert (
+        ssim_error(Moments.of(a), Moments.of(b)).min() >= 0
+        and ssim_error(Moments.of(a), Moments.of(b)).max() <= 1
+    )
+
+
+def test_ssim_agrees_with_kornia(images, monkeypatch) -> None:
+    """An independent implementation, given the paper's 3x3 box instead of its Gaussian window."""
+    module = importlib.import_module('kornia.metrics.ssim')
+    box = torch.full((1, 3), 1 / 3)
+    monkeypatch.setattr(module, 'get_gaussian_kernel1d', lambda *_, **__: box)
+    a, b = images
+    theirs = (1 - module.ssim(a, b, 3)) / 2
+    ours = ssim_error(Moments.of(a), Moments.of(b))
+    torch.testing.assert_close(ours, theirs.clamp(0, 1), atol=1e-5, rtol=1e-4)
+    assert ours.std() > 0.05
 
 
 def test_photometric_error_of_a_constant_offset() -> None:
@@ -55,8 +75,10 @@ def test_photometric_error_of_a_constant_offset() -> None:
     # Constant images have no structure: SSIM is its luminance term alone.
     luminance = (2 * 0.4 * 0.5 + 1e-4) / (0.4**2 + 0.5**2 + 1e-4)
     expected = 0.85 * (1 - luminance) / 2 + 0.15 * 0.1
-    assert photometric_error(a, a + 0.1)[0, 0, 2, 2].item() == pytest.approx(expected, abs=1e-4)
-    assert photometric_error(a, a + 0.1).shape == (1, 1, 5, 5)
+    assert photometric_error(Moments.of(a), a + 0.1)[0, 0, 2, 2].item() == pytest.approx(
+        expected, abs=1e-4
+    )
+    assert photometric_error(Moments.of(a), a + 0.1).shape == (1, 1, 5, 5)
 
 
 def test_minimum_takes_the_better_source_at_each_pixel() -> None:
@@ -79,6 +101,14 @@ def test_masked_mean_divides_by_the_area() -> None:
     error, mask = torch.tensor([2.0, 4.0, 100.0]), torch.tensor([1.0, 1.0, 0.0])
     assert masked_mean(error, mask) == 3
     assert masked_mean(error, torch.zeros(3)) == 0
+
+
+def test_shared_moments_are_those_of_the_windows(images) -> None:
+    moments = Moments.of(images[0])
+    window = images[0][0, 1, 2:5, 3:6]
+    assert moments.mean[0, 1, 3, 4].item() == pytest.approx(window.mean().item(), abs=1e-6)
+    variance = window.var(unbiased=False).item()
+    assert moments.variance[0, 1, 3, 4].item() == pytest.approx(variance, abs=1e-6)
 
 
 def test_smoothness_by_hand() -> None:
@@ -116,5 +146,7 @@ def test_relative_change_asks_for_no_unit() -> None:
 
 def test_gradients_are_right(images) -> None:
     a, b = (x[:1, :1, :4, :4].double() for x in images)
-    assert torch.autograd.gradcheck(photometric_error, (a, b.requires_grad_()))
+    assert torch.autograd.gradcheck(
+        lambda x: photometric_error(Moments.of(a), x), b.requires_grad_()
+    )
     assert torch.autograd.gradcheck(edge_aware_smoothness, (b + 0.5, a))

@@ -1,0 +1,119 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Held-out drives of the synthetic world, rendered once, on which many models are scored."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import track
+
+from mdepth_ros.estimator import Estimator, Prediction
+from mdepth_ros.evaluation import DepthScores, relative, sample_depth
+from mdepth_ros.frame import Frame
+from mdepth_ros.geometry import Camera
+from mdepth_ros.machine import choose_device
+from mdepth_ros.model_file import load_model
+from mdepth_ros.pairing import FramePair
+from mdepth_training.config import Data
+from mdepth_training.data.synthetic import synthetic_drive
+from mdepth_training.evaluation.synthetic import Score
+
+_PARTS = ('image', 'depth', 'moving', 'pose')
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Drives of the training's world with seeds that no training has; the camera's own size."""
+
+    data: Data
+    camera: Camera
+    drives: int
+    frames: int
+    first_seed: int = 10_000
+
+    def describe(self) -> str:
+        """Say what it is, for a report."""
+        world = self.data.synthetic
+        return (
+            f'{self.drives} held-out drives of {self.frames} frames, seeds from '
+            f'{self.first_seed}, appearance {world.appearance:g}, moving {world.moving:g}, '
+            f'{self.camera.height}x{self.camera.width}'
+        )
+
+    def key(self) -> str:
+        """A name that differs where the pictures do."""
+        world = asdict(self.data.synthetic) | {'interval': self.data.frame_interval}
+        for size in ('drives', 'frames', 'first_seed'):  # those of the training
+            world.pop(size)
+        text = repr((sorted(world.items()), self.camera, self.drives, self.frames))
+        return hashlib.sha256(f'{text} {self.first_seed}'.encode()).hexdigest()[:12]
+
+    def render(self, cache: Path) -> Path:
+        """Render what is not there yet, drive by drive, and return the folder."""
+        folder = cache / f'held-out-{self.key()}'
+        folder.mkdir(parents=True, exist_ok=True)
+        device = choose_device('auto')
+        seeds = range(self.first_seed, self.first_seed + self.drives)
+        missing = [seed for seed in seeds if not (folder / f'{seed}.npz').exists()]
+        for seed in track(missing, description='held-out drives', disable=not missing):
+            drive = synthetic_drive(self.data, self.camera, seed, self.frames)
+            view = drive.render(range(self.frames), device)
+            partial = folder / f'{seed}.partial.npz'
+            arrays = {part: getattr(view, part).cpu().numpy() for part in _PARTS}
+            np.savez(partial, camera=_intrinsics(drive.camera), **arrays)
+            partial.rename(folder / f'{seed}.npz')
+        return folder
+
+    def score(self, model: Path, cache: Path) -> dict[str, float]:
+        """Depth and motion of a model on the drives, as `evaluation.synthetic.Score` names them.
+
+        The model runs as on the vehicle; a model of another size is compared at this size.
+        """
+        network, card = load_model(model)
+        estimator = Estimator(network, card)
+        score, unit = Score(DepthScores()), card.metres_per_unit or 1.0
+        assert score.depth is not None
+        folder = self.render(cache)
+        for seed in range(self.first_seed, self.first_seed + self.drives):
+            with np.load(folder / f'{seed}.npz') as file:
+                views = {part: file[part] for part in _PARTS}
+                camera = Camera(self.camera.width, self.camera.height, *file['camera'])
+            interval = self.data.frame_interval
+            frames = [
+                Frame(round(index * interval * 1e9), image, camera)
+                for index, image in enumerate(views['image'])
+            ]
+            motions = []
+            for index in range(1, self.frames):
+                pair = FramePair(frames[index], frames[index - 1], '', interval)
+                prediction = estimator(pair)
+                depth = unit * _on_pixels_of(camera, prediction)
+                score.depth.add(depth, views['depth'][index], views['moving'][index])
+                motions.append(prediction.motion)
+            poses = views['pose']
+            score.add_motions(np.stack(motions), relative(poses[:-1], poses[1:]))
+        return score.numbers()
+
+
+def _on_pixels_of(camera: Camera, prediction: Prediction) -> NDArray[Any]:
+    """The predicted depth at every pixel of a camera, NaN where the network does not see it."""
+    depth, own = prediction.depth, prediction.camera
+    same_size = depth.shape == (camera.height, camera.width)
+    if same_size and np.allclose(_intrinsics(own), _intrinsics(camera), rtol=0, atol=1e-3):
+        return depth
+    v, u = np.mgrid[: camera.height, : camera.width].astype(np.float64)
+    u = (u - camera.cx) / camera.fx * own.fx + own.cx
+    v = (v - camera.cy) / camera.fy * own.fy + own.cy
+    height, width = depth.shape
+    seen = (u >= -0.5) & (u <= width - 0.5) & (v >= -0.5) & (v <= height - 0.5)
+    return np.where(seen, sample_depth(depth, u, v), np.nan)
+
+
+def _intrinsics(camera: Camera) -> NDArray[np.float64]:
+    return np.array([camera.fx, camera.fy, camera.cx, camera.cy])

@@ -1,0 +1,76 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What must be true of the files and the calibration before training may begin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.geometry import Camera
+from mdepth_training.data.drive import Drive
+from mdepth_training.data.findings import Findings
+
+# Of a focal length by the width or height: views of 147 and of 6 degrees.
+FOCAL = (0.15, 10.0)
+# Of the principal point by the width or height.
+CENTRE = (0.2, 0.8)
+
+
+def check_cameras(drives: Sequence[Drive]) -> None:
+    """Raise MdepthError for calibrations that cannot belong to their images, the first named.
+
+    The usual mistakes: images were resized and the calibration was not; fx and cx are exchanged.
+    """
+    cameras = [(drive.name, drive.camera) for drive in drives]
+    cameras += [
+        (f'the second camera of {drive.name}', drive.partner.camera)
+        for drive in drives
+        if drive.partner is not None
+    ]
+    wrong = [f'{name}: {why}' for name, camera in cameras if (why := _absurd(camera))]
+    if wrong:
+        more = f' (and {len(wrong) - 1} more)' if len(wrong) > 1 else ''
+        raise MdepthError(f'wrong intrinsics of {wrong[0]}{more}: mend the calibration')
+
+
+def _absurd(camera: Camera) -> str:
+    fx, fy, cx, cy = camera.normalised
+    size = f'for images of {camera.width}x{camera.height}'
+    if not (FOCAL[0] <= fx <= FOCAL[1] and FOCAL[0] <= fy <= FOCAL[1]):
+        return f'focal lengths of {camera.fx:g} and {camera.fy:g} pixels {size}'
+    if not (CENTRE[0] <= cx <= CENTRE[1] and CENTRE[0] <= cy <= CENTRE[1]):
+        return f'a centre at {camera.cx:g}, {camera.cy:g} {size}'
+    if not 0.5 <= camera.fx / camera.fy <= 2:
+        return f'fx {camera.fx:g} and fy {camera.fy:g} are too different'
+    return ''
+
+
+def usable_images(
+    images: Sequence[Path], sizes: NDArray[np.int32], camera: Camera, findings: Findings
+) -> NDArray[np.bool_]:
+    """Return which images [N] can be read and have the size of their camera; report the others.
+
+    Raises MdepthError where most of them have another size: then the calibration is wrong.
+    """
+    unreadable: NDArray[np.bool_] = (sizes == 0).any(1)
+    odd: NDArray[np.bool_] = ~unreadable & (sizes != (camera.width, camera.height)).any(1)
+    if 2 * odd.sum() > (~unreadable).sum():
+        first = int(np.argmax(odd))
+        raise MdepthError(
+            f'wrong intrinsics of {images[first].parent}: they are for {camera.width}x'
+            f'{camera.height}, but {odd.sum()} of {len(images)} images have another size '
+            f'({images[first].name}: {sizes[first, 0]}x{sizes[first, 1]}): mend the calibration'
+        )
+    for what, chosen in (
+        ('images that are missing or cannot be read', unreadable),
+        ('images of another size than the others of their drive', odd),
+    ):
+        if chosen.any():
+            findings.add(what, *(images[int(index)] for index in np.flatnonzero(chosen)))
+    usable: NDArray[np.bool_] = ~unreadable & ~odd
+    return usable

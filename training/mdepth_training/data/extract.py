@@ -1,0 +1,256 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Recordings -> a dataset folder: one folder of images per drive, and dataset.json.
+
+A drive is there when it is whole: one that was interrupted is made again by the same command, and
+those that are finished are left alone. Several recordings are read by as many processes; within
+one of them threads decode, rectify and encode, and the bag is read by one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import importlib.metadata
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.sources import read_intrinsics
+from mdepth_training.config import load_experiment
+from mdepth_training.data.extract_drive import Options
+from mdepth_training.data.extract_pool import Pool
+
+FULL = {errno.ENOSPC, errno.EDQUOT}
+PACKAGES = ('mdepth_ros', 'mdepth-training', 'opencv-python-headless', 'torch')
+
+
+@dataclass
+class Dataset:
+    """What `extract` made, or found made: facts by name of the drive, a line per failure."""
+
+    folder: Path
+    drives: dict[str, dict[str, Any]] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def frames(self) -> int:
+        """Images of all drives."""
+        return sum(int(facts['frames']) for facts in self.drives.values())
+
+    def save(self) -> None:
+        """Write dataset.json, whole or not at all."""
+        made_by = {name: _version(name) for name in PACKAGES}
+        text = json.dumps({'format': 1, 'made_by': made_by, 'drives': self.drives}, indent=2)
+        unfinished = self.folder / 'dataset.json.partial'
+        unfinished.write_text(text + '\n')
+        unfinished.replace(self.folder / 'dataset.json')
+
+
+def read_dataset_file(folder: Path) -> dict[str, dict[str, Any]]:
+    """The facts of dataset.json by drive; none where there is no such file."""
+    path = folder / 'dataset.json'
+    if not path.exists():
+        return {}
+    try:
+        drives = json.loads(path.read_text())['drives']
+        return {name: dict(facts) for name, facts in drives.items() if (folder / name).is_dir()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise MdepthError(
+            f'{path} is damaged, or not of this program: choose another --output'
+        ) from None
+
+
+def extract(
+    recordings: Sequence[str | Path],
+    output: Path,
+    options: Options | None = None,
+    *,
+    jobs: int | None = None,
+    console: Console | None = None,
+) -> Dataset:
+    """Turn recordings into drives in the folder `output`; see the module and `Options`.
+
+    A recording that cannot be used costs a line in `failures` and no other. Raises MdepthError
+    where none can, and for a full disk: what is finished stays.
+    """
+    options = options or Options()
+    console = console or Console(stderr=True, highlight=False)
+    jobs = jobs or len(os.sched_getaffinity(0))
+    output.mkdir(parents=True, exist_ok=True)
+    with _locked(output, console):
+        dataset = Dataset(output, read_dataset_file(output))
+        todo = _plan([Path(recording) for recording in recordings], dataset, options, console)
+        if todo:
+            with Pool(min(jobs, len(todo)), jobs) as pool:
+                _run(pool, todo, dataset, options, console)
+    if not dataset.drives:
+        raise MdepthError(f'nothing to extract: {dataset.failures[0]}')
+    return dataset
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, console: Console) -> Iterator[None]:
+    """Keep a second extraction into the same folder waiting, such as that of another rank."""
+    with (folder / '.lock').open('w') as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            console.print(f'waiting for another extraction into {folder}', markup=False)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _plan(
+    recordings: Sequence[Path], dataset: Dataset, options: Options, console: Console
+) -> dict[str, tuple[Path, int | None]]:
+    """What is still to be made: name of the drive -> (recording, number of its images)."""
+    finished = {facts['source']: name for name, facts in dataset.drives.items()}
+    todo: dict[str, tuple[Path, int | None]] = {}
+    for recording in dict.fromkeys(recordings):
+        source = str(recording.resolve())
+        if source in finished:
+            name = finished[source]
+            if dataset.drives[name]['options'] != json.loads(json.dumps(asdict(options))):
+                raise MdepthError(
+                    f'{dataset.folder / name} was made of {recording} with other options: '
+                    'delete it, or choose another --output'
+                )
+            console.print(f'{name}: finished already', markup=False)
+            continue
+        try:
+            total = options.open(recording).total
+        except MdepthError as error:
+            _fail(dataset, str(recording), str(error), console)
+            continue
+        name = _name(recording, {*todo, *dataset.drives})
+        todo[name] = recording, total
+    return todo
+
+
+def _name(recording: Path, taken: set[str]) -> str:
+    """A name for the drive: that of the recording, with its folder's where that is taken."""
+    whole = recording.resolve()
+    stem = whole.name if whole.is_dir() else whole.stem
+    candidates = [stem, f'{whole.parent.name}-{stem}']
+    candidates += [f'{stem}-{number}' for number in range(2, len(taken) + 3)]
+    return next(name for name in candidates if name not in taken)
+
+
+def _fail(dataset: Dataset, what: str, why: str, console: Console) -> None:
+    line = why if what in why else f'{what}: {why}'
+    dataset.failures.append(line)
+    console.print(f'skipped {line}', markup=False, soft_wrap=True)
+
+
+def _run(
+    pool: Pool,
+    todo: dict[str, tuple[Path, int | None]],
+    dataset: Dataset,
+    options: Options,
+    console: Console,
+) -> None:
+    for name, (recording, _) in todo.items():
+        folder = dataset.folder / name
+        shutil.rmtree(folder, ignore_errors=True)  # renamed, but not in dataset.json any more
+        pool.start(name, recording, folder, options)
+    columns = (
+        TextColumn('extracting'),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn('left'),
+        TimeRemainingColumn(),
+    )
+    totals = [total for _, total in todo.values()]
+    known = None if None in totals else sum(total for total in totals if total is not None)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        bar = progress.add_task('', total=known)
+        for name, future in pool.finished(lambda read: progress.update(bar, completed=read)):
+            try:
+                dataset.drives[name] = facts = future.result()
+            except MdepthError as error:
+                _fail(dataset, str(todo[name][0]), str(error), console)
+                continue
+            except BrokenProcessPool:
+                raise MdepthError(
+                    'a process was killed, perhaps for want of memory: run the same command '
+                    'again with fewer --jobs; what is finished stays'
+                ) from None
+            except OSError as error:
+                if error.errno not in FULL:
+                    _fail(dataset, str(todo[name][0]), str(error), console)
+                    continue
+                raise MdepthError(
+                    f'{dataset.folder}: {error.strerror}: free some space and run the same '
+                    f'command again; {len(dataset.drives)} drives are finished'
+                ) from None
+            dataset.save()
+            console.print(_line(name, facts), markup=False, soft_wrap=True)
+
+
+def _line(name: str, facts: dict[str, Any]) -> str:
+    """What became of a recording, in a line."""
+    width, height = facts['size']
+    dropped = sum(facts['dropped'].values())
+    parts = [
+        f'{name}: {facts["frames"]} of {facts["frames"] + dropped} images',
+        f'{width}x{height}, {facts["median_interval"]:.3f} s apart',
+        *(f'{count} {why}' for why, count in facts['dropped'].items()),
+        *facts['notes'],
+    ]
+    truth = facts.get('truth', {})
+    parts += [f'{truth[kind]} true {kind}' for kind in ('depths', 'poses') if kind in truth]
+    return '; '.join(parts)
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ''
+
+
+def extract_command(
+    recordings: Sequence[Path],
+    output: Path,
+    config: Path | None,
+    size: str | None,
+    jobs: int | None,
+    **options: Any,
+) -> None:
+    """Extract as the command line says, and say how to go on."""
+    if size is not None:
+        options['size'] = _size(size)
+    if config is not None:
+        experiment = load_experiment(config)
+        options['input_size'] = experiment.input_size
+        options['frame_interval'] = experiment.data.frame_interval
+    dataset = extract(recordings, output, Options(**options), jobs=jobs)
+    name, facts = max(dataset.drives.items(), key=lambda drive: int(drive[1]['frames']))
+    normalised = read_intrinsics(output / name / 'camera.yaml').camera(*facts['size']).normalised
+    lines = [
+        f'{output}: {len(dataset.drives)} drives, {dataset.frames} images',
+        f'to learn from them: mdepth-train fit {config or "CONFIG"} --output RUN '
+        f"--set 'data.recordings=[{output}]' "
+        f"--set 'camera=[{', '.join(f'{value:.4g}' for value in normalised)}]'",
+    ]
+    Console(highlight=False, markup=False, soft_wrap=True).print('\n'.join(lines))
+    if dataset.failures:
+        raise MdepthError(f'{len(dataset.failures)} of the recordings gave no drive, see above')
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().partition('x')
+    if not (width.isdecimal() and height.isdecimal()):
+        raise MdepthError(f'--size {text}: give it as WIDTHxHEIGHT, such as 960x288')
+    return int(width), int(height)

@@ -1,0 +1,108 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The order in which triplets come, and the loader that fetches them ahead of the device."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+
+import cv2
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from mdepth_ros.errors import MdepthError
+from mdepth_training.data.sample import Sample, TripletSource
+
+
+class StepOrder:
+    """Endless lists of indices; what step n sees depends on the seed and on n alone.
+
+    That makes a run that was interrupted and resumed equal to one that was not: the first step is
+    asked for when the iteration begins. Every epoch is one permutation of all triplets, whose last
+    incomplete batch is left out. Several ranks share it: step n of R ranks with batches of B is
+    step n of one rank with batches of R*B, cut into R parts.
+
+    Raises MdepthError where the triplets do not fill one batch.
+    """
+
+    def __init__(
+        self,
+        source_length: int,
+        batch_size: int,
+        seed: int,
+        first_step: Callable[[], int] = lambda: 0,
+        rank: int = 0,
+        ranks: int = 1,
+    ) -> None:
+        if source_length < batch_size * ranks:
+            raise MdepthError(
+                f'{source_length} triplets do not fill a batch of {batch_size * ranks}: '
+                'lower training.batch_size, or give more data'
+            )
+        self.source_length, self.batch_size, self.seed = source_length, batch_size, seed
+        self.first_step, self.rank, self.ranks = first_step, rank, ranks
+        self._latest = -1, torch.empty(0)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches in one pass over the data."""
+        return self.source_length // (self.batch_size * self.ranks)
+
+    def indices(self, step: int) -> list[int]:
+        """Return what step `step` sees."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        start = (position * self.ranks + self.rank) * self.batch_size
+        return self._permutation(epoch)[start : start + self.batch_size].tolist()
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return map(self.indices, count(self.first_step()))
+
+    def _permutation(self, epoch: int) -> Tensor:
+        if self._latest[0] != epoch:
+            generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+            self._latest = epoch, torch.randperm(self.source_length, generator=generator)
+        return self._latest[1]
+
+
+class _Batches(Dataset[Sample]):
+    """A TripletSource as a DataLoader likes it: the whole list of a batch in one call."""
+
+    def __init__(self, source: TripletSource) -> None:
+        self.source = source
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitems__(self, indices: Sequence[int]) -> Sample:
+        return self.source.batch(indices)
+
+
+def make_loader(source: TripletSource, order: StepOrder, workers: int) -> DataLoader[Sample]:
+    """Samples in the order of `order`, made by `workers` processes (0: in this one).
+
+    The loader has no end and no length. Each worker is single-threaded: their number is the
+    number of cores they take. Memory is pinned where there is a CUDA device.
+    """
+    return DataLoader(
+        _Batches(source),
+        batch_sampler=order,  # type: ignore[arg-type]  # any iterable of lists will do
+        num_workers=workers,
+        collate_fn=_as_it_is,  # type: ignore[arg-type]  # a batch comes whole
+        pin_memory=torch.cuda.is_available(),
+        persistent_workers=workers > 0,
+        worker_init_fn=_single_threaded,
+    )
+
+
+def _as_it_is(sample: Sample) -> Sample:
+    return sample
+
+
+def _single_threaded(_: int) -> None:
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)
+    # Ctrl-C goes to all processes of a terminal: the one that learns decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,114 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""One look at every file of a drive, kept beside the run: sizes, damage, standing frames."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.sources.folder import read_image
+from mdepth_training.data.drive import Drive
+from mdepth_training.data.image_file import image_size
+from mdepth_training.data.static import Grey, small_grey, static_frames
+
+SAMPLED = 3
+_BLANK: Grey = np.zeros((3, 3), np.float32)
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What the files of a drive are.
+
+    sizes     [N, 2] width and height; 0, 0 where a file is missing or cannot be read
+    partners  the same of the partner's images; [0, 2] where there is no partner
+    static    [N] frames of a standing camera; all False where that was not asked
+    """
+
+    sizes: NDArray[np.int32]
+    partners: NDArray[np.int32]
+    static: NDArray[np.bool_]
+
+
+def scan(
+    drive: Drive, interval: float | None, cache: Path, tick: Callable[[], None] = lambda: None
+) -> Scan:
+    """Look at the files of a drive, or remember what was seen.
+
+    With an interval (seconds between the frames of a triplet) every image is decoded, once, to
+    find where the camera stands; without, only the headers are read and SAMPLED images decoded.
+    `tick` is called for every image of the drive.
+    """
+    path = cache / 'scans' / f'{_key(drive, interval)}.npz'
+    try:
+        with np.load(path) as known:
+            found = Scan(known['sizes'], known['partners'], known['static'])
+        for _ in drive.images:
+            tick()
+        return found
+    except (OSError, ValueError, KeyError):
+        pass  # not looked at yet, or the writing was interrupted
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        sizes, static = _look(drive, interval, pool, tick)
+        theirs = drive.partner.images if drive.partner is not None else ()
+        partners = _as_array(pool.map(image_size, theirs))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f'.{os.getpid()}.npz')
+    np.savez(partial, sizes=sizes, partners=partners, static=static)
+    partial.replace(path)
+    return Scan(sizes, partners, static)
+
+
+def _look(
+    drive: Drive, interval: float | None, pool: ThreadPoolExecutor, tick: Callable[[], None]
+) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    count = len(drive.images)
+    sizes: list[tuple[int, int] | None] = []
+    if interval is None:
+        sampled = {drive.images[i * (count - 1) // (SAMPLED - 1)] for i in range(SAMPLED)}
+        for path, size in zip(drive.images, pool.map(image_size, drive.images), strict=True):
+            sizes.append(_decoded(path)[0] if size and path in sampled else size)
+            tick()
+        return _as_array(sizes), np.zeros(count, bool)
+
+    def greys() -> Iterator[tuple[int, Grey]]:
+        seen = pool.map(_decoded, drive.images)
+        for stamp, (size, grey) in zip(drive.stamps, seen, strict=True):
+            sizes.append(size)
+            tick()
+            yield stamp, grey
+
+    static = np.fromiter(static_frames(greys(), interval), bool, count)
+    return _as_array(sizes), static
+
+
+def _decoded(path: Path) -> tuple[tuple[int, int] | None, Grey]:
+    """Return the size of an image that can be decoded, and what shows whether it moved."""
+    try:
+        if image_size(path) is not None:
+            image = read_image(path)
+            return (image.shape[1], image.shape[0]), small_grey(image)
+    except MdepthError:
+        pass
+    return None, _BLANK
+
+
+def _as_array(sizes: Iterable[tuple[int, int] | None]) -> NDArray[np.int32]:
+    return np.array([size or (0, 0) for size in sizes], np.int32).reshape(-1, 2)
+
+
+def _key(drive: Drive, interval: float | None) -> str:
+    """Name what was looked at: the files, and when something was last added to their folders."""
+    files = [*drive.images, *(drive.partner.images if drive.partner else ())]
+    folders = sorted({file.parent for file in files})
+    changed = [folder.stat().st_mtime_ns if folder.is_dir() else 0 for folder in folders]
+    text = '\n'.join([str(interval), *map(str, changed), *map(str, files)])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

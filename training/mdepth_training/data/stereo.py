@@ -1,0 +1,70 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The other camera of a stereo pair in a bag: which image belongs to which, and where it sits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.report.bags import Bag
+from mdepth_ros.sources.bag import BagSource
+from mdepth_ros.sources.base import Item
+
+TOLERANCE = 10_000_000  # ns between the two images of a pair: 0.15 m at 15 m/s
+
+
+def paired(items: Iterable[Item], others: Iterable[Item]) -> Iterator[tuple[Item, Item | None]]:
+    """Each item with the other that is nearest in time, None where none is within TOLERANCE.
+
+    Both in order of time.
+    """
+    rest = iter(others)
+    before, after = None, next(rest, None)
+    for item in items:
+        while after is not None and after.stamp <= item.stamp:
+            before, after = after, next(rest, None)
+        distances = {abs(other.stamp - item.stamp): other for other in (before, after) if other}
+        nearest = min(distances, default=TOLERANCE + 1)
+        yield item, distances[nearest] if nearest <= TOLERANCE else None
+
+
+def stereo_transform(
+    recording: Path, current: BagSource, partner: BagSource
+) -> NDArray[np.float64]:
+    """T_partner_current [4, 4] in metres between the rectified cameras of two topics of a bag.
+
+    From the fourth column of the projections P, as stereo calibration writes it (CameraInfo.msg:
+    P[3] = -fx * baseline), else from /tf_static. Raises MdepthError where neither says it.
+    """
+    bag = Bag(recording)
+    P_current, P_partner = (_projection(bag, source.info_topic) for source in (current, partner))
+    T = np.eye(4)
+    if np.any(P_current[:2, 3] != P_partner[:2, 3]):
+        for axis in (0, 1):
+            T[axis, 3] = (
+                P_partner[axis, 3] / P_partner[axis, axis]
+                - P_current[axis, 3] / P_current[axis, axis]
+            )
+        return T
+    found = current.extrinsics.lookup(partner.frame_id, current.frame_id)
+    if found is None or not np.any(found[:3, 3]):
+        raise MdepthError(
+            f'nothing says where {partner.topic} is: the projections P of both camera_info have '
+            f'the same fourth column, and /tf_static does not connect {partner.frame_id!r} with '
+            f'{current.frame_id!r}'
+        )
+    return np.asarray(found)
+
+
+def _projection(bag: Bag, topic: str | None) -> NDArray[np.float64]:
+    message: Any = bag.first(topic) if topic is not None else None
+    P = np.zeros((3, 4)) if message is None else np.array(message.p, float).reshape(3, 4)
+    if not P[0, 0] or not P[1, 1]:
+        P = np.eye(3, 4)
+    return P

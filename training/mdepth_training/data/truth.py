@@ -1,0 +1,137 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Lidar, true depth and odometry of a bag as files beside a drive: for evaluation alone.
+
+truth/depth/000000.png  uint16, metres * 256, 0 unknown (as KITTI has it), of the image with
+                        that number; not every image has one
+truth/poses.txt         TUM lines: seconds x y z qx qy qz qw of the camera in odom
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.evaluation import write_tum
+from mdepth_ros.geometry import Camera
+from mdepth_ros.report.bags import CLOUD, ODOMETRY, Bag, match
+from mdepth_ros.report.depth import TruePoints, project_points
+from mdepth_ros.sources.base import ImageSource
+from mdepth_ros.sources.recording import is_recording
+
+TOLERANCE = 0.05  # seconds between an image and its truth
+UNITS = 256  # per metre
+
+
+class BagTruth:
+    """What a bag knows about depth and poses of one camera.
+
+    Raises MdepthError where a topic is missing or /tf_static does not connect it with the camera:
+    at once, not after the images.
+    """
+
+    def __init__(
+        self,
+        recording: Path,
+        source: ImageSource,
+        *,
+        cloud: str | None = None,
+        depth: str | None = None,
+        odometry: str | None = None,
+    ) -> None:
+        if not is_recording(recording):
+            raise MdepthError(f'{recording} is not a bag: it has no topics of truth')
+        if cloud and depth:
+            raise MdepthError('the true depth is of a cloud or of an image: name one of them')
+        self._bag, self._frame_id = Bag(recording), source.frame_id
+        self._tree = source.extrinsics
+        self._is_lidar = cloud is not None
+        topics = self._bag.topics(CLOUD) if cloud else self._bag.depth_topics()
+        self._depth = self._topic(cloud or depth, topics, 'cloud' if cloud else 'depth')
+        if self._depth is not None:
+            first = self._bag.first(self._depth)
+            self._transform('' if first is None else first.header.frame_id.lstrip('/'))
+        self._odometry = self._topic(odometry, self._bag.topics(ODOMETRY), 'odometry')
+        if self._odometry is not None:
+            poses, child = self._bag.odometry(self._odometry)
+            self._poses = poses.of_frame(self._transform(child, inverse=True))
+
+    def _topic(self, wanted: str | None, found: Sequence[str], what: str) -> str | None:
+        name = None if wanted is None else '/' + wanted.lstrip('/')
+        if name is not None and name not in found:
+            there = f': it can be {" or ".join(found)}' if found else ''
+            raise MdepthError(f'no --truth-{what} on {name} in {self._bag.recording.path}{there}')
+        return name
+
+    def _transform(self, frame: str, inverse: bool = False) -> NDArray[np.float64]:
+        """T_camera_frame, or its inverse."""
+        ends = (frame, self._frame_id) if inverse else (self._frame_id, frame)
+        T = np.eye(4) if frame == self._frame_id else self._tree.lookup(*ends)
+        if T is None:
+            raise MdepthError(
+                f'/tf_static does not connect the truth {frame!r} with the camera '
+                f'{self._frame_id!r}: add the transform to the bag, or leave the truth away'
+            )
+        return T
+
+    def write(
+        self, folder: Path, view: Camera, stamps: Sequence[int], tick: Callable[[], None]
+    ) -> dict[str, Any]:
+        """Write the truth of images with these stamps in this view; return what was written.
+
+        An image gets the truth nearest in time, once: a camera three times as fast as the lidar
+        has depth for every third image. `tick` may raise to stop.
+        """
+        facts: dict[str, Any] = {}
+        if self._odometry is not None:
+            folder.mkdir(exist_ok=True)
+            write_tum(folder / 'poses.txt', self._poses)
+            facts |= {'odometry': self._odometry, 'poses': len(self._poses)}
+        if self._depth is not None:
+            (folder / 'depth').mkdir(parents=True, exist_ok=True)
+            numbers = {stamp: number for number, stamp in enumerate(stamps)}
+            chosen = self._nearest(stamps)
+            points = TruePoints(self._bag, self._depth, self._is_lidar, None, set(chosen))
+            for stamp in sorted(chosen):
+                tick()
+                depth = self._image(points, stamp, view)
+                if depth is not None:
+                    data = cv2.imencode('.png', depth)[1]
+                    name = f'{numbers[chosen[stamp]]:06d}.png'
+                    (folder / 'depth' / name).write_bytes(bytes(data))
+                    facts['depths'] = facts.get('depths', 0) + 1
+            facts['depth'] = self._depth
+        return facts
+
+    def _nearest(self, stamps: Sequence[int]) -> dict[int, int]:
+        """Stamp of the truth -> stamp of its image."""
+        assert self._depth is not None
+        found = match(self._bag.stamps(self._depth), stamps, TOLERANCE)
+        best: dict[int, int] = {}
+        for true, image in found.items():
+            if image not in best or abs(true - image) < abs(best[image] - image):
+                best[image] = true
+        return {true: image for image, true in best.items()}
+
+    def _image(self, points: TruePoints, stamp: int, view: Camera) -> NDArray[np.uint16] | None:
+        """Depth [h, w] of the points in the view; the nearest hides what is behind it."""
+        found = points.at(stamp)
+        if found is None:
+            return None
+        xyz, _, frame = found
+        T = self._transform(frame)
+        xyz = xyz @ T[:3, :3].T + T[:3, 3]
+        pixels, inside = project_points(xyz, view, (view.height, view.width))
+        units = np.rint(xyz[:, 2] * UNITS)
+        inside &= (units >= 1) & (units <= 65535)
+        order = np.argsort(-units[inside], kind='stable')  # what is written last stays
+        u, v = np.floor(pixels[inside][order] + 0.5).astype(np.intp).T
+        depth = np.zeros((view.height, view.width), np.uint16)
+        depth[v, u] = units[inside][order].astype(np.uint16)
+        return depth

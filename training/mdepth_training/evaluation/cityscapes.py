@@ -1,0 +1,104 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Cityscapes: depth of its stereo disparities, in the cut-out of Watson et al. 2021."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.frame import Frame
+from mdepth_ros.geometry import Camera
+from mdepth_ros.sources.folder import read_image
+from mdepth_training.data.cityscapes import KEPT_ROWS, LEFT, RATE
+from mdepth_training.evaluation.shots import Array, Options, Shot, Shots, read_depth
+
+MOVABLE = range(24, 34)  # label ids of person ... bicycle
+_NAME = re.compile(r'(.+)_(\d{6})_disparity$')
+
+
+def is_cityscapes(path: Path) -> bool:
+    """Tell whether a folder is the root: images beside disparities."""
+    return (path / 'disparity').is_dir() and any(
+        (path / name).is_dir() for name in (LEFT, 'leftImg8bit')
+    )
+
+
+def open_cityscapes(path: Path, options: Options) -> Shots:
+    """The images of the test part (1525), or of val where test is not there.
+
+    The lowest quarter, with the car's bonnet, is cut off. The frame before is the one two earlier
+    in leftImg8bit_sequence (0.12 s); without that folder images are alone. Where gtFine has the
+    labels (not of test), what can move by itself (persons, riders, vehicles) is the moving part.
+    """
+    parts = [part for part in ('test', 'val', 'train') if (path / 'disparity' / part).is_dir()]
+    found = sorted((path / 'disparity' / parts[0]).glob('*/*_disparity.png')) if parts else []
+    names = [match for match in (_NAME.match(file.stem) for file in found) if match]
+    if not names:
+        raise MdepthError(f'{path}: no *_disparity.png in disparity/test/CITY')
+    step = max(1, round(options.interval * RATE))
+    shots = Shots(f'{path.name} {parts[0]}', len(names), lambda: iter(()))
+
+    def read() -> Iterator[Shot]:
+        for file, match in zip(found, names, strict=True):
+            place, number = Path(parts[0], file.parent.name), int(match[2])
+            camera, baseline = _calibration(path, place, f'{match[1]}_{match[2]}')
+            before, frame, after = (
+                _frame(path, place, match[1], number + offset, camera)
+                for offset in (-step, 0, step)
+            )
+            if frame is None:
+                shots.note(f'images without a picture were left out: {file.name} ...')
+                continue
+            disparity = (read_depth(file, 1.0) - 1) / 256
+            depth = np.where(disparity > 0, baseline * camera.fx / np.maximum(disparity, 1e-3), 0)
+            kept = frame.camera.height
+            yield Shot(
+                f'{match[1]}_{match[2]}',
+                frame,
+                before,
+                after,
+                depth[:kept],
+                frame.camera,
+                _movable(path, place, f'{match[1]}_{match[2]}', kept),
+            )
+
+    shots.read = read
+    return shots
+
+
+def _calibration(root: Path, place: Path, name: str) -> tuple[Camera, float]:
+    path = root / 'camera' / place / f'{name}_camera.json'
+    try:
+        tree = json.loads(path.read_text())
+        fx, fy, cx, cy = (float(tree['intrinsic'][key]) for key in ('fx', 'fy', 'u0', 'v0'))
+        return Camera(2048, 1024, fx, fy, cx, cy), float(tree['extrinsic']['baseline'])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise MdepthError(f'{path} is no camera file of Cityscapes: restore it') from None
+
+
+def _frame(root: Path, place: Path, sequence: str, number: int, camera: Camera) -> Frame | None:
+    name = f'{sequence}_{number:06d}_leftImg8bit.png'
+    for folder in (LEFT, 'leftImg8bit'):
+        path = root / folder / place / name
+        if path.is_file():
+            image = read_image(path)
+            full = camera.scaled(image.shape[1], image.shape[0])
+            kept = round(full.height * KEPT_ROWS)
+            view = full.cropped(0, 0, full.width, kept)
+            return Frame(round(number * 1e9 / RATE), image[:kept], view)
+    return None
+
+
+def _movable(root: Path, place: Path, name: str, rows: int) -> Array | None:
+    path = root / 'gtFine' / place / f'{name}_gtFine_labelIds.png'
+    labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.is_file() else None
+    if labels is None:
+        return None
+    return np.isin(labels[:rows], MOVABLE)

@@ -1,0 +1,121 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Scenes of DDAD (Guizilini et al. 2020) with the lidar of each image."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.evaluation import inverse, pose_matrices
+from mdepth_ros.frame import Frame
+from mdepth_ros.geometry import Camera
+from mdepth_ros.sources.folder import read_image
+from mdepth_training.data.dgp import scene_files
+from mdepth_training.evaluation.shots import (
+    Array,
+    Options,
+    Shot,
+    Shots,
+    depth_of_points,
+    with_neighbours,
+)
+
+CAMERA = 'CAMERA_01'  # the one that looks forward
+
+
+@dataclass(frozen=True, eq=False)
+class _Sample:
+    """An image and the lidar scan that belongs to it, with their poses in the world."""
+
+    image: Path
+    intrinsics: tuple[float, float, float, float]
+    pose: Array
+    lidar: Path
+    lidar_pose: Array
+
+    @property
+    def stamp(self) -> int:
+        """Nanoseconds. File names count 100 ns; the scene's own stamps run ten times too fast."""
+        return int(self.image.stem.ljust(19, '0'))
+
+    def frame(self) -> Frame:
+        image = read_image(self.image)
+        camera = Camera(image.shape[1], image.shape[0], *self.intrinsics)
+        return Frame(self.stamp, image, camera, CAMERA)
+
+    def points(self) -> Array:
+        """The scan [N, 3] in the camera; the two are not of one moment, so through the world."""
+        try:
+            with np.load(self.lidar) as file:
+                points = np.asarray(file['data'][:, :3], np.float64)
+        except (OSError, ValueError, KeyError, IndexError):
+            raise MdepthError(f'{self.lidar} holds no lidar points') from None
+        T = inverse(self.pose) @ self.lidar_pose
+        return np.asarray(points @ T[:3, :3].T + T[:3, 3])
+
+
+def open_ddad(path: Path, options: Options) -> Shots:
+    """The images of a camera, the forward one if no topic is given, each with its lidar scan."""
+    scenes = [
+        (file.parent.name, _samples(file, options.topic or CAMERA)) for file in scene_files(path)
+    ]
+    if not scenes:
+        raise MdepthError(f'no scene_*.json in {path}')
+
+    def read() -> Iterator[Shot]:
+        for name, samples in scenes:
+            by_stamp = {sample.stamp: sample for sample in samples}
+            frames = (sample.frame() for sample in samples)
+            for frame, previous, following in with_neighbours(frames, options.interval):
+                sample = by_stamp[frame.stamp]
+                yield Shot(
+                    sample.image.stem,
+                    frame,
+                    previous,
+                    following,
+                    depth_of_points(sample.points(), frame.camera)[0],
+                    frame.camera,
+                    pose=sample.pose,
+                    drive=name,
+                )
+
+    return Shots(path.name, sum(len(samples) for _, samples in scenes), read)
+
+
+def _samples(scene: Path, camera: str) -> list[_Sample]:
+    """The samples of a scene in time order."""
+    try:
+        tree = json.loads(scene.read_text())
+        data = {datum['key']: datum for datum in tree['data']}
+        samples = []
+        for sample in tree['samples']:
+            named = {data[key]['id']['name']: data[key]['datum'] for key in sample['datum_keys']}
+            image, lidar = named[camera]['image'], named['LIDAR']['point_cloud']
+            file = scene.parent / 'calibration' / f'{sample["calibration_key"]}.json'
+            calibration = json.loads(file.read_text())
+            k = calibration['intrinsics'][calibration['names'].index(camera)]
+            samples.append(
+                _Sample(
+                    scene.parent / image['filename'],
+                    (k['fx'], k['fy'], k['cx'], k['cy']),
+                    _pose(image['pose']),
+                    scene.parent / lidar['filename'],
+                    _pose(lidar['pose']),
+                )
+            )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        what = f'no {error}' if isinstance(error, KeyError) else str(error)
+        raise MdepthError(f'{scene} is not a scene with {camera} and lidar: {what}') from None
+    return sorted(samples, key=lambda sample: sample.stamp)
+
+
+def _pose(tree: dict[str, dict[str, float]]) -> Array:
+    q, t = tree['rotation'], tree['translation']
+    quaternion = np.array([[q['qx'], q['qy'], q['qz'], q['qw']]])
+    return np.asarray(pose_matrices(np.array([[t['x'], t['y'], t['z']]]), quaternion)[0])

@@ -1,0 +1,81 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`mdepth-train evaluate MODEL --data PATH`: score, print, write."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+from rich.console import Console
+
+from mdepth_ros.errors import MdepthError
+from mdepth_training.evaluation import report
+from mdepth_training.evaluation.formats import READERS, guess_protocol, open_shots
+from mdepth_training.evaluation.pictures import draw
+from mdepth_training.evaluation.predict import FirstFrame, Predictor
+from mdepth_training.evaluation.prior import training_prior
+from mdepth_training.evaluation.protocols import CROPS, PROTOCOLS, Crop
+from mdepth_training.evaluation.score import Result, score
+from mdepth_training.evaluation.shots import Options
+
+
+def evaluate(
+    model: Path,
+    data: Path,
+    protocol: str | None = None,
+    *,
+    output: Path | None = None,
+    split: Path | None = None,
+    topic: str | None = None,
+    intrinsics: str | None = None,
+    crop: str | None = None,
+    cap: float | None = None,
+    view: str | None = None,
+    camera_height: float | None = None,
+    prior: Path | None = None,
+    first_frame: str = 'duplicate',
+    precision: str = 'auto',
+    limit: int | None = None,
+) -> Result:
+    """Score a model on a data set by a protocol (guessed from the data), as the command says.
+
+    crop, cap, view and camera_height replace what the protocol says. Raises MdepthError for what
+    a user can mend.
+    """
+    name = protocol or guess_protocol(data)
+    if name not in READERS:
+        raise MdepthError(f'--protocol {name}: choose from {", ".join(READERS)}')
+    rules = PROTOCOLS[name]
+    if crop is not None:
+        if crop not in CROPS:
+            raise MdepthError(f'--crop {crop}: choose from {", ".join(CROPS)}')
+        rules = replace(rules, crop=cast(Crop, crop))
+    if cap is not None:
+        rules = replace(rules, depth=(rules.depth[0], cap))
+    if view not in (None, 'whole', 'crop'):
+        raise MdepthError(f'--view {view}: whole or crop')
+    if view is not None:
+        rules = replace(rules, whole=view == 'whole')
+    if camera_height is not None:
+        rules = replace(rules, camera_height=camera_height)
+    if first_frame not in ('duplicate', 'next'):
+        raise MdepthError(f'--first-frame {first_frame}: duplicate or next')
+    predictor = Predictor(
+        model,
+        whole=rules.whole,
+        first_frame=cast(FirstFrame, first_frame),
+        precision=precision,
+    )
+    card = predictor.card
+    options = Options(card.frame_interval, card.camera, split, topic, intrinsics)
+    shots = open_shots(data, name, options).first(limit)
+    result = score(predictor, shots, rules, training_prior(model, card, prior))
+    console = Console(highlight=False, markup=False)
+    report.show(result, console)
+    if output is not None:
+        report.write(result, output)
+        draw(predictor, shots, result, output / 'depth.png')
+        console.print(f'written: {output / "scores.md"}')
+    return result

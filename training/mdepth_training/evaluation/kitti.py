@@ -1,0 +1,173 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""KITTI raw with the Eigen list: depth of the lidar, or the improved ground truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.frame import Frame
+from mdepth_ros.geometry import Camera
+from mdepth_ros.sources.folder import read_image
+from mdepth_ros.sources.kitti import intrinsics_of, raw_projection
+from mdepth_training.data.kitti import raw_folders
+from mdepth_training.data.split import read_split
+from mdepth_training.evaluation.shots import (
+    Array,
+    Options,
+    Shot,
+    Shots,
+    nearest_points,
+    picked,
+    read_depth,
+)
+
+EIGEN = Path(__file__).parent / 'splits' / 'kitti_eigen_test.txt'
+RATE = 10.0
+CAMERAS = {'l': 'image_02', 'r': 'image_03'}
+Truth = Callable[[Path, str, int, Camera], Array]
+Found = tuple[Path, str, int]  # drive, camera, number
+
+
+def open_eigen(path: Path, options: Options) -> Shots:
+    """The images of the list with the lidar of their time; all with lidar where none is there."""
+    return _open(path, options, lambda drive, _, n: _scan(drive, n).is_file(), _lidar)
+
+
+def open_improved(path: Path, options: Options) -> Shots:
+    """The images of the list that have an improved truth (652 of the 697).
+
+    data_depth_annotated lies in the folder of the raw data or beside it, or its drives are merged
+    into the raw ones.
+    """
+    annotated = partial(_annotated, path)
+    return _open(
+        path,
+        options,
+        lambda drive, camera, n: annotated(drive, camera, n) is not None,
+        lambda drive, camera, n, _: read_depth(annotated(drive, camera, n) or Path(), 256),
+    )
+
+
+def _open(
+    path: Path, options: Options, has_truth: Callable[[Path, str, int], bool], truth: Truth
+) -> Shots:
+    drives = {folder.name: folder for folder in raw_folders(path)}
+    if not drives:
+        raise MdepthError(f'no drives of KITTI raw in {path}')
+    split = options.split or EIGEN
+    listed = [(name, CAMERAS[side], number) for name, number, side in read_split(split)]
+    found: list[Found] = [
+        (drives[name], camera, number)
+        for name, camera, number in listed
+        if name in drives
+        and _image(drives[name], camera, number)
+        and has_truth(drives[name], camera, number)
+    ]
+    note = f'{len(found)} of the {len(listed)} images of {split.name}'
+    if not found:
+        found = [
+            (drive, 'image_02', int(image.stem))
+            for drive in drives.values()
+            for image in sorted((drive / 'image_02' / 'data').iterdir())
+            if image.stem.isdigit() and has_truth(drive, 'image_02', int(image.stem))
+        ]
+        note = f'none of the images of {split.name} is here: all that have a truth are scored'
+    if not found:
+        raise MdepthError(
+            f'{path}: no image has a truth: put velodyne_points beside image_02 of the drives, or '
+            'data_depth_annotated beside them'
+        )
+    step = max(1, round(options.interval * RATE))
+
+    def read() -> Iterator[Shot]:
+        for drive, camera, number in found:
+            frame = _frame(drive, camera, number)
+            assert frame is not None
+            yield Shot(
+                f'{drive.name} {number:010d}',
+                frame,
+                _frame(drive, camera, number - step),
+                _frame(drive, camera, number + step),
+                truth(drive, camera, number, frame.camera),
+                frame.camera,
+            )
+
+    return Shots(path.name, len(found), read, [note])
+
+
+def _image(drive: Path, camera: str, number: int) -> Path | None:
+    files = (drive / camera / 'data' / f'{number:010d}{ending}' for ending in ('.png', '.jpg'))
+    return next((file for file in files if file.is_file()), None)
+
+
+def _frame(drive: Path, camera: str, number: int) -> Frame | None:
+    path = _image(drive, camera, number)
+    if path is None:
+        return None
+    image = read_image(path)
+    view = intrinsics_of(raw_projection(drive, camera)).camera(image.shape[1], image.shape[0])
+    return Frame(round(number * 1e9 / RATE), image, view)
+
+
+def _annotated(path: Path, drive: Path, camera: str, number: int) -> Path | None:
+    inside = Path('proj_depth', 'groundtruth', camera, f'{number:010d}.png')
+    roots = [path, path / 'data_depth_annotated', path.parent / 'data_depth_annotated']
+    files = [root / part / drive.name / inside for root in roots for part in ('val', 'train')]
+    return next((file for file in [drive / inside, *files] if file.is_file()), None)
+
+
+def _scan(drive: Path, number: int) -> Path:
+    return drive / 'velodyne_points' / 'data' / f'{number:010d}.bin'
+
+
+def _lidar(drive: Path, camera: str, number: int, view: Camera) -> Array:
+    points = np.fromfile(_scan(drive, number), np.float32).reshape(-1, 4)[:, :3]
+    cameras, lidar = (
+        _calibration(drive.parent / f'calib_{name}.txt') for name in ('cam_to_cam', 'velo_to_cam')
+    )
+    try:
+        T_camera_lidar = np.eye(4)
+        T_camera_lidar[:3] = np.column_stack([lidar['R'].reshape(3, 3), lidar['T']])
+        R = np.eye(4)
+        R[:3, :3] = cameras['R_rect_00'].reshape(3, 3)
+    except (KeyError, ValueError):
+        raise MdepthError(
+            f'{drive.parent}: calib_velo_to_cam.txt or calib_cam_to_cam.txt is not whole'
+        ) from None
+    P = raw_projection(drive, camera) @ R @ T_camera_lidar
+    return lidar_depth(points, P, (view.height, view.width))
+
+
+def lidar_depth(points: Array, projection: Array, shape: tuple[int, int]) -> Array:
+    """Depth [H, W] as the evaluation of Eigen's split has it since Garg et al. 2016, 0 unknown.
+
+    points [N, 3] of the lidar, projection [3, 4] from it to pixels that count from 1. Points
+    behind the lidar are left out, pixels are rounded, of several points on one the nearest stays.
+    The depth is the lidar's own x, which points forward as the camera does, 0.27 m behind it.
+    """
+    points = points[points[:, 0] >= 0].astype(np.float64)
+    u, v, z = projection @ np.column_stack([points, np.ones(len(points))]).T
+    with np.errstate(divide='ignore', invalid='ignore'):
+        u, v = np.rint(u / z) - 1, np.rint(v / z) - 1
+    return picked(points[:, 0], nearest_points(u, v, points[:, 0], shape))
+
+
+def _calibration(path: Path) -> dict[str, Array]:
+    """Lines 'name: numbers' of a calibration file."""
+    try:
+        lines = [line.partition(':') for line in path.read_text().splitlines()]
+    except OSError as error:
+        raise MdepthError(f'cannot read {path}: {error.strerror}') from None
+    found = {}
+    for name, _, values in lines:
+        try:
+            found[name] = np.array([float(word) for word in values.split()])
+        except ValueError:
+            continue  # the date of calibration
+    return found

@@ -1,0 +1,41 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a model could know of depth without looking: the mean layout of its training world."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from rich.progress import track
+
+from mdepth_ros.model_file import ModelCard
+from mdepth_training.config import load_experiment
+from mdepth_training.data.synthetic import experiment_camera, synthetic_drive
+from mdepth_training.evaluation.shots import Array
+from mdepth_training.evaluation.trivial import depth_statistics
+
+_DRIVES, _STEP = 24, 8
+
+
+def training_prior(model: Path, card: ModelCard, experiment: Path | None) -> dict[str, Array]:
+    """Per-pixel harmonic mean of the depth of the training drives [h, w], metres.
+
+    Of the experiment that trained the model: the given file, or `experiment.yaml` beside the
+    model. Empty where there is none, or where the training data has no depth.
+    """
+    beside = model.parent / 'experiment.yaml'
+    if experiment is None and not beside.is_file():
+        return {}
+    config = load_experiment(experiment or beside)
+    if config.data.recordings:
+        return {}
+    camera, world = experiment_camera(config), config.data.synthetic
+
+    def depths() -> Iterator[Array]:
+        for index in track(range(min(_DRIVES, world.drives)), description='the training world'):
+            drive = synthetic_drive(config.data, camera, world.first_seed + index, world.frames)
+            yield from drive.render(range(0, drive.frames, _STEP)).depth.numpy().astype(np.float64)
+
+    return {'mean of its world': depth_statistics(depths())['per-pixel harmonic mean']}

@@ -1,0 +1,170 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The tables of an evaluation, in the papers' columns: terminal, Markdown, CSV."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from rich.console import Console
+
+from mdepth_ros.evaluation import SCORES, DepthErrors
+from mdepth_training.evaluation.motion import STEADY, motion_numbers, straight_on
+from mdepth_training.evaluation.score import Errors, Result
+
+_TITLES = dict(zip(SCORES, ('AbsRel', 'SqRel', 'RMSE', 'RMSElog', 'd1', 'd2', 'd3'), strict=True))
+_MOTION = {
+    'rotation_deg': 'rotation deg/pair',
+    'rpe_translation_percent': 'translation %',
+    'ate_5_frames': '5-frame ATE m',
+    'ate_5_frames_std': '+-',
+    'drift_translation': 'drift %',
+    'drift_rotation': 'drift deg/100 m',
+}
+_AGREEMENT = {'consistency': 'own motion', 'consistency_true': 'true motion'}
+
+
+class Table(NamedTuple):
+    """Rows of text under a heading and column titles; the first column is a name."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+
+
+def tables(result: Result) -> list[Table]:
+    """Depth scaled by the ratio of medians and in metres, by region, motion, agreement in time."""
+    means, own = result.means(), result.predictors[0]
+    low, high = result.protocol.depth
+    log = 'log10' if result.protocol.log10 else 'RMSElog'
+    columns = ['', *({**_TITLES, 'rmse_log': log}.values()), 'scored']
+    kinds = (
+        ('', f'Depth scaled by the ratio of medians of each image, {low:g} to {high:g} m'),
+        ('_raw', 'Depth in metres, not scaled'),
+        ('_static', 'Static parts, scaled'),
+        ('_moving', 'What moves, scaled'),
+    )
+    found = []
+    for kind, title in kinds:
+        rows = [
+            [name, *(f'{getattr(errors[kind], s):.3f}' for s in SCORES), _share(errors[kind])]
+            for name, errors in means.items()
+            if kind in errors and errors[kind].pixels
+        ]
+        if rows:
+            found.append(Table(title, columns, rows))
+    motions = {own: result.motion(), STEADY: motion_numbers(straight_on(result.chains))}
+    for title, headings, by_name in (
+        ('Motion, scaled', _MOTION, motions),
+        ('Disagreement of the depth with the frame before, mean |ln|', _AGREEMENT,
+         {own: result.agreement()}),
+    ):  # fmt: skip
+        here = {key: heading for key, heading in headings.items() if key in by_name[own]}
+        if here:
+            rows = [
+                [name, *(f'{values[key]:.4f}' for key in here)] for name, values in by_name.items()
+            ]
+            found.append(Table(title, ['', *here.values()], rows))
+    return found
+
+
+def _share(errors: DepthErrors) -> str:
+    return f'{100 * errors.coverage:.0f} %'
+
+
+def summary(result: Result) -> list[str]:
+    """What was scored and what a reader should know, one line each."""
+    scored = [image for image in result.images if image.errors]
+    alone = sum(image.alone for image in result.images)
+    lines = [f'{result.protocol.title}: {result.data}, images: {len(result.images)}']
+    if 0 < len(scored) < len(result.images):
+        lines.append(f'images with a true depth: {len(scored)}')
+    if alone:
+        lines.append(f'images without a frame before, paired with themselves: {alone}')
+    own = result.means().get(result.predictors[0])
+    if own:
+        ratios = [image.errors[result.predictors[0]][''].ratio for image in scored]
+        ratios = [ratio for ratio in ratios if math.isfinite(ratio)]
+        spread = np.std(ratios) / np.median(ratios)
+        lines.append(
+            f'ratio of medians {np.median(ratios):.3f}, standard deviation {100 * spread:.0f} %'
+        )
+    return [*lines, *result.notes]
+
+
+def show(result: Result, console: Console) -> None:
+    """Print the summary and the tables."""
+    for line in summary(result):
+        console.print(line)
+    for table in tables(result):
+        console.print(f'\n{table.title}')
+        for line in _aligned([table.columns, *table.rows]):
+            console.print(line, soft_wrap=True)
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    """Names to the left, numbers to the right; a table of rich would cut them in a log file."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        '  '.join(
+            cell.rjust(width) if index else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+
+
+def write(result: Result, folder: Path) -> None:
+    """Write scores.md, scores.csv (a row for each predictor) and images.csv (for each image)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [f'# {result.predictors[0]}', '', *(f'- {line}' for line in summary(result)), '']
+    for table in tables(result):
+        lines += [f'## {table.title}', '', _markdown(table.columns)]
+        lines += ['|' + '---|' * len(table.columns), *map(_markdown, table.rows), '']
+    (folder / 'scores.md').write_text('\n'.join(lines), encoding='utf-8')
+    others = {result.predictors[0]: result.agreement() | result.motion()}
+    others |= {STEADY: motion_numbers(straight_on(result.chains))} if result.chains else {}
+    means = result.means()
+    names = dict.fromkeys([*means, *others])
+    _csv(
+        folder / 'scores.csv',
+        [{'predictor': n, **_flat(means.get(n, {})), **others.get(n, {})} for n in names],
+    )
+    rows = []
+    for image in result.images:
+        start = {'drive': image.drive, 'image': image.name}
+        agreement = {
+            'paired_with_itself': int(image.alone),
+            'consistency': image.consistency,
+            'consistency_true': image.consistency_true,
+        }
+        for name in result.predictors:
+            own = agreement if name == result.predictors[0] else {}
+            if own or name in image.errors:
+                errors = _flat(image.errors.get(name, {}))
+                rows.append({**start, 'predictor': name, **errors, **own})
+    _csv(folder / 'images.csv', rows)
+
+
+def _flat(errors: Errors) -> dict[str, float]:
+    names = (*SCORES, 'ratio', 'coverage', 'pixels')
+    return {f'{n}{kind}': getattr(e, n) for kind, e in errors.items() for n in names}
+
+
+def _markdown(cells: Iterable[str]) -> str:
+    return '| ' + ' | '.join(cells) + ' |'
+
+
+def _csv(path: Path, rows: list[dict[str, object]]) -> None:
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    with path.open('w', newline='', encoding='utf-8') as file:
+        writer = csv.DictWriter(file, columns, restval='')
+        writer.writeheader()
+        for row in rows:
+            unknown = {k: '' for k, v in row.items() if isinstance(v, float) and math.isnan(v)}
+            writer.writerow({**row, **unknown})

@@ -1,0 +1,170 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What every reader of truth delivers: an image, its neighbours in time, its true depth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.evaluation import Trajectory
+from mdepth_ros.frame import Frame
+from mdepth_ros.geometry import Camera
+from mdepth_ros.pairing import Pairing
+from mdepth_ros.report.bags import nearest
+from mdepth_ros.report.depth import project_points
+
+Array = NDArray[Any]
+TOLERANCE = 0.05  # seconds between an image and its truth
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """One image to be scored.
+
+    name       what to call it in a table
+    frame      the image, its camera and its stamp
+    previous   the frame one interval before it; None at the beginning of a drive
+    following  the frame after it; only for the other rule of first frames
+    truth      [H, W] metres along z, 0 unknown; None: only the motion is scored
+    camera     pinhole camera of the truth's pixels, in the place of the frame's camera
+    moving     bool [H, W], what moves by itself, where that is known
+    pose       T_world_camera [4, 4] of the frame, where that is known
+    drive      name of the recording that it is a part of, '' for a single image
+    """
+
+    name: str
+    frame: Frame
+    previous: Frame | None = None
+    following: Frame | None = None
+    truth: Array | None = None
+    camera: Camera | None = None
+    moving: Array | None = None
+    pose: Array | None = None
+    drive: str = ''
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a reader may need to be told.
+
+    interval    seconds between the two frames of a pair (of the model)
+    camera      the model's training camera, normalised: for images whose own is unknown
+    split       file that lists the images to score, instead of the protocol's own list
+    topic       camera topic of a bag, image folder of a KITTI sequence
+    intrinsics  as `mdepth run --intrinsics` takes them
+    """
+
+    interval: float
+    camera: tuple[float, float, float, float]
+    split: Path | None = None
+    topic: str | None = None
+    intrinsics: str | None = None
+
+
+@dataclass
+class Shots:
+    """The images of one data set, read one after the other, as often as wanted.
+
+    notes are for a person: what was left out or assumed. They grow while shots are read.
+    """
+
+    name: str
+    total: int
+    read: Callable[[], Iterator[Shot]]
+    notes: list[str] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[Shot]:
+        return self.read()
+
+    def first(self, count: int | None) -> Shots:
+        """At most the first `count` images."""
+        if count is None or count >= self.total:
+            return self
+        return Shots(self.name, count, lambda: islice(self.read(), count), self.notes)
+
+    def note(self, line: str) -> None:
+        """Say something once."""
+        if line not in self.notes:
+            self.notes.append(line)
+
+
+def with_neighbours(
+    frames: Iterable[Frame], interval: float
+) -> Iterator[tuple[Frame, Frame | None, Frame | None]]:
+    """Frames of one drive with the one before, as the vehicle pairs them, and the one after."""
+    pairing = Pairing(interval)
+    last: Frame | None = None
+    for frame in chain(frames, [None]):
+        if last is not None:
+            pair = pairing.pair(last)
+            near = frame is not None and 0 < frame.stamp - last.stamp < 2e9 * interval
+            yield last, None if pair.reason else pair.previous, frame if near else None
+        last = frame
+
+
+def nearest_points(u: Array, v: Array, depth: Array, shape: tuple[int, int]) -> Array:
+    """Which of N points shows at each pixel: the nearest there; [H, W], -1 where there is none.
+
+    u, v are pixels, whole numbers. Of a lidar above the camera the nearest hides what the camera
+    does not see.
+    """
+    inside = np.flatnonzero((u >= 0) & (u < shape[1]) & (v >= 0) & (v < shape[0]))
+    order = inside[np.argsort(-depth[inside], kind='stable')]
+    result = np.full(shape, -1, np.intp)
+    result[v[order].astype(np.intp), u[order].astype(np.intp)] = order
+    return result
+
+
+def depth_of_points(points: Array, camera: Camera) -> tuple[Array, Array]:
+    """Points [N, 3] in the frame of a pinhole camera -> depth float32 [H, W], 0 where none falls.
+
+    Also which of the points each pixel shows, [H, W], -1 for none.
+    """
+    shape = camera.height, camera.width
+    pixels, inside = project_points(points, camera, shape)
+    u, v = np.where(inside, np.floor(pixels.T + 0.5), -1)
+    index = nearest_points(u, v, points[:, 2], shape)
+    return picked(points[:, 2], index), index
+
+
+def picked(values: Array, index: Array) -> Array:
+    """values [N] where an index [H, W] of `nearest_points` names one, else 0; float32 [H, W]."""
+    result = np.zeros(index.shape, np.float32)
+    result[index >= 0] = values[index[index >= 0]]
+    return result
+
+
+def pose_at(poses: Trajectory, stamp: int, tolerance: float = TOLERANCE) -> Array | None:
+    """The pose [4, 4] nearest in time, None where none is within `tolerance` seconds."""
+    index = nearest(poses.stamps.tolist(), stamp)
+    if abs(int(poses.stamps[index]) - stamp) > tolerance * 1e9:
+        return None
+    return np.asarray(poses.poses[index])
+
+
+def unknown_camera(image: Array, options: Options) -> Camera:
+    """A camera for an image whose own is unknown: the model's view across, square pixels."""
+    height, width = image.shape[:2]
+    focal = options.camera[0] * width
+    return Camera(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2)
+
+
+def read_depth(path: Path, per_metre: float) -> Array:
+    """Depth image of 16 bits as float32 metres [H, W], 0 unknown; MdepthError if it is none."""
+    try:
+        data = np.fromfile(path, np.uint8)
+        image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    except (OSError, cv2.error):
+        image = None
+    if image is None or image.dtype != np.uint16 or image.ndim != 2:
+        raise MdepthError(f'{path} is not a depth image of 16 bits')
+    return np.asarray(image.astype(np.float32) / np.float32(per_metre))

@@ -1,0 +1,158 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The folder of a run: what was asked for, what ran where, and its numbers as CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch.loggers.logger import Logger
+from lightning.pytorch.utilities import rank_zero_only
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.machine import usable_cores
+from mdepth_training.config import Experiment, load_experiment
+
+CHECKPOINT = 'last.ckpt'
+_PACKAGES = ('mdepth_ros', 'mdepth-training', 'torch', 'lightning', 'numpy', 'opencv-python')
+
+
+def check_folder(experiment: Experiment, output: Path, resume: bool) -> Path | None:
+    """Return the checkpoint to go on from; None for a new run.
+
+    Raises MdepthError where the folder holds a run that is not to be resumed, or cannot be.
+    """
+    last, begun = output / CHECKPOINT, output / 'experiment.yaml'
+    if not last.exists():
+        return None
+    if not resume:
+        raise MdepthError(
+            f'{output} holds a run already: add --resume, or choose another --output'
+        )
+    if begun.exists() and load_experiment(begun).network != experiment.network:
+        raise MdepthError(f'{output} was begun with another network: choose another --output')
+    return last
+
+
+def git_state() -> str:
+    """Name the commit that makes a run, with a + where files differ from it."""
+    # An installed copy may lie in a folder below somebody's own repository: that is not meant.
+    tracked = _git('ls-files', Path(__file__).name)
+    return (tracked and _git('describe', '--always', '--dirty=+')) or 'unknown'
+
+
+def record_start(output: Path, experiment: Experiment, details: Mapping[str, Any]) -> None:
+    """Add this start to run.json; where the code differs from its commit, keep the difference."""
+    path = output / 'run.json'
+    starts = json.loads(path.read_text()) if path.exists() else []
+    git = git_state()
+    if git.endswith('+'):
+        (output / f'code-{len(starts)}.patch').write_text(_git('diff', 'HEAD') + '\n')
+    starts.append(
+        {
+            'time': datetime.now(timezone.utc).isoformat(timespec='seconds'),
+            'command': sys.argv,
+            'git': git,
+            'seed': experiment.training.seed,
+            **details,
+            'python': platform.python_version(),
+            'packages': {name: _version(name) for name in _PACKAGES},
+            'machine': platform.platform(),
+            'cores': usable_cores(),
+            'devices': [
+                torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())
+            ],
+        }
+    )
+    path.write_text(json.dumps(starts, indent=1) + '\n')
+
+
+class MetricsFile(Logger):
+    """metrics.csv: one row for every time something was measured, `step` steps into the run.
+
+    A resumed run replaces the rows that the interrupted one wrote after its last checkpoint.
+    """
+
+    name, version = 'metrics', ''
+    COLUMNS = (
+        'step',
+        'seconds',
+        'loss',
+        'validation_loss',
+        'mask_share',
+        'log_depth_spread',
+        'median_depth',
+        'forward_motion',
+        'cue_gate',
+        'gradient_norm',
+        'learning_rate',
+    )
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path, self.began = path, 0.0
+
+    @rank_zero_only
+    def log_hyperparams(self, *_: Any, **__: Any) -> None:
+        """Not here: they are in experiment.yaml."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Add a row."""
+        steps = (step or 0) + 1
+        if not self.began:
+            self._begin(steps)
+        values = {name: metrics[name] for name in self.COLUMNS if name in metrics}
+        if values:
+            row = {'step': steps, 'seconds': round(time.time() - self.began, 2)}
+            row |= {name: f'{value:.6g}' for name, value in values.items()}
+            with self.path.open('a', newline='') as file:
+                csv.DictWriter(file, self.COLUMNS).writerow(row)
+
+    def _begin(self, first_step: int) -> None:
+        self.began = time.time()
+        kept = []
+        if self.path.exists():
+            with self.path.open(newline='') as file:
+                kept = [row for row in csv.DictReader(file) if int(row['step']) < first_step]
+        if kept:
+            self.began -= float(kept[-1]['seconds'])
+        partial = self.path.with_suffix('.partial')
+        with partial.open('w', newline='') as file:
+            writer = csv.DictWriter(file, self.COLUMNS)
+            writer.writeheader()
+            writer.writerows(kept)
+        os.replace(partial, self.path)  # noqa: PTH105
+
+
+def _git(*arguments: str) -> str:
+    try:
+        run = subprocess.run(
+            ['git', *arguments],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return ''
+    return run.stdout.strip()
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return 'none'

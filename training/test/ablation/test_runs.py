@@ -1,0 +1,139 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Who starts when, what happens to one that fails, and when the time is over."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from io import StringIO
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import pytest
+from mdepth_training.ablation.plan import Run
+from mdepth_training.ablation.runs import OUTPUT, _environment, last_line, run_all
+from mdepth_training.config import Experiment
+from rich.console import Console
+
+from mdepth_ros.errors import MdepthError
+
+pytestmark = pytest.mark.skipif(sys.platform == 'win32', reason='signals')
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[Run]:
+    made = [Run('variant', seed, Experiment(), tmp_path / f'run{seed}') for seed in range(4)]
+    for run in made:
+        run.folder.mkdir()
+    return made
+
+
+def work(run: Run) -> None:
+    (run.folder / 'begun').write_text(str(time.time()))
+    if run.seed == 1:
+        (run.folder / OUTPUT).write_text('step 7\nerror: the loss became nan\n\n')
+        sys.exit(1)
+    time.sleep(0.2)
+    (run.folder / 'done').write_text(str(time.time()))
+
+
+def linger(run: Run) -> None:
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+    (run.folder / 'begun').write_text('')
+    time.sleep(600)
+
+
+def starts(target: Callable[[Run], None]) -> Callable[[Run], BaseProcess]:
+    # A fork is at hand at once, and these children do nothing that a fork must not.
+    context = multiprocessing.get_context('fork')
+
+    def start(run: Run) -> BaseProcess:
+        process = context.Process(target=target, args=(run,))
+        process.start()
+        return process
+
+    return start
+
+
+def done(run: Run) -> bool:
+    return (run.folder / 'done').exists()
+
+
+def test_one_that_fails_is_reported_and_the_others_go_on(runs: list[Run]) -> None:
+    out = StringIO()
+    console = Console(file=out, width=200)
+    failures = run_all(runs, starts(work), done, jobs=2, console=console)
+    assert failures == {'run1': 'error: the loss became nan'}
+    assert [done(run) for run in runs] == [True, False, True, True]
+    assert 'run3: finished (3 of 4)' in out.getvalue()
+
+
+def test_finished_runs_are_not_started_again(runs: list[Run]) -> None:
+    for run in runs[1:]:
+        (run.folder / 'done').write_text('')
+    run_all(runs, starts(work), done)
+    assert (runs[0].folder / 'begun').exists() and not (runs[2].folder / 'begun').exists()
+
+
+def test_jobs_run_side_by_side_and_no_more(runs: list[Run]) -> None:
+    alive: list[int] = []
+    processes: list[BaseProcess] = []
+    start = starts(work)
+
+    def counted(run: Run) -> BaseProcess:
+        alive.append(sum(process.is_alive() for process in processes))
+        processes.append(start(run))
+        return processes[-1]
+
+    run_all(runs, counted, done, jobs=3)
+    assert len(processes) == 4 and max(alive) <= 2
+
+
+def test_nothing_starts_after_the_end(runs: list[Run]) -> None:
+    assert run_all(runs, starts(work), done, end=time.time() - 1) == {}
+    assert not any((run.folder / 'begun').exists() for run in runs)
+
+
+def test_an_interruption_ends_the_children_in_one_line(runs: list[Run]) -> None:
+    def interrupt() -> None:
+        give_up = time.time() + 60
+        while not (runs[0].folder / 'begun').exists() and time.time() < give_up:
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    processes: list[BaseProcess] = []
+    start = starts(linger)
+
+    def kept(run: Run) -> BaseProcess:
+        processes.append(start(run))
+        return processes[-1]
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(MdepthError, match='interrupted with 0 of 4 runs finished'):
+        run_all(runs, kept, done)
+    thread.join()
+    assert len(processes) == 1 and processes[0].exitcode == 0
+
+
+def test_children_get_a_share_of_the_cores_and_the_user_decides(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv('OMP_NUM_THREADS', raising=False)
+    with _environment(OMP_NUM_THREADS='3'):
+        assert os.environ['OMP_NUM_THREADS'] == '3'
+    assert 'OMP_NUM_THREADS' not in os.environ
+    monkeypatch.setenv('OMP_NUM_THREADS', '1')
+    with _environment(OMP_NUM_THREADS='3'):
+        assert os.environ['OMP_NUM_THREADS'] == '1'
+    assert os.environ['OMP_NUM_THREADS'] == '1'
+
+
+def test_the_last_line_of_nothing(tmp_path: Path) -> None:
+    assert last_line(tmp_path / 'none.txt') == 'it ended without a word'

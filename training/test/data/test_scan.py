@@ -1,0 +1,64 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mdepth_training.data import Partner
+from mdepth_training.data.scan import scan
+
+
+@pytest.mark.parametrize('interval', [None, 0.1])
+def test_damage_is_found_and_remembered(make_drive, tmp_path: Path, interval) -> None:
+    drive = make_drive(count=7, suffix='jpg')
+    drive.images[2].write_bytes(drive.images[2].read_bytes()[:-300])
+    drive.images[4].unlink()
+    ticks = []
+    first = scan(drive, interval, tmp_path / 'cache', lambda: ticks.append(1))
+    assert len(ticks) == 7
+    assert (first.sizes == 0).all(1).tolist() == [n in (2, 4) for n in range(7)]
+    assert (first.sizes[0] == (124, 38)).all()
+    for image in drive.images:  # the memory does not look again
+        image.unlink(missing_ok=True)
+    folder = drive.images[0].parent
+    # What counts as a change is that something was added to the folder or taken from it.
+    before = (tmp_path / 'cache/scans').glob('*.npz')
+    assert len(list(before)) == 1
+    folder.mkdir(exist_ok=True)
+    assert (scan(drive, interval, tmp_path / 'cache').sizes == 0).all()
+
+
+def test_the_second_look_is_from_memory(make_drive, tmp_path: Path) -> None:
+    drive = make_drive()
+    first = scan(drive, 0.1, tmp_path / 'cache')
+    (file,) = (tmp_path / 'cache/scans').iterdir()
+    np.savez(file, sizes=first.sizes * 2, partners=first.partners, static=first.static)
+    ticks = []
+    assert (
+        scan(drive, 0.1, tmp_path / 'cache', lambda: ticks.append(1)).sizes[0] == (248, 76)
+    ).all()
+    assert len(ticks) == 6
+    file.write_bytes(b'half')  # a writing that was interrupted is no memory
+    assert (scan(drive, 0.1, tmp_path / 'cache').sizes[0] == (124, 38)).all()
+
+
+def test_a_standing_camera_is_found(make_drive, tmp_path: Path) -> None:
+    drive = make_drive(count=10)
+    for image in drive.images[4:]:
+        shutil.copy(drive.images[3], image)
+    found = scan(drive, 0.1, tmp_path / 'cache')
+    assert found.static.tolist() == [n >= 4 for n in range(10)]
+    assert not scan(drive, None, tmp_path / 'cache').static.any()
+
+
+def test_missing_images_of_the_partner(make_drive, tmp_path: Path) -> None:
+    drive, other = make_drive(), make_drive('other')
+    other.images[1].unlink()
+    both = replace(drive, partner=Partner(other.images, other.camera, np.eye(4)))
+    found = scan(both, None, tmp_path / 'cache')
+    assert (found.partners == 0).all(1).tolist() == [n == 1 for n in range(6)]
+    assert scan(drive, None, tmp_path / 'cache').partners.shape == (0, 2)

@@ -1,0 +1,84 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import pytest
+import torch
+from mdepth_training.losses import Moments, photometric_error
+from mdepth_training.methods.view_synthesis import (
+    View,
+    ViewGroup,
+    multi_scale_loss,
+    scaled_camera,
+)
+
+from mdepth_ros.geometry import backproject, warp
+
+K = torch.tensor([[[40.0, 0, 31.5], [0, 40.0, 15.5], [0, 0, 1]]])
+
+
+def views(count: int) -> list[View]:
+    generator = torch.Generator().manual_seed(0)
+    transforms = []
+    for index in range(count):
+        transforms.append(torch.eye(4)[None].clone())
+        transforms[-1][0, 0, 3] = 0.1 * (index + 1)
+    images = [torch.rand(1, 3, 32, 64, generator=generator) for _ in range(count)]
+    return [View(image, T) for image, T in zip(images, transforms, strict=True)]
+
+
+def loss_of(current: torch.Tensor, groups: list[ViewGroup], scales: int = 1, **options: object):
+    torch.manual_seed(0)
+    disparities = [torch.full((1, 1, 32 >> s, 64 >> s), 0.5) for s in range(scales)]
+    settings = {'smoothness': 0.0, 'full_size': False, **options}
+    return multi_scale_loss(current, K, disparities, lambda d: 1 / d, groups, **settings)
+
+
+def test_the_loss_is_the_mean_over_the_mask_of_the_least_error() -> None:
+    """Worked out again from the pieces: Eq. 2-4 with the mask's area instead of the image's."""
+    current, sources = torch.rand(1, 3, 32, 64), views(2)
+    loss, made = loss_of(current, [ViewGroup(sources)])
+    target, depth = Moments.of(current), torch.full((1, 32, 64), 2.0)
+    errors = [
+        photometric_error(target, warp(v.image, depth, v.T_view_current, K)[0]) for v in sources
+    ]
+    still = [photometric_error(target, v.image) for v in sources]
+    least, least_still = torch.minimum(*errors), torch.minimum(*still)
+    clear = (least - least_still).abs() > 1e-4  # the noise decides the rest
+    mask = made.mask.bool()
+    assert torch.equal(mask[clear], (least < least_still)[clear])
+    assert 0.2 < mask.float().mean() < 0.8
+    torch.testing.assert_close(loss, least[mask].mean())
+
+
+def test_a_hidden_view_is_not_there() -> None:
+    current, sources = torch.rand(1, 3, 32, 64), views(2)
+    hidden = View(sources[0].image, sources[0].T_view_current, torch.tensor([True]))
+    both = loss_of(current, [ViewGroup([hidden, sources[1]])])[0]
+    assert both == loss_of(current, [ViewGroup([sources[1]])])[0]
+    assert both != loss_of(current, [ViewGroup(sources)])[0]
+
+
+def test_groups_add_up() -> None:
+    current, sources = torch.rand(1, 3, 32, 64), views(2)
+    alone = [loss_of(current, [ViewGroup([view])])[0] for view in sources]
+    together = loss_of(current, [ViewGroup([view]) for view in sources])[0]
+    torch.testing.assert_close(together, sum(alone), rtol=1e-3, atol=0)
+
+
+def test_the_mean_is_over_the_scales() -> None:
+    """At full size four equal scales give what one gives; smaller images give something else."""
+    current, group = torch.rand(1, 3, 32, 64), [ViewGroup(views(2))]
+    one = loss_of(current, group)[0]
+    torch.testing.assert_close(
+        loss_of(current, group, 4, full_size=True)[0], one, rtol=1e-3, atol=0
+    )
+    assert abs(loss_of(current, group, 4)[0] / one - 1) > 0.05
+
+
+@pytest.mark.parametrize('shrink', [2, 4, 8])
+def test_a_smaller_camera_looks_along_the_same_rays(shrink: int) -> None:
+    """The centre of a small pixel is the mean of the centres of the pixels it is made of."""
+    rays = backproject(torch.ones(1, 32, 64), K)
+    small = backproject(torch.ones(1, 32 // shrink, 64 // shrink), scaled_camera(K, shrink))
+    torch.testing.assert_close(torch.nn.functional.avg_pool2d(rays, shrink), small)

@@ -1,0 +1,68 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import math
+
+import pytest
+from mdepth_training.config import Training
+from mdepth_training.optimiser import Timetable, parameter_groups
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.networks import JointDepthPose, NetworkConfig
+
+PAPER = {'schedule': 'step', 'final_rate': 0.1, 'warm_up': 1}
+
+
+def rates(table: Timetable, *steps: int) -> list[float]:
+    return [table.rate(step) for step in steps]
+
+
+def test_the_schedule_of_the_paper() -> None:
+    """20 epochs, a tenth of the rate after the 15th."""
+    table = Timetable.of(Training(epochs=20, joint_from=0, **PAPER), steps_per_epoch=10)
+    assert table.steps == 200
+    assert rates(table, 0, 149, 150, 199) == pytest.approx([1, 1, 0.1, 0.1])
+
+
+def test_twenty_and_twenty_epochs_restart_the_schedule() -> None:
+    training = Training(epochs=40, joint_from=20, restart=True, **PAPER)
+    table = Timetable.of(training, steps_per_epoch=10)
+    assert [table.joint(step) for step in (0, 199, 200, 399)] == [False, False, True, True]
+    assert rates(table, 0, 149, 150, 199) == pytest.approx([1, 1, 0.1, 0.1])
+    assert rates(table, 200, 349, 350, 399) == pytest.approx([1, 1, 0.1, 0.1])
+
+
+def test_ten_and_ten_epochs_under_one_schedule() -> None:
+    table = Timetable.of(Training(epochs=20, joint_from=10, **PAPER), steps_per_epoch=10)
+    assert table.joint_from == 100
+    assert rates(table, 0, 100, 149, 150) == pytest.approx([1, 1, 1, 0.1])
+
+
+def test_the_cosine_with_its_warm_up() -> None:
+    table = Timetable.of(Training(steps=1000, warm_up=100, final_rate=0.05), 0)
+    assert table.rate(0) == pytest.approx(0.01, rel=1e-4)
+    assert table.rate(500) == pytest.approx(0.05 + 0.95 / 2)
+    assert table.rate(1000) == pytest.approx(0.05)
+    quarter = 0.05 + 0.95 * (1 + math.cos(math.pi / 4)) / 2
+    assert table.rate(250) == pytest.approx(quarter)
+
+
+def test_the_second_stage_cannot_begin_after_the_last_epoch() -> None:
+    with pytest.raises(MdepthError, match='counts epochs too'):
+        Timetable.of(Training(epochs=20, joint_from=2000), 10)
+
+
+def test_decay_is_on_the_weights_of_convolutions_alone() -> None:
+    network = JointDepthPose(NetworkConfig(width=0.125))
+    names = {id(parameter): name for name, parameter in network.named_parameters()}
+    decayed, others = (
+        {names[id(parameter)] for parameter in group['params']}
+        for group in parameter_groups(network, 1e-4)
+    )
+    assert decayed | others == set(names.values()) and not decayed & others
+    parameters = dict(network.named_parameters())
+    assert all(name.endswith('weight') and parameters[name].ndim == 4 for name in decayed)
+    assert all(parameters[name].ndim < 2 for name in others)
+    assert {'cues.gate', 'pose_decoder.attention.beta', 'depth_encoder.bn1.weight'} <= others
+    assert [g['weight_decay'] for g in parameter_groups(network, 1e-4)] == [1e-4, 0.0]

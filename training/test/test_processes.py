@@ -1,0 +1,112 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Several processes learn together as one with all the samples would."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+# Lightning runs it again for the second process. Here norms use no statistics, because those of a
+# process's own samples are not those of all, and ties in the auto-mask are not broken by chance.
+_SCRIPT = """
+import sys
+from pathlib import Path
+
+import torch
+from mdepth_training.config import Data, Experiment, SyntheticData, Training
+from mdepth_training.fit import fit
+from mdepth_training.methods import view_synthesis
+from mdepth_training.methods.implicit_cues import ImplicitCues
+
+from mdepth_ros.networks import NetworkConfig
+
+report, plain = {}, ImplicitCues.on_before_optimizer_step
+
+
+def scaled(norm, x):
+    return x * norm.weight[:, None, None] + norm.bias[:, None, None]
+
+
+def note_gradient(self, optimizer):
+    plain(self, optimizer)
+    if self.global_step == 0:
+        named = self.network.named_parameters()
+        report['gradients'] = {name: p.grad.clone() for name, p in named if p.grad is not None}
+
+
+def write_report(self):
+    report['weights'] = dict(self.network.state_dict())
+    torch.save(report, output / f'process-{self.global_rank}.pt')
+
+
+output, devices, batch_size = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+torch.nn.BatchNorm2d.forward = scaled
+view_synthesis.auto_mask = lambda warped, still: (warped < still).float()
+ImplicitCues.on_before_optimizer_step, ImplicitCues.on_train_end = note_gradient, write_report
+fit(
+    Experiment(
+        name='together',
+        input_size=(64, 96),
+        network=NetworkConfig(width=0.125, disparity_bias=-3.0, translation_scale=0.1),
+        data=Data(workers=0, synthetic=SyntheticData(drives=2, frames=6)),
+        training=Training(
+            steps=3,
+            joint_from=0,
+            batch_size=batch_size,
+            precision='fp32',
+            devices=devices,
+            save_every=2,
+        ),
+    ),
+    output,
+    cache=output.parent,
+)
+"""
+
+
+def learned(
+    folder: Path, devices: int, batch_size: int
+) -> list[dict[str, dict[str, torch.Tensor]]]:
+    script, output = folder / 'together.py', folder / f'{devices}x{batch_size}'
+    script.write_text(_SCRIPT)
+    run = subprocess.run(
+        [sys.executable, str(script), str(output), str(devices), str(batch_size)],
+        env={**os.environ, 'CUDA_VISIBLE_DEVICES': '', 'OMP_NUM_THREADS': '1'},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert run.returncode == 0, run.stderr
+    assert (output / 'together.safetensors').exists() and (output / 'last.ckpt').exists()
+    return [
+        torch.load(output / f'process-{rank}.pt', weights_only=True) for rank in range(devices)
+    ]
+
+
+@pytest.fixture(scope='module')
+def runs(tmp_path_factory) -> tuple[list, list]:
+    folder = tmp_path_factory.mktemp('processes')
+    return learned(folder, 1, 4), learned(folder, 2, 2)
+
+
+def test_both_processes_end_with_equal_weights(runs) -> None:
+    _, (first, second) = runs
+    for name, weight in first['weights'].items():
+        assert torch.equal(weight, second['weights'][name]), name
+
+
+def test_two_processes_have_the_gradient_of_one_with_all_samples(runs) -> None:
+    (alone,), (together, _) = runs
+    assert alone['gradients'].keys() == together['gradients'].keys()
+    flat = [
+        torch.cat([g.flatten() for g in report['gradients'].values()])
+        for report in (alone, together)
+    ]
+    assert flat[0].norm() > 1e-3
+    assert (flat[0] - flat[1]).norm() < 1e-3 * flat[0].norm()
