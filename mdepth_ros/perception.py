@@ -20,7 +20,7 @@ from mdepth_ros.geometry import Camera
 from mdepth_ros.model_file import load_model
 from mdepth_ros.odometry import Matrix, Odometry
 from mdepth_ros.pairing import FramePair, Pairing
-from mdepth_ros.scale import FixedScale, NoScale, Scale, ScaleSource
+from mdepth_ros.scale import Scale, ScaleSource, scale_source
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +106,7 @@ class Perception:
     def _conclude(self, pair: FramePair, seen: Prediction, watch: _Watch) -> Estimate:
         frame = pair.current
         # Metres per network unit.
-        scale = self.scale.update(seen.depth, seen.motion, frame)
+        scale = self.scale.update(seen, pair)
         watch.lap('scale')
         # The motion as a velocity moves the pose; held where the frame has no partner.
         pose = self.odometry.advance(seen.motion, scale, pair)
@@ -181,6 +181,7 @@ def build_perception(
     precision: str = 'auto',
     threads: int | None = None,
     scale: str | float = 'model',
+    camera_height: float | None = None,
     frame_interval: float | None = None,
     tolerance: float | None = None,
     max_range: float = 80.0,
@@ -189,18 +190,19 @@ def build_perception(
     """The step of a model file.
 
     device, precision, threads  as in Estimator
-    scale                       as in `scale_source`
+    scale, camera_height        as in `scale_source`
     frame_interval, tolerance   seconds, as in Pairing; the interval is the card's where not given
     max_range                   as in Perception
     initial_pose                T_odom_camera at the first frame, as in Odometry
 
     Raises MdepthError for a model that cannot be read or a setting that cannot be met.
     """
-    _known_scale(scale)
     network, card = load_model(Path(model))
+    scale_source(scale, card, camera_height)  # before the networks take their seconds
     return wire(
         Estimator(network, card, device, precision, threads),
         scale=scale,
+        camera_height=camera_height,
         frame_interval=frame_interval,
         tolerance=tolerance,
         max_range=max_range,
@@ -212,6 +214,7 @@ def wire(
     estimator: Estimator,
     *,
     scale: str | float = 'model',
+    camera_height: float | None = None,
     frame_interval: float | None = None,
     tolerance: float | None = None,
     max_range: float = 80.0,
@@ -223,42 +226,7 @@ def wire(
     return Perception(
         Pairing(interval, tolerance),
         estimator,
-        scale_source(scale, estimator),
+        scale_source(scale, estimator.card, camera_height, estimator.warnings),
         Odometry(initial_pose, card.motion_noise),
         max_range,
     )
-
-
-def scale_source(scale: str | float, estimator: Estimator) -> ScaleSource:
-    """Where the metres of a model's lengths come from.
-
-    scale  'model': metres per unit of the card (none where the card has none, which is a warning
-           of the estimator); 'none'; or metres per unit
-
-    Raises MdepthError for anything else.
-    """
-    source = _known_scale(scale)
-    card = estimator.card
-    if source is None and card.metres_per_unit is not None:
-        source = FixedScale(card.metres_per_unit)
-    if source is None:
-        source = NoScale()
-        warning = (
-            f'{card.name} does not know its scale: lengths are in network units; '
-            'give metres per unit as the scale'
-        )
-        if warning not in estimator.warnings:
-            estimator.warnings.append(warning)
-    return source
-
-
-def _known_scale(scale: str | float) -> ScaleSource | None:
-    """None: it is for the model card to say."""
-    if scale == 'model':
-        return None
-    if scale == 'none':
-        return NoScale()
-    try:
-        return FixedScale(float(scale))
-    except ValueError:
-        raise MdepthError(f"scale {scale!r}: use 'model', 'none' or metres per unit") from None

@@ -166,7 +166,7 @@ def test_settings(model: Path) -> None:
     estimates = [perception.step(frame) for frame in frames([0.0, 0.1, 0.2])]
     assert [estimate.interval for estimate in estimates] == pytest.approx([0, 0, 0.2])
     np.testing.assert_array_equal(estimates[0].pose, np.eye(4))
-    with pytest.raises(MdepthError, match="'model', 'none' or metres"):
+    with pytest.raises(MdepthError, match="use 'model', 'none'"):
         build_perception(model, scale='large')
     with pytest.raises(MdepthError, match='above zero'):
         build_perception(model, device='cpu', scale=-1.0)

@@ -16,7 +16,10 @@ def live_node(name: str, *, use_sim_time: bool = False) -> Iterator[Any]:
     """A node of a command. Ctrl-C and SIGTERM end the block quietly: they are how one stops it.
 
     rclpy's own handlers would only end a `spin`; Python's interrupt a sleep and a write as well.
+    The process's number makes the node's name unique: two players are two nodes.
     """
+    import os
+
     from mdepth_ros import standalone
     from mdepth_ros.ctrl_c import ctrl_c
 
@@ -27,7 +30,9 @@ def live_node(name: str, *, use_sim_time: bool = False) -> Iterator[Any]:
 
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     overrides = [Parameter('use_sim_time', value=True)] if use_sim_time else []
-    node = rclpy.create_node(name, parameter_overrides=overrides, start_parameter_services=False)
+    node = rclpy.create_node(
+        f'{name}_{os.getpid()}', parameter_overrides=overrides, start_parameter_services=False
+    )
     try:
         with _interruptible():
             yield node

@@ -51,7 +51,8 @@ def play(
         ),
     ] = None,
     wait_for: Annotated[
-        str, typer.Option(help='Begin when each of these topics has a subscriber.')
+        str,
+        typer.Option(help='Begin when each of these topics, as it is played, has a subscriber.'),
     ] = '',
     delay: Annotated[float, typer.Option(min=0, help='Seconds to wait before that.')] = 0.0,
 ) -> None:
@@ -78,10 +79,11 @@ def play(
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     with Recording(bag) as recording:
         chosen = choose(list(recording.topics), split_names(topics), split_names(exclude))
-        wanted = choose(chosen, split_names(wait_for)) if wait_for else []
         remaps = dict(_remap(text) for text in remap or [])
         if remaps:
             choose(chosen, list(remaps))
+        played_as = [remaps.get(name, name) for name in chosen]
+        wanted = choose(played_as, split_names(wait_for)) if wait_for else []
         with live_node('mdepth_player') as node:
             player = Player(
                 node,

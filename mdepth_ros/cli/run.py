@@ -52,8 +52,19 @@ def run(
         typer.Option(help='Frame of the odometry; default: base_link, else camera_link.'),
     ] = None,
     scale: Annotated[
-        str, typer.Option(help="Metres per network unit: a number, 'model' or 'none'.")
+        str,
+        typer.Option(
+            help='Metres per network unit: a number, model, none, or measured: height, speed, '
+            'height+speed.'
+        ),
     ] = 'model',
+    camera_height: Annotated[
+        float | None, typer.Option(help='Of the camera above the road, metres, for the scale.')
+    ] = None,
+    speed: Annotated[
+        str | None,
+        typer.Option(help='Topic of the speed in a bag (Odometry, TwistStamped), for the scale.'),
+    ] = None,
     max_range: Annotated[float, typer.Option(help='Depth beyond it is +Inf, metres.')] = 80.0,
     frame_interval: Annotated[
         float | None, typer.Option(help='Seconds between the frames of a pair; default: model.')
@@ -79,6 +90,8 @@ def run(
 
     mdepth run VIDEO.mp4 -o OUT --intrinsics 1156,1151,671,389 --topics depth/image_rect,odom
 
+    mdepth run DRIVE.mcap -o OUT --scale height --camera-height 1.65
+
     mdepth run 2011_09_26/2011_09_26_drive_0005_sync -o OUT --frames 100
     """
     from rich.console import Console
@@ -97,6 +110,7 @@ def run(
         topic=topic,
         camera_info=camera_info,
         intrinsics=intrinsics,
+        speed=speed,
         rate=rate,
         start=start,
         frames=frames,
@@ -108,6 +122,7 @@ def run(
         device=device,
         precision=precision,
         scale=scale,
+        camera_height=camera_height,
         frame_interval=frame_interval,
         max_range=max_range,
         initial_pose=mount,
@@ -133,6 +148,8 @@ def run(
                 'device': perception.estimator.device.type,
                 'precision': perception.estimator.precision,
                 'scale': scale,
+                'camera_height': camera_height,
+                'speed': speed,
                 'max_range': max_range,
                 'frame_interval': card.frame_interval
                 if frame_interval is None

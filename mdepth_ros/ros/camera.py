@@ -14,7 +14,7 @@ from mdepth_ros.estimator import Estimator
 from mdepth_ros.frame import Frame
 from mdepth_ros.odometry import Matrix, Odometry
 from mdepth_ros.pairing import FramePair, Pairing
-from mdepth_ros.perception import Estimate, Perception, scale_source, wire
+from mdepth_ros.perception import Estimate, Perception, wire
 from mdepth_ros.ros.clouds import PointCloudBuilder
 from mdepth_ros.ros.inputs import Arrival, CameraInput
 from mdepth_ros.ros.mount import Mounts
@@ -23,7 +23,7 @@ from mdepth_ros.ros.parameters import Values
 from mdepth_ros.ros.qos import Endpoints, output_qos, tf_qos
 from mdepth_ros.ros.settings import Settings
 from mdepth_ros.ros.statistics import Statistics
-from mdepth_ros.scale import Scale
+from mdepth_ros.scale import Scale, ScaleSource, scale_source
 
 # What of the estimate an output needs beyond depth, motion and pose.
 NEEDS = {
@@ -70,6 +70,7 @@ class LiveCamera:
         self._perception: Perception | None = None
         self._kept: tuple[Pairing, Odometry] | None = None
         self._applied: Values | None = None
+        self._scale: tuple[tuple[str, float], ScaleSource] | None = None
         self._mount_before: Matrix | None = None
         self._reset = False
         self._tf_stamp: int | None = None
@@ -110,6 +111,7 @@ class LiveCamera:
         perception = wire(
             estimator,
             scale=values['scale'],
+            camera_height=values['camera_height'],
             frame_interval=values['frame_interval'] or None,
             tolerance=values['pair_tolerance'] or None,
             max_range=values['max_range'],
@@ -148,13 +150,22 @@ class LiveCamera:
 
     def _apply(self, perception: Perception, values: Values) -> None:
         perception.max_range = values['max_range']
-        perception.scale = scale_source(values['scale'], perception.estimator)
+        self._choose_scale(perception, values)
         outputs = self._outputs
         outputs.encoding, outputs.path_every = values['depth_encoding'], values['path_every']
         outputs.cloud = PointCloudBuilder(
             values['cloud_stride'], values['cloud_min_range'], values['cloud_max_range']
         )
         self._applied = values
+
+    def _choose_scale(self, perception: Perception, values: Values) -> None:
+        """Begin with another scale where it was set; one that is being measured goes on."""
+        asked = values['scale'], values['camera_height']
+        if self._scale is None or self._scale[0] != asked:
+            estimator = perception.estimator
+            source = scale_source(asked[0], estimator.card, asked[1], estimator.warnings)
+            self._scale = asked, source
+        perception.scale = self._scale[1]
 
     def _mount(self, perception: Perception, frame: Frame) -> None:
         """Begin the odometry, or go on with it, where TF tells how the camera is mounted."""

@@ -155,9 +155,17 @@ DEPTH_ODOMETRY: tuple[Parameter, ...] = (
         'scale',
         'model',
         "Metres per unit of the networks: a number; model: the model card's; none: 1, and "
-        'lengths are no metres.',
-        pattern=r'model|none|\+?(?=[\d.]*[1-9])(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?',
-        constraints='model, none, or a number above 0 as text',
+        'lengths are no metres; height, speed, height+speed: measured while driving.',
+        pattern=r'model|none|height|speed|height\+speed|\+?(?=[\d.]*[1-9])(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?',
+        constraints='model, none, height, speed, height+speed, or a number above 0 as text',
+        dynamic=True,
+    ),
+    Parameter(
+        'camera_height',
+        0.0,
+        'Metres from the road to the camera, for the scale height; 0: unknown.',
+        low=0.0,
+        high=10.0,
         dynamic=True,
     ),
     Parameter(

@@ -148,18 +148,21 @@ class Player:
     def wait_for_listeners(self, wanted: Collection[str], seconds: float) -> bool:
         """Wait until somebody listens and nobody else joins; False where nobody came in time.
 
-        wanted   topics (as recorded) that must have a subscriber each; empty: any topic will do
+        wanted   topics, as they are played, that must have a subscriber each; empty: any will do
         seconds  to wait at most; may be infinite
         """
         end = time.monotonic() + seconds
         count, since = 0, 0.0
         while time.monotonic() < end:
-            counts = {n: p.get_subscription_count() for n, p in self._outlets.items()}
-            chosen = [counts[name] for name in wanted if name in counts]
-            heard = all(chosen) if wanted else any(counts.values())
+            listeners = [
+                (p.topic_name, p.get_subscription_count()) for p in self._outlets.values()
+            ]
+            chosen = [number for topic, number in listeners if topic in wanted]
+            heard = all(chosen) if wanted else any(number for _, number in listeners)
+            total = sum(number for _, number in listeners)
             now = time.monotonic()
-            if not heard or sum(counts.values()) != count:
-                count, since = sum(counts.values()), now
+            if not heard or total != count:
+                count, since = total, now
             elif now - since > SETTLED:
                 return True
             time.sleep(0.02)

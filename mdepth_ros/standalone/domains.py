@@ -92,8 +92,8 @@ class _Domains:
     def acquire(self, domain_id: int, discovery: Discovery) -> None:
         """Open a domain for one more user.
 
-        Raises MdepthError where it is open with another discovery, RCLError where Cyclone DDS
-        can't have it so.
+        Raises MdepthError where it is open with another discovery, or where Cyclone DDS does not
+        take CYCLONEDDS_URI; RCLError where it can't have the domain for another reason.
         """
         with self._lock:
             if domain_id in self._open:
@@ -101,8 +101,15 @@ class _Domains:
                 if before != discovery:
                     raise MdepthError(f'domain {domain_id} is already open with {before}')
             else:
-                config = discovery.config() + os.environ.get('CYCLONEDDS_URI', '')
+                own = os.environ.get('CYCLONEDDS_URI', '')
+                config = discovery.config() + own
                 handle, users = library().dds_create_domain(domain_id, config.encode()), 0
+                if handle < 0 and own:
+                    raise MdepthError(
+                        f'Cyclone DDS does not take CYCLONEDDS_URI {own!r}: correct it, or leave '
+                        'its interfaces and peers to ROS_AUTOMATIC_DISCOVERY_RANGE, now '
+                        f'{discovery.range}; SYSTEM_DEFAULT leaves both to CYCLONEDDS_URI'
+                    )
                 check(handle, f'ROS domain {domain_id} with the configuration {config!r}')
             self._open[domain_id] = handle, discovery, users + 1
 

@@ -24,6 +24,8 @@ class WorldConfig:
     yaw_rate: largest turning speed in degrees per second.
     standing: probability that a drive contains a stop (the camera stands for some seconds).
     supersample: image samples per pixel side; geometry is always that of the pixel centre.
+    slope: how steep the road is at its steepest, in metres per metre (0.05 is 5 %); 0 = a flat
+    world. With it the same drive leads over hills.
     """
 
     appearance: float = 0.0
@@ -33,6 +35,7 @@ class WorldConfig:
     yaw_rate: float = 25.0
     standing: float = 0.0
     supersample: int = 2
+    slope: float = 0.0
 
 
 class Random:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mdepth_ros.geometry import Camera, pixel_grid
 from mdepth_ros.synthetic.config import Random, WorldConfig
+from mdepth_ros.synthetic.hills import Hills, make_hills
 from mdepth_ros.synthetic.layout import make_static
 from mdepth_ros.synthetic.look import Look, make_look
 from mdepth_ros.synthetic.render import NEAR, camera_rays, cast, worth_shading
@@ -21,8 +22,9 @@ from mdepth_ros.synthetic.traffic import make_traffic
 from mdepth_ros.synthetic.trajectory import Path, camera_poses, drive_along, make_path
 from mdepth_ros.synthetic.world import World
 
-# Independent streams of random numbers of one drive.
+# Independent streams of random numbers of one drive; from FRAMES on one for each frame.
 PATH, SPEED, SHAKE, ROAD, TRAFFIC, STATIC, LOOK, FRAMES = range(8)
+HILLS = -3  # the training draws from -1 and -2
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ class Drive:
     """One drive; `make_drive` makes it.
 
     poses: [N, 4, 4] float64, the camera (optical frame) in odom; odom is on the ground below the
-    first camera, x forward, y left, z up.  speeds: [N] m/s.  camera_height: above the ground in m.
+    first camera, x forward, y left, z up against gravity.  speeds: [N] m/s.  camera_height: above
+    the ground in m, along its normal.  hills: the shape of the ground, None where it is flat.
     """
 
     seed: int
@@ -64,6 +67,7 @@ class Drive:
     road: Road
     world: World
     look: Look
+    hills: Hills | None
 
     @property
     def frames(self) -> int:
@@ -78,9 +82,11 @@ class Drive:
     def render(self, indices: Sequence[int], device: str | torch.device = 'cpu') -> View:
         """Render the frames of these indices; a frame is the same in every selection."""
         device = torch.device(device)
-        shader = Shader(self.look, self.road, self.path, self.world.material, device)
+        material, hills = self.world.material, self.hills
+        shader = Shader(self.look, self.road, self.path, material, device, hills)
         if self.look.cast > 0:
-            shader.shadows = Shadows(self.look.sun, self.poses, self.world.standing())
+            still = self.world.standing()
+            shader.shadows = Shadows(self.look.sun, self.poses, still, hills)
         rays = camera_rays(self.camera, self.config.supersample).to(device)
         views = [self._frame(int(i), shader, rays) for i in indices]
         return View(*(torch.stack(parts) for parts in zip(*views, strict=True)))
@@ -90,7 +96,7 @@ class Drive:
             raise IndexError(f'frame {i} of a drive of {self.frames} frames')
         pose = self.poses[i]
         placed = self.world.at(i, pose[:3, 3])
-        depth, surface, direction = cast(placed, self.camera, pose, rays)
+        depth, surface, direction = cast(placed, self.camera, pose, rays, self.hills)
         heading = float(torch.atan2(pose[1, 2], pose[0, 2]))
         x, y, z = pose[:3, 3].tolist()
         chosen = worth_shading(depth, surface)
@@ -147,12 +153,17 @@ def make_drive(seed: int, frames: int, camera: Camera, config: WorldConfig) -> D
     speed_random = Random(seed, SPEED)
     path = make_path(Random(seed, PATH), frames * config.frame_interval * config.speed[1])
     distance, speeds = drive_along(speed_random, path, frames, config)
+    ground, hills = path.at(distance), None
+    if config.slope > 0:
+        whole = torch.cat([path.xy, path.heading[:, None]], 1)
+        hills = make_hills(Random(seed, HILLS), whole, config.slope)
+        speeds = speeds * (1 + hills.rise(ground) ** 2).sqrt()
     shake = Random(seed, SHAKE, appearance)
     height = shake.widened((1.65, 1.65), (1.4, 1.8))
-    poses = camera_poses(shake, path.at(distance), height, speeds, config)
+    poses = camera_poses(shake, ground, height, speeds, config, hills)
     road = make_road(Random(seed, ROAD, appearance), path)
     movers = make_traffic(Random(seed, TRAFFIC, appearance), path, road, distance, config)
     scene = make_static(Random(seed, STATIC, appearance), path, road, movers, float(distance[-1]))
-    world = World(scene, movers, frames)
+    world = World(scene, movers, frames, hills)
     look = make_look(Random(seed, LOOK, appearance))
-    return Drive(seed, camera, config, poses, speeds, height, path, road, world, look)
+    return Drive(seed, camera, config, poses, speeds, height, path, road, world, look, hills)

@@ -42,7 +42,8 @@ def make_static(
     if road.layout in bridges and random.chance(0.0, 0.4):
         half_width = (road.left - road.right) / 2
         s = random.uniform(15.0, max(20.0, path.end - 60.0))
-        site.place(s, road.left - half_width, objects.overpass(random, half_width))
+        bridge = objects.overpass(random, half_width)
+        site.place(s, road.left - half_width, bridge, level=True)
     if road.layout == 'highway' and random.uniform(0, 1) < 0.5:
         site.jam(FAR_CARRIAGEWAY)
     solid = len(site.poses)
@@ -54,9 +55,10 @@ def make_static(
     blocked = _blocked(site.poses[:solid], site.parts[:solid], path.xy[::10], movers)
     if site.poses[solid:]:  # the road behind the last position may be closed
         blocked += _blocked(site.poses[solid:], site.parts[solid:], driven, movers)
-    for pose, parts, in_the_way in zip(site.poses, site.parts, blocked, strict=True):
+    things = zip(site.poses, site.parts, site.level, blocked, strict=True)
+    for pose, parts, level, in_the_way in things:
         if not in_the_way:
-            scene.add(pose.tolist(), parts)
+            scene.add(pose.tolist(), parts, level)
     return scene
 
 
@@ -67,13 +69,17 @@ class Site:
         self.random, self.path, self.road = random, path, road
         self.poses: list[Tensor] = []
         self.parts: list[list[Part]] = []
+        self.level: list[bool] = []
 
-    def place(self, s: float, lateral: float, parts: list[Part], turn: float = 0.0) -> None:
+    def place(
+        self, s: float, lateral: float, parts: list[Part], turn: float = 0.0, level: bool = False
+    ) -> None:
         """Put an object `lateral` metres left of the path, turned from its direction."""
         pose = self.path.at(torch.tensor(s, dtype=torch.float64), lateral)
         pose[2] += turn
         self.poses.append(pose)
         self.parts.append(parts)
+        self.level.append(level)
 
     def free(self, s: float, margin: float) -> bool:
         """Tell whether no crossing is within `margin` metres along the path."""
@@ -90,7 +96,7 @@ class Site:
             if random.uniform(0, 1) > (0.15 if street else 0.6) and self.free(s, half + 5.5):
                 back = setback + (random.uniform(0.0, 3.0) if random.uniform(0, 1) < 0.4 else 0.0)
                 lateral = edge + side * (self.road.pavement + back + 6.5)
-                self.place(s, lateral, objects.building(random, half))
+                self.place(s, lateral, objects.building(random, half), level=True)
             s += half + (0.05 if random.uniform(0, 1) < 0.5 else random.uniform(0.5, 5.0))
 
     def parked(self, side: float, edge: float) -> None:
@@ -154,12 +160,12 @@ class Site:
                 half = random.uniform(4.0, 9.0)
                 far = self.road.pavement + random.uniform(3.0, 9.0 + 25.0 * random.uniform(0, 1))
                 if random.uniform(0, 1) < dense and self.free(s, half + 4.0):
-                    kind = random.uniform(0, 1)
-                    if kind < 0.75:
-                        parts = objects.grove(random, half)
-                    else:
+                    built = random.uniform(0, 1) >= 0.75
+                    if built:
                         parts, far = objects.building(random, half), far + 6.0
-                    self.place(s, edge + side * far, parts, random.uniform(-0.1, 0.1))
+                    else:
+                        parts = objects.grove(random, half)
+                    self.place(s, edge + side * far, parts, random.uniform(-0.1, 0.1), built)
                 if random.uniform(0, 1) < 0.15:
                     person = objects.pedestrian(random)
                     beside = edge + side * random.uniform(0.3, 1.5)
@@ -193,12 +199,11 @@ class Site:
         lateral = self.road.right - 40.0
         while lateral < self.road.left + 40.0:
             half = random.uniform(4.0, 9.0)
-            if random.uniform(0, 1) < 0.6:
-                parts = objects.grove(random, half)
-            else:
-                parts = objects.building(random, half)
+            built = random.uniform(0, 1) >= 0.6
+            parts = objects.building(random, half) if built else objects.grove(random, half)
             place = s + random.uniform(0.0, 8.0)
-            self.place(place, lateral + half, parts, torch.pi / 2 + random.uniform(-0.1, 0.1))
+            turn = torch.pi / 2 + random.uniform(-0.1, 0.1)
+            self.place(place, lateral + half, parts, turn, built)
             lateral += 2 * half * random.uniform(0.8, 1.2)
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from mdepth_ros.geometry import Camera
+from mdepth_ros.synthetic.hills import Hills
 from mdepth_ros.synthetic.scene import AXLE, BOX, ELLIPSOID, TANK
 
 SKY, GROUND, FIRST = 0, 1, 2  # surface numbers; primitive i is surface FIRST + i
@@ -31,13 +32,16 @@ class Placed:
     """Some primitives in odom at one instant.
 
     index: [P] their numbers in the world; kind: [P]; pose: [P, 4] (x, y, z, heading) and half
-    size: [P, 3], float64.
+    size: [P, 3], float64. On hills ground: [P, 3], the plane z = a x + b y + c that the object
+    stands on. Things lean with it by a shear: what is upright stays upright, and a ray stays a ray
+    with the same parameter when the slope is taken off it.
     """
 
     index: Tensor
     kind: Tensor
     pose: Tensor
     half: Tensor
+    ground: Tensor | None = None
 
 
 def camera_rays(camera: Camera, supersample: int) -> Tensor:
@@ -68,6 +72,8 @@ def windows(placed: Placed, camera: Camera, pose: Tensor) -> tuple[Tensor, Tenso
     c, s = placed.pose[:, 3].cos(), placed.pose[:, 3].sin()
     x, y, z = (CORNERS[None] * placed.half[:, None]).unbind(-1)
     corner = torch.stack([c[:, None] * x - s[:, None] * y, s[:, None] * x + c[:, None] * y, z], -1)
+    if placed.ground is not None:
+        corner[..., 2] += (corner[..., :2] * placed.ground[:, None, :2]).sum(-1)
     corner = (corner + placed.pose[:, None, :3] - pose[:3, 3]) @ pose[:3, :3]
     first, second = corner[:, EDGES[:, 0]], corner[:, EDGES[:, 1]]
     depth_1, depth_2 = first[..., 2] - NEAR, second[..., 2] - NEAR
@@ -90,7 +96,7 @@ def windows(placed: Placed, camera: Camera, pose: Tensor) -> tuple[Tensor, Tenso
 
 
 def cast(
-    placed: Placed, camera: Camera, pose: Tensor, rays: Tensor
+    placed: Placed, camera: Camera, pose: Tensor, rays: Tensor, hills: Hills | None = None
 ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor, Tensor]]:
     """Cast rays [S, H, W, 3] from the camera at `pose` into the world.
 
@@ -100,14 +106,21 @@ def cast(
     r = pose[:3, :3].tolist()
     across, down, _ = rays.unbind(-1)
     direction = tuple(across * r[i][0] + down * r[i][1] + r[i][2] for i in range(3))
-    falls = direction[2] < -1e-5
-    depth = torch.where(falls, -float(pose[2, 3]) / direction[2], math.inf)
+    if hills is None:
+        falls = direction[2] < -1e-5
+        depth = torch.where(falls, -float(pose[2, 3]) / direction[2], math.inf)
+    else:
+        x, y, z = pose[:3, 3].tolist()
+        depth = hills.cast((x, y, z), *direction)
+        falls = depth < math.inf
     surface = falls.int()  # GROUND or SKY
     rectangles, begins = windows(placed, camera, pose)
     visible = (rectangles[:, 2] > rectangles[:, 0]).nonzero()[:, 0]
     visible = visible[begins[visible].argsort()]  # from near to far, so that much is hidden
     offset = pose[:3, 3] - placed.pose[:, :3]
-    numbers = torch.cat([offset, placed.pose[:, 3:], placed.half, begins[:, None]], -1)
+    lean = torch.zeros_like(offset[:, :2]) if placed.ground is None else placed.ground[:, :2]
+    offset[:, 2] -= (lean * offset[:, :2]).sum(-1)
+    numbers = torch.cat([offset, placed.pose[:, 3:], placed.half, lean, begins[:, None]], -1)
     rows = zip(
         visible.tolist(),
         rectangles[visible].tolist(),
@@ -115,13 +128,15 @@ def cast(
         numbers[visible].tolist(),
         strict=True,
     )
-    for i, (left, top, right, bottom), kind, (x, y, z, heading, *half, begin) in rows:
+    for i, (left, top, right, bottom), kind, (x, y, z, heading, *half, a, b, begin) in rows:
         window = (slice(None), slice(top, bottom), slice(left, right))
         so_far = depth[window]
         if begin > float(so_far.amax()):
             continue
         c, s = math.cos(heading), math.sin(heading)
         dx, dy, dz = (part[window] for part in direction)
+        if placed.ground is not None:
+            dz = dz - a * dx - b * dy
         d = (
             torch.add(dx * (c / half[0]), dy, alpha=s / half[0]),
             torch.add(dy * (c / half[1]), dx, alpha=-s / half[1]),

@@ -58,7 +58,8 @@ class Scene:
     """All primitives of a drive; grows by `add`.
 
     Primitives: kind, owner (object index), centre and half size in the object's frame.
-    Objects: pose x, y, heading; for a moving object the row of `Traffic` that overrides it.
+    Objects: pose x, y, heading; for a moving object the row of `Traffic` that overrides it; level:
+    whether it is upright on a slope, as houses are, or leans with the ground.
     """
 
     kind: list[int] = field(default_factory=list)
@@ -67,8 +68,9 @@ class Scene:
     half: list[tuple[float, float, float]] = field(default_factory=list)
     material: list[list[float]] = field(default_factory=list)
     pose: list[list[float]] = field(default_factory=list)
+    level: list[bool] = field(default_factory=list)
 
-    def add(self, pose: Sequence[float], parts: Sequence[Part]) -> None:
+    def add(self, pose: Sequence[float], parts: Sequence[Part], level: bool = False) -> None:
         """Add an object that stands at pose x, y, heading."""
         for part in parts:
             self.kind.append(part.kind)
@@ -77,6 +79,7 @@ class Scene:
             self.half.append(part.half)
             self.material.append(part.material.row())
         self.pose.append([float(value) for value in pose])
+        self.level.append(level)
 
 
 def distance_to_boxes(points: Tensor, pose: Tensor, centre: Tensor, half: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mdepth_ros.synthetic.hills import Hills, height_of
 from mdepth_ros.synthetic.look import Look
 from mdepth_ros.synthetic.render import FIRST, GROUND, SKY, Placed
 from mdepth_ros.synthetic.road import CROSSING_LENGTH, Road
@@ -45,9 +46,16 @@ class Shader:
     """Colours what was hit; holds the tables of one drive on one device."""
 
     def __init__(
-        self, look: Look, road: Road, path: Path, material: Tensor, device: torch.device
+        self,
+        look: Look,
+        road: Road,
+        path: Path,
+        material: Tensor,
+        device: torch.device,
+        hills: Hills | None = None,
     ) -> None:
         self.look, self.road, self.path, self.device = look, road, path, device
+        self.hills = hills
         self.noise = Noise(device)
         self.material = material.T.contiguous().to(device)
         rows = [paint.row() for paint in (look.road, look.pavement, look.verge)]
@@ -73,6 +81,11 @@ class Shader:
             turn = placed.pose[:, 3]
             columns = [turn.cos(), turn.sin(), *placed.pose[:, :3].T, *placed.half.T]
             columns = [*columns, placed.index.double(), placed.kind.double()]
+            if placed.ground is not None:
+                columns += [
+                    *placed.ground[:, :2].T,
+                    height_of(placed.ground, *placed.pose[:, :2].T),
+                ]
             shape = torch.stack(columns).float().to(self.device)
             which = surface[solid] - FIRST
             paint = self.material[:, placed.index.to(self.device)].index_select(1, which)
@@ -96,7 +109,14 @@ class Shader:
         road = self.road
         x, y, _ = rays.points()
         across = rays.depth * rays.pixel
-        along = across * rays.depth * (rays.x**2 + rays.y**2).sqrt() / rays.origin[2]
+        far = (rays.x**2 + rays.y**2).sqrt()
+        facing: Tensor | float = self.look.sun[2]  # the sun
+        if self.hills is None:
+            along = across * rays.depth * far / rays.origin[2]
+        else:
+            a, b = self.hills.gradient(x, y)
+            along = across * far / (a * rays.x + b * rays.y - rays.z).clamp_min(1e-4)
+            facing = (facing - a * self.look.sun[0] - b * self.look.sun[1]).clamp_min(0.0)
         s, lateral, crossing = self._road_position(x, y, heading, rays.origin)
         middle, width = (road.left + road.right) / 2, (road.left - road.right) / 2
         on_road = torch.maximum(width - (lateral - middle).abs(), 4.2 - crossing)
@@ -126,7 +146,7 @@ class Shader:
             paint = paint * coverage(crossing - 5.5, along)
             worn = paint * (0.75 + 0.25 * grain[2] + 0.2 * grain[3])
             colour = torch.lerp(colour, self._colour(self.look.paint), worn.clamp(0, 1))
-        sun = self.look.direct * self.look.sun[2] + self._sheen(rays)
+        sun = self.look.direct * facing + self._sheen(rays)
         light = (self.look.ambient + sun * self._sunlit(rays)) * self._patches(rays, along)
         return self._haze(colour.clamp_min(0.005) * light, rays)
 
@@ -146,9 +166,13 @@ class Shader:
         return 1 - self.look.cast * (1 - lit)
 
     def _solid(self, rays: Rays, shape: Tensor, row: Tensor) -> Tensor:
-        c, s, centre_x, centre_y, centre_z, *half, index, kind = shape.unbind()
+        c, s, centre_x, centre_y, centre_z, *half, index, kind = shape[:10].unbind()
         x, y, z = rays.points()
         ox, oy, oz = x - centre_x, y - centre_y, z - centre_z
+        if self.hills is not None:  # coordinates as if the ground were level, see Placed
+            a_rise, b_rise, foot = shape[10:]
+            oz = oz - a_rise * ox - b_rise * oy
+            z = oz + centre_z - foot
         local = (c * ox + s * oy, c * oy - s * ox, oz)
         unit = [part / size for part, size in zip(local, half, strict=True)]
         # The face that was hit, on round things the face of the cube around them.
@@ -168,6 +192,9 @@ class Shader:
         )
         nx, ny, nz = torch.nn.functional.normalize(normal, dim=0).unbind()
         nx, ny = c * nx - s * ny, s * nx + c * ny
+        if self.hills is not None:
+            steep = torch.stack([nx - a_rise * nz, ny - b_rise * nz, nz])
+            nx, ny, nz = torch.nn.functional.normalize(steep, dim=0).unbind()
         length = (rays.x**2 + rays.y**2 + rays.z**2).sqrt()
         facing = (rays.x * nx + rays.y * ny + rays.z * nz).abs() / length
         footprint = rays.depth * rays.pixel / (0.2 + 0.8 * facing)

@@ -7,10 +7,12 @@ import math
 import torch
 from torch import Tensor
 
+from mdepth_ros.synthetic.hills import Hills
 from mdepth_ros.synthetic.render import ROUND, Placed
 
 CELL = 0.25  # metres between the points of the map
 AHEAD, ASIDE = 90.0, 50.0  # metres around the camera's way that the map covers
+COARSE = 8  # cells between the points at which the height of hills is looked up
 SOFT = 0.3  # metres of height over which a shadow sets in
 
 
@@ -18,17 +20,27 @@ class Shadows:
     """For each ground point, how high above it the light is blocked on its way there.
 
     A point of any surface is in shadow where the ray of light through it is blocked higher up.
-    The static world is entered once, what moves in every frame anew.
+    The static world is entered once, what moves in every frame anew. The map lies on the floor, a
+    level plane: the ground itself where it is flat, below all hills where it is not.
     """
 
-    def __init__(self, sun: tuple[float, float, float], poses: Tensor, still: Placed) -> None:
+    def __init__(
+        self,
+        sun: tuple[float, float, float],
+        poses: Tensor,
+        still: Placed,
+        hills: Hills | None = None,
+    ) -> None:
         forward = poses[:, :2, 2]
         reach = torch.cat([poses[:, :2, 3], poses[:, :2, 3] + AHEAD * forward])
         self.corner = reach.amin(0) - ASIDE
         size = ((reach.amax(0) + ASIDE - self.corner) / CELL).long() + 1
         self.sun = sun
         self.slope = sun[2] / math.hypot(sun[0], sun[1])
+        self.floor = 0.0 if hills is None else hills.lowest
         self.static = torch.zeros(int(size[1]), int(size[0]))
+        if hills is not None:
+            self.static = self._relief(hills)
         self._enter(self.static, still)
 
     def at(self, moving: Placed) -> Tensor:
@@ -40,6 +52,7 @@ class Shadows:
     def lit(self, heights: Tensor, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
         """Share of the sun's light [N] that reaches the points x, y, z [N] in odom."""
         height, width = heights.shape
+        z = z - self.floor
         u = (x - z * (self.sun[0] / self.sun[2]) - float(self.corner[0])) / CELL
         v = (y - z * (self.sun[1] / self.sun[2]) - float(self.corner[1])) / CELL
         grid = torch.stack([(2 * u + 1) / width - 1, (2 * v + 1) / height - 1], -1)
@@ -49,25 +62,49 @@ class Shadows:
         margin = 0.2 + min(CELL * self.slope, 1.0)  # a surface does not shade itself
         return 1 - ((top - z - margin) / SOFT).clamp(0.0, 1.0)
 
+    def _relief(self, hills: Hills) -> Tensor:
+        """Height of the ground above the floor where it meets the light of each point."""
+        height, width = self.static.shape
+        rows, columns = ((size - 1) // COARSE + 2 for size in (height, width))
+        v, u = torch.meshgrid(
+            torch.arange(rows, dtype=torch.float64),
+            torch.arange(columns, dtype=torch.float64),
+            indexing='ij',
+        )
+        x, y = (self.corner[i] + COARSE * CELL * part for i, part in enumerate((u, v)))
+        above = torch.zeros_like(x)
+        for _ in range(20):  # up the ray of light; it is steeper than the ground
+            run = above / self.sun[2]
+            above = hills.height(x + run * self.sun[0], y + run * self.sun[1]) - self.floor
+        fine = [COARSE * (size - 1) + 1 for size in (rows, columns)]
+        relief = torch.nn.functional.interpolate(
+            above.float()[None, None], fine, mode='bilinear', align_corners=True
+        )[0, 0]
+        return relief[:height, :width].contiguous()
+
     def _enter(self, heights: Tensor, placed: Placed) -> None:
         """Raise the map to where light that comes down past the primitives leaves them."""
         down = torch.tensor([-self.sun[0] / self.sun[2], -self.sun[1] / self.sun[2]]).double()
         size = torch.tensor([heights.shape[1], heights.shape[0]])
-        centre, half = placed.pose[:, :3], placed.half
+        centre, half = placed.pose[:, :3].clone(), placed.half
+        centre[:, 2] -= self.floor
+        lean = torch.zeros_like(centre[:, :2]) if placed.ground is None else placed.ground[:, :2]
         foot = centre[:, :2] + centre[:, 2:] * down - self.corner
-        radius = half[:, :2].norm(dim=-1, keepdim=True) + half[:, 2:] * down.abs()
+        radius = half[:, :2].norm(dim=-1, keepdim=True)
+        tall = half[:, 2:] + radius * lean.norm(dim=-1, keepdim=True)
+        radius = radius + tall * down.abs()
         low = ((foot - radius) / CELL).floor().long().clamp_min(0).minimum(size)
         high = ((foot + radius) / CELL).ceil().long().clamp_min(0).minimum(size)
         rows = zip(
             placed.kind.tolist(),
             (centre[:, :2] - self.corner).tolist(),
-            placed.pose[:, 2:].tolist(),
+            torch.cat([centre[:, 2:], placed.pose[:, 3:], lean], 1).tolist(),
             half.tolist(),
             low.tolist(),
             high.tolist(),
             strict=True,
         )
-        for kind, (x, y), (z, heading), size_, (left, bottom), (right, top) in rows:
+        for kind, (x, y), (z, heading, a, b), size_, (left, bottom), (right, top) in rows:
             if right <= left or top <= bottom:
                 continue
             window = heights[bottom:top, left:right]
@@ -77,12 +114,12 @@ class Shadows:
             origin = (
                 (c * gx + s * gy) / size_[0],
                 (c * gy - s * gx) / size_[1],
-                torch.full((1, 1), -z / size_[2]),
+                (-z - a * gx - b * gy) / size_[2] if a or b else torch.full((1, 1), -z / size_[2]),
             )
             rise = (
                 (c * self.sun[0] + s * self.sun[1]) / self.sun[2] / size_[0],
                 (c * self.sun[1] - s * self.sun[0]) / self.sun[2] / size_[1],
-                1.0 / size_[2],
+                (1.0 - (a * self.sun[0] + b * self.sun[1]) / self.sun[2]) / size_[2],
             )
             exit_ = _leave(origin, rise, ROUND.get(kind, (0, 1)))
             torch.maximum(window, exit_, out=window)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from mdepth_ros.synthetic.config import Random, Wave, WorldConfig
+from mdepth_ros.synthetic.hills import Hills
 
 STEP = 0.1  # metres between samples of a path
 BEHIND = 40.0  # metres of road before the first frame
@@ -119,9 +120,17 @@ def drive_along(
 
 
 def camera_poses(
-    random: Random, ground: Tensor, height: float, speeds: Tensor, config: WorldConfig
+    random: Random,
+    ground: Tensor,
+    height: float,
+    speeds: Tensor,
+    config: WorldConfig,
+    hills: Hills | None,
 ) -> Tensor:
-    """Camera poses [N, 4, 4] in odom for ground poses [N, 3]; a suspension shakes the camera."""
+    """Camera poses [N, 4, 4] in odom for ground poses [N, 3]; a suspension shakes the camera.
+
+    On hills the vehicle leans with the ground: the height is that along the ground's normal.
+    """
     time = torch.arange(len(ground), dtype=torch.float64) * config.frame_interval
     shake = (speeds / 8.0).clamp(0.0, 1.0)  # a standing vehicle does not shake
     amplitude = math.radians(random.uniform(0.1, 0.45))
@@ -141,9 +150,13 @@ def camera_poses(
         }[axis]
         return torch.stack(rows, -1).reshape(-1, 3, 3)
 
-    poses = torch.eye(4, dtype=torch.float64).repeat(len(ground), 1, 1)
-    poses[:, :3, :3] = rotation(ground[:, 2], 2) @ rotation(pitch, 1) @ rotation(roll, 0)
+    if hills is None:
+        poses = torch.eye(4, dtype=torch.float64).repeat(len(ground), 1, 1)
+        poses[:, :3, :3] = rotation(ground[:, 2], 2)
+        poses[:, :2, 3] = ground[:, :2]
+    else:
+        poses = hills.standing(ground)
+    poses[:, :3, 3] += poses[:, :3, 2] * (height + heave)[:, None]
+    poses[:, :3, :3] = poses[:, :3, :3] @ rotation(pitch, 1) @ rotation(roll, 0)
     poses[:, :3, :3] = poses[:, :3, :3] @ BODY_OPTICAL
-    poses[:, :2, 3] = ground[:, :2]
-    poses[:, 2, 3] = height + heave
     return poses

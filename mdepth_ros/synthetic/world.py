@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from mdepth_ros.synthetic.hills import Hills, height_of
 from mdepth_ros.synthetic.render import FIRST, Placed
-from mdepth_ros.synthetic.scene import Scene
+from mdepth_ros.synthetic.scene import BOX, Scene
 from mdepth_ros.synthetic.traffic import Mover
 
 FAR = 160.0  # metres beyond which objects are not drawn
@@ -18,7 +19,9 @@ STILL = 0.01  # metres per frame below which an object stands
 class World:
     """Static objects first, then the moving ones; objects are numbered in that order."""
 
-    def __init__(self, scene: Scene, movers: Sequence[Mover], frames: int) -> None:
+    def __init__(
+        self, scene: Scene, movers: Sequence[Mover], frames: int, hills: Hills | None = None
+    ) -> None:
         self.still = len(scene.pose)
         for mover in movers:
             scene.add([0.0, 0.0, 0.0], mover.parts)
@@ -39,34 +42,68 @@ class World:
         step[:-1] = change
         step[1:] = torch.maximum(step[1:], change)
         self.moves = step > STILL
+        self.hills = hills
+        if hills is not None:
+            self.static_ground = hills.tangents(self.pose[: self.still, :2])
+            level = torch.tensor(scene.level[: self.still], dtype=torch.bool)
+            x, y = self.pose[: self.still, :2].unbind(-1)
+            flat = torch.stack([0 * x, 0 * x, hills.height(x, y)], -1)
+            self.static_ground[level] = flat[level]
+            self._found(hills)
 
     def object_poses(self, i: int) -> Tensor:
         """Poses [O, 3] (x, y, heading) of all objects in frame i."""
         return torch.cat([self.pose[: self.still], self.tracks[i]])
 
+    def ground(self, i: int) -> Tensor | None:
+        """Planes [O, 3] that objects stand on in frame i: z = a x + b y + c; None on flat land."""
+        if self.hills is None:
+            return None
+        return torch.cat([self.static_ground, self.hills.tangents(self.tracks[i, :, :2])])
+
     def at(self, i: int, position: Tensor) -> Placed:
         """Primitives that exist in frame i within sight of `position` [3]."""
-        poses = self.object_poses(i)
         exists = torch.cat([torch.ones(self.still, dtype=torch.bool), self.active[i]])
-        return self._placed(poses, ((poses[:, :2] - position[:2]).norm(dim=-1) < FAR) & exists)
+        distance = (self.object_poses(i)[:, :2] - position[:2]).norm(dim=-1)
+        return self._placed(i, (distance < FAR) & exists)
 
     def standing(self) -> Placed:
         """All primitives that belong to static objects."""
-        return self._placed(self.object_poses(0), torch.arange(len(self.pose)) < self.still)
+        return self._placed(0, torch.arange(len(self.pose)) < self.still)
 
     def driving(self, i: int) -> Placed:
         """Primitives that belong to the moving objects of frame i."""
         exists = torch.cat([torch.zeros(self.still, dtype=torch.bool), self.active[i]])
-        return self._placed(self.object_poses(i), exists)
+        return self._placed(i, exists)
 
-    def _placed(self, poses: Tensor, chosen: Tensor) -> Placed:
+    def _placed(self, i: int, chosen: Tensor) -> Placed:
         index = chosen[self.owner].nonzero()[:, 0]
-        pose, centre = poses[self.owner[index]], self.centre[index]
+        pose, centre = self.object_poses(i)[self.owner[index]], self.centre[index]
         c, s = pose[:, 2].cos(), pose[:, 2].sin()
         x = pose[:, 0] + c * centre[:, 0] - s * centre[:, 1]
         y = pose[:, 1] + s * centre[:, 0] + c * centre[:, 1]
         placed = torch.stack([x, y, centre[:, 2], pose[:, 2]], -1)
-        return Placed(index, self.kind[index], placed, self.half[index])
+        ground = self.ground(i)
+        if ground is not None:
+            ground = ground[self.owner[index]]
+            placed[:, 2] += height_of(ground, x, y)
+        return Placed(index, self.kind[index], placed, self.half[index], ground)
+
+    def _found(self, hills: Hills) -> None:
+        """Deepen what is built until no corner of it hangs above the ground."""
+        foot = self.centre[:, 2] - self.half[:, 2]
+        built = (self.kind == BOX) & (foot < 0.01) & (self.half[:, 2] > 0.05)
+        built &= self.owner < self.still
+        owner = self.owner[built]
+        pose, centre, half = self.pose[owner], self.centre[built], self.half[built]
+        signs = torch.tensor([[1.0, 1], [1, -1], [-1, 1], [-1, -1]], dtype=torch.float64)
+        along, across = (centre[:, None, :2] + signs * half[:, None, :2]).unbind(-1)
+        c, s = pose[:, 2:].cos(), pose[:, 2:].sin()
+        x, y = pose[:, :1] + c * along - s * across, pose[:, 1:2] + s * along + c * across
+        gap = height_of(self.static_ground[owner][:, None], x, y) - hills.height(x, y)
+        deeper = gap.amax(1).clamp_min(0.0)
+        self.centre[built, 2] -= deeper / 2
+        self.half[built, 2] += deeper / 2
 
     def owners(self, placed: Placed, surface: Tensor) -> Tensor:
         """Instance numbers of surfaces [...]: 0 sky, 1 ground, 2 + object."""
@@ -88,11 +125,16 @@ class World:
         world = torch.tensor([[1.0, 0, 0, 0]], dtype=torch.float64).expand(FIRST, -1)
         table = torch.cat([world, torch.stack([c, s, x, y], -1)]).to(points.device)
         c, s, x, y = table[instance.long()].unbind(-1)
-        return torch.stack(
-            [
-                c * points[..., 0] - s * points[..., 1] + x,
-                s * points[..., 0] + c * points[..., 1] + y,
-                points[..., 2],
-            ],
-            -1,
-        )
+        there_x = c * points[..., 0] - s * points[..., 1] + x
+        there_y = s * points[..., 0] + c * points[..., 1] + y
+        z = points[..., 2]
+        before, after = self.ground(i), self.ground(j)
+        if before is not None and after is not None:
+            under = torch.zeros(FIRST, 3, dtype=torch.float64)
+            before, after = (
+                torch.cat([under, some]).to(points.device)[instance.long()]
+                for some in (before, after)
+            )
+            z = z - height_of(before, points[..., 0], points[..., 1])
+            z = z + height_of(after, there_x, there_y)
+        return torch.stack([there_x, there_y, z], -1)

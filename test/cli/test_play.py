@@ -15,6 +15,7 @@ import pytest
 import recordings
 from typer.testing import CliRunner
 
+from mdepth_ros.cli.live import live_node
 from mdepth_ros.cli.main import app
 from mdepth_ros.errors import MdepthError
 
@@ -50,6 +51,11 @@ def test_topics(bag):
     assert 'nobody' not in result.output
 
 
+def test_two_players_are_two_nodes():
+    with live_node('player') as node:
+        assert node.get_name() == f'player_{os.getpid()}'
+
+
 @pytest.mark.parametrize(
     'words, line',
     [
@@ -58,6 +64,7 @@ def test_topics(bag):
         (['--topics', '/camera/image'], 'try /camera/image_raw'),
         (['--remap', '/camera/image_raw'], 'write from:=to'),
         (['--remap', '/camera/image:=/image'], 'no topic /camera/image'),
+        (['--wait-for', '/camera/image_raw', '--remap', '/camera/image_raw:=/image'], '/image'),
         (['--start', '100', '--wait', '0'], 'no messages 100 s after its first'),
         (['--wait-for', '/camera/image_raw', '--wait', '0.3'], 'nobody subscribed to /camera/im'),
     ],

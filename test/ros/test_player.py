@@ -155,6 +155,15 @@ def test_pace() -> None:
     assert 0.1 <= passed <= 2.1 * (time.monotonic() - before)
 
 
+def test_topics_are_waited_for_by_the_name_they_are_played_with(
+    graph: Graph, drive: Recording
+) -> None:
+    graph.listen(Image, '/front/image')
+    playing = player(graph, drive, remaps={'/camera/image_raw': '/front/image'})
+    assert playing.wait_for_listeners(['/front/image'], 20)
+    assert not playing.wait_for_listeners(['/front/image', '/camera/camera_info'], 0.5)
+
+
 def test_the_clock_runs_and_never_backward(graph: Graph, drive: Recording) -> None:
     ticks = graph.listen(Clock, '/clock', 1000)
     playing = player(graph, drive, clock=100.0)

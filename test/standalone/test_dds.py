@@ -482,8 +482,16 @@ def test_a_domain_has_one_configuration(
     Participant(DOMAIN + 1).delete()
     assert f'ros_discovery_off_{os.getpid()}' in log.read_text()
     monkeypatch.setenv('CYCLONEDDS_URI', '<nonsense/>')
-    with pytest.raises(RCLError, match='nonsense'):
+    with pytest.raises(MdepthError, match="not take CYCLONEDDS_URI '<nonsense/>'"):
         Participant(DOMAIN + 1)
+    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    interface = '<Interfaces><NetworkInterface address="127.0.0.1"/></Interfaces>'
+    monkeypatch.setenv('CYCLONEDDS_URI', f'<General>{interface}</General>')
+    with pytest.raises(MdepthError, match='now LOCALHOST; SYSTEM_DEFAULT leaves') as caught:
+        Participant(DOMAIN + 1)
+    assert '\n' not in str(caught.value)
+    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'SYSTEM_DEFAULT')
+    Participant(DOMAIN + 1).delete()
 
 
 def test_without_cyclonedds_a_line_says_what_to_do(

@@ -116,7 +116,7 @@ class MetricsFile(Logger):
             self._begin(steps)
         values = {name: metrics[name] for name in self.COLUMNS if name in metrics}
         if values:
-            row = {'step': steps, 'seconds': round(time.time() - self.began, 2)}
+            row = {'step': str(steps), 'seconds': f'{time.time() - self.began:.2f}'}
             row |= {name: f'{value:.6g}' for name, value in values.items()}
             with self.path.open('a', newline='') as file:
                 csv.DictWriter(file, self.COLUMNS).writerow(row)

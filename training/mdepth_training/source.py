@@ -45,7 +45,7 @@ def print_damage(source: TripletSource) -> None:
     """Say which images could not be read while it was learned from them."""
     if isinstance(source, Triplets):
         for line in source.damage():
-            Console().print(line, style='yellow', markup=False, highlight=False)
+            Console().print(line, style='yellow', markup=False, highlight=False, soft_wrap=True)
 
 
 def _recorded(

@@ -22,10 +22,14 @@ SIZES = ((64, 192), (96, 320), (128, 416), (192, 640), (320, 1024))
 
 @dataclass(frozen=True)
 class Variant:
-    """A name, and the settings in which it differs from the experiment, as `--set` has them."""
+    """A name, and the settings in which it differs from the experiment, as `--set` has them.
+
+    against  the variant that it is held against; none: the first of the table
+    """
 
     name: str
     settings: tuple[str, ...] = ()
+    against: str = ''
 
 
 def components(_: Experiment) -> list[Variant]:
@@ -48,12 +52,16 @@ def ham(_: Experiment) -> list[Variant]:
 
 
 def pose(_: Experiment) -> list[Variant]:
-    """Table VI: two pose networks, each plain, with CAM and with HAM; no cues."""
+    """Table VI: two pose networks, each plain, with CAM and with HAM; no cues.
+
+    What an attention brings is held against the same pose network without one.
+    """
     names = {'none': '', 'channel': '+cam', 'elementwise': '+ham'}
     return [
         Variant(
             f'{motion}{suffix}',
             (f'network.motion={motion}', f'network.attention={attention}', 'network.cues=false'),
+            against=motion if suffix else '',
         )
         for motion in ('resnet', 'posecnn')
         for attention, suffix in names.items()
@@ -80,12 +88,16 @@ def stages(experiment: Experiment) -> list[Variant]:
     return [
         Variant('joint', ('training.joint_from=0', 'training.restart=false')),
         Variant('halves', (split, 'training.restart=false')),
-        Variant('halves-restart', (split, 'training.restart=true')),
+        Variant('halves-restart', (split, 'training.restart=true'), against='halves'),
         Variant(
             'joint-no-gate',
             ('training.joint_from=0', 'training.restart=false', 'network.cues_gate=false'),
         ),
-        Variant('halves-no-gate', (split, 'training.restart=false', 'network.cues_gate=false')),
+        Variant(
+            'halves-no-gate',
+            (split, 'training.restart=false', 'network.cues_gate=false'),
+            against='halves',
+        ),
     ]
 
 
@@ -94,12 +106,13 @@ TABLES = {table.__name__: table for table in (components, ham, pose, resolution,
 
 @dataclass(frozen=True)
 class Run:
-    """One variant with one seed, and the folder that it lives in."""
+    """One variant with one seed, what it is held against, and the folder that it lives in."""
 
     variant: str
     seed: int
     experiment: Experiment
     folder: Path
+    against: str
 
     @property
     def name(self) -> str:
@@ -115,23 +128,24 @@ class Run:
 def plan(
     config: Path, table: str, seeds: int, output: Path, overrides: Sequence[str] = ()
 ) -> list[Run]:
-    """All runs of a table, the first variant is what the others are held against.
+    """All runs of a table, seed by seed, so that a comparison cut short has whole pairs.
 
-    Seed by seed, so that a comparison cut short has whole pairs. Raises MdepthError for a folder
-    that was begun with other settings: its runs had another budget.
+    Raises MdepthError for a folder that was begun with other settings: it had another budget.
     """
     if table not in TABLES:
         raise MdepthError(f'there is no table {table!r}: choose from {", ".join(TABLES)}')
     experiment = load_experiment(config, [*overrides])
     runs = []
     for seed in range(experiment.training.seed, experiment.training.seed + seeds):
-        for variant in TABLES[table](experiment):
+        variants = TABLES[table](experiment)
+        for variant in variants:
             settings = [*overrides, *variant.settings, f'training.seed={seed}']
             run = Run(
                 variant.name,
                 seed,
                 load_experiment(config, settings),
                 output / f'{variant.name}-seed{seed}',
+                variant.against or variants[0].name,
             )
             begun = run.folder / 'experiment.yaml'
             if begun.exists() and not _same(load_experiment(begun), run.experiment):

@@ -147,15 +147,13 @@ def write_report(
     results: Results,
     failures: Mapping[str, str],
 ) -> str:
-    """Write `path` (Markdown) and the same name as CSV, with every single value; return the text.
-
-    The first variant of `runs` is what the others are held against.
-    """
-    variants = [*dict.fromkeys(run.variant for run in runs)]
+    """Write `path` (Markdown), and beside it as CSV every single value; return the text."""
+    against = {run.variant: run.against for run in runs}
     lines = [f'# {title}', '', *(f'* {fact}' for fact in facts), '']
     lines += ['Mean and standard deviation over the seeds; AbsRel and d1 median-scaled.', '']
-    lines += [*table(results, variants), '']
-    lines += [f'* {sentence(results, variant, variants[0])}' for variant in variants[1:]]
+    lines += [*table(results, [*against]), '']
+    pairs = [(variant, other) for variant, other in against.items() if variant != other]
+    lines += [f'* {sentence(results, variant, other)}' for variant, other in pairs]
     open_runs = [run.name for run in runs if (run.variant, run.seed) not in results]
     if missing := [name for name in open_runs if name not in failures]:
         lines += [f'* Not finished: {", ".join(missing)}.']

@@ -70,6 +70,7 @@ def random_colour(batch: int, strength: float, hue: float) -> tuple[Tensor, Tens
 
 def apply_colour(image: Tensor, matrix: Tensor, mean_weight: Tensor) -> Tensor:
     """Apply a colour change to images [B, 3, H, W] in 0..1."""
-    grey = torch.tensor(_GREY, device=image.device, dtype=image.dtype)
-    mean = (image.mean((2, 3)) * grey).sum(1) * mean_weight
+    # Weights as plain numbers: a tensor of them would make the device wait for its copy.
+    mean = sum(w * m for w, m in zip(_GREY, image.mean((2, 3)).unbind(1), strict=True))
+    mean = mean * mean_weight
     return (torch.einsum('bij,bjhw->bihw', matrix, image) + mean[:, None, None, None]).clamp(0, 1)

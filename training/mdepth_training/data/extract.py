@@ -26,7 +26,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.sources import read_intrinsics
 from mdepth_training.config import load_experiment
 from mdepth_training.data.extract_drive import Options
 from mdepth_training.data.extract_pool import Pool
@@ -192,7 +191,7 @@ def _run(
                     continue
                 raise MdepthError(
                     f'{dataset.folder}: {error.strerror}: free some space and run the same '
-                    f'command again; {len(dataset.drives)} drives are finished'
+                    'command again; what is finished stays'
                 ) from None
             dataset.save()
             console.print(_line(name, facts), markup=False, soft_wrap=True)
@@ -236,13 +235,9 @@ def extract_command(
         options['input_size'] = experiment.input_size
         options['frame_interval'] = experiment.data.frame_interval
     dataset = extract(recordings, output, Options(**options), jobs=jobs)
-    name, facts = max(dataset.drives.items(), key=lambda drive: int(drive[1]['frames']))
-    normalised = read_intrinsics(output / name / 'camera.yaml').camera(*facts['size']).normalised
     lines = [
         f'{output}: {len(dataset.drives)} drives, {dataset.frames} images',
-        f'to learn from them: mdepth-train fit {config or "CONFIG"} --output RUN '
-        f"--set 'data.recordings=[{output}]' "
-        f"--set 'camera=[{', '.join(f'{value:.4g}' for value in normalised)}]'",
+        f'go on with: mdepth-train fit {config or "CONFIG"} -o RUN --set data.recordings={output}',
     ]
     Console(highlight=False, markup=False, soft_wrap=True).print('\n'.join(lines))
     if dataset.failures:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
 
 import cv2
@@ -80,15 +80,17 @@ class _Batches(Dataset[Sample]):
         return self.source.batch(indices)
 
 
-def make_loader(source: TripletSource, order: StepOrder, workers: int) -> DataLoader[Sample]:
+def make_loader(
+    source: TripletSource, order: Iterable[list[int]], workers: int
+) -> DataLoader[Sample]:
     """Samples in the order of `order`, made by `workers` processes (0: in this one).
 
-    The loader has no end and no length. Each worker is single-threaded: their number is the
-    number of cores they take. Memory is pinned where there is a CUDA device.
+    With a StepOrder the loader has no end and no length. Each worker is single-threaded: their
+    number is the number of cores they take. Memory is pinned where there is a CUDA device.
     """
     return DataLoader(
         _Batches(source),
-        batch_sampler=order,  # type: ignore[arg-type]  # any iterable of lists will do
+        batch_sampler=order,
         num_workers=workers,
         collate_fn=_as_it_is,  # type: ignore[arg-type]  # a batch comes whole
         pin_memory=torch.cuda.is_available(),

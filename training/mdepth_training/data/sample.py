@@ -54,16 +54,22 @@ class Sample:
 
 
 class TripletSource(Protocol):
-    """A fixed number of triplets, taken by index.
+    """A fixed number of triplets, taken by index."""
 
-    frame_interval  seconds from one frame of a triplet to the next
-    camera          fx/W, fy/H, (cx+.5)/W, (cy+.5)/H of the typical camera, as a model's card says
-    description     what the card says about the data
-    """
+    @property
+    def frame_interval(self) -> float:
+        """Seconds from one frame of a triplet to the next."""
+        ...
 
-    frame_interval: float
-    camera: tuple[float, float, float, float]
-    description: str
+    @property
+    def camera(self) -> tuple[float, float, float, float]:
+        """fx/W, fy/H, (cx+.5)/W, (cy+.5)/H of the typical camera, as a card says it."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """What the card says about the data."""
+        ...
 
     def __len__(self) -> int: ...
 

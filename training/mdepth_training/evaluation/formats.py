@@ -57,7 +57,10 @@ def guess_protocol(path: Path) -> str:
     for name, fits in _GUESSES.items():
         if fits(path):
             return name
-    raise MdepthError(f'cannot tell what {path} is: add --protocol {" or ".join(READERS)}')
+    raise MdepthError(
+        f'{path} is not laid out like data with a truth (the table Scores in training/README.md '
+        f'says how); or add --protocol {", ".join(READERS)}'
+    )
 
 
 def open_shots(path: Path, protocol: str, options: Options) -> Shots:

@@ -65,6 +65,7 @@ def test_every_table_has_equal_budgets_and_networks_that_can_be_built(
     runs = planned(config, table)
     assert len({run.variant for run in runs}) == len(runs) >= 3
     for run in runs:
+        assert run.against in {other.variant for other in runs}
         assert run.experiment.training.steps == 10 and run.experiment.training.batch_size == 8
         assert run.experiment.data == runs[0].experiment.data
         JointDepthPose(run.experiment.network)
@@ -78,6 +79,9 @@ def test_table_vi_has_two_pose_networks_and_three_attentions_without_cues(config
         for attention in ('none', 'channel', 'elementwise')
     }
     assert not any(network.cues for network in networks)
+    against = {run.variant: run.against for run in planned(config, 'pose')}
+    assert against['posecnn+ham'] == 'posecnn' and against['resnet+cam'] == 'resnet'
+    assert against['posecnn'] == against['resnet'] == 'resnet'
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_the_sentence_says_it_plainly() -> None:
 
 def test_report_and_csv_keep_every_value_and_name_what_is_missing(tmp_path: Path) -> None:
     runs = [
-        Run(variant, seed, Experiment(), tmp_path / f'{variant}-seed{seed}')
+        Run(variant, seed, Experiment(), tmp_path / f'{variant}-seed{seed}', 'base')
         for seed in range(3)
         for variant in ('base', 'new')
     ]
@@ -96,6 +96,7 @@ def test_report_and_csv_keep_every_value_and_name_what_is_missing(tmp_path: Path
         path, 'Ablation', ['a fact'], runs, found, {'new-seed1': 'the loss became nan'}
     )
     assert path.read_text() == text and '* a fact' in text
+    assert '**new** against base' in text and '**base** against' not in text
     assert 'Not finished: new-seed2.' in text
     assert 'Failed: new-seed1: the loss became nan' in text
     with path.with_suffix('.csv').open() as file:

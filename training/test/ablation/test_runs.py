@@ -28,7 +28,9 @@ pytestmark = pytest.mark.skipif(sys.platform == 'win32', reason='signals')
 
 @pytest.fixture
 def runs(tmp_path: Path) -> list[Run]:
-    made = [Run('variant', seed, Experiment(), tmp_path / f'run{seed}') for seed in range(4)]
+    made = [
+        Run('variant', seed, Experiment(), tmp_path / f'run{seed}', 'variant') for seed in range(4)
+    ]
     for run in made:
         run.folder.mkdir()
     return made

@@ -197,7 +197,7 @@ def test_drives_of_extract(tmp_path: Path, trees: ModuleType) -> None:
 def test_what_cannot_be_read_is_one_line(tmp_path: Path, trees: ModuleType) -> None:
     with pytest.raises(MdepthError, match='no such data'):
         guess_protocol(tmp_path / 'nothing')
-    with pytest.raises(MdepthError, match='cannot tell what'):
+    with pytest.raises(MdepthError, match='not laid out like data with a truth'):
         guess_protocol(tmp_path)
     for protocol in ('kitti-eigen', 'kitti-odometry', 'cityscapes', 'make3d', 'nyu', 'rgbd',
                      'ddad', 'recording'):  # fmt: skip

@@ -1,17 +1,18 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where metres come from: one image sequence fixes depth and motion only up to a common factor."""
+"""What a scale is, and the two that need no measurement."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Protocol
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.frame import Frame
+
+if TYPE_CHECKING:
+    from mdepth_ros.estimator import Prediction
+    from mdepth_ros.pairing import FramePair
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,9 @@ class Scale:
 
     value   the factor for depths and translations
     spread  its standard deviation, in the same unit
-    state   'none' (value 1: lengths stay in network units), 'fixed'
+    state   'none' (value 1: lengths stay in network units), 'fixed'; of a measured one
+            'initialising' (what was known before, or the first measurements), 'good', and
+            'degraded' (held: nothing fitting was measured for a while)
     """
 
     value: float
@@ -31,14 +34,14 @@ class Scale:
 class ScaleSource(Protocol):
     """What the step asks for the scale of each frame."""
 
-    def update(self, depth: NDArray[Any], motion: NDArray[Any], frame: Frame) -> Scale:
-        """Scale at this frame, from depth [h, w] and motion 4x4 in network units."""
+    def update(self, seen: Prediction, pair: FramePair) -> Scale:
+        """Scale at this pair's current frame, from what the networks see in it."""
 
 
 class NoScale:
     """Lengths stay in network units."""
 
-    def update(self, depth: NDArray[Any], motion: NDArray[Any], frame: Frame) -> Scale:
+    def update(self, seen: Prediction, pair: FramePair) -> Scale:
         """Always 1, state 'none'."""
         return Scale(1.0, 0.0, 'none')
 
@@ -53,6 +56,6 @@ class FixedScale:
             )
         self._scale = Scale(value, spread, 'fixed')
 
-    def update(self, depth: NDArray[Any], motion: NDArray[Any], frame: Frame) -> Scale:
+    def update(self, seen: Prediction, pair: FramePair) -> Scale:
         """The factor, state 'fixed'."""
         return self._scale

@@ -1,0 +1,123 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""One scale from the measurements of several sources.
+
+A Kalman filter of the logarithm of metres per unit. Each source has an error that stays (the
+camera is not exactly as high as given, the wheels are worn) beside the one of each measurement, so
+its bias is a state too: sources are weighted by both, a good one teaches the bias of a bad one,
+and the spread of the result never falls below what the sources can know.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from mdepth_ros.scale.base import Scale
+
+WALK = 0.01
+"""The scale itself may change by so much (relative) in a second of driving, as a random walk."""
+CORRELATED = 0.5
+"""Seconds over which errors of one source are about the same: more frames say no more."""
+GATE = 3.0
+"""Measurements further away, in standard deviations, are outliers."""
+GOOD = 0.08
+"""Largest relative spread of a scale that is called good."""
+STALE = 5.0
+"""Seconds of driving without an accepted measurement after which the scale is degraded."""
+LOST = 3.0
+"""Seconds of outliers alone after which the filter takes them for the truth and begins anew."""
+FASTEST = 0.1
+"""Largest relative change of the published value in a second, once it was good."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Metres per unit at one frame: value, relative std of this one and of what stays."""
+
+    value: float
+    noise: float
+    bias: float
+
+
+class ScaleFilter:
+    """Fuses measurements; holds where there are none.
+
+    sources  their names
+    prior    (metres per unit, relative spread) known beforehand, such as that of the model's card
+    """
+
+    def __init__(self, sources: tuple[str, ...], prior: tuple[float, float] | None = None) -> None:
+        self._rows = {name: 1 + i for i, name in enumerate(sources)}
+        self._prior = prior
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget every measurement."""
+        size = 1 + len(self._rows)
+        self._mean, self._covariance = np.zeros(size), np.zeros((size, size))
+        self._known = self._prior is not None
+        if self._prior is not None:
+            self._mean[0], self._covariance[0, 0] = math.log(self._prior[0]), self._prior[1] ** 2
+        self._biased: set[str] = set()
+        self._published: float | None = None
+        self._since_accepted = self._rejected = 0.0
+        self._measured = self._was_good = False
+
+    def update(self, measured: Mapping[str, Measurement], seconds: float) -> Scale:
+        """Scale after the measurements of one frame, `seconds` of driving after the last one.
+
+        Where the camera stands there are no measurements and no seconds: the scale is held.
+        """
+        if self._known:
+            self._covariance[0, 0] += WALK**2 * seconds
+        accepted = [self._add(name, m, seconds) for name, m in measured.items()]
+        if any(accepted):
+            self._since_accepted = self._rejected = 0.0
+            self._measured = True
+        else:
+            self._since_accepted += seconds
+            self._rejected += seconds if accepted else 0.0
+        if self._rejected > LOST:
+            self._covariance[0, 0] += 1.0
+            self._rejected = 0.0
+        return self._scale(seconds)
+
+    def _add(self, name: str, m: Measurement, seconds: float) -> bool:
+        row, value = self._rows[name], math.log(m.value)
+        variance = m.noise**2 * max(1.0, CORRELATED / seconds if seconds else math.inf)
+        if not math.isfinite(variance):
+            return False
+        if name not in self._biased:
+            self._covariance[row, row] = m.bias**2
+            self._biased.add(name)
+        if not self._known:
+            self._known = True
+            self._mean[0], self._covariance[0, 0] = value, 1.0
+        H = np.zeros(len(self._mean))
+        H[0] = H[row] = 1.0
+        innovation = value - H @ self._mean
+        expected = H @ self._covariance @ H + variance
+        if innovation**2 > GATE**2 * expected:
+            return False
+        gain = self._covariance @ H / expected
+        self._mean += gain * innovation
+        self._covariance -= np.outer(gain, H @ self._covariance)
+        return True
+
+    def _scale(self, seconds: float) -> Scale:
+        if not self._known:
+            return Scale(1.0, 0.0, 'none')
+        spread = math.sqrt(max(self._covariance[0, 0], 0.0))
+        value = math.exp(self._mean[0])
+        if self._published is not None and self._was_good:
+            largest = math.exp(FASTEST * seconds)
+            value = min(max(value, self._published / largest), self._published * largest)
+        self._published = value
+        good = self._measured and spread <= GOOD and self._since_accepted <= STALE
+        self._was_good |= good
+        state = 'good' if good else 'degraded' if self._was_good else 'initialising'
+        return Scale(value, value * spread, state)

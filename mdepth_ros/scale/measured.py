@@ -1,0 +1,120 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A scale that is measured while driving: from the camera's height, the vehicle's speed, or both.
+
+Measured only while the vehicle moves: a view that stands still says the same thing again and
+again, and its error with it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.scale.base import Scale
+from mdepth_ros.scale.delay import SpeedComparison
+from mdepth_ros.scale.filter import Measurement, ScaleFilter
+from mdepth_ros.scale.ground import Array, ground_plane
+
+if TYPE_CHECKING:
+    from mdepth_ros.estimator import Prediction
+    from mdepth_ros.pairing import FramePair
+
+STANDING = 0.3
+"""m/s; below it nothing is measured."""
+LONGEST_STEP = 1.0
+"""Seconds of driving that one frame can stand for."""
+NANO = 1_000_000_000
+
+
+class Source(Protocol):
+    """One way to measure."""
+
+    def measure(self, seen: Prediction, pair: FramePair) -> Measurement | None:
+        """Metres per unit at one frame; None where it cannot be told."""
+
+
+class HeightSource:
+    """From the known height of the camera above the road, metres.
+
+    noise  relative std of one frame;  bias  relative std of what stays (load, tyres, the way in
+           which the networks see the road)
+    """
+
+    def __init__(self, height: float, noise: float = 0.10, bias: float = 0.05) -> None:
+        if not 0.1 <= height <= 10:
+            raise MdepthError(
+                f'camera height {height:g} m: give the height of the camera above the road, '
+                '0.1 to 10'
+            )
+        self._height, self._noise, self._bias = height, noise, bias
+        self._down: Array | None = None
+
+    def measure(self, seen: Prediction, pair: FramePair) -> Measurement | None:
+        """Compare with the height above the plane of the road in the depth map."""
+        if pair.reason:
+            self._down = None
+        ground = ground_plane(seen.depth, seen.camera, self._down, seen.seen)
+        self._down = None if ground is None else ground.normal
+        if ground is None:
+            return None
+        return Measurement(self._height / ground.height, self._noise, self._bias)
+
+
+class SpeedSource:
+    """From the vehicle's speed (`Frame.speed`), which may come late; see SpeedComparison."""
+
+    def __init__(self) -> None:
+        self._comparison = SpeedComparison()
+
+    @property
+    def delay(self) -> float:
+        """Seconds by which the speed is late, as found so far."""
+        return self._comparison.delay
+
+    def measure(self, seen: Prediction, pair: FramePair) -> Measurement | None:
+        """Compare with the speed in units."""
+        frame = pair.current
+        return self._comparison.add(frame.stamp, frame.speed, seen.motion, pair.interval)
+
+
+class MeasuredScale:
+    """Fuses what the sources measure (see ScaleFilter).
+
+    prior  (metres per unit, relative std) known beforehand; None: nothing
+    """
+
+    def __init__(
+        self, sources: Mapping[str, Source], prior: tuple[float, float] | None = None
+    ) -> None:
+        self.sources = dict(sources)
+        self._filter = ScaleFilter(tuple(sources), prior)
+        self._value = prior[0] if prior else math.nan
+        self._stamp: int | None = None
+
+    def update(self, seen: Prediction, pair: FramePair) -> Scale:
+        """Scale at this frame; held where the frame has no partner or the vehicle stands."""
+        stamp, last = pair.current.stamp, self._stamp
+        self._stamp = stamp
+        measured = {name: source.measure(seen, pair) for name, source in self.sources.items()}
+        found = {name: m for name, m in measured.items() if m is not None}
+        seconds = 0.0
+        if last is not None and stamp > last:
+            seconds = min((stamp - last) / NANO, LONGEST_STEP)
+        if pair.reason or self._stands(seen, pair, found):
+            found, seconds = {}, 0.0
+        scale = self._filter.update(found, seconds)
+        self._value = scale.value if scale.state != 'none' else math.nan
+        return scale
+
+    def _stands(self, seen: Prediction, pair: FramePair, found: Mapping[str, Measurement]) -> bool:
+        if pair.current.speed is not None:
+            return abs(pair.current.speed) < STANDING
+        value = self._value
+        if math.isnan(value):
+            value = next(iter(found.values())).value if found else 0.0
+        return float(np.linalg.norm(seen.motion[:3, 3])) * value / pair.interval < STANDING

@@ -1,0 +1,67 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What needs no measurement, and the choice by a text."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from road import seen_at
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.model_file import ModelCard
+from mdepth_ros.networks import NetworkConfig
+from mdepth_ros.scale import FixedScale, MeasuredScale, NoScale, Scale, scale_source
+
+
+def card(metres_per_unit: float | None) -> ModelCard:
+    return ModelCard(
+        name='test', network=NetworkConfig(), input_size=(96, 320), camera=(0.58, 1.92, 0.5, 0.5),
+        frame_interval=0.1, method='none', data='none', licence='Apache-2.0',
+        metres_per_unit=metres_per_unit,
+    )  # fmt: skip
+
+
+def test_none_and_fixed() -> None:
+    assert NoScale().update(*seen_at(0)) == Scale(1.0, 0.0, 'none')
+    assert FixedScale(5.4, 0.2).update(*seen_at(0)) == Scale(5.4, 0.2, 'fixed')
+
+
+@pytest.mark.parametrize(
+    ('value', 'spread'), [(0.0, 0.0), (-1.0, 0.0), (math.nan, 0.0), (math.inf, 0.0), (1.0, -1.0)]
+)
+def test_no_factor_at_all(value: float, spread: float) -> None:
+    with pytest.raises(MdepthError, match='metres per network unit'):
+        FixedScale(value, spread)
+
+
+def test_a_text_chooses() -> None:
+    assert scale_source('2.5', card(4.0)).update(*seen_at(0)).value == 2.5
+    assert scale_source('model', card(4.0)).update(*seen_at(0)) == Scale(4.0, 0.0, 'fixed')
+    assert scale_source('none', card(4.0)).update(*seen_at(0)).state == 'none'
+    for text, names in (('height', ['height']), ('height+speed', ['height', 'speed'])):
+        source = scale_source(text, card(4.0), 1.65)
+        assert isinstance(source, MeasuredScale) and list(source.sources) == names
+
+
+def test_a_model_that_does_not_know_its_scale_says_so_once() -> None:
+    warnings: list[str] = []
+    for _ in range(2):
+        source = scale_source('model', card(None), warnings=warnings)
+        assert source.update(*seen_at(0)).state == 'none'
+    assert len(warnings) == 1 and 'network units' in warnings[0]
+
+
+@pytest.mark.parametrize(
+    ('text', 'height', 'words'),
+    [
+        ('wheels', None, "'height'"),
+        ('height', None, 'give camera_height'),
+        ('height', 25.0, '0.1 to 10'),
+        ('-1', None, 'above zero'),
+    ],
+)
+def test_what_cannot_be_is_said(text: str, height: float | None, words: str) -> None:
+    with pytest.raises(MdepthError, match=words):
+        scale_source(text, card(4.0), height)

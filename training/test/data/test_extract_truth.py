@@ -1,0 +1,223 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The stereo partner and the truth of a bag: where points of the world end up in the files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import recordings
+from mdepth_training.data.extract import extract
+from mdepth_training.data.extract_drive import Options
+from mdepth_training.data.recordings import read_dataset
+from recordings import OPTICAL, SECOND, make
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.evaluation import read_trajectory
+
+EXACT = Options(size=(recordings.WIDTH, recordings.HEIGHT), png=True)
+START, TENTH = 100 * SECOND, SECOND // 10
+
+
+def stereo_messages(count: int = 5, baseline: float = 0.5, lag: int = 2_000_000) -> list[Any]:
+    """Two cameras, the right one `baseline` metres to the right and `lag` ns behind."""
+    messages: list[Any] = []
+    for number in range(count):
+        for side, offset in (('left', 0.0), ('right', baseline)):
+            stamp = START + number * TENTH + (lag if side == 'right' else 0)
+            info = recordings.camera_info(stamp)
+            info.p[3] = -info.p[0] * offset
+            shown = number + (100 if side == 'right' else 0)
+            messages.append((f'/{side}/camera_info', info, stamp))
+            messages.append((f'/{side}/image_raw', recordings.image(stamp, shown), stamp))
+    return messages
+
+
+STEREO = replace(EXACT, topic='/left/image_raw', stereo_topic='/right/image_raw')
+
+
+def test_a_stereo_pair(tmp_path: Path) -> None:
+    bag = recordings.write_ros2(tmp_path / 'bag', stereo_messages())
+    extract([bag], tmp_path / 'data', STEREO)
+    (drive,) = read_dataset(tmp_path / 'data', stereo=True)
+    assert drive.partner is not None and len(drive.partner.images) == 5
+    for number, path in enumerate(drive.partner.images):
+        found = cv2.imread(str(path))[..., ::-1]
+        np.testing.assert_array_equal(found, recordings.picture(100 + number))
+    # A point 5 m ahead lies 0.5 m further to the left for the camera on the right.
+    point = drive.partner.T_partner_current @ [0.2, 0.1, 5, 1]
+    np.testing.assert_allclose(point, [-0.3, 0.1, 5, 1], atol=1e-12)
+    assert drive.partner.camera == drive.camera
+    assert read_dataset(tmp_path / 'data')[0].partner is None
+
+
+def test_a_frame_without_its_partner_is_left_out(tmp_path: Path) -> None:
+    messages = [m for m in stereo_messages() if not (m[0] == '/right/image_raw' and m[1]
+                .header.stamp.nanosec == 202_000_000)]  # fmt: skip
+    bag = recordings.write_ros2(tmp_path / 'bag', messages)
+    dataset = extract([bag], tmp_path / 'data', STEREO)
+    assert dataset.drives['bag']['frames'] == 4
+    assert 'stereo partner' in ' '.join(dataset.drives['bag']['dropped'])
+    shown = [
+        cv2.imread(str(f))[0, 0, 2] for f in sorted((tmp_path / 'data/bag/stereo').glob('0*'))
+    ]
+    assert shown == [100, 101, 103, 104]
+
+
+def test_the_place_of_the_partner_is_never_guessed(tmp_path: Path) -> None:
+    bag = recordings.write_ros2(tmp_path / 'bag', stereo_messages(baseline=0.0))
+    with pytest.raises(MdepthError, match='nothing says where /right/image_raw is'):
+        extract([bag], tmp_path / 'data', STEREO)
+
+
+def test_the_place_of_the_partner_from_tf_static(tmp_path: Path) -> None:
+    messages = stereo_messages(baseline=0.0)
+    for topic, message, _ in messages:
+        message.header.frame_id = topic.split('/')[1]
+    tree = recordings.static_transforms(
+        ('base_link', 'left', (1.0, 0.3, 1.5), OPTICAL),
+        ('base_link', 'right', (1.0, -0.3, 1.5), OPTICAL),
+    )
+    bag = recordings.write_ros2(tmp_path / 'bag', [('/tf_static', tree, START), *messages])
+    extract([bag], tmp_path / 'data', STEREO)
+    T = np.loadtxt(tmp_path / 'data/bag/stereo/T_partner_current.txt')
+    expected = np.eye(4)
+    expected[0, 3] = -0.6  # REP-103: y is to the left, so the right camera is the second
+    np.testing.assert_allclose(T, expected, atol=1e-12)
+
+
+def cloud(stamp: int, points: list[tuple[float, float, float]]) -> Any:
+    data = np.array(points, '<f4').reshape(-1).view(np.uint8)
+    fields = [
+        make('sensor_msgs/msg/PointField', name=name, offset=4 * i, datatype=7, count=1)
+        for i, name in enumerate('xyz')
+    ]
+    return make(
+        'sensor_msgs/msg/PointCloud2', header=recordings.header(stamp, 'lidar'), height=1,
+        width=len(points), fields=fields, is_bigendian=False, point_step=12,
+        row_step=12 * len(points), data=data, is_dense=True,
+    )  # fmt: skip
+
+
+def odometry(stamp: int, x: float) -> Any:
+    def vector(kind: str, **values: float) -> Any:
+        return make(f'geometry_msgs/msg/{kind}', **values)
+
+    pose = vector(
+        'Pose', position=vector('Point', x=x, y=0.0, z=0.0),
+        orientation=vector('Quaternion', x=0.0, y=0.0, z=0.0, w=1.0),
+    )  # fmt: skip
+    still = vector('Vector3', x=0.0, y=0.0, z=0.0)
+    return make(
+        'nav_msgs/msg/Odometry', header=recordings.header(stamp, 'odom'),
+        child_frame_id='base_link',
+        pose=make('geometry_msgs/msg/PoseWithCovariance', pose=pose, covariance=np.zeros(36)),
+        twist=make(
+            'geometry_msgs/msg/TwistWithCovariance', covariance=np.zeros(36),
+            twist=vector('Twist', linear=still, angular=still),
+        ),
+    )  # fmt: skip
+
+
+def truth_messages() -> list[Any]:
+    """A camera of 30 Hz, a lidar of 10 Hz on the roof, odometry of base_link."""
+    messages = recordings.drive(9, step=TENTH // 3)
+    tree = recordings.static_transforms(('base_link', 'lidar', (0.0, 0.0, 2.0), (0, 0, 0, 1)))
+    messages.append(('/tf_static', tree, START))
+    for number in range(3):
+        stamp = START + number * TENTH + 4_000_000
+        # Of the first two, both ahead on the optical axis, the nearer one hides the other.
+        seen = [(11.0, 0.0, -0.5), (21.0, 0.0, -0.5), (5.0, 1.0, -0.5), (-9.0, 0, 0), (900, 0, 0)]
+        messages.append(('/points', cloud(stamp, seen), stamp))
+        messages.append(('/odom', odometry(stamp, 2.0 * number), stamp))
+    return messages
+
+
+TRUTH = replace(EXACT, truth_cloud='points', truth_odometry='/odom')
+
+
+def test_points_of_the_lidar_land_on_their_pixels(tmp_path: Path) -> None:
+    bag = recordings.write_ros2(tmp_path / 'bag', truth_messages())
+    dataset = extract([bag], tmp_path / 'data', TRUTH)
+    folder = tmp_path / 'data' / 'bag' / 'truth' / 'depth'
+    # Every third image has a cloud within the time that separates images.
+    assert sorted(p.name for p in folder.iterdir()) == ['000000.png', '000003.png', '000006.png']
+    depth = cv2.imread(str(folder / '000003.png'), cv2.IMREAD_UNCHANGED)
+    assert depth.dtype == np.uint16 and depth.shape == (32, 48)
+    # The camera is 1 m ahead of base_link and 1.5 m above it; fx = 40, (cx, cy) = (24, 16).
+    rows, columns = np.nonzero(depth)
+    found = {(c, r): depth[r, c] / 256 for r, c in zip(rows, columns, strict=True)}
+    assert found == {(24, 16): 10.0, (14, 16): 4.0}
+    assert dataset.drives['bag']['truth'] == {
+        'odometry': '/odom', 'poses': 3, 'depth': '/points', 'depths': 3,
+    }  # fmt: skip
+
+
+def test_poses_are_those_of_the_camera(tmp_path: Path) -> None:
+    bag = recordings.write_ros2(tmp_path / 'bag', truth_messages())
+    extract([bag], tmp_path / 'data', TRUTH)
+    poses = read_trajectory(tmp_path / 'data' / 'bag' / 'truth' / 'poses.txt')
+    np.testing.assert_allclose(poses.positions, [[1, 0, 1.5], [3, 0, 1.5], [5, 0, 1.5]])
+    # The camera looks along x of the vehicle.
+    np.testing.assert_allclose(poses.poses[0, :3, 2], [1, 0, 0], atol=1e-8)
+    assert poses.stamps[1] == START + TENTH + 4_000_000
+
+
+def test_depth_images_are_truth_too(tmp_path: Path) -> None:
+    messages = recordings.drive(4)
+    depth = np.full((32, 48), 7.5, '<f4')
+    depth[:, :10] = np.inf
+    for number in range(4):
+        stamp = START + number * TENTH
+        image = recordings.image(
+            stamp, encoding='32FC1', data=depth.reshape(-1).view(np.uint8), size=(48, 32)
+        )
+        image.step = 4 * 48
+        messages.append(('/camera/depth', image, stamp))
+    bag = recordings.write_ros2(tmp_path / 'bag', messages)
+    extract([bag], tmp_path / 'data', replace(EXACT, truth_depth='/camera/depth'))
+    found = cv2.imread(str(tmp_path / 'data/bag/truth/depth/000002.png'), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(found, np.where(np.isfinite(depth), 7.5 * 256, 0))
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        ({'truth_cloud': '/nothing'}, r'no --truth-cloud on /nothing in .*: it can be /points'),
+        ({'truth_odometry': '/points'}, r'it can be /odom'),
+        ({'truth_cloud': '/points', 'truth_depth': '/d'}, 'name one of them'),
+    ],
+)
+def test_truth_that_is_not_there_is_said_at_once(
+    tmp_path: Path, options: dict[str, str], message: str
+) -> None:
+    bag = recordings.write_ros2(tmp_path / 'bag', truth_messages())
+    with pytest.raises(MdepthError, match=message):
+        extract([bag], tmp_path / 'data', replace(EXACT, **options))
+    assert not (tmp_path / 'data' / 'bag').exists()
+
+
+def test_truth_that_hangs_in_the_air_is_refused(tmp_path: Path) -> None:
+    messages = [m for m in truth_messages() if m[0] != '/tf_static']
+    bag = recordings.write_ros2(tmp_path / 'bag', messages)
+    with pytest.raises(MdepthError, match="does not connect the truth 'lidar'"):
+        extract([bag], tmp_path / 'data', TRUTH)
+
+
+def test_the_lidar_of_a_real_drive(data_dir: Path, tmp_path: Path) -> None:
+    bag = data_dir / 'bags' / 'kitti_city'
+    if not bag.is_dir():
+        pytest.skip(f'no {bag}')
+    options = Options(truth_cloud='/velodyne_points', interval=0.5)
+    (facts,) = extract([bag], tmp_path, options).drives.values()
+    assert facts['size'] == [960, 288] and facts['frames'] == facts['truth']['depths'] >= 8
+    depth = cv2.imread(str(tmp_path / 'kitti_city/truth/depth/000000.png'), cv2.IMREAD_UNCHANGED)
+    assert depth.shape == (288, 960) and (depth > 0).mean() > 0.04
+    # The lowest rows show the road in front of the car, at 6 m with this camera.
+    road = depth[-12:, 400:560]
+    assert 4 < np.median(road[road > 0]) / 256 < 9
