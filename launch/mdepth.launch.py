@@ -36,6 +36,8 @@ PARAMETERS = {
     'base_frame': str,
     'publish_tf': bool,
     'image_transport': str,
+    'scale': str,
+    'camera_height': float,
 }
 ARGUMENTS = [
     DeclareLaunchArgument(
@@ -90,6 +92,22 @@ ARGUMENTS = [
         default_value='',
         choices=['', 'auto', 'raw', 'compressed'],
         description='Kind of the images; empty: as in params_file',
+    ),
+    DeclareLaunchArgument(
+        'scale',
+        default_value='',
+        description='model, none, height, speed, height+speed or a number; empty: as in '
+        'params_file',
+    ),
+    DeclareLaunchArgument(
+        'camera_height',
+        default_value='',
+        description='Metres from the road to the camera; empty: as in params_file',
+    ),
+    DeclareLaunchArgument(
+        'speed',
+        default_value='',
+        description='Topic of the speed (Odometry or TwistStamped); empty: speed',
     ),
     DeclareLaunchArgument(
         'rviz',
@@ -188,13 +206,15 @@ def overrides(given, cameras):
 def remappings(given, cameras):
     """Return the rules from the names of the inputs to the topics that were asked for."""
     topics = {name: given[name] for name in ('image', 'camera_info') if given[name]}
+    speed = [('speed', given['speed'])] if given['speed'] else []
     if not cameras:
-        return list(topics.items())
-    return [
+        return [*topics.items(), *speed]
+    rules = [
         (f'{camera}/{name}', f'{camera}/{topic}')
         for camera in cameras
         for name, topic in topics.items()
     ]
+    return rules + speed
 
 
 def rviz(given, cameras, sim_time):

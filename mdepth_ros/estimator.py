@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from mdepth_ros.confidence import confidence
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import (
@@ -37,17 +38,14 @@ from mdepth_ros.geometry import (
     inverse_transform,
     target_camera,
     transform_from_axis_angle,
-    warp,
 )
 from mdepth_ros.machine import DTYPES, choose_device, choose_precision, set_threads
 from mdepth_ros.model_file import ModelCard
 from mdepth_ros.networks import JointDepthPose
 from mdepth_ros.pairing import FramePair
+from mdepth_ros.quality import SHRINK, Evidence, look
 
 LARGEST_FOCAL_RATIO = 1.25
-UNKNOWN_CONFIDENCE = 0.5
-RESIDUAL = 0.1
-"""Photometric difference (images in 0..1) at which the confidence has fallen to 1/e."""
 MAX_VIEWS = 8
 MAX_SAMPLED = 16  # for each view
 PARTS = frozenset({'image', 'confidence'})
@@ -64,13 +62,13 @@ class Prediction:
 
     depth       float32 [h, w] along z, finite and positive
     motion      float64 4x4, T_previous_current; the identity where the frame is paired with itself
-    confidence  float32 [h, w] in 0..1: exp(-difference / 0.1) between the current frame and the
-                previous one warped to it; 0 where the warp leaves the image. 0.5 everywhere where
-                the frame is paired with itself, since nothing was compared
+    confidence  float32 [h, w] in 0..1: about the probability that the depth, but for the scale, is
+                off by less than 25 %; see `mdepth_ros.confidence`
     camera      pinhole camera of these [h, w]
     image       uint8 [h, w, 3], the frame as the network sees it
     seen        bool [h, w]: the pixel has an image (a rectified view may reach over the sensor)
     timings     seconds of 'sample', 'network', 'post'
+    evidence    what the two images say of the motion; None where the frame is paired with itself
     """
 
     depth: NDArray[np.float32]
@@ -80,6 +78,7 @@ class Prediction:
     image: NDArray[np.uint8]
     seen: NDArray[np.bool_]
     timings: dict[str, float]
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,14 +90,15 @@ class _View:
     magnification: float
     seen: NDArray[np.bool_]
     half_intrinsics: Tensor
+    small_intrinsics: Tensor
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Sampled:
-    """A frame on the device: network size and half of it, float32 [1, 3, h, w] in 0..1."""
+    """A frame on the device: float32 [1, 3, h, w] in 0..1, and its depth [1, h, w] once known."""
 
-    full: Tensor
-    half: Tensor
+    image: Tensor
+    depth: Tensor | None = None
 
 
 class Estimator:
@@ -183,10 +183,12 @@ class Estimator:
     ) -> Prediction:
         """Prediction of one pair from the networks' (depth [1, h, w], pose [1, 6])."""
         start = time.perf_counter()
-        depth = output[0] * view.magnification
-        motion = torch.eye(4, dtype=torch.float64)
+        depth = current.depth = output[0] * view.magnification
+        motion, evidence = torch.eye(4, dtype=torch.float64), None
         if not pair.reason:
             motion = self._motion(output[1], view)
+            small = view.small_intrinsics
+            evidence = look(current.image, previous.image, depth, motion, small)
         depth_map = _numpy(depth[0])
         if not (np.isfinite(depth_map).all() and motion.isfinite().all()):
             raise EstimatorError(
@@ -195,20 +197,20 @@ class Estimator:
             )
         image = np.empty((0, 0, 3), np.uint8)
         if 'image' in parts:
-            image = _numpy(current.full[0].permute(1, 2, 0).mul(255).round_().to(torch.uint8))
-        confidence = np.empty((0, 0), np.float32)
-        if 'confidence' in parts and pair.reason:
-            confidence = np.full(depth_map.shape, UNKNOWN_CONFIDENCE, np.float32)
-        elif 'confidence' in parts:
-            confidence = _numpy(self._agreement(current, previous, depth, motion, view)[0])
+            image = _numpy(current.image[0].permute(1, 2, 0).mul(255).round_().to(torch.uint8))
+        sure = np.empty((0, 0), np.float32)
+        if 'confidence' in parts:
+            earlier = None if pair.reason else previous.depth
+            sure = _numpy(_confidence(depth, earlier, motion, view))
         return Prediction(
             depth_map,
             motion.numpy(),
-            confidence,
+            sure,
             view.camera,
             image,
             view.seen,
             {**spent, 'post': time.perf_counter() - start},
+            evidence,
         )
 
     def _clock(self) -> float:
@@ -237,9 +239,12 @@ class Estimator:
         sampler = ImageSampler(source, camera, self.device)
         white = torch.full((source.height, source.width, 3), 255, dtype=torch.uint8)
         ratio = math.sqrt(camera.fx * camera.fy / (self._trained.fx * self._trained.fy))
-        half = camera.scaled(width // 2, height // 2).matrix(device=self.device)
+        half, small = (
+            camera.scaled(width // shrink, height // shrink).matrix(device=self.device)
+            for shrink in (2, SHRINK)
+        )
         seen = _numpy(sampler(white)[0, 0] > 0.49)
-        view = _View(sampler, camera, ratio, seen, half)
+        view = _View(sampler, camera, ratio, seen, half, small)
         if not 1 / LARGEST_FOCAL_RATIO <= ratio <= LARGEST_FOCAL_RATIO:
             self._warn(
                 f'the camera sees with {ratio:.2f} times the focal length that '
@@ -269,7 +274,7 @@ class Estimator:
         # torch takes no read-only array and no negative stride; both are copied.
         image = np.require(frame.image, np.uint8, ['C', 'W'])
         full = self._view(camera).sampler(torch.from_numpy(image))
-        sampled = _Sampled(full.contiguous(memory_format=torch.channels_last), _halved(full))
+        sampled = _Sampled(full.contiguous(memory_format=torch.channels_last))
         while len(self._samples) >= MAX_SAMPLED * len(self._views):
             del self._samples[next(iter(self._samples))]
         self._samples[frame] = sampled
@@ -280,17 +285,6 @@ class Estimator:
         s = view.magnification
         pose = pose[0].double().cpu() * torch.tensor([1 / s, 1 / s, 1.0, 1.0, 1.0, s]).double()
         return inverse_transform(transform_from_axis_angle(pose[:3], pose[3:]))
-
-    def _agreement(
-        self, current: _Sampled, previous: _Sampled, depth: Tensor, motion: Tensor, view: _View
-    ) -> Tensor:
-        """Confidence [1, h, w], compared at half the size."""
-        T = motion.to(self.device, torch.float32)[None]
-        warped, valid = warp(previous.half, _halved(depth[None])[0], T, view.half_intrinsics)
-        residual = (warped - current.half).abs_().mean(1)
-        half = torch.exp(residual.mul_(-1 / RESIDUAL)) * valid
-        size = depth.shape[-2:]
-        return interpolate(half[None], size=size, mode='bilinear', align_corners=False)[0]
 
 
 def fused(network: JointDepthPose) -> JointDepthPose:
@@ -312,12 +306,19 @@ def fused(network: JointDepthPose) -> JointDepthPose:
 
 def _joined(frames: Sequence[_Sampled]) -> Tensor:
     """Images [B, 3, h, w]; one alone is not copied."""
-    return frames[0].full if len(frames) == 1 else torch.cat([frame.full for frame in frames])
+    return frames[0].image if len(frames) == 1 else torch.cat([frame.image for frame in frames])
 
 
-def _halved(images: Tensor) -> Tensor:
+def _confidence(depth: Tensor, earlier: Tensor | None, motion: Tensor, view: _View) -> Tensor:
+    """Confidence [h, w] of depth [1, h, w], compared with the earlier one at half the size."""
+    before = None if earlier is None else _halved(earlier)
+    height, width = depth.shape[-2:]
+    return confidence(_halved(depth), before, motion, view.half_intrinsics, (height, width))
+
+
+def _halved(depth: Tensor) -> Tensor:
     """Means of 2x2 pixels; bilinear at half the size is just that, and faster than pooling."""
-    return interpolate(images, scale_factor=0.5, mode='bilinear', align_corners=False)
+    return interpolate(depth[None], scale_factor=0.5, mode='bilinear', align_corners=False)[0]
 
 
 def _numpy(tensor: Tensor) -> NDArray[Any]:

@@ -22,11 +22,12 @@ class Frame:
     image     RGB uint8 [H, W, 3], as it arrived (not rectified); a view where possible
     camera    the camera that took it: its width and height are the image's
     frame_id  the optical frame (REP-103: z forward, x right, y down)
-    speed     the vehicle's speed in m/s where one is known
+    speeds    (stamp in ns, m/s) of the vehicle that became known since the frame before; they may
+              be older than the image, and younger
     """
 
     stamp: int
     image: NDArray[np.uint8]
     camera: Camera
     frame_id: str = 'camera_optical_frame'
-    speed: float | None = None
+    speeds: tuple[tuple[int, float], ...] = ()

@@ -35,6 +35,7 @@ class ModelCard:
     metrics          name -> value, on what `details` says
     licence          of the weights
     motion_noise     (relative translation, rotation in rad): one standard deviation per pair
+    calibration      what `mdepth calibrate` measured: the noise of the motion, by name
     details          anything else, name -> text
 
     Raises ModelFileError for values that cannot be right.
@@ -52,6 +53,7 @@ class ModelCard:
     metrics: dict[str, float] = field(default_factory=dict)
     licence: str
     motion_noise: tuple[float, float] | None = None
+    calibration: dict[str, float] = field(default_factory=dict)
     details: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -73,7 +75,10 @@ class ModelCard:
 
     def to_json(self) -> str:
         """The card as text; equal cards give equal text."""
-        return json.dumps({'format': FORMAT, **asdict(self)}, sort_keys=True, ensure_ascii=False)
+        values = {'format': FORMAT, **asdict(self)}
+        if not self.calibration:
+            del values['calibration']
+        return json.dumps(values, sort_keys=True, ensure_ascii=False)
 
     @staticmethod
     def from_json(text: str) -> ModelCard:
@@ -91,6 +96,7 @@ class ModelCard:
         network = values.get('network')
         if isinstance(network, dict):
             network = {'motion': 'resnet'} | network  # cards were written before it could be other
+        values.setdefault('calibration', {})
         values['network'] = _read(NetworkConfig, network, 'network')
         card: ModelCard = _read(ModelCard, values, 'card')
         return card
@@ -130,6 +136,7 @@ class ModelCard:
             ('depth range', f'{net.depth_range[0]:g} .. {net.depth_range[1]:g} units'),
             ('metres per unit', metres),
             ('motion noise per pair', noise),
+            ('calibration', f'{len(self.calibration)} values' if self.calibration else 'none'),
             ('method', self.method),
             ('data', self.data),
             ('seed', 'none' if self.seed is None else str(self.seed)),

@@ -18,11 +18,15 @@ time passed is not known, and not what the stamps say; it counts as one pair. Od
 (REP-105) and the covariance goes on from what it was: it tells of the drift along the path that
 was travelled, and at the loop of a bag nothing was travelled. To begin anew there is the reset.
 
-Covariance is a provisional first-order model with independent, zero-mean errors (Barfoot and
-Furgale 2014, second-order terms left out). With the pose error on the right, T exp(e),
-S' = Ad(m)^-1 S Ad(m)^-T + Q, where Q has a translation std relative to the length of the motion
-and a rotation std per pair, both of the model card. An error of the scale moves all positions
-together and is added as (spread/value)^2 d d^T, d the displacement from the start.
+Covariance is first order (Barfoot and Furgale 2014, second-order terms left out). With the pose
+error on the right, T exp(e), S' = Ad(m)^-1 S Ad(m)^-T + Q, where Q is that of `MotionNoise` for
+this pair, times its correlation: errors of consecutive pairs are alike. An error of the scale
+moves all positions together and is added as (spread/value)^2 d d^T, d the displacement from the
+start.
+
+The pair's `Trust` says how far it is believed: a camera that stands adds nothing to pose and
+covariance, a degraded motion has `DEGRADED` times the std, a lost one is held as if there were
+none.
 """
 
 from __future__ import annotations
@@ -36,7 +40,9 @@ import torch
 from numpy.typing import NDArray
 
 from mdepth_ros.geometry import adjoint, inverse_transform, se3_exp, se3_log
+from mdepth_ros.motion_noise import MotionNoise
 from mdepth_ros.pairing import NANO, FramePair
+from mdepth_ros.quality import Trust
 from mdepth_ros.scale import Scale
 
 Matrix = NDArray[np.float64]
@@ -46,8 +52,11 @@ Matrix = NDArray[np.float64]
 LOOKING_FORWARD: Matrix = np.array(
     [[0.0, 0.0, 1.0, 0.0], [-1.0, 0.0, 0.0, 0.0], [0.0, -1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
 )
-PROVISIONAL_NOISE = (0.1, 0.005)
-"""Relative translation std and rotation std (rad) of a pair where the card has none."""
+PROVISIONAL_NOISE = MotionNoise.simple(0.1, 0.005)
+"""Of a pair where the card has none: 10 % of the length, and 0.005 rad."""
+DEGRADED = 3.0
+STANDING_STD = np.array([0.3] * 3 + [0.005] * 3)
+"""Std of the twist of a camera that stands, m/s and rad/s: it may creep unseen."""
 HELD_STD = np.array([30.0] * 3 + [1.0] * 3)
 """Std of the twist while held, m/s and rad/s: any speed of a road vehicle."""
 START_STD = 1e-3
@@ -65,8 +74,9 @@ class Pose:
     pose_covariance   6x6, order x y z rotX rotY rotZ: position of the camera and rotation about
                       the fixed axes of odom (geometry_msgs/PoseWithCovariance)
     twist_covariance  6x6 in the camera frame
-    status            'tracking', or 'held': no motion was seen, the pose is the last one, the
-                      twist is zero with the covariance of an unknown speed
+    status            of the pair's Trust: 'tracking', 'standing', 'degraded'; 'lost' or 'held':
+                      the pose is the last one, the twist is zero with the covariance of an
+                      unknown speed
     """
 
     pose: Matrix
@@ -80,11 +90,11 @@ class Odometry:
     """Chains the motions of one camera; never jumps.
 
     initial_pose  T_odom_camera at the first frame, 4x4; None: `LOOKING_FORWARD`
-    noise         (relative translation std, rotation std in rad) of a pair; None: provisional
+    noise         of a pair; None: provisional
     """
 
     def __init__(
-        self, initial_pose: NDArray[Any] | None = None, noise: tuple[float, float] | None = None
+        self, initial_pose: NDArray[Any] | None = None, noise: MotionNoise | None = None
     ) -> None:
         start = LOOKING_FORWARD if initial_pose is None else initial_pose
         self._start: Matrix = np.array(start, dtype=np.float64)
@@ -109,28 +119,36 @@ class Odometry:
         self._covariance = _bounded(back @ self._covariance @ back.T)
         self._velocity = back @ self._velocity
 
-    def advance(self, motion: NDArray[Any], scale: Scale, pair: FramePair) -> Pose:
+    def advance(
+        self, motion: NDArray[Any], scale: Scale, pair: FramePair, trust: Trust | None = None
+    ) -> Pose:
         """Pose at `pair.current`.
 
         motion  T_previous_current in network units, 4x4; not used where the pair has a reason
         scale   metres per network unit
+        trust   None: 'held' where the pair has a reason, else 'tracking'
         """
+        trust = trust or Trust('held' if pair.reason else 'tracking', pair.reason)
         stamp = pair.current.stamp
         unseen = self._unseen(pair)
-        if pair.reason or unseen > LONGEST_UNSEEN:
-            self._lose(unseen)
-            unseen = 0.0
         if pair.reason:
+            self._lose(unseen)
             if self._travelled_until is None:
                 self._travelled_until = stamp
-            return self._held_pose(scale)
+            return self._held_pose(scale, trust)
         # Of the pair's interval, the part that earlier pairs have not covered.
         start = pair.previous.stamp
         if self._travelled_until is not None:
             start = max(start, self._travelled_until)
         self._travelled_until = stamp
         elapsed = (stamp - start) / NANO
-        metric = np.array(motion, dtype=np.float64)
+        if trust.status == 'lost':
+            self._lose(unseen + elapsed)
+            return self._held_pose(scale, trust)
+        if unseen > LONGEST_UNSEEN:
+            self._lose(unseen)
+            unseen = 0.0
+        metric = np.eye(4) if trust.status == 'standing' else np.array(motion, dtype=np.float64)
         metric[:3, 3] *= scale.value
         increment = torch.from_numpy(metric)
         twist = se3_log(increment) / pair.interval
@@ -144,14 +162,17 @@ class Odometry:
         back = adjoint(inverse_transform(increment)).numpy()
         self._pose = self._pose @ increment.numpy()
 
-        speed = float(np.linalg.norm(velocity[:3]))
-        relative, rotation = self._noise
-        std = np.array([relative * speed * pair.interval + 1e-4] * 3 + [rotation] * 3)
+        std = STANDING_STD * pair.interval
+        if trust.status != 'standing':
+            std = self._std(velocity * pair.interval, scale, trust)
         # Overlapping pairs see the same road: a pair adds its variance once per interval. Unseen
         # time has the same error as the pair, so that it is the std that grows with the time.
         share = (elapsed + unseen) / pair.interval
+        added = std**2 * max(share * self._noise.correlation, share**2)
+        if trust.status == 'standing':
+            added = np.zeros(6)
         change = (velocity - before) / 2 * unseen
-        added = np.diag(std**2) * max(share, share**2) + np.diag(change**2)
+        added = np.diag(added + change**2)
         self._covariance = _bounded(back @ self._covariance @ back.T + added)
         self._velocity, self._interval, self._held = velocity, pair.interval, 0.0
 
@@ -163,8 +184,15 @@ class Odometry:
             velocity,
             self._covariance_in_odom(scale),
             twist_covariance,
-            'tracking',
+            trust.status,
         )
+
+    def _std(self, moved: Matrix, scale: Scale, trust: Trust) -> Matrix:
+        """Std of a pair's motion with the twist `moved` [6], in metres and rad."""
+        length = float(np.linalg.norm(moved[:3])) / scale.value
+        std = self._noise.std(length, float(np.linalg.norm(moved[3:])), trust.residual)
+        std[:3] *= scale.value
+        return std * DEGRADED if trust.status == 'degraded' else std
 
     def _unseen(self, pair: FramePair) -> float:
         """Seconds since the last frame that are not in the pair; a new epoch begins with none."""
@@ -186,13 +214,13 @@ class Odometry:
         grown = np.array([speed**2] * 3 + [rate**2] * 3) * (self._held**2 - before**2)
         self._covariance = _bounded(self._covariance + np.diag(grown))
 
-    def _held_pose(self, scale: Scale) -> Pose:
+    def _held_pose(self, scale: Scale, trust: Trust) -> Pose:
         return Pose(
             self._pose.copy(),
             np.zeros(6),
             self._covariance_in_odom(scale),
             np.diag(HELD_STD**2),
-            'held',
+            trust.status,
         )
 
     def _covariance_in_odom(self, scale: Scale) -> Matrix:

@@ -5,6 +5,7 @@
     OUTPUT/bag/              a rosbag2 with the chosen topics, /tf_static and the model card
     OUTPUT/trajectory.tum    poses of the base frame in odom: seconds x y z qx qy qz qw
     OUTPUT/trajectory.kitti  poses of the camera in its first frame: 12 numbers of a 3x4 matrix
+    OUTPUT/scale.csv         metres per unit of every frame, where they were measured
     OUTPUT/run.json          source, model, settings and counts
 
 Nothing in them depends on the time or speed of the run: two runs give the same bytes.
@@ -27,7 +28,9 @@ from numpy.typing import NDArray
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.frame import Frame
+from mdepth_ros.report.scale import ScaleFile
 from mdepth_ros.ros import conversions, outputs  # before any message: makes them importable
+from mdepth_ros.ros.clouds import MAX_STEP
 from mdepth_ros.ros.recording import BagWriter
 from mdepth_ros.run_report import RunReport
 from mdepth_ros.sources.base import RawMessage, Source
@@ -76,6 +79,7 @@ def run(
     odom_frame: str = 'odom',
     encoding: str = '32FC1',
     cloud_stride: int = 1,
+    cloud_max_step: float = MAX_STEP,
     storage: str = 'mcap',
     keep_inputs: bool = False,
     overwrite: bool = False,
@@ -107,6 +111,7 @@ def run(
         T_base_camera=mount,
         encoding=encoding,
         cloud_stride=cloud_stride,
+        cloud_max_step=cloud_max_step,
     )
     own = {outputs.topic_name(name, namespace) for name in topics}
     model_topic = outputs.topic_name(MODEL_TOPIC, namespace)
@@ -114,6 +119,7 @@ def run(
         latched = ('/tf_static', model_topic)
         bag = stack.enter_context(BagWriter(folder / 'bag', storage, latched=latched))
         trajectory = stack.enter_context(_Trajectory(folder, mount)) if mount is not None else None
+        scales = stack.enter_context(ScaleFile(folder))
         stopped = stack.enter_context(_interrupt())
         clock = _Clock(report)
         for frame in source:
@@ -128,6 +134,7 @@ def run(
                 bag.write(topic, message, estimate.stamp)
             if trajectory is not None:
                 trajectory.add(estimate)
+            scales.add(estimate.stamp, estimate.scale)
             report.add(frame, estimate)
             clock.lap('write')
             if on_progress is not None:

@@ -18,8 +18,10 @@ from mdepth_ros.estimator import PARTS, Estimator, Prediction
 from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
 from mdepth_ros.model_file import load_model
+from mdepth_ros.motion_noise import card_noise
 from mdepth_ros.odometry import Matrix, Odometry
 from mdepth_ros.pairing import FramePair, Pairing
+from mdepth_ros.quality import Judge
 from mdepth_ros.scale import Scale, ScaleSource, scale_source
 
 
@@ -29,8 +31,8 @@ class Estimate:
 
     stamp, frame_id   of the frame: nanoseconds, optical frame
     image             uint8 [h, w, 3] RGB, the rectified view that belongs to depth
-    depth             float32 [h, w] along optical z; NaN where the view has no image, +Inf beyond
-                      the maximal range
+    depth             float32 [h, w] along optical z; NaN where the view has no image or the
+                      confidence is below the minimal one, else +Inf beyond the maximal range
     camera            pinhole camera of image and depth
     confidence        float32 [h, w] in 0..1 (see Prediction)
     motion            4x4, T_previous_current of the pair; identity where held
@@ -39,7 +41,8 @@ class Estimate:
     twist             (vx vy vz wx wy wz) in the camera frame
     pose_covariance   6x6 about the fixed axes of odom, twist_covariance 6x6 in the camera frame
     scale             metres per network unit
-    status, reason    'tracking', or 'held' and why the frame has no partner
+    status, reason    'tracking', 'standing', 'degraded', 'lost' or 'held', and why: see
+                      `mdepth_ros.quality`
     timings           seconds: 'pairing', 'estimator' (of it 'sample', 'network', 'post'),
                       'scale', 'odometry', and 'step' for all
     """
@@ -65,7 +68,8 @@ class Estimate:
 class Perception:
     """Pairing, estimator, scale and odometry of one camera, tied together.
 
-    max_range  depth beyond it (in the unit of the depth) is given as +Inf
+    max_range       depth beyond it (in the unit of the depth) is given as +Inf
+    min_confidence  depth whose confidence is below it is given as NaN; 0: none
     """
 
     def __init__(
@@ -75,14 +79,19 @@ class Perception:
         scale: ScaleSource,
         odometry: Odometry,
         max_range: float = 80.0,
+        min_confidence: float = 0.0,
     ) -> None:
         if not max_range > 0:
             raise MdepthError(f'maximal range {max_range}: give a distance above zero')
+        if not 0 <= min_confidence <= 1:
+            raise MdepthError(f'minimal confidence {min_confidence}: give a number from 0 to 1')
         self.pairing = pairing
         self.estimator = estimator
         self.scale = scale
         self.odometry = odometry
+        self.judge = Judge()
         self.max_range = max_range
+        self.min_confidence = min_confidence
 
     @property
     def warnings(self) -> list[str]:
@@ -92,24 +101,31 @@ class Perception:
     def step(self, frame: Frame, parts: Collection[str] = PARTS) -> Estimate:
         """Everything that one frame tells. Frames come in the order in which they were taken.
 
-        parts  as in Estimator: image and confidence are empty where they are not wanted
+        parts  as in Estimator: image and confidence are empty where they are not needed
         """
         watch = _Watch()
         # The earlier frame at the trained time difference, or the frame twice.
         pair = self.pairing.pair(frame)
         watch.lap('pairing')
         # The networks: depth, motion and confidence in network units.
-        seen = self.estimator(pair, parts)
+        seen = self.estimator(pair, {*parts, *self._parts})
         watch.lap('estimator')
         return self._conclude(pair, seen, watch)
+
+    @property
+    def _parts(self) -> tuple[str, ...]:
+        """What the step itself needs of the estimator."""
+        return ('confidence',) if self.min_confidence else ()
 
     def _conclude(self, pair: FramePair, seen: Prediction, watch: _Watch) -> Estimate:
         frame = pair.current
         # Metres per network unit.
         scale = self.scale.update(seen, pair)
         watch.lap('scale')
-        # The motion as a velocity moves the pose; held where the frame has no partner.
-        pose = self.odometry.advance(seen.motion, scale, pair)
+        # How far the motion can be believed.
+        trust = self.judge(seen.evidence, seen.motion, scale, pair)
+        # The motion as a velocity moves the pose; held where there is none to believe.
+        pose = self.odometry.advance(seen.motion, scale, pair, trust)
         watch.lap('odometry')
         # Metres; NaN is 'unknown' and +Inf 'too far' (REP-117).
         depth, motion = self._metric(seen, scale)
@@ -128,13 +144,15 @@ class Perception:
             twist_covariance=pose.twist_covariance,
             scale=scale,
             status=pose.status,
-            reason=pair.reason,
+            reason=trust.reason,
             timings={**watch.total(), **seen.timings},
         )
 
     def _metric(self, seen: Prediction, scale: Scale) -> tuple[NDArray[np.float32], Matrix]:
         depth: NDArray[np.float32] = seen.depth * np.float32(scale.value)
         depth[depth > self.max_range] = np.inf
+        if self.min_confidence:
+            depth[seen.confidence < self.min_confidence] = np.nan
         depth[~seen.seen] = np.nan
         motion = seen.motion.copy()
         motion[:3, 3] *= scale.value
@@ -151,7 +169,8 @@ def step_together(
     watch = _Watch()
     pairs = [perception.pairing.pair(frame) for perception, frame in items]
     watch.lap('pairing')
-    seen = items[0][0].estimator.batch(pairs, parts)
+    needed = {*parts, *(part for perception, _ in items for part in perception._parts)}
+    seen = items[0][0].estimator.batch(pairs, needed)
     watch.lap('estimator')
     return [
         perception._conclude(pair, prediction, watch)
@@ -185,6 +204,7 @@ def build_perception(
     frame_interval: float | None = None,
     tolerance: float | None = None,
     max_range: float = 80.0,
+    min_confidence: float = 0.0,
     initial_pose: NDArray[Any] | None = None,
 ) -> Perception:
     """The step of a model file.
@@ -192,7 +212,7 @@ def build_perception(
     device, precision, threads  as in Estimator
     scale, camera_height        as in `scale_source`
     frame_interval, tolerance   seconds, as in Pairing; the interval is the card's where not given
-    max_range                   as in Perception
+    max_range, min_confidence   as in Perception
     initial_pose                T_odom_camera at the first frame, as in Odometry
 
     Raises MdepthError for a model that cannot be read or a setting that cannot be met.
@@ -206,6 +226,7 @@ def build_perception(
         frame_interval=frame_interval,
         tolerance=tolerance,
         max_range=max_range,
+        min_confidence=min_confidence,
         initial_pose=initial_pose,
     )
 
@@ -218,6 +239,7 @@ def wire(
     frame_interval: float | None = None,
     tolerance: float | None = None,
     max_range: float = 80.0,
+    min_confidence: float = 0.0,
     initial_pose: NDArray[Any] | None = None,
 ) -> Perception:
     """The step of one camera on an estimator, which cameras may share: see `build_perception`."""
@@ -227,6 +249,7 @@ def wire(
         Pairing(interval, tolerance),
         estimator,
         scale_source(scale, estimator.card, camera_height, estimator.warnings),
-        Odometry(initial_pose, card.motion_noise),
+        Odometry(initial_pose, card_noise(card)),
         max_range,
+        min_confidence,
     )

@@ -31,8 +31,9 @@ class RunReport:
     base_frame      the frame of the odometry
     has_odometry    False where it was withheld
     frames, pairs   frames that were taken, and those that had a partner
-    held            (kind of reason, count) of the frames without a partner; an example of each
-                    kind is kept in `examples`
+    held            (kind of reason, count) of the frames whose motion is unknown: no partner, or
+                    lost; an example of each kind is kept in `examples`
+    degraded        frames whose motion is doubtful
     cameras         how many times the camera changed
     distance        length of the camera's path, in `unit` ('m', or 'units' without a scale)
     losses          what could not be read, one line each
@@ -49,6 +50,7 @@ class RunReport:
     frames: int = 0
     pairs: int = 0
     held: Counter[str] = field(default_factory=Counter)
+    degraded: int = 0
     examples: dict[str, str] = field(default_factory=dict)
     cameras: int = 0
     distance: float = 0.0
@@ -71,13 +73,13 @@ class RunReport:
     def add(self, frame: Frame, estimate: Estimate) -> None:
         """Count a frame."""
         self.frames += 1
-        if estimate.reason:
+        self.pairs += estimate.status != 'held'
+        self.degraded += estimate.status == 'degraded'
+        if estimate.status in ('held', 'lost'):
             # 'gap of 0.31 s' and 'gap of 0.52 s' are one kind.
             kind = _NUMBER.sub('#', estimate.reason)
             self.examples.setdefault(kind, estimate.reason)
             self.held[kind] += 1
-        else:
-            self.pairs += 1
         if self._camera is not None and frame.camera != self._camera:
             self._changed(self._camera, frame)
         self._camera = frame.camera
@@ -114,6 +116,7 @@ class RunReport:
             'base_frame': self.base_frame if self.has_odometry else '',
             'camera_changes': self.cameras,
             'camera_frame': self.camera_frame,
+            'degraded': self.degraded,
             'distance': round(self.distance, 6),
             'distance_unit': self.unit,
             'frames': self.frames,
@@ -145,6 +148,7 @@ class RunReport:
             ('frames', str(self.frames) + (' (interrupted)' if self.interrupted else '')),
             ('pairs', str(self.pairs)),
             ('held', ', '.join(held) or 'none'),
+            ('degraded', str(self.degraded)),
             ('distance', f'{self.distance:.1f} {self.unit}'),
             ('rate', f'{self.rate:.1f} frames/s ({self.seconds:.1f} s)'),
             ('ms per frame', stages),

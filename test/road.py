@@ -49,12 +49,15 @@ def seen_at(
     depth: NDArray[np.float32] | None = None,
     metres_per_unit: float = 1.0,
     forward: float = 1.0,
-    speed: float | None = None,
+    speeds: tuple[tuple[int, float], ...] = (),
     reason: str = '',
 ) -> tuple[Prediction, FramePair]:
     """A pair 0.1 s apart that moved `forward` metres, as exact networks see it in their unit."""
     image = np.zeros((96, 320, 3), np.uint8)
-    previous, current = Frame(stamp - 10**8, image, CAMERA), Frame(stamp, image, CAMERA, '', speed)
+    previous, current = (
+        Frame(stamp - 10**8, image, CAMERA),
+        Frame(stamp, image, CAMERA, '', speeds),
+    )
     motion = np.eye(4)
     motion[2, 3] = 0.0 if reason else forward / metres_per_unit
     depth = road_depth() if depth is None else depth

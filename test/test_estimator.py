@@ -129,7 +129,6 @@ def test_the_networks_get_the_pair_in_order_and_the_pose_is_turned_round() -> No
 def test_a_frame_with_itself_does_not_move() -> None:
     got = oracle(5.0, [0.1, 0.2, 0.3, 1.0, 2.0, 3.0])(pair_of(CAMERA, 'first frame'))
     np.testing.assert_array_equal(got.motion, np.eye(4))
-    np.testing.assert_array_equal(got.confidence, np.float32(0.5))
     np.testing.assert_allclose(got.depth, 5.0, rtol=1e-6)
 
 
@@ -174,23 +173,27 @@ def test_a_camera_far_from_the_trained_one_is_a_warning_said_once() -> None:
     assert len(one.warnings) == 1 and '2.00 times the focal length' in one.warnings[0]
 
 
-def test_confidence_is_high_where_the_warp_explains_the_image() -> None:
-    """A fronto-parallel wall, seen from a camera that goes 6 pixels to the right."""
-    depth, shift = 10.0, 6
-    rng = np.random.default_rng(0)
-    wall = np.kron(rng.integers(0, 256, (16, 30, 3)), np.ones((4, 4, 1))).astype(np.uint8)
-    first = Frame(0, wall[:, :WIDTH].copy(), CAMERA)
-    second = Frame(10**8, wall[:, shift : WIDTH + shift].copy(), CAMERA)
-    pair = FramePair(second, first, '', 0.1)
-    step = shift * depth / CAMERA.fx
-    right = oracle(depth, [0, 0, 0, -step, 0, 0])(pair)
-    wrong = oracle(depth, [0, 0, 0, step, 0, 0])(pair)
-    inside = np.s_[:, : WIDTH - shift - 4]
-    assert right.motion[0, 3] == pytest.approx(step)
-    assert right.confidence[inside].min() > 0.95
-    assert wrong.confidence[inside].mean() < 0.4
-    # The newest columns were not in the previous image: nothing speaks for them.
-    assert right.confidence[:, WIDTH - shift + 2 :].max() == 0
+def test_confidence_compares_with_the_depth_of_the_frame_before() -> None:
+    """A wall that comes nearer by 0.5: believed where the depth of before says so."""
+    frames = [Frame(i * 10**8, picture(CAMERA, i), CAMERA) for i in range(3)]
+    pose = [0.0, 0.0, 0.0, 0.0, 0.0, -0.5]
+    pairs = [FramePair(b, a, '', 0.1) for a, b in pairwise(frames)]
+
+    def confidences(first: float, second: float) -> tuple[Any, Any]:
+        network = Oracle(first, pose)
+        one = estimator(network, precision='fp32')
+        before = one(pairs[0]).confidence
+        one._network.inverse.fill_(1 / second)  # type: ignore[union-attr, operator]
+        return before, one(pairs[1]).confidence
+
+    unknown, right = confidences(10.5, 10.0)
+    known, wrong = confidences(20.0, 10.0)
+    np.testing.assert_allclose(unknown, known, atol=1e-5)
+    assert wrong.mean() < right.mean() - 0.01
+    # A frame that nobody saw the depth of is no worse than one paired with itself.
+    alone = oracle(10.0, pose)(FramePair(frames[2], frames[2], 'first frame'))
+    stranger = oracle(10.0, pose)(pairs[1])
+    np.testing.assert_array_equal(alone.confidence, stranger.confidence)
 
 
 def test_what_the_sensor_does_not_show_is_named() -> None:
@@ -273,7 +276,7 @@ def test_a_batch_says_of_each_pair_what_it_says_alone() -> None:
 def test_parts_that_nobody_wants_are_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
     one = estimator(precision='fp32')
     whole = one(pair_of(CAMERA))
-    monkeypatch.setattr(Estimator, '_agreement', None)  # nor computed
+    monkeypatch.setattr('mdepth_ros.estimator.confidence', None)  # nor computed
     seen = one(pair_of(CAMERA), parts={'image'})
     assert seen.confidence.size == 0 and seen.image.shape == (HEIGHT, WIDTH, 3)
     assert seen.depth.tobytes() == whole.depth.tobytes()

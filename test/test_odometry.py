@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera, axis_angle_from_rotation, se3_exp
+from mdepth_ros.motion_noise import MotionNoise
 from mdepth_ros.odometry import LARGEST_STD, LOOKING_FORWARD, Odometry, Pose
 from mdepth_ros.pairing import FramePair, Pairing
 from mdepth_ros.ros.conversions import pose_of_base
@@ -243,7 +244,7 @@ def test_scale_makes_metres_and_its_spread_grows_with_the_distance() -> None:
 def test_covariance_is_that_of_the_noise_that_it_names() -> None:
     """Against 4000 simulated drives whose motions have the noise of the model."""
     steps, relative, rotation = 30, 0.05, 0.004
-    last = drive(Odometry(noise=(relative, rotation)), at_rate(10, steps / 10), BEND)[-1]
+    last = drive(Odometry(noise=MotionNoise.simple(relative, rotation)), at_rate(10, steps / 10), BEND)[-1]
     generator = torch.Generator().manual_seed(0)
     std = torch.tensor([relative * float(np.linalg.norm(BEND[:3])) * 0.1] * 3 + [rotation] * 3)
     motion = torch.from_numpy(moved(BEND, 0.1))

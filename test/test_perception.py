@@ -104,6 +104,29 @@ def test_beyond_the_range_is_infinite(model: Path) -> None:
     assert 0.2 < np.isinf(near).mean() < 0.8
 
 
+def test_depth_of_little_confidence_is_unknown(model: Path) -> None:
+    times = [0.0, 0.1]
+    plain = run(model, times)
+    limit = float(np.median(plain[1].confidence))
+    assert plain[1].confidence.min() < limit < plain[1].confidence.max()
+    sure = run(model, times, min_confidence=limit, max_range=5.0)
+    for before, after in zip(plain, sure, strict=True):
+        low = before.confidence < limit
+        np.testing.assert_array_equal(np.isnan(after.depth), low)
+        near = np.where(before.depth > 5.0, np.inf, before.depth)
+        np.testing.assert_array_equal(after.depth[~low], near[~low])
+        np.testing.assert_array_equal(before.pose, after.pose)
+    # Also where nobody asked to see the confidence, and beside a camera that does not need it.
+    perceptions = [build_perception(model, device='cpu', min_confidence=m) for m in (limit, 0)]
+    for frame in frames(times):
+        alone = perceptions[0].step(frame, ())
+    np.testing.assert_array_equal(np.isnan(alone.depth), plain[1].confidence < limit)
+    estimator = perceptions[1].estimator
+    both = [wire(estimator, min_confidence=m) for m in (limit, 0.0)]
+    first, second = step_together([(one, frames([0.0])[0]) for one in both], ())
+    assert np.isnan(first.depth).any() and not np.isnan(second.depth).any()
+
+
 def test_without_an_image_depth_is_unknown(model: Path) -> None:
     wide = Camera(
         120, 80, 100, 100, 59.5, 39.5, 'plumb_bob', (1e-9,), rectified=(50, 50, 59.5, 39.5)
@@ -172,5 +195,7 @@ def test_settings(model: Path) -> None:
         build_perception(model, device='cpu', scale=-1.0)
     with pytest.raises(MdepthError, match='maximal range'):
         build_perception(model, device='cpu', max_range=0.0)
+    with pytest.raises(MdepthError, match='from 0 to 1'):
+        build_perception(model, device='cpu', min_confidence=1.1)
     with pytest.raises(MdepthError, match='nowhere'):
         build_perception(Path('nowhere.safetensors'))

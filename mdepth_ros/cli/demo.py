@@ -9,7 +9,9 @@ from typing import Annotated
 
 import typer
 
-SEED = 10_006  # held out: the shipped model learned from other drives
+from mdepth_ros.cli.shipped import FOR_THE_PLAIN_WORLD, shipped_model
+
+SEED = 10_006  # held out: the shipped models learned from other drives
 
 
 def demo(
@@ -19,7 +21,7 @@ def demo(
     frames: Annotated[int, typer.Option(min=10, help='Frames of the drive.')] = 80,
     seed: Annotated[int, typer.Option(min=0, help='Another seed is another drive.')] = SEED,
     model: Annotated[
-        Path | None, typer.Option('--model', '-m', help='Model file; default: the shipped one.')
+        Path | None, typer.Option('--model', '-m', help='Model file; default: synthetic-nano.')
     ] = None,
     overwrite: Annotated[bool, typer.Option(help='Replace an earlier demo.')] = False,
 ) -> None:
@@ -39,6 +41,7 @@ def demo(
     from mdepth_ros.report.overview import write_overview
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
+    model = model or shipped_model(FOR_THE_PLAIN_WORLD)
     synth(output / 'drive', seed=seed, frames=frames, overwrite=overwrite)
     run(output / 'drive', output / 'run', model=model, overwrite=overwrite)
     evaluation = evaluate_run(output / 'run')

@@ -10,6 +10,7 @@ from mdepth_ros.cli.early import LIVE
 import typer
 
 from mdepth_ros.cli.bench import bench
+from mdepth_ros.cli.calibrate import calibrate
 from mdepth_ros.cli.compare import compare
 from mdepth_ros.cli.convert import convert
 from mdepth_ros.cli.demo import demo
@@ -31,7 +32,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode='rich',
 )
-COMMANDS = (demo, run, evaluate, synth, info, convert, node, play, record, compare, bench, doctor)
+COMMANDS = (
+    *(demo, run, evaluate, synth, info, convert, calibrate),
+    *(node, play, record, compare, bench, doctor),
+)
 for command in COMMANDS:
     app.command(context_settings=PASS_ON if command is node else None)(command)
 

@@ -25,7 +25,7 @@ def run(
     ],
     output: Annotated[Path, typer.Option('--output', '-o', help='Directory for the results.')],
     model: Annotated[
-        Path | None, typer.Option('--model', '-m', help='Model file; default: the shipped one.')
+        Path | None, typer.Option('--model', '-m', help='Model file; default: road-nano.')
     ] = None,
     topic: Annotated[
         str | None, typer.Option(help='Image topic of a bag; image folder of KITTI.')
@@ -66,6 +66,9 @@ def run(
         typer.Option(help='Topic of the speed in a bag (Odometry, TwistStamped), for the scale.'),
     ] = None,
     max_range: Annotated[float, typer.Option(help='Depth beyond it is +Inf, metres.')] = 80.0,
+    min_confidence: Annotated[
+        float, typer.Option(help='Depth of less confidence is NaN; 0: none.')
+    ] = 0.0,
     frame_interval: Annotated[
         float | None, typer.Option(help='Seconds between the frames of a pair; default: model.')
     ] = None,
@@ -73,6 +76,12 @@ def run(
         str, typer.Option(help='Of the depth: 32FC1 (m) or 16UC1 (mm).')
     ] = '32FC1',
     cloud_stride: Annotated[int, typer.Option(min=1, help='A point every so many pixels.')] = 1,
+    cloud_max_step: Annotated[
+        float,
+        typer.Option(
+            help='Points where neighbours differ by more than this share are NaN; 0: none.'
+        ),
+    ] = 0.4,
     storage: Annotated[str, typer.Option(help='Format of the bag: mcap or sqlite3.')] = 'mcap',
     start: Annotated[float, typer.Option(min=0, help='Seconds to leave out.')] = 0.0,
     frames: Annotated[int | None, typer.Option(min=1, help='Frames at most.')] = None,
@@ -100,6 +109,7 @@ def run(
 
     from mdepth_ros import offline
     from mdepth_ros.perception import build_perception
+    from mdepth_ros.report.scale import plot_scale, read_scale
     from mdepth_ros.ros.outputs import TOPICS
     from mdepth_ros.sources import open_source
 
@@ -115,6 +125,11 @@ def run(
         start=start,
         frames=frames,
     )
+    if 'speed' in scale.split('+') and not drive.has_speed:
+        raise MdepthError(
+            f'{source} tells no speed: choose another --scale, or of a bag --speed TOPIC '
+            '(Odometry or TwistStamped)'
+        )
     frame, mount = offline.find_base(drive, base_frame)
     weights = model or shipped_model()
     perception = build_perception(
@@ -125,6 +140,7 @@ def run(
         camera_height=camera_height,
         frame_interval=frame_interval,
         max_range=max_range,
+        min_confidence=min_confidence,
         initial_pose=mount,
     )
     card = perception.estimator.card
@@ -138,6 +154,7 @@ def run(
             base_frame=frame,
             encoding=encoding,
             cloud_stride=cloud_stride,
+            cloud_max_step=cloud_max_step,
             storage=storage,
             keep_inputs=keep_inputs,
             overwrite=overwrite,
@@ -151,6 +168,7 @@ def run(
                 'camera_height': camera_height,
                 'speed': speed,
                 'max_range': max_range,
+                'min_confidence': min_confidence,
                 'frame_interval': card.frame_interval
                 if frame_interval is None
                 else frame_interval,
@@ -164,6 +182,8 @@ def run(
     for label, text in report.rows():
         table.add_row(Text(label, style='cyan', no_wrap=True), Text(text, overflow='fold'))
     Console().print(table)
+    if (series := read_scale(output)) is not None:
+        plot_scale(output / 'scale.png', series)
     if report.interrupted:
         raise typer.Exit(130)
 

@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where the model lies that comes with the package."""
+"""Where the models lie that come with the package."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from pathlib import Path
 
 from mdepth_ros.errors import MdepthError
 
-NAME = 'synthetic-nano.safetensors'
+FOR_ROADS = 'road-nano.safetensors'
+FOR_THE_PLAIN_WORLD = 'synthetic-nano.safetensors'
 
 
-def shipped_model() -> Path:
-    """Return the model that is shipped: installed with the package, or in its repository.
+def shipped_model(name: str = FOR_ROADS) -> Path:
+    """Return a model that is shipped: installed with the package, or in its repository.
 
     Raises MdepthError where it is in neither place.
     """
@@ -22,6 +23,6 @@ def shipped_model() -> Path:
         *(parent / 'share' / 'mdepth_ros' / 'models' for parent in package.parents),  # installed
     )
     for folder in folders:
-        if (folder / NAME).is_file():
-            return folder / NAME
-    raise MdepthError(f'the shipped model {NAME} is not installed: name one with --model')
+        if (folder / name).is_file():
+            return folder / name
+    raise MdepthError(f'the shipped model {name} is not installed: name one with --model')

@@ -37,6 +37,9 @@ def synth(
     moving: Annotated[
         float, typer.Option(min=0, max=10, help='Amount of moving traffic; 0: a static world.')
     ] = 1.0,
+    slope: Annotated[
+        float, typer.Option(min=0, max=0.15, help='Steepest slope of the road; 0.05 is 5 %.')
+    ] = 0.0,
     compressed: Annotated[
         bool, typer.Option(help='Write JPEG images instead of raw ones.')
     ] = False,
@@ -65,7 +68,9 @@ def synth(
     where = str(choose_device(device))
     focal = width / (2 * math.tan(math.radians(fov) / 2))
     camera = Camera(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2)
-    config = WorldConfig(appearance=appearance, moving=moving, frame_interval=1 / rate)
+    config = WorldConfig(
+        appearance=appearance, moving=moving, frame_interval=1 / rate, slope=slope
+    )
     drive = make_drive(seed, frames, camera, config)
     console = Console(stderr=True)
     steps = track(range(frames), 'rendering', console=console, transient=True)

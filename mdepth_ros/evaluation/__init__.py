@@ -13,6 +13,7 @@ from mdepth_ros.evaluation.depth import (
     mean_errors,
     resize_as_disparity,
     sample_depth,
+    scaled_relative_errors,
     sparse_depth_errors,
 )
 from mdepth_ros.evaluation.drives import (
@@ -29,6 +30,11 @@ from mdepth_ros.evaluation.files import (
     read_trajectory,
     write_kitti,
     write_tum,
+)
+from mdepth_ros.evaluation.sparsification import (
+    Sparsification,
+    mean_sparsification,
+    sparsification,
 )
 from mdepth_ros.evaluation.trajectory import (
     Statistics,
@@ -50,6 +56,7 @@ __all__ = [
     'DepthScores',
     'Drift',
     'MotionErrors',
+    'Sparsification',
     'Statistics',
     'Trajectory',
     'absolute_errors',
@@ -64,6 +71,7 @@ __all__ = [
     'kitti_drift',
     'layout',
     'mean_errors',
+    'mean_sparsification',
     'pose_matrices',
     'read_trajectory',
     'relative',
@@ -72,7 +80,9 @@ __all__ = [
     'resize_as_disparity',
     'rotation_angle',
     'sample_depth',
+    'scaled_relative_errors',
     'sparse_depth_errors',
+    'sparsification',
     'umeyama',
     'write_kitti',
     'write_tum',

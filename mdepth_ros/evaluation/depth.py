@@ -96,6 +96,25 @@ def depth_errors(
     )
 
 
+def scaled_relative_errors(
+    prediction: Array,
+    truth: Array,
+    *,
+    min_depth: float = 1e-3,
+    max_depth: float = 80.0,
+) -> tuple[Array, NDArray[np.bool_]]:
+    """|g-p|/g of every pixel that `depth_errors` scores with median scaling; float64 [N].
+
+    Also which pixels those are, a mask of the shape that both depths have. Their mean is abs_rel.
+    """
+    usable = (truth > min_depth) & (truth < max_depth) & (prediction > 0)
+    g, p = truth[usable].astype(np.float64), prediction[usable].astype(np.float64)
+    ratio = float(np.median(g) / np.median(p)) if len(g) else math.nan
+    if not 0 < ratio < math.inf:
+        return np.empty(0), np.zeros(truth.shape, bool)
+    return np.abs(g - np.clip(p * ratio, min_depth, max_depth)) / g, usable
+
+
 def sparse_depth_errors(
     prediction: Array,
     pixels: Array,

@@ -13,6 +13,7 @@ from mdepth_ros.report.depth import DepthResult, score_depth
 from mdepth_ros.report.metrics import Condition, metrics_of
 from mdepth_ros.report.motion import MotionResult, score_motion
 from mdepth_ros.report.run import Choice, Run, Truth, find_truth
+from mdepth_ros.report.scale import ScaleSeries, read_scale
 
 __all__ = ['Choice', 'Condition', 'Evaluation', 'evaluate_run']
 
@@ -30,6 +31,7 @@ class Evaluation:
     no_depth: str
     motion: MotionResult | None
     no_motion: str
+    scale: ScaleSeries | None
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -65,4 +67,15 @@ def evaluate_run(
         no_motion = str(error)
     if depth is None and motion is None:
         raise MdepthError(f'nothing to compare: {no_depth}; {no_motion} ({truth.looked_at})')
-    return Evaluation(run, truth, min_depth, max_depth, crop, depth, no_depth, motion, no_motion)
+    return Evaluation(
+        run,
+        truth,
+        min_depth,
+        max_depth,
+        crop,
+        depth,
+        no_depth,
+        motion,
+        no_motion,
+        read_scale(path),
+    )

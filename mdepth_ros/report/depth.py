@@ -17,7 +17,16 @@ import numpy as np
 import torch
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import DepthErrors, DepthScores, in_image, sample_depth
+from mdepth_ros.evaluation import (
+    DepthErrors,
+    DepthScores,
+    Sparsification,
+    in_image,
+    mean_sparsification,
+    sample_depth,
+    scaled_relative_errors,
+    sparsification,
+)
 from mdepth_ros.evaluation.depth import Array, Crop
 from mdepth_ros.geometry import Camera
 from mdepth_ros.report.bags import Bag, ByStamp, Cameras, match
@@ -31,7 +40,10 @@ LIDAR_CELL = 0.5  # pixels: of lidar points that fall together, the nearest hide
 
 @dataclass(frozen=True)
 class View:
-    """One scored frame: estimate [h,w], true points in it as pixels [N,2] and depths [N]."""
+    """One scored frame: estimate [h,w], true points in it as pixels [N,2] and depths [N].
+
+    sampled and confidence [N] are those of the estimate there.
+    """
 
     stamp: int
     difference: float  # seconds between truth and estimate
@@ -40,13 +52,15 @@ class View:
     truth: Array
     sampled: Array
     moving: Array | None
+    confidence: Array | None = None
 
 
 @dataclass
 class DepthResult:
     """Scores of all frames; `frames` has (stamp, time difference, errors by kind) of each.
 
-    matches are the stamps of the estimates that have a truth, and of that truth.
+    matches are the stamps of the estimates that have a truth, and of that truth. rankings, by
+    stamp, tell how the confidence ranks the errors, where the run wrote one.
     """
 
     truth_topic: str
@@ -55,11 +69,17 @@ class DepthResult:
     matches: dict[int, int]
     frames: list[tuple[int, float, dict[str, DepthErrors]]] = field(default_factory=list)
     means: dict[str, DepthErrors] = field(default_factory=dict)
+    rankings: dict[int, Sparsification] = field(default_factory=dict)
 
     @property
     def ratios(self) -> Array:
         """Ratio of medians of each scored frame."""
         return np.array([errors[''].ratio for _, _, errors in self.frames])
+
+    @property
+    def ranking(self) -> Sparsification | None:
+        """Mean over the frames of how the confidence ranks the errors; None without one."""
+        return mean_sparsification(list(self.rankings.values()))
 
     def ranked(self) -> list[int]:
         """Stamps of the best, the median and the worst frame by AbsRel."""
@@ -91,6 +111,11 @@ def score_depth(
         errors = scores.add(view.sampled, view.truth, view.moving)
         if errors[''].pixels:
             result.frames.append((view.stamp, view.difference, errors))
+            if view.confidence is not None:
+                relative, scored = scaled_relative_errors(
+                    view.sampled, view.truth, min_depth=min_depth, max_depth=max_depth
+                )
+                result.rankings[view.stamp] = sparsification(relative, view.confidence[scored])
     result.means = scores.means()
     if not result.frames:
         raise MdepthError(
@@ -108,12 +133,14 @@ def views(run: Run, truth: Truth, matches: Mapping[int, int], crop: Crop) -> Ite
         truth.bag, truth.depth_topic, truth.is_lidar, truth.moving_topic, set(wanted.values())
     )
     cameras = run.bag.cameras(run.info_topic)
+    sure = run.confidence_topic and ByStamp(run.bag, run.confidence_topic, set(wanted))
     for stamp, message in run.bag.messages(run.depth_topic):
         true_stamp = wanted.pop(stamp, None)
         if true_stamp is None:
             continue
         estimate = images.to_depth(message)
         camera, frame_id = cameras.at(stamp)
+        confidence = sure.fetch(stamp) if sure else None
         found = points.at(true_stamp)
         if found is None:
             continue
@@ -132,7 +159,14 @@ def views(run: Run, truth: Truth, matches: Mapping[int, int], crop: Crop) -> Ite
             depth,
             sample_depth(estimate, pixels[:, 0], pixels[:, 1]),
             None if moving is None else moving[inside],
+            None if confidence is None else _at(images.to_depth(confidence), pixels),
         )
+
+
+def _at(values: Array, pixels: Array) -> Array:
+    """Values [h,w] of the pixels nearest to positions [N,2] in the image."""
+    u, v = np.rint(pixels).astype(np.intp).T
+    return np.asarray(values[v.clip(0, values.shape[0] - 1), u.clip(0, values.shape[1] - 1)])
 
 
 def _transform(truth: Truth, frame: str, other: str) -> Array:

@@ -32,6 +32,8 @@ def metrics_of(depth: DepthResult | None, motion: MotionResult | None) -> dict[s
             'depth_coverage': depth.means[''].coverage,
             'depth_frames': len(depth.frames),
         }
+        if (ranking := depth.ranking) is not None:
+            numbers |= {'ause': ranking.ause, 'sparsification': ranking.ratio}
     if motion is not None:
         numbers |= {
             'ate': motion.scaled.absolute.rmse,

@@ -16,6 +16,8 @@ mpl.use('Agg')
 from matplotlib import pyplot as plt
 from matplotlib.colors import LogNorm
 
+from mdepth_ros.evaluation import Sparsification
+from mdepth_ros.evaluation.sparsification import KEPT
 from mdepth_ros.evaluation.trajectory import Array
 from mdepth_ros.report.depth import DepthResult, View
 from mdepth_ros.report.motion import MotionResult
@@ -157,6 +159,22 @@ def plot_depth(
         place = figure.add_subplot(grid[rows, -1])
         bar = figure.colorbar(drawn[1], cax=place, orientation='horizontal', extend='both')
         bar.set_label('(estimate - truth) / truth (%)')
+        save(figure, path)
+
+
+def plot_sparsification(path: Path, ranking: Sparsification) -> None:
+    """Error of what is left when the least confident pixels are taken away."""
+    with plt.rc_context(STYLE):
+        figure, plot = plt.subplots(figsize=(6, 4))
+        removed = 100 * (1 - KEPT)
+        plot.axhline(ranking.random, color='black', linestyle=':', label='in random order')
+        plot.plot(removed, ranking.curve, color=BLUE, label='the least confident first')
+        plot.plot(removed, ranking.oracle, '--', color=GREEN, label='the largest error first')
+        plot.set_xlabel('pixels taken away (%)')
+        plot.set_ylabel('AbsRel of the others')
+        plot.set(xlim=(0, 100), ylim=(0, None))
+        plot.set_title(f'Sparsification error {ranking.ause:.3f} of random')
+        plot.legend(loc='best')
         save(figure, path)
 
 

@@ -15,6 +15,7 @@ from mdepth_ros.evaluation import Trajectory, layout, read_trajectory
 from mdepth_ros.report.bags import CLOUD, ODOMETRY, Bag
 from mdepth_ros.sources.base import StaticTransforms
 from mdepth_ros.sources.recording import is_recording
+from mdepth_ros.sources.topics import IMAGE
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,9 @@ class Run:
         depth = [t for t in self.bag.depth_topics() if t.endswith('/depth/image_rect')]
         self.depth_topic = depth[0] if depth else None
         self.info_topic = self.bag.info_topic(depth[0]) if depth else None
+        confidence = f'{depth[0].rpartition("/")[0]}/confidence' if depth else ''
+        known = confidence in self.bag.topics(IMAGE)
+        self.confidence_topic = confidence if known else None
 
     @property
     def source(self) -> Path | None:
@@ -165,8 +169,6 @@ def _choose(
 
 def _moving(bag: Bag, depth: str | None, wanted: str | None) -> str | None:
     """The mask of moving things that belongs to a depth image: its sibling `moving`."""
-    from mdepth_ros.sources.topics import IMAGE
-
     name = wanted or f'{(depth or "").rpartition("/")[0]}/moving'
     if name in bag.topics(IMAGE):
         return name

@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import SCORES, Statistics
+from mdepth_ros.evaluation import SCORES, Sparsification, Statistics
+from mdepth_ros.evaluation.sparsification import KEPT
 from mdepth_ros.evaluation.trajectory import Array
 from mdepth_ros.report import Evaluation, plots
 from mdepth_ros.report.bags import ByStamp
 from mdepth_ros.report.depth import DENSE_POINTS, LIDAR_CELL, TOLERANCE, DepthResult, views
 from mdepth_ros.report.motion import MotionResult
+from mdepth_ros.report.scale import ScaleSeries, plot_scale
 from mdepth_ros.ros import images
 from mdepth_ros.sources.topics import choose_image
 
@@ -43,10 +45,15 @@ def write_report(evaluation: Evaluation, folder: Path) -> None:
     if depth is not None:
         _write_csv(folder / 'depth.csv', *_depth_table(depth))
         _plot_depth(folder / 'depth.png', evaluation, depth)
+        if (ranking := depth.ranking) is not None:
+            _write_csv(folder / 'sparsification.csv', *_ranking_table(ranking))
+            plots.plot_sparsification(folder / 'sparsification.png', ranking)
     if motion is not None:
         _write_csv(folder / 'trajectory.csv', *_motion_table(motion))
         plots.plot_trajectory(folder / 'trajectory.png', motion)
     plots.plot_errors(folder / 'errors.png', depth, motion)
+    if evaluation.scale is not None:
+        plot_scale(folder / 'scale.png', evaluation.scale, _right_scale(evaluation))
     (folder / 'report.md').write_text('\n'.join(_lines(evaluation)) + '\n', 'utf-8')
 
 
@@ -61,14 +68,25 @@ def _depth_table(depth: DepthResult) -> tuple[list[str], list[list[Any]]]:
     kinds = list(depth.means)
     header = ['stamp', 'time_difference', 'ratio', 'pixels', 'coverage']
     header += [f'{score}{kind}' for kind in kinds for score in SCORES]
+    header += ['ause'] if depth.rankings else []
     rows: list[list[Any]] = []
     for stamp, difference, errors in depth.frames:
         whole = errors['']
         row: list[Any] = [stamp, difference, whole.ratio, whole.pixels, whole.coverage]
         for kind in kinds:
             row += [getattr(errors[kind], s) if kind in errors else '' for s in SCORES]
+        if depth.rankings:
+            ranking = depth.rankings.get(stamp)
+            row.append('' if ranking is None or math.isnan(ranking.ause) else ranking.ause)
         rows.append(row)
     return header, rows
+
+
+def _ranking_table(ranking: Sparsification) -> tuple[list[str], list[list[float]]]:
+    header = ['kept', 'abs_rel_confident', 'abs_rel_oracle', 'abs_rel_random']
+    columns = KEPT.tolist(), ranking.curve.tolist(), ranking.oracle.tolist()
+    rows = zip(*columns, strict=True)
+    return header, [[*row, ranking.random] for row in rows]
 
 
 def _motion_table(motion: MotionResult) -> tuple[list[str], list[list[Any]]]:
@@ -121,6 +139,8 @@ def _lines(evaluation: Evaluation) -> list[str]:
     lines += [f'* truth: `{truth.name}`', '']
     lines += ['## Depth', '', *_depth_lines(evaluation)]
     lines += ['', '## Trajectory', '', *_motion_lines(evaluation)]
+    if evaluation.scale is not None:
+        lines += ['', '## Scale', '', *_scale_lines(evaluation, evaluation.scale)]
     losses = [*run.bag.recording.losses.lines()]
     losses += truth.bag.recording.losses.lines() if truth.bag else []
     if losses:
@@ -172,7 +192,61 @@ def _depth_lines(evaluation: Evaluation) -> list[str]:
         )
     else:
         lines.append(f'* of true images above {DENSE_POINTS:,} pixels a regular subset is scored')
-    return [*lines, '', '![worst, median and best frame](depth.png)', '![errors](errors.png)']
+    lines += ['', '![worst, median and best frame](depth.png)', '![errors](errors.png)']
+    return [*lines, *_ranking_lines(depth)]
+
+
+def _ranking_lines(depth: DepthResult) -> list[str]:
+    ranking = depth.ranking
+    if ranking is None:
+        return []
+    return [
+        '',
+        '### Does the confidence rank the errors?',
+        '',
+        f'* sparsification error (AUSE) {ranking.ause:.3f} of that of a random order: 0 is as '
+        'good as the errors themselves, 1 is random. It is (area - oracle) / (random - oracle), '
+        'of the areas under AbsRel over the share of pixels kept, the most confident ones',
+        f'* the area alone is {ranking.ratio:.3f} of random; the oracle has '
+        f'{ranking.area_oracle / ranking.random:.3f}',
+        f'* pixels are ranked within each of {ranking.images} frames; depth is median-scaled',
+        '',
+        '![sparsification](sparsification.png)',
+    ]
+
+
+def _right_scale(evaluation: Evaluation) -> dict[int, float]:
+    """Metres per unit that would have made the median of each depth map that of the truth."""
+    series, depth = evaluation.scale, evaluation.depth
+    if series is None or depth is None:
+        return {}
+    used = dict(zip(series.stamps.tolist(), series.values.tolist(), strict=True))
+    return {s: used[s] * e[''].ratio for s, _, e in depth.frames if s in used}
+
+
+def _scale_lines(evaluation: Evaluation, series: ScaleSeries) -> list[str]:
+    states = ', '.join(
+        f'{series.states.count(state)} frames {state}' for state in dict.fromkeys(series.states)
+    )
+    since = series.converged
+    lines = [
+        f'* metres per unit: {series.values[-1]:.4g} ± {series.spreads[-1]:.2g} at the end, '
+        f'{series.values.min():.4g} to {series.values.max():.4g} in all',
+        f'* {states}; '
+        + ('it never was good' if since is None else f'good {since:.1f} s after the first frame'),
+    ]
+    right = _right_scale(evaluation)
+    if right:
+        used = dict(zip(series.stamps.tolist(), series.values.tolist(), strict=True))
+        errors = np.array([math.log(used[stamp] / value) for stamp, value in right.items()])
+        lines.append(
+            f'* against the medians of the true depth: {100 * errors.mean():+.1f} % in the mean, '
+            f'{100 * np.abs(errors).mean():.1f} % off'
+        )
+    if evaluation.motion is not None:
+        factor = evaluation.motion.step_scale
+        lines.append(f'* against the true motion: {100 * (1 / factor - 1):+.1f} %')
+    return [*lines, '', '![scale over time](scale.png)']
 
 
 def _motion_lines(evaluation: Evaluation) -> list[str]:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -12,18 +13,20 @@ import numpy as np
 
 from mdepth_ros.estimator import Estimator
 from mdepth_ros.frame import Frame
+from mdepth_ros.motion_noise import card_noise
 from mdepth_ros.odometry import Matrix, Odometry
 from mdepth_ros.pairing import FramePair, Pairing
 from mdepth_ros.perception import Estimate, Perception, wire
-from mdepth_ros.ros.clouds import PointCloudBuilder
+from mdepth_ros.ros.clouds import cloud_builder
 from mdepth_ros.ros.inputs import Arrival, CameraInput
 from mdepth_ros.ros.mount import Mounts
 from mdepth_ros.ros.outputs import TOPICS, Outputs
 from mdepth_ros.ros.parameters import Values
 from mdepth_ros.ros.qos import Endpoints, output_qos, tf_qos
 from mdepth_ros.ros.settings import Settings
+from mdepth_ros.ros.speed import SpeedTopic
 from mdepth_ros.ros.statistics import Statistics
-from mdepth_ros.scale import Scale, ScaleSource, scale_source
+from mdepth_ros.scale import Gliding, Scale, ScaleSource, scale_source
 
 # What of the estimate an output needs beyond depth, motion and pose.
 NEEDS = {
@@ -52,6 +55,7 @@ class LiveCamera:
         endpoints: Endpoints,
         settings: Settings,
         mounts: Mounts,
+        speed: SpeedTopic,
         name: str,
         first: bool,
         notify: Callable[[], None],
@@ -70,7 +74,9 @@ class LiveCamera:
         self._perception: Perception | None = None
         self._kept: tuple[Pairing, Odometry] | None = None
         self._applied: Values | None = None
+        self._speeds = speed.reader()
         self._scale: tuple[tuple[str, float], ScaleSource] | None = None
+        self._last_scale: Scale | None = None
         self._mount_before: Matrix | None = None
         self._reset = False
         self._tf_stamp: int | None = None
@@ -132,7 +138,7 @@ class LiveCamera:
 
     def prepare(self, arrival: Arrival) -> tuple[Perception, Frame]:
         """What the step takes; raises MdepthError, counted, for an image that cannot be used."""
-        frame = self.input.frame(arrival)
+        frame = replace(self.input.frame(arrival), speeds=self._speeds())
         perception = self._perception
         assert perception is not None, 'the camera is not connected'
         if self._applied is not self._settings.values:
@@ -150,12 +156,11 @@ class LiveCamera:
 
     def _apply(self, perception: Perception, values: Values) -> None:
         perception.max_range = values['max_range']
+        perception.min_confidence = values['min_confidence']
         self._choose_scale(perception, values)
         outputs = self._outputs
         outputs.encoding, outputs.path_every = values['depth_encoding'], values['path_every']
-        outputs.cloud = PointCloudBuilder(
-            values['cloud_stride'], values['cloud_min_range'], values['cloud_max_range']
-        )
+        outputs.cloud = cloud_builder(values)
         self._applied = values
 
     def _choose_scale(self, perception: Perception, values: Values) -> None:
@@ -164,6 +169,8 @@ class LiveCamera:
         if self._scale is None or self._scale[0] != asked:
             estimator = perception.estimator
             source = scale_source(asked[0], estimator.card, asked[1], estimator.warnings)
+            if self._last_scale is not None:
+                source = Gliding(source, self._last_scale)
             self._scale = asked, source
         perception.scale = self._scale[1]
 
@@ -174,7 +181,7 @@ class LiveCamera:
             return
         if self._mount_before is None:
             # The base is at the origin of odom at this frame, whatever the camera did before.
-            perception.odometry = Odometry(mount, perception.estimator.card.motion_noise)
+            perception.odometry = Odometry(mount, card_noise(perception.estimator.card))
             here = FramePair(frame, frame, 'odometry begins')
             perception.odometry.advance(np.eye(4), Scale(1.0, 0.0, 'none'), here)
             self._kept = perception.pairing, perception.odometry
@@ -195,6 +202,7 @@ class LiveCamera:
 
     def publish(self, estimate: Estimate, names: Collection[str]) -> None:
         """Send the outputs named, the depth first."""
+        self._last_scale = estimate.scale
         for name, message in self._outputs.make(estimate, names):
             if name == 'tf':
                 # tf2 warns of a transform that is sent twice.

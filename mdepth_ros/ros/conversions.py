@@ -7,6 +7,7 @@ Matrices are float64 NumPy arrays, T_a_b [4, 4] being the pose of frame b in fra
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -175,6 +176,16 @@ def twist_of_base(
 def _symmetric(covariance: Matrix) -> Matrix:
     half: Matrix = (covariance + covariance.T) / 2
     return half
+
+
+def speed_of(message: Any) -> float:
+    """Speed in m/s, never negative, that a nav_msgs/Odometry or geometry_msgs/TwistStamped tells.
+
+    The length of the linear twist, so that its frame does not matter.
+    """
+    twist = message.twist.twist if hasattr(message, 'pose') else message.twist
+    velocity = twist.linear
+    return math.hypot(velocity.x, velocity.y, velocity.z)
 
 
 def odometry_message(

@@ -24,6 +24,7 @@ from mdepth_ros.ros.parameters import DEPTH_ODOMETRY
 from mdepth_ros.ros.qos import Endpoints, latched_qos
 from mdepth_ros.ros.settings import Settings, unknown_keys
 from mdepth_ros.ros.silence import Announcer, Facts, why_no_odometry, why_no_output
+from mdepth_ros.ros.speed import SpeedTopic
 from mdepth_ros.ros.worker import Worker
 
 GRACE = 5.0  # seconds from the start in which silence is no matter
@@ -50,6 +51,7 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
         self._enabled = values['enabled']
         self._endpoints = Endpoints(self)
         self._mounts = Mounts(self, values['base_frame'])
+        self._speed = SpeedTopic(self, self._endpoints)
         self.cameras = self._make_cameras(values['cameras'])
         self._card = self._endpoints.publisher(String, '~/model', latched_qos)
         self.create_service(Trigger, '~/reset_odometry', self._reset_odometry)
@@ -89,6 +91,7 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
                 self._endpoints,
                 self.settings,
                 self._mounts,
+                self._speed,
                 name,
                 first=index == 0,
                 notify=lambda: self._worker.notify(),
@@ -144,13 +147,18 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
                 camera.start()
             else:
                 camera.stop()
+        self._choose_speed()
         self._worker.enable(enabled)
+
+    def _choose_speed(self) -> None:
+        self._speed.choose(self._enabled and 'speed' in self.settings.values['scale'])
 
     # Why is there no output?
 
     def _look(self) -> None:
         """Look at the graph where something is missing, and say what."""
         self._mounts.listen()
+        self._choose_speed()
         now = time.monotonic()
         for camera in self.cameras:
             since = camera.statistics.snapshot().since_input
@@ -232,6 +240,7 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
             tasks[f'{prefix}input'] = partial(self._input_report, camera)
             tasks[f'{prefix}output'] = partial(self._output_report, camera)
             tasks[f'{prefix}odometry'] = partial(self._odometry_report, camera, index == 0)
+        tasks['scale'] = self._scale_report
         tasks['topics'] = lambda: health.topics_report(self._endpoints.incompatible())
         tasks['model'] = self._model_report
         return tasks
@@ -255,6 +264,15 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
             estimator.card.frame_interval if estimator else 0.0,
         )
 
+    def _scale_report(self) -> health.Report:
+        scales = {
+            camera.name: scale
+            for camera in self.cameras
+            if (scale := camera.statistics.snapshot().scale) is not None
+        }
+        speed = self._speed.topic if 'speed' in self.settings.values['scale'] else ''
+        return health.scale_report(scales, speed, self._speed.count)
+
     def _model_report(self) -> health.Report:
         worker = self._worker
         problem = worker.fatal or worker.problem
@@ -263,4 +281,4 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
     def _topics(self) -> list[str]:
         """Absolute names of everything that the node publishes or may listen to."""
         topics = [topic for camera in self.cameras for topic in camera.topics()]
-        return [*topics, self.resolve_topic_name('~/model')]
+        return [*topics, self._speed.topic, self.resolve_topic_name('~/model')]

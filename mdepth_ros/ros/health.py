@@ -22,9 +22,12 @@ from mdepth_ros.ros.statistics import Snapshot, Spread
 
 if TYPE_CHECKING:
     from mdepth_ros.estimator import Estimator
+    from mdepth_ros.scale import Scale
 
 OK, WARN, ERROR = range(3)
 _LEVELS = (DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR)
+LEVELS = {'held': WARN, 'degraded': WARN, 'lost': ERROR}
+"""Of the status of the odometry; the others are OK."""
 FOREIGN_CLOCK = 3600.0
 """Seconds; stamps that are farther from the node's clock are of another clock."""
 OLD = 1.0  # seconds: an image that is older when it arrives is no live image
@@ -89,26 +92,21 @@ def output_report(now: Snapshot, silence: str) -> Report:
 def odometry_report(
     now: Snapshot, problem: str, tf: str, frames: tuple[str, str], interval: float
 ) -> Report:
-    """Tracking, scale, pairs and TF.
+    """Tracking, pairs and TF.
 
     problem   why there is no odometry, '' where there is
     tf        'broadcast', 'off' ...
     frames    (base frame, camera frame)
     interval  seconds between the frames of a pair, as trained
     """
-    value, state = now.scale or (0.0, 'unknown')
     level, message = OK, now.status or 'no frame yet'
     if problem:
         level, message = ERROR, problem
-    elif now.status == 'held':
-        level, message = WARN, f'held: {now.reason}'
-    elif state == 'none':
-        level, message = WARN, f'{message}; without a scale: lengths are no metres'
+    elif now.status in LEVELS:
+        level, message = LEVELS[now.status], f'{now.status}: {now.reason}'
     held = ', '.join(f'{reason}: {count}' for reason, count in now.held.items())
     values = (
         ('status', now.status),
-        ('scale [m per unit]', f'{value:g}'),
-        ('scale state', state),
         ('pair interval [s]', f'{now.interval:.3f}'),
         ('pair interval of training [s]', f'{interval:.3f}'),
         ('held', held or 'never'),
@@ -117,6 +115,39 @@ def odometry_report(
         ('camera frame', frames[1]),
     )
     return Report(level, message, values)
+
+
+def scale_report(scales: Mapping[str, Scale], speed: str, heard: int) -> Report:
+    """Where metres come from, of each camera by name.
+
+    speed, heard  topic of the speed and how many came; '' where it is not a source
+    """
+    level, lines, values = OK, [], []
+    for name, scale in scales.items():
+        of = f'{name}: ' if name else ''
+        level = level if scale.state in ('fixed', 'good') else WARN
+        lines.append(f'{of}{_scale_words(scale)}')
+        values += [
+            (f'{of}state', scale.state),
+            (f'{of}metres per unit', f'{scale.value:g}'),
+            (f'{of}spread [%]', f'{100 * scale.spread / scale.value:.1f}'),
+        ]
+        if scale.state not in ('fixed', 'none'):
+            values.append((f'{of}measured from', ', '.join(scale.sources) or 'nothing lately'))
+        if scale.delay is not None:
+            values.append((f'{of}delay of the speed [s]', f'{scale.delay:.2f}'))
+    if speed:
+        values.append(('speed', f'{speed}, {heard} so far'))
+        if not heard:
+            level = WARN
+            lines.append(f'no speed comes on {speed}')
+    return Report(level, '; '.join(lines) or 'no frame yet', tuple(values))
+
+
+def _scale_words(scale: Scale) -> str:
+    if scale.state == 'none':
+        return 'without a scale: lengths are no metres'
+    return f'{scale.state}, {scale.value:.3g} m per unit'
 
 
 def topics_report(incompatible: Sequence[Incompatible]) -> Report:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tf2_msgs.msg import TFMessage
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.ros.clouds import PointCloudBuilder
+from mdepth_ros.ros.clouds import MAX_STEP, PointCloudBuilder
 from mdepth_ros.ros.conversions import (
     camera_to_info,
     make_header,
@@ -60,9 +60,10 @@ class Outputs:
                      withheld: where the base is cannot be known, and identity would be a guess
     encoding         of depth/image_rect: 32FC1 (metres) or 16UC1 (millimetres)
     cloud_stride     every how many pixels depth/points has a point
+    cloud_max_step   see PointCloudBuilder
     path_every       every how many frames path is published
 
-    The last four may be changed from frame to frame: the attributes T_base_camera, encoding, cloud
+    The last five may be changed from frame to frame: the attributes T_base_camera, encoding, cloud
     (a PointCloudBuilder) and path_every.
 
     Raises MdepthError for an unknown topic.
@@ -78,6 +79,7 @@ class Outputs:
         T_base_camera: NDArray[np.float64] | None = None,
         encoding: str = '32FC1',
         cloud_stride: int = 1,
+        cloud_max_step: float = MAX_STEP,
         path_every: int = 10,
     ) -> None:
         unknown = [name for name in topics if name not in TOPICS]
@@ -87,7 +89,7 @@ class Outputs:
         self._odom_frame, self._base_frame = odom_frame, base_frame
         self.T_base_camera = T_base_camera
         self.encoding = encoding
-        self.cloud = PointCloudBuilder(cloud_stride)
+        self.cloud = PointCloudBuilder(cloud_stride, max_step=cloud_max_step)
         self.path_every = path_every
         self._trail = _Trail()
 

@@ -102,6 +102,15 @@ _CLOUD = (
         1000.0,
         'Farther points of the cloud are NaN, metres along the optical axis.',
     ),
+    Parameter(
+        'cloud_max_step',
+        0.4,
+        'Points where neighbouring depths differ by more than this share are NaN: they hang '
+        'between a thing and what is behind it; 0: none.',
+        low=0.0,
+        high=100.0,
+        dynamic=True,
+    ),
 )
 _TRANSPORT = Parameter(
     'image_transport',
@@ -156,7 +165,8 @@ DEPTH_ODOMETRY: tuple[Parameter, ...] = (
         'model',
         "Metres per unit of the networks: a number; model: the model card's; none: 1, and "
         'lengths are no metres; height, speed, height+speed: measured while driving.',
-        pattern=r'model|none|height|speed|height\+speed|\+?(?=[\d.]*[1-9])(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?',
+        pattern=r'model|none|height|speed|height\+speed|'
+        r'\+?(?=[\d.]*[1-9])(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?',
         constraints='model, none, height, speed, height+speed, or a number above 0 as text',
         dynamic=True,
     ),
@@ -183,6 +193,14 @@ DEPTH_ODOMETRY: tuple[Parameter, ...] = (
         high=10.0,
     ),
     _distance('max_range', 80.0, 'Depth beyond it is +Inf, metres.', low=0.1),
+    Parameter(
+        'min_confidence',
+        0.0,
+        'Depth whose confidence is below it is NaN; 0: none.',
+        low=0.0,
+        high=1.0,
+        dynamic=True,
+    ),
     Parameter(
         'depth_encoding',
         '32FC1',
@@ -243,6 +261,28 @@ def cloud_rule(values: Values) -> str:
     if low < high:
         return ''
     return f'cloud_min_range {low:g} is not below cloud_max_range {high:g}: no point is between'
+
+
+def scale_rule(values: Values) -> str:
+    """Why the scale could not be measured; '' where it can, or is not to be."""
+    if 'height' in values['scale'] and not values['camera_height']:
+        return (
+            f'scale is {values["scale"]!r}: set camera_height first, to the metres from the road '
+            'to the camera'
+        )
+    if 0 < values['camera_height'] < 0.1:
+        return f'camera_height is {values["camera_height"]:g}: use 0.1 to 10 m, or 0: unknown'
+    return ''
+
+
+RULES = {'cloud_min_range': cloud_rule, 'camera_height': scale_rule}
+"""Rules between parameters, of every node that has the one named."""
+
+
+def broken_rule(values: Values) -> str:
+    """Why the values do not go together; '' where they do."""
+    reasons = (rule(values) for name, rule in RULES.items() if name in values)
+    return next(filter(None, reasons), '')
 
 
 def markdown_table(described: Sequence[Parameter]) -> str:

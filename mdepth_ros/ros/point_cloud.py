@@ -15,7 +15,7 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera, ImageSampler
-from mdepth_ros.ros.clouds import PointCloudBuilder
+from mdepth_ros.ros.clouds import cloud_builder
 from mdepth_ros.ros.conversions import camera_from_info, stamp_to_nanoseconds
 from mdepth_ros.ros.health import steady_timer
 from mdepth_ros.ros.images import to_depth, to_rgb
@@ -76,9 +76,7 @@ class PointCloudNode(Node):  # type: ignore[misc]  # no types without ROS 2
         return True
 
     def _rebuild(self, values: Any) -> None:
-        self._builder = PointCloudBuilder(
-            values['cloud_stride'], values['cloud_min_range'], values['cloud_max_range']
-        )
+        self._builder = cloud_builder(values)
 
     def _look(self) -> None:
         """Listen while somebody listens to the cloud; find out whether there are colours."""

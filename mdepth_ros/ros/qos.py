@@ -48,6 +48,11 @@ def input_qos() -> Any:
     return _profile(ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE, 1)
 
 
+def series_qos() -> Any:
+    """Best effort, volatile, keep last 50: for small messages of which every one counts."""
+    return _profile(ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE, 50)
+
+
 def output_qos() -> Any:
     """Reliable, volatile, keep last 5: for what the node publishes."""
     return _profile(ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE, 5)

@@ -17,7 +17,7 @@ from rcl_interfaces.msg import (
 from rclpy.parameter import Parameter as RosParameter
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.ros.parameters import Parameter, Values, cloud_rule
+from mdepth_ros.ros.parameters import Parameter, Values, broken_rule
 
 
 class Settings:
@@ -40,7 +40,7 @@ class Settings:
         self._described = {one.name: one for one in described}
         self._on_change = on_change
         self.values: Values = declare(node, described)
-        if reason := cloud_rule(self.values):
+        if reason := broken_rule(self.values):
             raise MdepthError(reason)
         node.add_on_set_parameters_callback(self._check)
         # From Iron on a change is told when it is certain. Before, the last one asked takes it.
@@ -54,7 +54,7 @@ class Settings:
         for change in ours:
             reason = reason or self._described[change.name].reason_against(change.value)
         if ours and not reason:
-            reason = cloud_rule({**self.values, **{c.name: c.value for c in ours}})
+            reason = broken_rule({**self.values, **{c.name: c.value for c in ours}})
         if not reason and not self._told:
             self._take(changes)
         return SetParametersResult(successful=not reason, reason=reason)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mdepth_ros.perception import Estimate
+    from mdepth_ros.scale import Scale
 
 WINDOW = 5.0  # seconds of rates
 REMEMBERED = 200  # frames of ages and times
@@ -51,8 +52,8 @@ class Snapshot:
     unreadable      images that could not be used
     interval        of the last pair; 0 where held
     status, reason  of the last estimate
-    held            estimates in all that had no partner, by reason (numbers left out)
-    scale           metres per unit, with its state; None before the first estimate
+    held            estimates in all without a motion, by reason (numbers left out)
+    scale           metres per unit, of the last estimate; None before the first
     stages          name -> spread
     """
 
@@ -70,7 +71,7 @@ class Snapshot:
     status: str = ''
     reason: str = ''
     held: Mapping[str, int] = field(default_factory=dict)
-    scale: tuple[float, str] | None = None
+    scale: Scale | None = None
     stages: Mapping[str, Spread] = field(default_factory=dict)
 
 
@@ -123,9 +124,9 @@ class Statistics:
                 'interval': estimate.interval,
                 'status': estimate.status,
                 'reason': estimate.reason,
-                'scale': (estimate.scale.value, estimate.scale.state),
+                'scale': estimate.scale,
             }
-            if estimate.reason:
+            if estimate.status in ('held', 'lost'):
                 self._held[_kind(estimate.reason)] += 1
             for name, seconds in {**estimate.timings, **own}.items():
                 self._stages.setdefault(name, deque(maxlen=REMEMBERED)).append(seconds)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where metres come from: one image sequence fixes depth and motion only up to a common factor."""
 
-from mdepth_ros.scale.base import FixedScale, NoScale, Scale, ScaleSource
+from mdepth_ros.scale.base import FixedScale, Gliding, NoScale, Scale, ScaleSource
 from mdepth_ros.scale.choice import scale_source
 from mdepth_ros.scale.filter import Measurement, ScaleFilter
 from mdepth_ros.scale.ground import GroundPlane, ground_plane
@@ -10,6 +10,7 @@ from mdepth_ros.scale.measured import HeightSource, MeasuredScale, SpeedSource
 
 __all__ = [
     'FixedScale',
+    'Gliding',
     'GroundPlane',
     'HeightSource',
     'MeasuredScale',

@@ -58,7 +58,7 @@ def scale_source(
 def _source(name: str, camera_height: float | None) -> Source:
     if name == 'speed':
         return SpeedSource()
-    if not camera_height:
+    if camera_height is None or camera_height == 0:
         raise MdepthError(
             "scale 'height' needs the camera's height above the road: give camera_height in metres"
         )

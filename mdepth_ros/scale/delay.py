@@ -10,7 +10,9 @@ constant speed does not show it, nor need it).
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, insort
 from collections import deque
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +24,14 @@ WINDOW = 30.0
 DELAYS = np.arange(0.0, 0.41, 0.02)
 USUAL_DELAY = 0.15
 """Standard deviation of delays, seconds: what is believed where nothing tells."""
+SEARCH = 1.0
+"""Seconds from one search for the delay to the next."""
 SLOWEST = 1.0
 """m/s below which a ratio of speeds says nothing."""
+HOLE = 1.5
+"""Seconds between two speeds across which nothing is interpolated (GNSS tells one per second)."""
+MOST = 2000
+"""Speeds that are remembered at most."""
 
 
 class SpeedComparison:
@@ -35,48 +43,70 @@ class SpeedComparison:
     def __init__(self, noise: float = 0.12, bias: float = 0.01) -> None:
         self.delay = 0.0
         self._noise, self._bias = noise, bias
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget every speed; the delay stays."""
+        # (seconds, units/s) of the pairs, (seconds, m/s) as told; both in the order of time.
         self._seen: deque[tuple[float, float]] = deque()
-        self._told: deque[tuple[float, float]] = deque()
+        self._told: list[tuple[float, float]] = []
+        self._now = self._measured = self._searched = -math.inf
 
     def add(
-        self, stamp: int, speed: float | None, motion: NDArray[np.float64], interval: float
+        self,
+        stamp: int,
+        speeds: Iterable[tuple[int, float]],
+        motion: NDArray[np.float64],
+        interval: float,
     ) -> Measurement | None:
         """Compare at one frame.
 
-        stamp     of the frame, ns;  speed  the vehicle's, m/s, as known at that time
-        motion    T_previous_current, translation in units, over `interval` seconds
+        stamp     of the frame, ns
+        speeds    (stamp in ns, m/s) of the vehicle that came since the frame before
+        motion    T_previous_current, translation in units, over `interval` seconds; 0: none
         """
         now = stamp / 1e9
-        if self._told and now <= self._told[-1][0]:
-            self._seen.clear()
-            self._told.clear()
-        if speed is None or not math.isfinite(speed):
+        if now < self._now:
+            self.reset()
+        self._now = now
+        for told_at, speed in speeds:
+            # What is of another clock says nothing about this image.
+            if math.isfinite(speed) and abs(told_at / 1e9 - now) < WINDOW:
+                insort(self._told, (told_at / 1e9, abs(speed)))
+        units = float(np.linalg.norm(motion[:3, 3]))
+        if interval > 0 and units > 0:
+            self._seen.append((now - interval / 2, units / interval))
+        while self._seen and now - self._seen[0][0] > WINDOW:
+            self._seen.popleft()
+        old = bisect_left(self._told, (now - WINDOW, 0.0))
+        del self._told[: max(old, len(self._told) - MOST)]
+        if not self._seen or len(self._told) < 2:
             return None
-        self._told.append((now, abs(speed)))
-        if interval > 0:
-            units = float(np.linalg.norm(motion[:3, 3])) / interval
-            self._seen.append((now - interval / 2, units))
-        for items in (self._seen, self._told):
-            while items and now - items[0][0] > WINDOW:
-                items.popleft()
-        if len(self._seen) < 2 or interval <= 0:
+        return self._compare(np.array(self._seen), np.array(self._told))
+
+    def _compare(self, seen: NDArray[np.float64], told: NDArray[np.float64]) -> Measurement | None:
+        if self._now - self._searched >= SEARCH:
+            self._searched = self._now
+            self.delay = _delay(seen, told, self._noise)
+        # The newest pair whose speed has arrived, once.
+        i = int(np.searchsorted(seen[:, 0] + self.delay, told[-1, 0], side='right')) - 1
+        if i < 0 or seen[i, 0] <= self._measured:
             return None
-        seen, told = np.array(self._seen), np.array(self._told)
-        self.delay = _delay(seen, told, self._noise)
-        # The newest pair whose speed has arrived.
-        i = int(np.searchsorted(seen[:, 0] + self.delay, now + 1e-6)) - 1
-        if i < 0 or seen[i, 0] + self.delay < told[0, 0]:
+        time, units = seen[i]
+        k = int(np.searchsorted(told[:, 0], time + self.delay))
+        if not 0 < k < len(told) or told[k, 0] - told[k - 1, 0] > HOLE:
             return None
-        metres = float(np.interp(seen[i, 0] + self.delay, told[:, 0], told[:, 1]))
-        if metres < SLOWEST or seen[i, 1] <= 0:
+        self._measured = time
+        metres = float(np.interp(time + self.delay, told[:, 0], told[:, 1]))
+        if metres < SLOWEST:
             return None
-        return Measurement(metres / float(seen[i, 1]), self._noise, self._bias)
+        return Measurement(metres / float(units), self._noise, self._bias)
 
 
 def _delay(seen: NDArray[np.float64], told: NDArray[np.float64], noise: float) -> float:
-    """Seconds by which told (stamp, m/s) follows seen (stamp, units/s), with a prior at zero."""
+    """Seconds by which told (seconds, m/s) follows seen (seconds, units/s); a prior is at zero."""
     usable = (seen[:, 0] >= told[0, 0]) & (seen[:, 0] + DELAYS[-1] <= told[-1, 0])
-    seen = seen[usable & (seen[:, 1] > 0)]
+    seen = seen[usable]
     if len(seen) < 20:
         return 0.0
     costs = []
@@ -90,5 +120,4 @@ def _delay(seen: NDArray[np.float64], told: NDArray[np.float64], noise: float) -
         # Huber: a tunnel's or a traffic light's odd values do not decide.
         loss = np.where(residual < 1.5, residual**2 / 2, 1.5 * (residual - 0.75))
         costs.append(loss.mean() * len(seen) + (delay / USUAL_DELAY) ** 2 / 2)
-    best = int(np.argmin(costs))
-    return float(DELAYS[best])
+    return float(DELAYS[int(np.argmin(costs))])

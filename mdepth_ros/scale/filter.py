@@ -16,18 +16,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mdepth_ros.scale.base import Scale
+from mdepth_ros.scale.base import Scale, towards
 
-WALK = 0.01
+WALK = 0.02
 """The scale itself may change by so much (relative) in a second of driving, as a random walk."""
-CORRELATED = 0.5
+CORRELATED = 0.2
 """Seconds over which errors of one source are about the same: more frames say no more."""
 GATE = 3.0
 """Measurements further away, in standard deviations, are outliers."""
-GOOD = 0.08
+GOOD = 0.1
 """Largest relative spread of a scale that is called good."""
 STALE = 5.0
 """Seconds of driving without an accepted measurement after which the scale is degraded."""
+FIRST = 0.5
+"""Largest relative change of the published value in a second, before it was good."""
 LOST = 3.0
 """Seconds of outliers alone after which the filter takes them for the truth and begins anew."""
 FASTEST = 0.1
@@ -48,9 +50,16 @@ class ScaleFilter:
 
     sources  their names
     prior    (metres per unit, relative spread) known beforehand, such as that of the model's card
+    walk     relative change of the scale in a second of driving, as a random walk
     """
 
-    def __init__(self, sources: tuple[str, ...], prior: tuple[float, float] | None = None) -> None:
+    def __init__(
+        self,
+        sources: tuple[str, ...],
+        prior: tuple[float, float] | None = None,
+        walk: float = WALK,
+    ) -> None:
+        self._walk = walk
         self._rows = {name: 1 + i for i, name in enumerate(sources)}
         self._prior = prior
         self.reset()
@@ -64,8 +73,11 @@ class ScaleFilter:
             self._mean[0], self._covariance[0, 0] = math.log(self._prior[0]), self._prior[1] ** 2
         self._biased: set[str] = set()
         self._published: float | None = None
-        self._since_accepted = self._rejected = 0.0
-        self._measured = self._was_good = False
+        # Seconds of driving since the last measurement of each source, and since an accepted one.
+        self._since = dict.fromkeys(self._rows, math.inf)
+        self._since_accepted = dict.fromkeys(self._rows, math.inf)
+        self._rejected = 0.0
+        self._was_good = False
 
     def update(self, measured: Mapping[str, Measurement], seconds: float) -> Scale:
         """Scale after the measurements of one frame, `seconds` of driving after the last one.
@@ -73,24 +85,24 @@ class ScaleFilter:
         Where the camera stands there are no measurements and no seconds: the scale is held.
         """
         if self._known:
-            self._covariance[0, 0] += WALK**2 * seconds
-        accepted = [self._add(name, m, seconds) for name, m in measured.items()]
+            self._covariance[0, 0] += self._walk**2 * seconds
+        for name in self._rows:
+            self._since[name] += seconds
+            self._since_accepted[name] += seconds
+        accepted = [self._add(name, m) for name, m in measured.items()] if seconds > 0 else []
         if any(accepted):
-            self._since_accepted = self._rejected = 0.0
-            self._measured = True
-        else:
-            self._since_accepted += seconds
-            self._rejected += seconds if accepted else 0.0
+            self._rejected = 0.0
+        elif accepted:
+            self._rejected += seconds
         if self._rejected > LOST:
             self._covariance[0, 0] += 1.0
             self._rejected = 0.0
         return self._scale(seconds)
 
-    def _add(self, name: str, m: Measurement, seconds: float) -> bool:
+    def _add(self, name: str, m: Measurement) -> bool:
         row, value = self._rows[name], math.log(m.value)
-        variance = m.noise**2 * max(1.0, CORRELATED / seconds if seconds else math.inf)
-        if not math.isfinite(variance):
-            return False
+        variance = m.noise**2 * max(1.0, CORRELATED / self._since[name])
+        self._since[name] = 0.0
         if name not in self._biased:
             self._covariance[row, row] = m.bias**2
             self._biased.add(name)
@@ -103,6 +115,7 @@ class ScaleFilter:
         expected = H @ self._covariance @ H + variance
         if innovation**2 > GATE**2 * expected:
             return False
+        self._since_accepted[name] = 0.0
         gain = self._covariance @ H / expected
         self._mean += gain * innovation
         self._covariance -= np.outer(gain, H @ self._covariance)
@@ -111,13 +124,15 @@ class ScaleFilter:
     def _scale(self, seconds: float) -> Scale:
         if not self._known:
             return Scale(1.0, 0.0, 'none')
-        spread = math.sqrt(max(self._covariance[0, 0], 0.0))
-        value = math.exp(self._mean[0])
-        if self._published is not None and self._was_good:
-            largest = math.exp(FASTEST * seconds)
-            value = min(max(value, self._published / largest), self._published * largest)
+        wanted = math.exp(self._mean[0])
+        last, largest = self._published, (FASTEST if self._was_good else FIRST) * seconds
+        # Without anything known before there is nothing to go on from.
+        value = wanted if last is None else towards(wanted, last, largest)
         self._published = value
-        good = self._measured and spread <= GOOD and self._since_accepted <= STALE
+        # What is missing on the way is part of what is not known.
+        spread = math.hypot(math.sqrt(max(self._covariance[0, 0], 0.0)), math.log(value / wanted))
+        heard = tuple(name for name, since in self._since_accepted.items() if since <= STALE)
+        good = bool(heard) and spread <= GOOD
         self._was_good |= good
         state = 'good' if good else 'degraded' if self._was_good else 'initialising'
-        return Scale(value, value * spread, state)
+        return Scale(value, value * spread, state, heard)

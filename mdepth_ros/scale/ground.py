@@ -26,7 +26,7 @@ LARGEST_TILT = math.radians(10)
 LARGEST_PITCH = math.radians(20)
 REACH = 12.0
 """So many camera heights away is where the road ends: a slope further on is another plane."""
-STRIDE = 2
+STRIDES = 2, 4
 """Only every so many rows and columns are looked at: a plane has enough of them."""
 SMALLEST_SHARE = 0.05
 """Least share of the lower half of the image that must be ground."""
@@ -59,72 +59,79 @@ def ground_plane(
     seen    [h, w] which pixels have an image
     """
     height, width = depth.shape
-    top = height // 2
-    v, u = np.mgrid[top:height:STRIDE, :width:STRIDE].astype(np.float64)
-    z = depth[top::STRIDE, ::STRIDE].astype(np.float64)
-    points = np.stack([(u - camera.cx) / camera.fx * z, (v - camera.cy) / camera.fy * z, z], -1)
-    normals = _normals(points, max(1, round(NEIGHBOUR * width / STRIDE)))
-    usable = np.isfinite(z) & (points[..., 1] > 0) & np.isfinite(normals).all(-1)
+    part = slice(height // 2, None, STRIDES[0]), slice(None, None, STRIDES[1])
+    z = depth[part].astype(np.float64)
+    y = ((np.arange(height)[part[0]] - camera.cy) / camera.fy)[:, None] * z
+    x = (np.arange(width)[part[1]] - camera.cx) / camera.fx * z
+    points = np.stack([x, y, z], -1)
+    rows, columns = (max(1, round(NEIGHBOUR * width / stride)) for stride in STRIDES)
+    normals = _normals(points, rows, columns)
+    points = points[rows:-rows, columns:-columns]
+    usable = (points[..., 1] > 0) & np.isfinite(normals).all(-1) & np.isfinite(points[..., 2])
     if seen is not None:
-        usable &= seen[top::STRIDE, ::STRIDE]
-    axis = np.array([0.0, 1.0, 0.0])
+        usable &= seen[part][rows:-rows, columns:-columns]
     if down is None:
         # The whole road's direction first; then what faces along it.
-        facing = usable & (normals @ axis > math.cos(LARGEST_PITCH))
-        if facing.mean() < SMALLEST_SHARE:
+        facing = usable & (normals[..., 1] > math.cos(LARGEST_PITCH))
+        if facing.sum() < SMALLEST_SHARE * z.size:
             return None
         down = np.median(normals[facing], axis=0)
         down = down / np.linalg.norm(down)
-    chosen = usable & (normals @ down > math.cos(LARGEST_TILT))
-    if chosen.mean() < SMALLEST_SHARE:
-        return None
-    X = points[chosen]
-    distance = X @ down
-    X = X[X[:, 2] < REACH * np.median(distance)]
+    X = points[usable & (normals @ down > math.cos(LARGEST_TILT))]
     if len(X) < SMALLEST_SHARE * z.size:
         return None
-    return _fitted(X, down, axis, z.size)
+    X = X[X[:, 2] < REACH * np.median(X @ down)]
+    if len(X) < SMALLEST_SHARE * z.size:
+        return None
+    return _fitted(X, down, z.size)
 
 
-def _fitted(X: Array, down: Array, axis: Array, pixels: int) -> GroundPlane | None:
+def _fitted(X: Array, down: Array, pixels: int) -> GroundPlane | None:
     """Plane through points [N, 3]: reweighted least squares (Tukey), relative to the distance."""
+    # n . X = h  <=>  (n / h) . (X / z) = 1 / z: linear in n / h, errors about even.
+    A, b = X / X[:, 2:], 1 / X[:, 2]
     normal, offset = down, float(np.median(X @ down))
-    weights = np.ones(len(X))
+    weights = b
     for _ in range(5):
         # Depth errors grow with depth, so residuals are taken relative to it.
-        residual = (X @ normal - offset) / X[:, 2]
+        residual = A @ normal - offset * b
         sigma = 1.4826 * np.median(np.abs(residual)) + 1e-6
         weights = np.clip(1 - (residual / (4.685 * sigma)) ** 2, 0, None) ** 2
-        # n . X = h  <=>  (n / h) . (X / z) = 1 / z: linear in n / h, errors about even.
-        A, b = X / X[:, 2:], 1 / X[:, 2]
-        W = weights[:, None]
-        solution, *_ = np.linalg.lstsq((A * W).T @ A, (A * W).T @ b, rcond=None)
+        weighted = A.T * weights
+        try:
+            solution = np.linalg.solve(weighted @ A, weighted @ b)
+        except np.linalg.LinAlgError:
+            return None
         length = float(np.linalg.norm(solution))
         if not (math.isfinite(length) and length > 0):
             return None
         normal, offset = solution / length, 1 / length
-    if normal @ axis < math.cos(LARGEST_PITCH):
+    if normal[1] < math.cos(LARGEST_PITCH):
         return None
-    heights = X @ normal
     kept = weights > 0
-    spread = 1.4826 * float(np.median(np.abs(heights[kept] - offset))) / offset
+    spread = 1.4826 * float(np.median(np.abs(X[kept] @ normal - offset))) / offset
     return GroundPlane(normal, offset, spread, float(kept.sum() / pixels))
 
 
-def _normals(points: Array, step: int) -> Array:
-    """Unit normals [h, w, 3], y down: mean of the cross products of neighbours `step` away.
+def _normals(points: Array, rows: int, columns: int) -> Array:
+    """Unit normals, y down, of the points that have neighbours so many rows and columns away.
 
-    NaN at the border, where there are no neighbours.
+    Mean of the cross products of the neighbours, straight and diagonal.
     """
-    normals = np.full(points.shape, np.nan)
-    inner = slice(step, -step)
-    right = points[inner, 2 * step :] - points[inner, : -2 * step]
-    below = points[2 * step :, inner] - points[: -2 * step, inner]
-    diagonal = points[2 * step :, 2 * step :] - points[: -2 * step, : -2 * step]
-    other = points[2 * step :, : -2 * step] - points[: -2 * step, 2 * step :]
-    cross = np.cross(below, right) + np.cross(other, diagonal)
-    with np.errstate(invalid='ignore', divide='ignore'):
-        cross /= np.linalg.norm(cross, axis=-1, keepdims=True)
-    cross[cross[..., 1] < 0] *= -1
-    normals[inner, inner] = cross
+    inner_rows, inner_columns = slice(rows, -rows), slice(columns, -columns)
+    with np.errstate(invalid='ignore', divide='ignore'):  # depth may be NaN or infinite
+        right = points[inner_rows, 2 * columns :] - points[inner_rows, : -2 * columns]
+        below = points[2 * rows :, inner_columns] - points[: -2 * rows, inner_columns]
+        diagonal = points[2 * rows :, 2 * columns :] - points[: -2 * rows, : -2 * columns]
+        other = points[2 * rows :, : -2 * columns] - points[: -2 * rows, 2 * columns :]
+        cross = _cross(below, right) + _cross(other, diagonal)
+        length = np.sqrt((cross**2).sum(-1, keepdims=True))
+        normals: Array = cross / np.where(cross[..., 1:2] < 0, -length, length)
     return normals
+
+
+def _cross(a: Array, b: Array) -> Array:
+    """Cross product along the last axis; numpy's own takes three times as long."""
+    ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
+    bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
+    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], -1)

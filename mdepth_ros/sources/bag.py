@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -49,7 +48,6 @@ TYPES = {
     'tf2_msgs/msg/TFMessage': TFMessage,
 }
 DEPTH_ENCODINGS = {'16UC1', '32FC1', '64FC1'}
-SPEED_AGE = 500_000_000  # ns between an image and the speed that counts as its own
 
 
 def static_transforms(messages: Iterable[Any], losses: Losses) -> StaticTransforms:
@@ -96,6 +94,7 @@ class BagSource(ImageSource):
         self.topic = self._find_images(topic)
         self.info_topic = None if intrinsics else self._find_info(camera_info)
         self._speed = self._find_speed(speed)
+        self.has_speed = self._speed is not None
         first = self._first(self.topic)
         of_image = first.header.frame_id if first is not None else ''
         info = self._first(self.info_topic) if self.info_topic and not of_image else None
@@ -173,13 +172,14 @@ class BagSource(ImageSource):
                     f'add --intrinsics with {ACCEPTED}'
                 )
             cameras.add(0, first)
-        speeds = _Speeds()
+        speeds: list[tuple[int, float]] = []
         inputs: list[RawMessage] = []
-        waiting: tuple[int, Any] | None = None  # an image whose camera_info may come behind it
+        # An image whose camera_info may come behind it, with the speeds that came before it.
+        waiting: tuple[int, Any, tuple[tuple[int, float], ...]] | None = None
 
-        def item(stamp: int, message: Any) -> Item:
+        def item(stamp: int, message: Any, heard: tuple[tuple[int, float], ...]) -> Item:
             image = partial(images.to_rgb, message)
-            return Item(stamp, image, cameras.at(stamp), speeds.at(stamp), tuple(inputs))
+            return Item(stamp, image, cameras.at(stamp), heard, tuple(inputs))
 
         for raw in self.recording.messages(wanted):
             message = self._message(raw)
@@ -187,7 +187,7 @@ class BagSource(ImageSource):
                 continue
             stamp = conversions.stamp_to_nanoseconds(message.header.stamp)
             if raw.topic == self._speed:
-                speeds.add(stamp, message)
+                speeds.append((stamp or raw.time, conversions.speed_of(message)))
                 continue
             if stamp == 0:
                 stamp = raw.time
@@ -204,7 +204,8 @@ class BagSource(ImageSource):
                 inputs = [raw] if raw.topic == self.topic or stamp > waiting[0] else []
                 waiting = None
             if raw.topic == self.topic:
-                waiting = (stamp, message)
+                waiting = (stamp, message, tuple(speeds))
+                speeds.clear()
         if waiting is not None:
             yield item(*waiting)
 
@@ -246,20 +247,3 @@ class _Cameras:
             return known
 
         return camera
-
-
-class _Speeds:
-    """The recent speeds of the vehicle: the length of the linear twist, m/s."""
-
-    def __init__(self) -> None:
-        self._recent: deque[tuple[int, float]] = deque(maxlen=500)
-
-    def add(self, stamp: int, message: Any) -> None:
-        twist = message.twist.twist if hasattr(message, 'pose') else message.twist
-        velocity = twist.linear
-        self._recent.append((stamp, math.hypot(velocity.x, velocity.y, velocity.z)))
-
-    def at(self, stamp: int) -> float | None:
-        """Return the speed nearest to `stamp`; None if none is near."""
-        age, speed = min(((abs(t - stamp), v) for t, v in self._recent), default=(SPEED_AGE, 0.0))
-        return speed if age < SPEED_AGE else None

@@ -146,7 +146,7 @@ class Item:
     stamp: int
     image: Callable[[], NDArray[np.uint8]]
     camera: Callable[[int, int], Camera]
-    speed: float | None = None
+    speeds: tuple[tuple[int, float], ...] = ()
     inputs: tuple[RawMessage, ...] = field(default=(), repr=False)
 
 
@@ -158,6 +158,7 @@ class ImageSource(ABC):
     """
 
     one_at_a_time = False
+    has_speed = False  # whether its frames may tell the vehicle's speed
 
     def __init__(
         self,
@@ -218,7 +219,7 @@ class ImageSource(ABC):
                 continue
             delivered += 1
             self.inputs = item.inputs
-            yield Frame(item.stamp, image, camera, self.frame_id, item.speed)
+            yield Frame(item.stamp, image, camera, self.frame_id, item.speeds)
         self.inputs = ()
         if delivered == 0:
             raise MdepthError(f'{self.name}: no image could be read: {reason}')

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from functools import partial
@@ -33,7 +35,7 @@ def is_odometry(path: Path) -> bool:
 
 
 class KittiSource(ImageSource):
-    """The rectified images of one camera of KITTI.
+    """The rectified images of one camera of KITTI; a raw drive knows the vehicle's speed (oxts).
 
     camera  image folder: 'image_02' (default) or 'image_03' of a raw drive, 'image_2', 'image_0'
             ... of a sequence (default the first that is there)
@@ -53,18 +55,25 @@ class KittiSource(ImageSource):
             camera = camera or 'image_02'
             self._images, self._stamps = raw_images(drive, camera)
             projection = partial(raw_projection, drive, camera)
+            self._speeds = raw_speeds(drive)
         else:
             camera = camera or next(n for n in ODOMETRY_FOLDERS if (path / n).is_dir())
             self._images, self._stamps = sequence_images(path, camera)
             projection = partial(sequence_projection, path, camera)
+            self._speeds = []
+        self.has_speed = bool(self._speeds)
         self._intrinsics = intrinsics or intrinsics_of(projection())
         super().__init__((drive or path).name, total=len(self._images), start=start, frames=frames)
 
     def items(self) -> Iterator[Item]:
         """Yield the images; see ImageSource."""
         camera = self._intrinsics.for_images()
+        done = 0
         for stamp, image in zip(self._stamps, self._images, strict=True):
-            yield Item(stamp, partial(read_image, image), camera)
+            known = bisect_right(self._speeds, (stamp, math.inf))
+            heard = tuple(self._speeds[done:known])
+            done = known
+            yield Item(stamp, partial(read_image, image), camera, heard)
 
 
 def raw_images(drive: Path, camera: str) -> tuple[list[Path], list[int]]:
@@ -77,6 +86,21 @@ def raw_images(drive: Path, camera: str) -> tuple[list[Path], list[int]]:
         return images, [stamps[int(image.stem)] for image in images]
     except (OSError, ValueError, IndexError):
         raise MdepthError(f'{listed} does not give a time for every image of {camera}') from None
+
+
+def raw_speeds(drive: Path) -> list[tuple[int, float]]:
+    """Return (stamp in ns, forward velocity in m/s) of the inertial unit; empty where absent.
+
+    'vf', the ninth number of each file of oxts/data (its dataformat.txt).
+    """
+    try:
+        lines = (drive / 'oxts' / 'timestamps.txt').read_text().splitlines()
+        stamps = [_nanoseconds(line) for line in lines if line.strip()]
+        files = sorted((drive / 'oxts' / 'data').glob('*.txt'))
+        speeds = [(stamps[int(f.stem)], float(f.read_text().split()[8])) for f in files]
+    except (OSError, ValueError, IndexError):
+        return []
+    return sorted(speeds)
 
 
 def sequence_images(path: Path, camera: str) -> tuple[list[Path], list[int]]:

@@ -3,7 +3,6 @@
 """Hills: the height of the ground, and where rays meet it."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -40,15 +39,15 @@ class Hills:
     def height(self, x: Tensor, y: Tensor) -> Tensor:
         """Metres above z = 0 at x, y in odom, any shape."""
         height = torch.full_like(x, self.offset)
-        for (a, *_), phase in self._phases(x, y):
-            height = height + a * phase.sin()
+        for a, kx, ky, phase in self.waves:
+            height = height + a * (kx * x + ky * y + phase).sin()
         return height
 
     def gradient(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Rise per metre along x and along y."""
         along_x, along_y = torch.zeros_like(x), torch.zeros_like(x)
-        for (a, kx, ky, _), phase in self._phases(x, y):
-            wave = a * phase.cos()
+        for a, kx, ky, phase in self.waves:
+            wave = a * (kx * x + ky * y + phase).cos()
             along_x, along_y = along_x + kx * wave, along_y + ky * wave
         return along_x, along_y
 
@@ -83,6 +82,8 @@ class Hills:
         self, origin: tuple[float, float, float], dx: Tensor, dy: Tensor, dz: Tensor
     ) -> Tensor:
         """Ray parameter at which rays first meet the ground, any shape; inf where they do not.
+
+        origin: x, y, z in odom, above the ground; dx, dy, dz: directions, float32 will do.
 
         The height above the ground along a ray is a sum of sines, whose second derivative is
         bounded. A step goes to where the parabola that bends down as much as that would end: it
@@ -120,12 +121,6 @@ class Hills:
                 break
         met = torch.where(met < limit, met, torch.inf)
         return met.reshape(shape)
-
-    def _phases(
-        self, x: Tensor, y: Tensor
-    ) -> Iterator[tuple[tuple[float, float, float, float], Tensor]]:
-        for wave in self.waves:
-            yield wave, wave[1] * x + wave[2] * y + wave[3]
 
 
 def height_of(plane: Tensor, x: Tensor, y: Tensor) -> Tensor:

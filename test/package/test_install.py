@@ -22,6 +22,7 @@ INSTALLED = (
     'share/mdepth_ros/launch/mdepth.launch.py',
     'share/mdepth_ros/launch/multi_camera.launch.py',
     'share/mdepth_ros/launch/evaluate.launch.py',
+    'share/mdepth_ros/models/road-nano.safetensors',
     'share/mdepth_ros/models/synthetic-nano.safetensors',
     'share/mdepth_ros/rviz/mdepth.rviz',
 )
@@ -56,7 +57,7 @@ def test_pip_installs_the_shipped_model_where_it_is_found(clone: Path, tmp_path:
     for name in INSTALLED:
         assert (target / name).is_file(), name
     found = run(sys.executable, '-c', SHIPPED, cwd=tmp_path, PYTHONPATH=str(target))
-    assert Path(found) == target / 'share/mdepth_ros/models/synthetic-nano.safetensors'
+    assert Path(found) == target / 'share/mdepth_ros/models/road-nano.safetensors'
 
 
 @pytest.mark.skipif(shutil.which('colcon') is None, reason='colcon is not installed')

@@ -118,7 +118,7 @@ class World:
                     bag.write('/ground_truth/odom', message, stamp)
         return self.source
 
-    def run(self, factor=0.5, *, way=0.25, depth=None, odom=True, info=None):
+    def run(self, factor=0.5, *, way=0.25, depth=None, confidence=None, odom=True, info=None):
         """The output of a run whose depth is `factor` and whose way is `way` times the truth."""
         estimate = self.estimate(factor) if depth is None else depth
         self.out.mkdir()
@@ -129,6 +129,9 @@ class World:
                 bag.write('/depth/image_rect', images.depth_message(estimate, header), stamp)
                 message = conversions.camera_to_info(SMALL, header)
                 bag.write('/depth/camera_info', message, stamp)
+                if confidence is not None:
+                    message = images.image_message(confidence, header, '32FC1')
+                    bag.write('/depth/confidence', message, stamp)
                 if odom:
                     bag.write('/odom', odometry(pose, stamp, 'base_link'), stamp)
         write_tum(self.out / 'trajectory.tum', drive(way))

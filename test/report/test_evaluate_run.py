@@ -320,6 +320,45 @@ def test_reports_are_the_same_twice(world):
         assert file.read_bytes() == (world.out / 'b' / file.name).read_bytes(), file.name
 
 
+def test_confidence_that_ranks_the_errors(world, tmp_path):
+    world.record()
+    # The upper third, the farthest, is 30 % too deep: that does not touch the median.
+    wrong = np.zeros((42, 70), bool)
+    wrong[:14] = True
+    depth = world.estimate(1) * np.where(wrong, np.float32(1.3), np.float32(1))
+    world.run(depth=depth, confidence=np.where(wrong, 0.2, 0.9).astype(np.float32))
+    evaluation = evaluate_run(world.out)
+    ranking = evaluation.depth.ranking
+    assert len(evaluation.depth.rankings) == ranking.images == 12
+    # But for the seam: bilinear sampling mixes both sides there, within a pixel.
+    assert evaluation.metrics['ause'] < 0.1 and ranking.random > 0.05
+    assert ranking.curve[60] < 0.1 * ranking.random
+    write_report(evaluation, tmp_path / 'report')
+    rows = list(csv.DictReader((tmp_path / 'report/sparsification.csv').open()))
+    assert len(rows) == 100 and float(rows[0]['abs_rel_confident']) == pytest.approx(
+        ranking.random, rel=1e-6
+    )
+    assert (tmp_path / 'report/sparsification.png').stat().st_size > 10_000
+    text = (tmp_path / 'report/report.md').read_text()
+    assert f'(AUSE) {ranking.ause:.3f} of' in text
+    frames = list(csv.DictReader((tmp_path / 'report/depth.csv').open()))
+    assert float(frames[3]['ause']) == pytest.approx(evaluation.metrics['ause'], rel=1e-6)
+
+
+def test_confidence_upside_down_is_worse_than_random(world):
+    world.record()
+    wrong = np.zeros((42, 70), np.float32)
+    wrong[:14] = 0.3
+    world.run(depth=world.estimate(1) * (1 + wrong), confidence=wrong)
+    assert evaluate_run(world.out).metrics['ause'] > 1.5
+
+
+def test_without_confidence_there_is_no_ranking(world):
+    world.record()
+    metrics = evaluate_run(world.run()).metrics
+    assert 'abs_rel' in metrics and 'ause' not in metrics
+
+
 def test_report_of_a_trajectory_alone(world, tmp_path):
     truth = world.drive()
     long = Trajectory(truth.stamps, truth.poses.copy())

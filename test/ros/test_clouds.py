@@ -12,7 +12,7 @@ from rosbags.highlevel import AnyReader
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera
-from mdepth_ros.ros.clouds import CloudError, PointCloudBuilder, points_xyz
+from mdepth_ros.ros.clouds import CloudError, PointCloudBuilder, flying, points_xyz
 from mdepth_ros.ros.conversions import make_header
 
 # isort: split
@@ -22,7 +22,8 @@ from sensor_msgs.msg import PointCloud2, PointField
 RNG = np.random.default_rng(5)
 CAMERA = Camera(10, 6, 8.0, 9.0, 4.25, 2.5)
 HEADER = make_header(12, 'camera_optical_frame')
-DEPTH = RNG.uniform(2, 50, (6, 10)).astype(np.float32)
+# A slope without edges.
+DEPTH = np.geomspace(10.0, 40.0, 60).reshape(10, 6).T.astype(np.float32)
 RGB = RNG.integers(0, 256, (6, 10, 3), dtype=np.uint8)
 
 
@@ -48,7 +49,8 @@ def test_unknown_and_out_of_range_points_are_nan() -> None:
     depth = DEPTH.copy()
     depth[0, :5] = [np.nan, np.inf, -np.inf, 0.0, -1.0]
     depth[1, :2] = [1.9, 50.1]
-    cloud = PointCloudBuilder(min_range=2.0, max_range=50.0).build(depth, RGB, CAMERA, HEADER)
+    builder = PointCloudBuilder(min_range=2.0, max_range=50.0, max_step=0)
+    cloud = builder.build(depth, RGB, CAMERA, HEADER)
     points = points_xyz(cloud).reshape(6, 10, 3)
     unknown = np.zeros((6, 10), bool)
     unknown[0, :5] = unknown[1, :2] = True
@@ -80,9 +82,11 @@ def test_one_builder_serves_changing_frames_and_cameras() -> None:
         builder.build(DEPTH[:, :4], RGB[:, :5], other, HEADER)
 
 
-@pytest.mark.parametrize('wrong', [{'stride': 0}, {'min_range': 5.0, 'max_range': 5.0}])
+@pytest.mark.parametrize(
+    'wrong', [{'stride': 0}, {'min_range': 5.0, 'max_range': 5.0}, {'max_step': -0.1}]
+)
 def test_senseless_settings_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(MdepthError, match='has no points'):
+    with pytest.raises(MdepthError, match=r'has no points|largest step'):
         PointCloudBuilder(**wrong)
 
 
@@ -163,3 +167,44 @@ def test_depth_of_a_distorted_image_has_the_rays_of_its_pixels(stride: int) -> N
     np.testing.assert_allclose(pixels[..., 0], u, atol=1e-3)
     np.testing.assert_allclose(pixels[..., 1], v, atol=1e-3)
     np.testing.assert_array_equal(points[..., 2], DEPTH[::stride, ::stride])
+
+
+def test_what_hangs_at_an_edge_is_no_point() -> None:
+    """A post 8 m away before a wall at 20 m; the network draws its edges 2 pixels wide."""
+    depth = np.full((6, 12), 20.0, np.float32)
+    depth[:, 4:8] = 8.0
+    depth[:, [3, 8]] = 14.0
+    camera = Camera(12, 6, 8.0, 9.0, 5.5, 2.5)
+    kept = np.isfinite(points_xyz(PointCloudBuilder().build(depth, None, camera, HEADER))[:, 2])
+    np.testing.assert_array_equal(
+        kept.reshape(6, 12), [[True] * 2 + [False] * 3 + [True] * 2 + [False] * 3 + [True] * 2] * 6
+    )
+    every = PointCloudBuilder(max_step=0).build(depth, None, camera, HEADER)
+    assert every.is_dense and np.isfinite(points_xyz(every)).all()
+    # Every second pixel: the neighbours are still those of the depth.
+    thin = points_xyz(PointCloudBuilder(2).build(depth, None, camera, HEADER))[:, 2]
+    np.testing.assert_array_equal(
+        np.isfinite(thin).reshape(3, 6), [[True, False, False, True, False, True]] * 3
+    )
+
+
+def test_the_edge_is_where_the_share_is_exceeded() -> None:
+    depth = np.array([[10.0, 10.0, 13.9, 13.9, 19.6, 19.6]], np.float32)
+    np.testing.assert_array_equal(flying(depth, 0.4), [[False, False, False, True, True, False]])
+    np.testing.assert_array_equal(flying(depth, 0.38), [[False, True, True, True, True, False]])
+
+
+def test_what_is_unknown_makes_no_edge() -> None:
+    depth = np.full((5, 5), 10.0, np.float32)
+    depth[2, :4] = [np.nan, np.inf, 0.0, -1.0]
+    assert not flying(depth, 0.4).any()
+    depth[2, 4] = 20.0
+    assert flying(depth, 0.4)[1:4, 3:].all() and not flying(depth, 0.4)[:, :3].any()
+
+
+def test_a_road_has_no_edge_until_far_away() -> None:
+    """Its depth grows by 1 / (rows below the horizon) from row to row."""
+    rows = np.arange(1, 49)
+    depth = np.repeat((185 * 1.65 / rows).astype(np.float32)[:, None], 20, 1)
+    edge = flying(depth, 0.4).any(1)
+    assert edge[:4].all() and not edge[6:].any()

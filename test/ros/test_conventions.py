@@ -324,7 +324,7 @@ def test_10_depth_and_camera_info_are_what_depth_image_proc_wants(
     x = (u - cx) z / fx with K of the camera_info (depth_image_proc/depth_conversions.hpp).
     """
     oracle.depth = np.random.default_rng(0).uniform(1, 10, SIZE).astype(np.float32)
-    with node(model) as (running, heard):
+    with node(model, cloud_max_step=0.0) as (running, heard):
         drive(running, heard, 1)
         (info,), (depth,) = heard['/depth/camera_info'], heard['/depth/image_rect']
         (colour,) = heard['/depth/image_rect_color']

@@ -212,8 +212,10 @@ def test_settings_take_effect_with_the_next_frame(model: Path) -> None:
         assert 0.2 < np.isnan(to_depth(depths[2])).mean() < 0.8  # too far: 0 in 16UC1
         changes = {'depth_encoding': '32FC1', 'max_range': 1000.0, 'scale': '8.0'}
         running.node.set_parameters([Parameter(n, value=v) for n, v in changes.items()])
-        drive(running, depths, [at(0)])  # the clock goes back: paired with itself, as before
-        np.testing.assert_allclose(to_depth(depths[3]), 2 * metres, rtol=1e-6)
+        # The clock goes back: paired with itself, as before. The scale glides, it does not jump.
+        drive(running, depths, [at(0), at(10), at(20), at(0)])
+        np.testing.assert_allclose(to_depth(depths[3]), metres, rtol=1e-6)
+        np.testing.assert_allclose(to_depth(depths[6]), 2 * metres, rtol=1e-6)
         running.spin(0.3)
         assert len(transforms) == 2
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,7 @@ from mdepth_ros.ros import health
 from mdepth_ros.ros.health import ERROR, OK, WARN, Report
 from mdepth_ros.ros.qos import Incompatible
 from mdepth_ros.ros.statistics import Snapshot, Spread
+from mdepth_ros.scale import Scale
 
 # isort: split
 from diagnostic_msgs.msg import DiagnosticArray
@@ -31,7 +33,7 @@ GOOD = Snapshot(
     processed=100,
     interval=0.1,
     status='tracking',
-    scale=(4.0, 'fixed'),
+    scale=Scale(4.0, 0.0, 'fixed'),
     stages={'step': Spread(0.03, 0.05, 0.06)},
 )
 
@@ -72,7 +74,7 @@ def test_odometry() -> None:
     report = health.odometry_report(GOOD, '', 'broadcast', frames, 0.1)
     values = dict(report.values)
     assert (report.level, report.message) == (OK, 'tracking')
-    assert values['scale [m per unit]'] == '4' and values['TF'] == 'broadcast'
+    assert values['TF'] == 'broadcast'
     assert values['pair interval [s]'] == values['pair interval of training [s]'] == '0.100'
     missing = health.odometry_report(GOOD, 'no base_link to camera', 'broadcast', frames, 0.1)
     assert (missing.level, missing.message) == (ERROR, 'no base_link to camera')
@@ -81,8 +83,25 @@ def test_odometry() -> None:
     report = health.odometry_report(held, '', 'off', frames, 0.1)
     assert (report.level, report.message) == (WARN, 'held: gap of 1.20 s')
     assert dict(report.values)['held'] == 'gap of s: 3'
-    unscaled = health.odometry_report(changed(scale=(1.0, 'none')), '', 'off', frames, 0.1)
+
+
+def test_scale() -> None:
+    report = health.scale_report({'': Scale(4.0, 0.0, 'fixed')}, '', 0)
+    assert (report.level, report.message) == (OK, 'fixed, 4 m per unit')
+    unscaled = health.scale_report({'': Scale(1.0, 0.0, 'none')}, '', 0)
     assert unscaled.level == WARN and 'no metres' in unscaled.message
+    good = Scale(4.0, 0.1, 'good', ('height', 'speed'), 0.12)
+    report = health.scale_report({'front': good}, '/speed', 3)
+    values = dict(report.values)
+    assert (report.level, report.message) == (OK, 'front: good, 4 m per unit')
+    assert values['front: measured from'] == 'height, speed'
+    assert values['front: spread [%]'] == '2.5' and values['speed'] == '/speed, 3 so far'
+    assert values['front: delay of the speed [s]'] == '0.12'
+    lost = replace(good, state='degraded', sources=())
+    report = health.scale_report({'front': good, 'rear': lost}, '/speed', 3)
+    assert report.level == WARN and 'rear: degraded' in report.message
+    assert dict(report.values)['rear: measured from'] == 'nothing lately'
+    assert 'no speed comes on /speed' in health.scale_report({}, '/speed', 0).message
 
 
 def test_topics_name_topic_and_policy() -> None:

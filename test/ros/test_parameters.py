@@ -50,10 +50,16 @@ def test_every_parameter_says_what_it_is_and_may_be() -> None:
     ('name', 'good', 'bad'),
     [
         ('device', ['auto', 'cpu', 'cuda', 'cuda:1'], ['gpu', 'cuda:', 'CPU', '']),
-        ('scale', ['model', 'none', '2', '0.5', '1e-3', '.5'], ['0', '0.0', '-1', 'nan', '2 m']),
+        (
+            'scale',
+            ['model', 'none', 'height', 'height+speed', '2', '0.5', '1e-3', '.5'],
+            ['speed+', '0', '0.0', '-1', 'nan', '2 m'],
+        ),
         ('base_frame', ['base_link', 'robot1/base_link'], ['/base_link', '', 'base link']),
         ('depth_encoding', ['32FC1', '16UC1'], ['32fc1', 'mono16']),
         ('cloud_stride', [1, 64], [0, 65]),
+        ('cloud_max_step', [0.0, 0.4], [-0.1, float('nan')]),
+        ('min_confidence', [0.0, 0.5, 1.0], [-0.1, 1.1]),
         ('max_range', [0.1, 1000.0], [0.0, -1.0, float('inf'), float('nan')]),
         ('cameras', [[''], ['front', 'a/b']], [['/front'], ['front', '2nd'], ['a b']]),
     ],
@@ -126,9 +132,11 @@ def test_a_set_takes_effect_or_is_refused_with_the_reason() -> None:
         for name, value, words in (
             ('device', 'cpu', 'read-only'),
             ('depth_encoding', 'mono8', 'use 32FC1, 16UC1'),
-            ('scale', 'big', 'model, none, or a number'),
+            ('scale', 'big', 'model, none, height, speed'),
             ('cloud_stride', 65, ''),
             ('max_range', 'far', ''),
+            ('scale', 'height', 'set camera_height first'),
+            ('camera_height', 0.05, '0.1 to 10'),
             ('cloud_min_range', 1000.0, 'cloud_min_range 1000 is not below cloud_max_range 1000'),
         ):
             ((successful, reason),) = change(running, **{name: value})

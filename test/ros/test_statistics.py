@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mdepth_ros.ros.statistics import Spread, Statistics
+from mdepth_ros.scale import Scale
 
 
 class Steady:
@@ -24,7 +25,7 @@ def estimate(reason: str = '', step: float = 0.03) -> Any:
         interval=0.0 if reason else 0.1,
         status='held' if reason else 'tracking',
         reason=reason,
-        scale=SimpleNamespace(value=4.0, state='fixed'),
+        scale=Scale(4.0, 0.0, 'fixed'),
         timings={'step': step},
     )
 
@@ -50,7 +51,7 @@ def test_rates_ages_and_losses() -> None:
     assert now.since_input == pytest.approx(0.1) and now.since_output == pytest.approx(0.2)
     assert now.stages['step'].median == 0.03 and now.stages['publish'].median == 0.002
     assert (now.status, now.reason, now.interval, now.scale) == (
-        'tracking', '', 0.1, (4.0, 'fixed'),
+        'tracking', '', 0.1, Scale(4.0, 0.0, 'fixed'),
     )  # fmt: skip
     # The camera stops: rates fall to zero, the count of seconds goes on.
     clock.now += 60.0

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 from road import seen_at
@@ -12,7 +13,14 @@ from road import seen_at
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.model_file import ModelCard
 from mdepth_ros.networks import NetworkConfig
-from mdepth_ros.scale import FixedScale, MeasuredScale, NoScale, Scale, scale_source
+from mdepth_ros.scale import (
+    FixedScale,
+    Gliding,
+    MeasuredScale,
+    NoScale,
+    Scale,
+    scale_source,
+)
 
 
 def card(metres_per_unit: float | None) -> ModelCard:
@@ -65,3 +73,14 @@ def test_a_model_that_does_not_know_its_scale_says_so_once() -> None:
 def test_what_cannot_be_is_said(text: str, height: float | None, words: str) -> None:
     with pytest.raises(MdepthError, match=words):
         scale_source(text, card(4.0), height)
+
+
+def test_another_source_takes_over_without_a_jump() -> None:
+    source = Gliding(FixedScale(8.0), Scale(4.0, 0.1, 'good'))
+    scales = [source.update(*seen_at(n * 10**8)) for n in range(1, 40)]
+    values = [scale.value for scale in scales]
+    assert values[0] == 4.0 and values[-1] == 8.0
+    assert max(math.log(b / a) for a, b in pairwise(values)) < 0.051
+    assert scales[0].spread == pytest.approx(4.0) and scales[-1] == Scale(8.0, 0.0, 'fixed')
+    units = Gliding(FixedScale(8.0), Scale(1.0, 0.0, 'none'))
+    assert units.update(*seen_at(0)).value == 8.0

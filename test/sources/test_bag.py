@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import recordings
@@ -29,7 +31,7 @@ def test_raw_images_of_a_ros2_bag(tmp_path, storage):
     for number, frame in enumerate(frames):
         np.testing.assert_array_equal(frame.image, recordings.picture(number))
         assert (frame.camera.width, frame.camera.height, frame.camera.fx) == (48, 32, 40.0)
-        assert frame.speed is None
+        assert frame.speeds == ()
 
 
 def test_a_file_alone_is_a_bag_too(tmp_path):
@@ -258,7 +260,7 @@ def test_rectified_images_have_no_distortion_left(tmp_path):
     assert (raw.camera.fx, rectified.camera.fx) == (40.0, 35.0)
 
 
-def test_speed_is_the_nearest(tmp_path):
+def test_speeds_come_with_the_image_behind_them(tmp_path):
     messages = recordings.drive(3)
     for number in range(30):
         stamp = 100 * SECOND + number * TENTH // 10
@@ -273,8 +275,15 @@ def test_speed_is_the_nearest(tmp_path):
         messages.append(('/speed', message, stamp))
     messages.sort(key=lambda message: message[2])
     bag = recordings.write_ros2(tmp_path / 'bag', messages)
-    speeds = [frame.speed for frame in open_source(bag, speed='/speed')]
-    np.testing.assert_allclose(speeds, [0, 10, 20], atol=1.0)
+    source = open_source(bag, speed='/speed')
+    frames = list(source)
+    told = [one for frame in frames for one in frame.speeds]
+    expected = [(100 * SECOND + n * TENTH // 10, float(n)) for n in range(len(told))]
+    np.testing.assert_allclose(told, expected)
+    assert source.has_speed and not open_source(bag).has_speed
+    for before, frame in pairwise(frames):
+        assert frame.speeds and min(frame.speeds)[0] >= before.stamp
+        assert max(frame.speeds)[0] <= frame.stamp
     with pytest.raises(MdepthError, match='--speed'):
         open_source(bag, speed='/camera/image_raw')
 

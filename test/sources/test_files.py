@@ -124,6 +124,25 @@ def test_kitti_raw(tmp_path):
         assert (camera.fx, camera.fy, camera.cx, camera.cy) == (40, 41, 24, 16)
 
 
+def test_speeds_of_kitti_raw(tmp_path):
+    drive = write_raw(tmp_path)
+    assert not open_source(drive).has_speed
+    (drive / 'oxts' / 'data').mkdir(parents=True)
+    times = (drive / 'image_02' / 'timestamps.txt').read_text()
+    (drive / 'oxts' / 'timestamps.txt').write_text(times)
+    for number in range(3):
+        values = [0.0] * 30
+        values[8] = 5.0 + number
+        text = ' '.join(map(str, values))
+        (drive / 'oxts' / 'data' / f'{number:010d}.txt').write_text(text)
+    source = open_source(drive)
+    frames = list(source)
+    assert source.has_speed
+    assert [frame.speeds for frame in frames] == [
+        ((frame.stamp, 5.0 + number),) for number, frame in enumerate(frames)
+    ]
+
+
 def test_kitti_raw_without_calibration(tmp_path):
     drive = write_raw(tmp_path)
     (drive.parent / 'calib_cam_to_cam.txt').unlink()

@@ -302,12 +302,13 @@ def photometric_errors(drive: Drive, i: int, scale: float = 1.0) -> tuple[Tensor
     return error, unwarped, view
 
 
-@pytest.mark.parametrize('appearance', [0.0, 1.0])
-def test_the_true_depth_and_motion_explain_the_image(appearance: float) -> None:
+@pytest.mark.parametrize(('appearance', 'slope'), [(0.0, 0.0), (1.0, 0.0), (1.0, 0.1)])
+def test_the_true_depth_and_motion_explain_the_image(appearance: float, slope: float) -> None:
     errors: dict[float, list[Tensor]] = {0.8: [], 1.0: [], 1.25: []}
     plain = []
     for seed in range(6):
-        drive = make_drive(seed, 8, CAMERA, WorldConfig(appearance=appearance))
+        config = WorldConfig(appearance=appearance, slope=slope)
+        drive = make_drive(seed, 8, CAMERA, config)
         for scale, some in errors.items():
             error, unwarped, view = photometric_errors(drive, 5, scale)
             some.append(error[~view.moving[1]])

@@ -100,6 +100,13 @@ def evaluate(
         bool, typer.Option(help="Synthetic: write the scores into the model's card.")
     ] = False,
     csv: Annotated[Path | None, typer.Option(help='Synthetic: also write the table here.')] = None,
+    scales: Annotated[
+        bool,
+        typer.Option('--scales', help='Synthetic: score the metres by height and speed instead.'),
+    ] = False,
+    slope: Annotated[
+        float, typer.Option(min=0, max=0.2, help='Scales: how steep the roads are, 0.05 is 5 %.')
+    ] = 0.05,
 ) -> None:
     """Score a model beside predictors that need no learning.
 
@@ -108,6 +115,20 @@ def evaluate(
 
     Example: mdepth-train evaluate models/synthetic-nano.safetensors --data my_bag -o scores
     """
+    if scales:
+        from mdepth_training.evaluation.scales import evaluate_scales
+
+        evaluate_scales(
+            model,
+            drives,
+            frames,
+            appearance,
+            first_seed,
+            slope=slope,
+            output=output,
+            precision=precision,
+        )
+        return
     if data is None:
         from mdepth_training.evaluation.synthetic import evaluate as on_synthetic
 

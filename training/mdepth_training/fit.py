@@ -118,7 +118,13 @@ def fit(
     try:
         with warnings.catch_warnings():
             # Lightning's, of what is meant so: the batches come whole and have no end.
-            for words in ('num_workers', 'many workers', 'not empty', 'val_dataloader'):
+            for words in (
+                'num_workers',
+                'many workers',
+                'not empty',
+                'val_dataloader',
+                'lru_cache',
+            ):
                 warnings.filterwarnings('ignore', message=f'.*{words}.*')
             warnings.filterwarnings('ignore', category=FutureWarning, module='lightning')
             trainer.fit(method, *loaders, ckpt_path=last, weights_only=True)

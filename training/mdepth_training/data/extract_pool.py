@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -82,15 +84,23 @@ def _begin(*shared: Any) -> None:
 
 def _begin_process(*shared: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and says `stop`
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _begin(*shared)
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed cannot say `stop`, and a process without work waits for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _make(recording: Path, folder: Path, options: Options, threads: int) -> dict[str, Any]:
     read, stop = _shared
-    parent = multiprocessing.parent_process()
 
     def tick() -> None:
-        if stop.is_set() or (parent is not None and not parent.is_alive()):
+        if stop.is_set():
             raise StoppedError
         with read.get_lock():
             read.value += 1

@@ -54,7 +54,7 @@ def median_flow(first: Grey, second: Grey) -> float:
     gx = (mean[1:-1, 2:] - mean[1:-1, :-2]) / 2
     gy = (mean[2:, 1:-1] - mean[:-2, 1:-1]) / 2
 
-    def windows(values: Grey) -> Grey:
+    def windows(values: NDArray[Any]) -> NDArray[Any]:
         return np.asarray(cv2.boxFilter(values, -1, (WINDOW, WINDOW))[::3, ::3])
 
     xx, xy, yy = windows(gx * gx), windows(gx * gy), windows(gy * gy)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -46,8 +47,13 @@ class Predictor:
         self.estimator = Estimator(network, self.card, device, precision)
         self._resized: WeakKeyDictionary[Frame, Frame] = WeakKeyDictionary()
 
-    def __call__(self, shot: Shot) -> tuple[Prediction, FramePair]:
-        """What the networks see, in network units, and the pair that they were given."""
+    def __call__(
+        self, shot: Shot, parts: Collection[str] = ('image',)
+    ) -> tuple[Prediction, FramePair]:
+        """What the networks see, in network units, and the pair that they were given.
+
+        parts  as in Estimator
+        """
         partner, reason = shot.previous, ''
         if partner is None and self.first_frame == 'next':
             partner = shot.following
@@ -55,7 +61,7 @@ class Predictor:
             partner, reason = shot.frame, 'no previous frame'
         interval = abs(shot.frame.stamp - partner.stamp) / 1e9
         pair = FramePair(self._view(shot.frame), self._view(partner), reason, interval)
-        return self.estimator(pair, {'image'}), FramePair(shot.frame, partner, reason, interval)
+        return self.estimator(pair, parts), FramePair(shot.frame, partner, reason, interval)
 
     def _view(self, frame: Frame) -> Frame:
         if not self.whole:

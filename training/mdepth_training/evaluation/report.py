@@ -26,6 +26,7 @@ _MOTION = {
     'drift_translation': 'drift %',
     'drift_rotation': 'drift deg/100 m',
 }
+_RANKING = {'ause': 'AUSE, share of random', 'sparsification': 'area, share of random'}
 _AGREEMENT = {'consistency': 'own motion', 'consistency_true': 'true motion'}
 
 
@@ -63,6 +64,8 @@ def tables(result: Result) -> list[Table]:
         ('Motion, scaled', _MOTION, motions),
         ('Disagreement of the depth with the frame before, mean |ln|', _AGREEMENT,
          {own: result.agreement()}),
+        ('How the confidence ranks the errors: 0 as the errors themselves, 1 random', _RANKING,
+         {own: result.ranking()}),
     ):  # fmt: skip
         here = {key: heading for key, heading in headings.items() if key in by_name[own]}
         if here:
@@ -127,7 +130,7 @@ def write(result: Result, folder: Path) -> None:
         lines += [f'## {table.title}', '', _markdown(table.columns)]
         lines += ['|' + '---|' * len(table.columns), *map(_markdown, table.rows), '']
     (folder / 'scores.md').write_text('\n'.join(lines), encoding='utf-8')
-    others = {result.predictors[0]: result.agreement() | result.motion()}
+    others = {result.predictors[0]: result.ranking() | result.agreement() | result.motion()}
     others |= {STEADY: motion_numbers(straight_on(result.chains))} if result.chains else {}
     means = result.means()
     names = dict.fromkeys([*means, *others])
@@ -142,6 +145,7 @@ def write(result: Result, folder: Path) -> None:
             'paired_with_itself': int(image.alone),
             'consistency': image.consistency,
             'consistency_true': image.consistency_true,
+            'ause': math.nan if image.ranking is None else image.ranking.ause,
         }
         for name in result.predictors:
             own = agreement if name == result.predictors[0] else {}

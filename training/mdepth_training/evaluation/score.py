@@ -13,9 +13,17 @@ from rich.progress import track
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.estimator import Prediction
-from mdepth_ros.evaluation import SCORES, DepthErrors, DepthScores
+from mdepth_ros.evaluation import (
+    SCORES,
+    DepthErrors,
+    DepthScores,
+    Sparsification,
+    mean_sparsification,
+    scaled_relative_errors,
+    sparsification,
+)
 from mdepth_training.evaluation.motion import Chain, Drives, motion_numbers
-from mdepth_training.evaluation.predict import Predictor, at_pixels
+from mdepth_training.evaluation.predict import Predictor, at_pixels, positions
 from mdepth_training.evaluation.protocols import Protocol, scored_box
 from mdepth_training.evaluation.shots import Array, Shot, Shots
 from mdepth_training.evaluation.trivial import flat_ground
@@ -33,6 +41,7 @@ class ImageScore:
     alone             the frame was paired with itself
     consistency       by the model's own motion, see `inconsistency`; NaN without a frame before
     consistency_true  by the true motion
+    ranking           how the confidence ranks the errors of the model; None without true depth
     """
 
     name: str
@@ -41,6 +50,7 @@ class ImageScore:
     errors: dict[str, Errors]
     consistency: float
     consistency_true: float
+    ranking: Sparsification | None
 
 
 @dataclass(frozen=True)
@@ -92,11 +102,16 @@ class Result:
                 result[name] = float(np.nanmean(values))
         return result
 
+    def ranking(self) -> dict[str, float]:
+        """`ause` and `sparsification` (area relative to random), means over the images."""
+        mean = mean_sparsification([i.ranking for i in self.images if i.ranking is not None])
+        return {} if mean is None else {'ause': mean.ause, 'sparsification': mean.ratio}
+
     def numbers(self) -> dict[str, float]:
         """The model's numbers under flat names, those of `mdepth evaluate` where it has them."""
         own = self.means().get(self.predictors[0], {})
         depth = {f'{s}{kind}': getattr(errors, s) for kind, errors in own.items() for s in SCORES}
-        return depth | self.agreement() | self.motion()
+        return depth | self.ranking() | self.agreement() | self.motion()
 
 
 def score(
@@ -116,12 +131,15 @@ def score(
     unit = card.metres_per_unit or 1.0
     drives, images = Drives(), []
     for shot in track(shots, description=shots.name, total=shots.total):
-        prediction, pair = predictor(shot)
+        prediction, pair = predictor(shot, ('confidence',))
         maps = {card.name: unit * np.where(prediction.seen, prediction.depth, np.nan), **priors}
         errors = _errors(shot, protocol, prediction, maps) if shot.truth is not None else {}
         ratio = unit * errors[card.name][''].ratio if errors else math.nan
         agreement = drives.add(shot, prediction, ratio)
-        images.append(ImageScore(shot.name, shot.drive, bool(pair.reason), errors, *agreement))
+        ranking = _ranking(shot, protocol, prediction, maps[card.name]) if errors else None
+        images.append(
+            ImageScore(shot.name, shot.drive, bool(pair.reason), errors, *agreement, ranking)
+        )
     chains = drives.chains()
     if not chains and not any(i.errors and i.errors[card.name][''].pixels for i in images):
         low, high = protocol.depth
@@ -188,3 +206,23 @@ def _errors(
             }
         result[name] = errors
     return result
+
+
+def _ranking(
+    shot: Shot, protocol: Protocol, prediction: Prediction, depth: Array
+) -> Sparsification | None:
+    """How the confidence ranks the errors of a depth [h, w], at the pixels that count."""
+    assert shot.truth is not None and shot.camera is not None
+    rows, columns = scored_pixels(shot.truth, protocol)
+    own = at_pixels(depth, prediction.camera, shot.camera, rows, columns, nearest=protocol.nearest)
+    low, high = protocol.depth
+    errors, scored = scaled_relative_errors(
+        own, shot.truth[rows, columns], min_depth=low, max_depth=high
+    )
+    if not len(errors):
+        return None
+    pixels = positions(prediction.camera, shot.camera, rows[scored], columns[scored])
+    u, v = np.rint(pixels).astype(np.intp).T
+    height, width = prediction.confidence.shape
+    known = prediction.confidence[v.clip(0, height - 1), u.clip(0, width - 1)]
+    return sparsification(errors, known)

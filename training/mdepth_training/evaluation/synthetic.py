@@ -143,7 +143,7 @@ def evaluate(
         for estimate, truth in chains:
             scores[name].add_motions(estimate, truth)
     numbers = {name: each.numbers() for name, each in scores.items()}
-    numbers[card.name] |= result.agreement()
+    numbers[card.name] |= result.agreement() | result.ranking()
     _print(numbers, shots.name, sum(scores[card.name].lively))
     if csv is not None:
         _write(numbers, csv)
@@ -205,6 +205,11 @@ def _print(numbers: dict[str, dict[str, float]], drives: str, lively: int) -> No
         if table.row_count:
             console.print(table)
     own, *constants, steady = numbers.values()
+    if 'ause' in own:
+        console.print(
+            f'Confidence: sparsification error {own["ause"]:.3f} of that of a random order (0: as '
+            f'the errors themselves), area {own["sparsification"]:.3f} of random'
+        )
     best = min(values['abs_rel'] for values in constants)
     console.print(f'AbsRel: {own["abs_rel"] / best:.2f} of the best constant map')
     for suffix, where in (('', 'all drives'), ('_turns', 'drives with turns')):

@@ -25,7 +25,7 @@ def test_an_untrained_model_is_scored_beside_the_trivial_predictors(model: Path)
     # Nothing was learned: a constant map is better.
     assert min(numbers[name]['abs_rel'] for name in trivial[:-1]) < numbers[own]['abs_rel']
     assert {'abs_rel_static', 'abs_rel_moving', 'abs_rel_raw', 'd1'} < set(numbers[own])
-    assert {'consistency', 'consistency_true'} < set(numbers[own])
+    assert {'consistency', 'consistency_true', 'ause', 'sparsification'} < set(numbers[own])
     assert 'abs_rel_raw' not in numbers['constant']
     assert model.with_suffix('.csv').read_text().startswith('predictor,abs_rel,')
     card = read_card(model)

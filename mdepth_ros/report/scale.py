@@ -1,0 +1,126 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The scale of a run over time: a file that the run writes, and its picture."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mdepth_ros.errors import MdepthError
+
+if TYPE_CHECKING:
+    from mdepth_ros.scale import Scale
+
+FILE = 'scale.csv'
+HEADER = ('stamp', 'metres_per_unit', 'spread', 'state', 'sources', 'delay')
+COLOURS = {'none': '#999999', 'initialising': '#E69F00', 'good': '#009E73', 'degraded': '#D55E00'}
+
+
+class ScaleFile:
+    """Writes the scale of every frame, from the first that was measured on; else no file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        self._file: TextIO | None = None
+
+    def __enter__(self) -> ScaleFile:
+        return self
+
+    def add(self, stamp: int, scale: Scale) -> None:
+        """Write the scale at a frame."""
+        if self._file is None:
+            if scale.state in ('none', 'fixed'):
+                return
+            self._file = self._path.open('w', encoding='utf-8')
+            self._file.write(','.join(HEADER) + '\n')
+        delay = '' if scale.delay is None else f'{scale.delay:.3f}'
+        self._file.write(
+            f'{stamp},{scale.value:.9g},{scale.spread:.9g},{scale.state},'
+            f'{"+".join(scale.sources)},{delay}\n'
+        )
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+@dataclass(frozen=True, eq=False)
+class ScaleSeries:
+    """The scale of a run: stamps [N] ns, metres per unit and their spread [N], states."""
+
+    stamps: NDArray[np.int64]
+    values: NDArray[np.float64]
+    spreads: NDArray[np.float64]
+    states: tuple[str, ...]
+
+    @property
+    def converged(self) -> float | None:
+        """Seconds from the first frame to the first that was good; None: it never was."""
+        if 'good' not in self.states:
+            return None
+        return float(self.stamps[self.states.index('good')] - self.stamps[0]) / 1e9
+
+
+def read_scale(folder: Path) -> ScaleSeries | None:
+    """Read what ScaleFile wrote; None where the scale of the run was not measured.
+
+    Raises MdepthError for a file that is damaged.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        return None
+    try:
+        with path.open(newline='', encoding='utf-8') as file:
+            rows = list(csv.DictReader(file))
+        return ScaleSeries(
+            np.array([int(row['stamp']) for row in rows]),
+            np.array([float(row['metres_per_unit']) for row in rows]),
+            np.array([float(row['spread']) for row in rows]),
+            tuple(row['state'] for row in rows),
+        )
+    except (KeyError, ValueError, TypeError):
+        raise MdepthError(f'{path} is damaged: run again with --overwrite') from None
+
+
+def plot_scale(path: Path, series: ScaleSeries, right: Mapping[int, float] | None = None) -> None:
+    """Draw value, two spreads about it and states; `right`: stamp -> metres per unit by truth."""
+    with _figure(path) as plot:
+        start = int(series.stamps[0])
+        time = (series.stamps - start) / 1e9
+        low, high = (series.values + side * 2 * series.spreads for side in (-1, 1))
+        plot.fill_between(time, low, high, color='#0072B2', alpha=0.15, label='two spreads')
+        plot.plot(time, series.values, color='#0072B2', linewidth=1.0)
+        for state, colour in COLOURS.items():
+            there = np.array([one == state for one in series.states])
+            if there.any():
+                plot.plot(time[there], series.values[there], '.', color=colour, label=state)
+        if right:
+            stamps = np.array(sorted(right))
+            values = [right[int(stamp)] for stamp in stamps]
+            times = (stamps - start) / 1e9
+            plot.plot(times, values, 'x', color='black', markersize=4, label='by the truth')
+        top = float(np.median(series.values)) * 2
+        plot.set(xlabel='time since the first frame (s)', ylabel='metres per unit', ylim=(0, top))
+        plot.legend(loc='lower right', ncol=3, frameon=False)
+
+
+@contextmanager
+def _figure(path: Path) -> Iterator[Any]:
+    import matplotlib as mpl
+
+    mpl.use('Agg')
+    from matplotlib import pyplot as plt
+
+    figure, plot = plt.subplots(figsize=(9, 3.5), constrained_layout=True)
+    plot.grid(alpha=0.3)
+    yield plot
+    figure.savefig(path, dpi=110)
+    plt.close(figure)

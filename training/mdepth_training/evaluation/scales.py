@@ -1,0 +1,241 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""How right the metres are: the scale of every source on drives of the synthetic world.
+
+Networks are not consistent in themselves: depth and motion of one drive have scales of their own.
+The error of a scale is therefore told twice:
+
+of depth    |ln(scale / right)|, where `right` makes the medians of the depth maps of the drive
+            right: geometric mean over its frames of median(truth) / median(network), up to 80 m
+of motion   |ln(length of the path / true length)|
+
+both over what follows the first three seconds, the first as a mean over frames, and both as means
+over drives. A second table has what is left with networks that make no error, whose unit is not
+the card's: what the sources themselves can do.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from mdepth_ros.estimator import Estimator, Prediction
+from mdepth_ros.frame import Frame
+from mdepth_ros.geometry import Camera
+from mdepth_ros.model_card import ModelCard
+from mdepth_ros.model_file import load_model
+from mdepth_ros.pairing import NANO, FramePair, Pairing
+from mdepth_ros.scale import Scale, scale_source
+from mdepth_ros.synthetic import WorldConfig, make_drive
+
+SOURCES = ('model', 'height', 'speed', 'height+speed')
+CONVERGED = 3.0
+"""Seconds of a drive after which its scale counts."""
+OTHER_UNIT = 1.15
+"""Unit of networks without error, over that of the card."""
+SPEED_NOISE = 0.1
+SPEED_DELAY = 0.1
+"""Of the speed that is told: relative standard deviation, and seconds."""
+FAR = 80.0
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """One drive: what the networks see, and the truth; N frames, the first has no partner.
+
+    ratios  [N] median(truth) / median(network);  lengths [N] true metres of each motion
+    truths  float32 [h, w] each
+    """
+
+    seed: int
+    height: float
+    pairs: tuple[tuple[Prediction, FramePair], ...]
+    truths: tuple[NDArray[np.float32], ...]
+    ratios: Array
+    lengths: Array
+
+    @property
+    def right(self) -> float:
+        """Metres per unit of the depth."""
+        return float(np.exp(np.log(self.ratios).mean()))
+
+
+@dataclass(frozen=True)
+class ScaleErrors:
+    """Of one source on one drive.
+
+    depth, motion  as above;  unscaled  AbsRel with this scale, less the one with the ratio of each
+                   frame's medians;  good  seconds to the first good scale, NaN: none
+    """
+
+    depth: float
+    motion: float
+    unscaled: float
+    good: float
+
+
+def told_speeds(stamps: Array, lengths: Array, seed: int) -> list[tuple[int, float]]:
+    """(ns, m/s) at stamps [N] s of a drive with motions of lengths [N] m: late and noisy."""
+    steps = np.diff(stamps)
+    speeds = np.interp(stamps - SPEED_DELAY, stamps[1:] - steps / 2, lengths[1:] / steps)
+    noise = 1 + SPEED_NOISE * np.random.default_rng(seed).standard_normal(len(stamps))
+    told = speeds * noise
+    return [(round(t * NANO), float(v)) for t, v in zip(stamps, told, strict=True)]
+
+
+def scales_of(seen: Seen, source: str, card: ModelCard) -> list[Scale]:
+    """Run a source over a drive."""
+    scales = scale_source(source, card, seen.height)
+    stamps = np.array([pair.current.stamp / NANO for _, pair in seen.pairs])
+    told = told_speeds(stamps, seen.lengths, seen.seed)
+    found = []
+    for (prediction, pair), speed in zip(seen.pairs, told, strict=True):
+        speeds = (speed,) if 'speed' in source else ()
+        here = replace(pair, current=replace(pair.current, speeds=speeds))
+        found.append(scales.update(prediction, here))
+    return found
+
+
+def errors_of(seen: Seen, scales: Sequence[Scale]) -> ScaleErrors:
+    """Compare the scales of a drive with its truth."""
+    stamps = np.array([pair.current.stamp / NANO for _, pair in seen.pairs])
+    after = stamps - stamps[0] >= CONVERGED
+    values = np.array([scale.value for scale in scales])
+    units = np.array([np.linalg.norm(prediction.motion[:3, 3]) for prediction, _ in seen.pairs])
+    path = float((values * units)[after].sum() / seen.lengths[after].sum())
+    good = next(
+        (t - stamps[0] for t, s in zip(stamps, scales, strict=True) if s.state == 'good'), np.nan
+    )
+    differences = [
+        _abs_rel(prediction.depth * value, truth) - _abs_rel(prediction.depth * ratio, truth)
+        for (prediction, _), truth, value, ratio in zip(
+            seen.pairs, seen.truths, values, seen.ratios, strict=True
+        )
+    ]
+    return ScaleErrors(
+        float(np.abs(np.log(values / seen.right))[after].mean()),
+        abs(float(np.log(path))),
+        float(np.array(differences)[after].mean()),
+        float(good),
+    )
+
+
+def _abs_rel(depth: NDArray[np.float32], truth: NDArray[np.float32]) -> float:
+    known = truth < FAR
+    return float(np.mean(np.abs(np.clip(depth[known], 1e-3, FAR) / truth[known] - 1)))
+
+
+def exact(seen: Seen, unit: float) -> Seen:
+    """The drive as networks without error would see it, in units of `unit` metres."""
+    pairs = []
+    for (prediction, pair), truth, length in zip(
+        seen.pairs, seen.truths, seen.lengths, strict=True
+    ):
+        motion = np.eye(4)
+        motion[2, 3] = length / unit
+        depth = truth / np.float32(unit)
+        pairs.append((replace(prediction, depth=depth, motion=motion), pair))
+    return replace(seen, pairs=tuple(pairs), ratios=np.full(len(pairs), unit))
+
+
+def see(
+    estimator: Estimator, world: WorldConfig, seeds: Sequence[int], frames: int
+) -> Iterator[Seen]:
+    """Drive through the world with an estimator."""
+    card = estimator.card
+    camera = Camera.from_normalised(*card.input_size[::-1], *card.camera)
+    for seed in seeds:
+        drive, pairing = make_drive(seed, frames, camera, world), Pairing(card.frame_interval)
+        pairs, truths = [], []
+        for index, stamp in enumerate(drive.stamps):
+            view = drive.render([index])
+            pair = pairing.pair(Frame(stamp, view.image[0].numpy(), camera))
+            pairs.append((estimator(pair, ()), pair))
+            truths.append(view.depth[0].numpy())
+        ratios = [
+            float(np.median(truth[truth < FAR]) / np.median(prediction.depth[truth < FAR]))
+            for (prediction, _), truth in zip(pairs, truths, strict=True)
+        ]
+        steps = np.linalg.norm(np.diff(np.asarray(drive.poses)[:, :3, 3], axis=0), axis=1)
+        yield Seen(
+            seed,
+            drive.camera_height,
+            tuple(pairs),
+            tuple(truths),
+            np.array(ratios),
+            np.concatenate([[0.0], steps]),
+        )
+
+
+def evaluate_scales(
+    model: Path,
+    drives: int,
+    frames: int,
+    appearance: float,
+    first_seed: int,
+    *,
+    slope: float = 0.05,
+    output: Path | None = None,
+    precision: str = 'auto',
+) -> dict[str, ScaleErrors]:
+    """Score every source of scale on drives with hills and traffic; print the table.
+
+    output  folder for scales.csv, with the numbers of every drive
+    """
+    network, card = load_model(model)
+    estimator = Estimator(network, card, precision=precision)
+    world = WorldConfig(appearance=appearance, frame_interval=card.frame_interval, slope=slope)
+    unit = OTHER_UNIT * (card.metres_per_unit or 1.0)
+    console, rows, best = Console(highlight=False), [], []
+    for drive in see(estimator, world, range(first_seed, first_seed + drives), frames):
+        for source in SOURCES:
+            for kept, one in ((rows, drive), (best, exact(drive, unit))):
+                kept.append((drive.seed, source, errors_of(one, scales_of(one, source, card))))
+    means, floor = (
+        {name: _mean([e for _, source, e in kept if source == name]) for name in SOURCES}
+        for kept in (rows, best)
+    )
+    where = f'{drives} drives of {frames} frames, slopes to {slope:.0%}'
+    _print(console, means, f'{card.name}, {where}')
+    _print(console, floor, f'networks without error, {where}')
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+        with (output / 'scales.csv').open('w', newline='', encoding='utf-8') as file:
+            writer = csv.writer(file)
+            writer.writerow(['seed', 'source', *ScaleErrors.__annotations__])
+            writer.writerows([seed, name, *vars(e).values()] for seed, name, e in rows)
+    return means
+
+
+def _mean(errors: Sequence[ScaleErrors]) -> ScaleErrors:
+    depth, motion, unscaled, good = np.array([list(vars(e).values()) for e in errors]).T
+    slowest = float(np.max(np.where(np.isnan(good), np.inf, good)))
+    return ScaleErrors(float(depth.mean()), float(motion.mean()), float(unscaled.mean()), slowest)
+
+
+def _print(console: Console, means: dict[str, ScaleErrors], where: str) -> None:
+    title = f'Scale, {where}: errors after {CONVERGED:g} s'
+    table = Table(title=title, title_justify='left')
+    headings = (
+        'source',
+        'depth %',
+        'motion %',
+        'AbsRel unscaled\nless scaled',
+        'good after\ns, slowest',
+    )
+    for heading in headings:
+        table.add_column(heading, justify='left' if heading == 'source' else 'right')
+    for name, e in means.items():
+        good = f'{e.good:.1f}' if name != 'model' else '-'
+        table.add_row(
+            name, f'{100 * e.depth:.1f}', f'{100 * e.motion:.1f}', f'{e.unscaled:+.4f}', good
+        )
+    console.print(table)
