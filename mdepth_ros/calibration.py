@@ -51,12 +51,12 @@ class DrivePairs:
 
 
 def synthetic_pairs(
-    estimator: Estimator, seeds: Iterable[int], frames: int
+    estimator: Estimator, seeds: Iterable[int], frames: int, appearance: float = 0.0
 ) -> Iterator[DrivePairs]:
     """The pairs of drives of the synthetic world, as the training camera sees them."""
     card = estimator.card
     camera = Camera.from_normalised(*card.input_size[::-1], *card.camera)
-    world = WorldConfig(frame_interval=card.frame_interval)
+    world = WorldConfig(appearance=appearance, frame_interval=card.frame_interval)
     for seed in seeds:
         drive = make_drive(seed, frames, camera, world)
         images = (drive.render([index]).image[0].numpy() for index in range(frames))

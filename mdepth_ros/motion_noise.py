@@ -81,7 +81,8 @@ class MotionNoise:
 
     def std(self, length: float, angle: float, residual: float = 0.0) -> Array:
         """Std [6] of the error e of a motion T exp(e), translation in network units."""
-        return self.stds(np.array([[1.0, length, angle, residual]]))[0]
+        one: Array = self.stds(np.array([[1.0, length, angle, residual]]))[0]
+        return one
 
     def stds(self, sizes: Array) -> Array:
         """Std [N, 6] for rows (1, length, angle, residual) [N, 4]."""

@@ -96,14 +96,14 @@ def look(current: Tensor, previous: Tensor, depth: Tensor, motion: Tensor, K: Te
     warped, valid = warp(before, near, motion.to(depth)[None], K)
     seen = valid.float()
     count = seen.sum().clamp(min=1)
-    numbers = torch.stack(
+    residual, still, contrast = torch.stack(
         [
             ((warped - now).abs_().mean(1) * seen).sum() / count,
             ((before - now).abs_().mean(1) * seen).sum() / count,
             (now[..., 1:] - now[..., :-1]).abs_().mean(),
         ]
     ).tolist()  # one wait for the device
-    return Evidence(*numbers, same=torch.equal(current, previous))
+    return Evidence(residual, still, contrast, torch.equal(current, previous))
 
 
 class Trust(NamedTuple):

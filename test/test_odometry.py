@@ -244,7 +244,9 @@ def test_scale_makes_metres_and_its_spread_grows_with_the_distance() -> None:
 def test_covariance_is_that_of_the_noise_that_it_names() -> None:
     """Against 4000 simulated drives whose motions have the noise of the model."""
     steps, relative, rotation = 30, 0.05, 0.004
-    last = drive(Odometry(noise=MotionNoise.simple(relative, rotation)), at_rate(10, steps / 10), BEND)[-1]
+    last = drive(
+        Odometry(noise=MotionNoise.simple(relative, rotation)), at_rate(10, steps / 10), BEND
+    )[-1]
     generator = torch.Generator().manual_seed(0)
     std = torch.tensor([relative * float(np.linalg.norm(BEND[:3])) * 0.1] * 3 + [rotation] * 3)
     motion = torch.from_numpy(moved(BEND, 0.1))

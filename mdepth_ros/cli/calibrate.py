@@ -17,6 +17,9 @@ def calibrate(
     drives: Annotated[int, typer.Option(min=2, help='Synthetic drives to measure on.')] = 24,
     frames: Annotated[int, typer.Option(min=30, help='Frames of each drive.')] = 70,
     seed: Annotated[int, typer.Option(help='Seed of the first drive.')] = FIRST_SEED,
+    appearance: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help='0: plain roads, 1: broadly randomised.')
+    ] = 0.0,
     output: Annotated[
         Path | None, typer.Option('--output', '-o', help='Write here; default: into the model.')
     ] = None,
@@ -25,7 +28,7 @@ def calibrate(
 
     The covariances of odometry and twist come from it.
 
-    Example: mdepth calibrate models/synthetic-nano.safetensors --drives 24
+    Example: mdepth calibrate models/road-nano.safetensors --appearance 1
     """
     from dataclasses import replace
 
@@ -40,11 +43,13 @@ def calibrate(
     network, card = load_model(model)
     estimator = Estimator(network, card)
     seeds = range(seed, seed + drives)
-    measured = list(
-        track(synthetic_pairs(estimator, seeds, frames), description='driving', total=drives)
-    )
+    driving = synthetic_pairs(estimator, seeds, frames, appearance)
+    measured = list(track(driving, description='driving', total=drives))
     found = calibrate(measured)
-    where = f'{drives} synthetic drives of {frames} frames, seeds from {seed}'
+    where = (
+        f'{drives} synthetic drives of {frames} frames, seeds from {seed}, '
+        f'appearance {appearance:g}'
+    )
     text = (
         f'{where}; on drives left out NEES/6 {found.held_out.nees:.2f}, 95 % intervals cover '
         f'{found.held_out.coverage:.1%}; {found.alarms:.2%} of the pairs were not tracked'

@@ -53,6 +53,7 @@ def metrics_of(depth: DepthResult | None, motion: MotionResult | None) -> dict[s
             'motion_scale': motion.step_scale,
             'trajectory_frames': len(motion.truth),
         }
+        numbers |= motion.twists.metrics if motion.twists is not None else {}
     return {name: float(value) for name, value in numbers.items() if math.isfinite(value)}
 
 

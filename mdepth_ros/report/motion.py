@@ -22,6 +22,7 @@ from mdepth_ros.evaluation import (
 )
 from mdepth_ros.evaluation.trajectory import Alignment, Array
 from mdepth_ros.report.run import Run, Truth
+from mdepth_ros.report.uncertainty import TwistResult, score_twists
 
 TOLERANCE = 0.05  # seconds between an estimated and a true pose
 
@@ -43,7 +44,8 @@ class MotionResult:
 
     raw and scaled are aligned with 6 and 7 degrees of freedom; rpe is (translation m, rotation
     deg) of consecutive frames without and with that scale; steps_raw and steps are the errors of
-    the same motions, the latter with the factor step_scale that suits the motions best.
+    the same motions, the latter with the factor step_scale that suits the motions best; twists is
+    None where the covariances cannot be judged.
     """
 
     estimates: int
@@ -59,6 +61,7 @@ class MotionResult:
     steps: MotionErrors
     step_scale: float
     five: Array
+    twists: TwistResult | None
 
 
 def score_motion(run: Run, truth: Truth) -> MotionResult:
@@ -72,6 +75,7 @@ def score_motion(run: Run, truth: Truth) -> MotionResult:
     whole, frame = run.trajectory()
     estimate, note = _of_frame(whole, frame, true_frame, truth)
     estimate, reference = associate(estimate, true_poses, TOLERANCE)
+    on_time = Trajectory(estimate.stamps, reference.poses)
     if len(estimate) < 3:
         raise MdepthError(
             f'only {len(estimate)} poses have a true pose at their time, 3 are needed'
@@ -92,6 +96,7 @@ def score_motion(run: Run, truth: Truth) -> MotionResult:
         steps=steps,
         step_scale=step_scale,
         five=five_frame_errors(estimate.motions, reference.motions),
+        twists=score_twists(run, on_time, true_frame, step_scale),
     )
 
 

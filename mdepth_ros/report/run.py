@@ -63,11 +63,16 @@ class Run:
         candidates = [Path(name), self.path / name] if isinstance(name, str) else []
         return next((path for path in candidates if path.exists()), None)
 
+    @property
+    def odometry_topic(self) -> str | None:
+        """The topic of the estimated odometry."""
+        topics = [t for t in self.bag.topics(ODOMETRY) if t.rpartition('/')[2] == 'odom']
+        return topics[0] if topics else None
+
     def trajectory(self) -> tuple[Trajectory, str]:
         """The estimated poses and the frame that they are poses of."""
-        topics = [t for t in self.bag.topics(ODOMETRY) if t.rpartition('/')[2] == 'odom']
-        if topics:
-            return self.bag.odometry(topics[0])
+        if self.odometry_topic is not None:
+            return self.bag.odometry(self.odometry_topic)
         file = self.path / 'trajectory.tum'
         if not file.is_file():
             raise MdepthError('the run wrote no odometry')

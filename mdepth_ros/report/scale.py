@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 from mdepth_ros.errors import MdepthError
 
 if TYPE_CHECKING:
+    from mdepth_ros.report.depth import DepthResult
+    from mdepth_ros.report.motion import MotionResult
     from mdepth_ros.scale import Scale
 
 FILE = 'scale.csv'
@@ -88,6 +91,40 @@ def read_scale(folder: Path) -> ScaleSeries | None:
         )
     except (KeyError, ValueError, TypeError):
         raise MdepthError(f'{path} is damaged: run again with --overwrite') from None
+
+
+def right_scale(series: ScaleSeries, depth: DepthResult | None) -> dict[int, float]:
+    """Metres per unit that would have made the median of each depth map that of the truth."""
+    if depth is None:
+        return {}
+    used = dict(zip(series.stamps.tolist(), series.values.tolist(), strict=True))
+    return {s: used[s] * errors[''].ratio for s, _, errors in depth.frames if s in used}
+
+
+def scale_lines(
+    series: ScaleSeries, depth: DepthResult | None, motion: MotionResult | None
+) -> list[str]:
+    """Lines of the report."""
+    count = {state: series.states.count(state) for state in dict.fromkeys(series.states)}
+    states = ', '.join(f'{number} frames {state}' for state, number in count.items())
+    since = series.converged
+    good = 'it never was good' if since is None else f'good {since:.1f} s after the first frame'
+    lines = [
+        f'* metres per unit: {series.values[-1]:.4g} ± {series.spreads[-1]:.2g} at the end, '
+        f'{series.values.min():.4g} to {series.values.max():.4g} in all',
+        f'* {states}; {good}',
+    ]
+    right = right_scale(series, depth)
+    if right:
+        used = dict(zip(series.stamps.tolist(), series.values.tolist(), strict=True))
+        errors = np.array([math.log(used[stamp] / value) for stamp, value in right.items()])
+        lines.append(
+            f'* against the medians of the true depth: {100 * errors.mean():+.1f} % in the mean, '
+            f'{100 * np.abs(errors).mean():.1f} % off'
+        )
+    if motion is not None:
+        lines.append(f'* against the true motion: {100 * (1 / motion.step_scale - 1):+.1f} %')
+    return [*lines, '', '![scale over time](scale.png)']
 
 
 def plot_scale(path: Path, series: ScaleSeries, right: Mapping[int, float] | None = None) -> None:

@@ -21,7 +21,8 @@ from mdepth_ros.report import Evaluation, plots
 from mdepth_ros.report.bags import ByStamp
 from mdepth_ros.report.depth import DENSE_POINTS, LIDAR_CELL, TOLERANCE, DepthResult, views
 from mdepth_ros.report.motion import MotionResult
-from mdepth_ros.report.scale import ScaleSeries, plot_scale
+from mdepth_ros.report.scale import plot_scale, right_scale, scale_lines
+from mdepth_ros.report.uncertainty import plot_twists
 from mdepth_ros.ros import images
 from mdepth_ros.sources.topics import choose_image
 
@@ -51,9 +52,12 @@ def write_report(evaluation: Evaluation, folder: Path) -> None:
     if motion is not None:
         _write_csv(folder / 'trajectory.csv', *_motion_table(motion))
         plots.plot_trajectory(folder / 'trajectory.png', motion)
+        if motion.twists is not None:
+            plot_twists(folder / 'twist.png', motion.twists)
     plots.plot_errors(folder / 'errors.png', depth, motion)
     if evaluation.scale is not None:
-        plot_scale(folder / 'scale.png', evaluation.scale, _right_scale(evaluation))
+        right = right_scale(evaluation.scale, depth)
+        plot_scale(folder / 'scale.png', evaluation.scale, right)
     (folder / 'report.md').write_text('\n'.join(_lines(evaluation)) + '\n', 'utf-8')
 
 
@@ -139,8 +143,15 @@ def _lines(evaluation: Evaluation) -> list[str]:
     lines += [f'* truth: `{truth.name}`', '']
     lines += ['## Depth', '', *_depth_lines(evaluation)]
     lines += ['', '## Trajectory', '', *_motion_lines(evaluation)]
+    if evaluation.motion is not None and evaluation.motion.twists is not None:
+        lines += ['', '## Uncertainty', '', *evaluation.motion.twists.lines()]
     if evaluation.scale is not None:
-        lines += ['', '## Scale', '', *_scale_lines(evaluation, evaluation.scale)]
+        lines += [
+            '',
+            '## Scale',
+            '',
+            *scale_lines(evaluation.scale, evaluation.depth, evaluation.motion),
+        ]
     losses = [*run.bag.recording.losses.lines()]
     losses += truth.bag.recording.losses.lines() if truth.bag else []
     if losses:
@@ -213,40 +224,6 @@ def _ranking_lines(depth: DepthResult) -> list[str]:
         '',
         '![sparsification](sparsification.png)',
     ]
-
-
-def _right_scale(evaluation: Evaluation) -> dict[int, float]:
-    """Metres per unit that would have made the median of each depth map that of the truth."""
-    series, depth = evaluation.scale, evaluation.depth
-    if series is None or depth is None:
-        return {}
-    used = dict(zip(series.stamps.tolist(), series.values.tolist(), strict=True))
-    return {s: used[s] * e[''].ratio for s, _, e in depth.frames if s in used}
-
-
-def _scale_lines(evaluation: Evaluation, series: ScaleSeries) -> list[str]:
-    states = ', '.join(
-        f'{series.states.count(state)} frames {state}' for state in dict.fromkeys(series.states)
-    )
-    since = series.converged
-    lines = [
-        f'* metres per unit: {series.values[-1]:.4g} ± {series.spreads[-1]:.2g} at the end, '
-        f'{series.values.min():.4g} to {series.values.max():.4g} in all',
-        f'* {states}; '
-        + ('it never was good' if since is None else f'good {since:.1f} s after the first frame'),
-    ]
-    right = _right_scale(evaluation)
-    if right:
-        used = dict(zip(series.stamps.tolist(), series.values.tolist(), strict=True))
-        errors = np.array([math.log(used[stamp] / value) for stamp, value in right.items()])
-        lines.append(
-            f'* against the medians of the true depth: {100 * errors.mean():+.1f} % in the mean, '
-            f'{100 * np.abs(errors).mean():.1f} % off'
-        )
-    if evaluation.motion is not None:
-        factor = evaluation.motion.step_scale
-        lines.append(f'* against the true motion: {100 * (1 / factor - 1):+.1f} %')
-    return [*lines, '', '![scale over time](scale.png)']
 
 
 def _motion_lines(evaluation: Evaluation) -> list[str]:

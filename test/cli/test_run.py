@@ -67,6 +67,16 @@ def test_run(tmp_path, model):
         assert word in result.output.replace('\n', '')
 
 
+def test_a_scale_by_height_is_written_over_time(tmp_path, model):
+    bag = recordings.write_ros2(tmp_path / 'bag', recordings.drive())
+    out = tmp_path / 'out'
+    mdepth(bag, '-o', out, '-m', model, '--scale', 'height', '--camera-height', '1.65')
+    # Random weights see no road, but the card knows a scale.
+    lines = (out / 'scale.csv').read_text().splitlines()
+    assert len(lines) == 6 and all(',initialising,' in line for line in lines[1:])
+    assert (out / 'scale.png').is_file()
+
+
 def test_two_runs_are_the_same_bytes(tmp_path, model):
     bag = recordings.write_ros2(tmp_path / 'bag', recordings.drive())
     for name in ('one', 'two'):
@@ -101,7 +111,9 @@ def test_options_of_source_and_output(tmp_path, model):
         (['--camera-info', '/other'], '--camera-info can be /camera/camera_info'),
         (['--intrinsics', '1,2'], 'fx,fy,cx,cy'),
         (['--topics', 'depht'], "unknown topic 'depht'"),
-        (['--scale', 'big'], "'model', 'none' or metres per unit"),
+        (['--scale', 'big'], "'height+speed', or metres per unit"),
+        (['--scale', 'height'], 'give camera_height'),
+        (['--scale', 'speed'], 'tells no speed: choose another --scale'),
         (['--storage', 'zip'], 'mcap or sqlite3'),
         (['--encoding', 'mono8'], '32FC1 or 16UC1'),
         (['--device', 'tpu'], 'tpu'),

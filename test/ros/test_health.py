@@ -83,6 +83,9 @@ def test_odometry() -> None:
     report = health.odometry_report(held, '', 'off', frames, 0.1)
     assert (report.level, report.message) == (WARN, 'held: gap of 1.20 s')
     assert dict(report.values)['held'] == 'gap of s: 3'
+    for status, level in (('standing', OK), ('degraded', WARN), ('lost', ERROR)):
+        report = health.odometry_report(changed(status=status, reason='why'), '', '', frames, 0.1)
+        assert report.level == level and report.message.startswith(status)
 
 
 def test_scale() -> None:

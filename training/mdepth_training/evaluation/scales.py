@@ -194,7 +194,9 @@ def evaluate_scales(
     estimator = Estimator(network, card, precision=precision)
     world = WorldConfig(appearance=appearance, frame_interval=card.frame_interval, slope=slope)
     unit = OTHER_UNIT * (card.metres_per_unit or 1.0)
-    console, rows, best = Console(highlight=False), [], []
+    console = Console(highlight=False)
+    rows: list[tuple[int, str, ScaleErrors]] = []
+    best: list[tuple[int, str, ScaleErrors]] = []
     for drive in see(estimator, world, range(first_seed, first_seed + drives), frames):
         for source in SOURCES:
             for kept, one in ((rows, drive), (best, exact(drive, unit))):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -55,13 +55,13 @@ class Given:
         self._depths = iter(depths)
         self._motions = iter(motions or [np.eye(4)] * len(depths))
 
-    def __call__(self, shot: Shot) -> tuple[Prediction, FramePair]:
+    def __call__(self, shot: Shot, parts: Collection[str] = ()) -> tuple[Prediction, FramePair]:
         depth = next(self._depths).astype(np.float32)
         assert shot.camera is not None
         camera = shot.camera.scaled(depth.shape[1], depth.shape[0])
-        seen, nothing = np.ones(depth.shape, bool), np.empty((0, 0), np.float32)
+        seen, even = np.ones(depth.shape, bool), np.ones(depth.shape, np.float32)
         picture = np.zeros((*depth.shape, 3), np.uint8)
-        prediction = Prediction(depth, next(self._motions), nothing, camera, picture, seen, {})
+        prediction = Prediction(depth, next(self._motions), even, camera, picture, seen, {})
         reason = '' if shot.previous else 'no previous frame'
         return prediction, FramePair(shot.frame, shot.previous or shot.frame, reason)
 

@@ -1,0 +1,124 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Are the errors of the twist as large as its covariance says?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mdepth_ros.evaluation import Trajectory, inverse
+from mdepth_ros.evaluation.consistency import INTERVAL, Array, Consistency, normalised
+from mdepth_ros.geometry import se3_log
+from mdepth_ros.report.run import Run
+
+AXES = ('vx (m/s)', 'vy (m/s)', 'vz (m/s)', 'wx (rad/s)', 'wy (rad/s)', 'wz (rad/s)')
+UNKNOWN_STD = 20.0
+"""m/s: a twist with a larger std says that it is not known (held or lost)."""
+
+
+@dataclass(frozen=True, eq=False)
+class TwistResult:
+    """Errors and std [N, 6] of the twists at stamps [N], scaled by the best factor of the path.
+
+    Consistency with that factor and as it is; unknown: twists that were held or lost.
+    """
+
+    stamps: Array
+    errors: Array
+    stds: Array
+    scaled: Consistency
+    raw: Consistency
+    unknown: int
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """By their flat names."""
+        return {
+            'nees': self.scaled.nees,
+            'nees_raw': self.raw.nees,
+            'interval_coverage': self.scaled.coverage,
+            'interval_coverage_raw': self.raw.coverage,
+        }
+
+    def lines(self) -> list[str]:
+        """Lines of the report."""
+        return [
+            '| of the twist | as it is | scaled |',
+            '|---|---:|---:|',
+            f'| NEES / 6 | {self.raw.nees:.3f} | {self.scaled.nees:.3f} |',
+            f'| 95 % intervals cover (%) | {100 * self.raw.coverage:.1f} | '
+            f'{100 * self.scaled.coverage:.1f} |',
+            '',
+            f'* {len(self.errors)} twists against the true motion between consecutive poses; '
+            f'{self.unknown} were held or lost',
+            '* NEES / 6 is 1 where errors are as large as the covariances say',
+            '',
+            '![errors and 95 % intervals of the twist](twist.png)',
+        ]
+
+
+def score_twists(run: Run, truth: Trajectory, frame: str, scale: float) -> TwistResult | None:
+    """Compare the twists of a run with true poses of the same frame at the same stamps.
+
+    scale  the factor that brings the estimated motions nearest to the true ones
+
+    None where the run has no odometry of that frame, or no covariances.
+    """
+    topic, stamps = run.odometry_topic, {int(s): i for i, s in enumerate(truth.stamps)}
+    if topic is None:
+        return None
+    rows, unknown = [], 0
+    for stamp, message in run.bag.messages(topic):
+        index = stamps.get(stamp)
+        if message.child_frame_id.lstrip('/') != frame or not index:
+            continue
+        covariance = np.array(message.twist.covariance, np.float64).reshape(6, 6)
+        if not covariance.diagonal().min() > 0:
+            return None
+        if covariance[:3, :3].diagonal().max() > UNKNOWN_STD**2:
+            unknown += 1
+            continue
+        seconds = (truth.stamps[index] - truth.stamps[index - 1]) / 1e9
+        moved = inverse(truth.poses[index - 1]) @ truth.poses[index]
+        true = se3_log(torch.from_numpy(moved)).numpy() / seconds
+        linear, angular = message.twist.twist.linear, message.twist.twist.angular
+        twist = np.array([*(getattr(part, k) for part in (linear, angular) for k in 'xyz')])
+        rows.append((stamp, twist, true, covariance))
+    if len(rows) < 3:
+        return None
+    taken, twists, trues, covariances = (np.array(part) for part in zip(*rows, strict=True))
+    factors = np.array([scale] * 3 + [1.0] * 3)
+    scaled = covariances * np.outer(factors, factors)
+    errors = twists * factors - trues
+    return TwistResult(
+        taken,
+        errors,
+        np.sqrt(np.diagonal(scaled, axis1=1, axis2=2)),
+        Consistency.of(normalised(errors, scaled)),
+        Consistency.of(normalised(twists - trues, covariances)),
+        unknown,
+    )
+
+
+def plot_twists(path: Path, result: TwistResult) -> None:
+    """Errors over time within their 95 % intervals."""
+    from matplotlib import pyplot as plt
+
+    from mdepth_ros.report.plots import BLUE, ORANGE, STYLE, save
+
+    seconds = (result.stamps - result.stamps[0]) / 1e9
+    with plt.rc_context(STYLE):
+        figure, plots = plt.subplots(3, 2, figsize=(10, 7), sharex=True)
+        for axis, plot in enumerate(plots.T.flat):
+            bound = INTERVAL * result.stds[:, axis]
+            plot.fill_between(seconds, -bound, bound, color=BLUE, alpha=0.2, linewidth=0)
+            plot.plot(seconds, result.errors[:, axis], color=ORANGE, linewidth=0.8)
+            plot.set_ylabel(AXES[axis])
+        for plot in plots[-1]:
+            plot.set_xlabel('time (s)')
+        figure.suptitle('Error of the twist, scaled, and the interval that is to hold 95 % of it')
+        save(figure, path)
