@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mdepth_ros.cli.shipped import FOR_ROADS, FOR_THE_PLAIN_WORLD, shipped_model
+from mdepth_ros.shipped import FOR_ROADS, FOR_THE_PLAIN_WORLD, shipped_model
 from mdepth_ros.estimator import Estimator
 from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mdepth_ros.cli import bench_live
-from mdepth_ros.cli.shipped import shipped_model
+from mdepth_ros.shipped import shipped_model
 
 if TYPE_CHECKING:
     import numpy as np

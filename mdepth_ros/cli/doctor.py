@@ -10,7 +10,7 @@ import typer
 
 from mdepth_ros.cli import doctor_ros
 from mdepth_ros.cli.finding import BAD, GOOD, NOTE, Finding
-from mdepth_ros.cli.shipped import shipped_model
+from mdepth_ros.shipped import shipped_model
 
 ENOUGH_SPACE = 2 * 1024**3
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mdepth_ros.cli.shipped import shipped_model
+from mdepth_ros.shipped import shipped_model
 from mdepth_ros.errors import MdepthError
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from rclpy.qos import DurabilityPolicy
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
-from mdepth_ros.cli.shipped import shipped_model
+from mdepth_ros.shipped import shipped_model
 from mdepth_ros.estimator import Estimator
 from mdepth_ros.model_file import load_model
 from mdepth_ros.ros import health

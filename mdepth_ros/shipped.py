@@ -17,7 +17,7 @@ def shipped_model(name: str = FOR_ROADS) -> Path:
 
     Raises MdepthError where it is in neither place.
     """
-    package = Path(__file__).resolve().parents[1]
+    package = Path(__file__).resolve().parent
     folders = (
         package.parent / 'models',  # a clone
         *(parent / 'share' / 'mdepth_ros' / 'models' for parent in package.parents),  # installed
