@@ -14,7 +14,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from mdepth_ros.shipped import FOR_ROADS, FOR_THE_PLAIN_WORLD, shipped_model
 from mdepth_ros.estimator import Estimator
 from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
@@ -24,6 +23,7 @@ from mdepth_ros.pairing import FramePair
 from mdepth_ros.perception import Estimate, wire
 from mdepth_ros.quality import Evidence, Judge, look
 from mdepth_ros.scale import Scale
+from mdepth_ros.shipped import FOR_ROADS, FOR_THE_PLAIN_WORLD, shipped_model
 from mdepth_ros.synthetic import Drive, WorldConfig, make_drive
 
 CAMERA = Camera.from_normalised(320, 96, 0.58, 1.92, 0.5, 0.5)

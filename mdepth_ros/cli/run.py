@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mdepth_ros.shipped import shipped_model
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.shipped import shipped_model
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -14,7 +14,6 @@ from rclpy.qos import DurabilityPolicy
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
-from mdepth_ros.shipped import shipped_model
 from mdepth_ros.estimator import Estimator
 from mdepth_ros.model_file import load_model
 from mdepth_ros.ros import health
@@ -26,6 +25,7 @@ from mdepth_ros.ros.settings import Settings, unknown_keys
 from mdepth_ros.ros.silence import Announcer, Facts, why_no_odometry, why_no_output
 from mdepth_ros.ros.speed import SpeedTopic
 from mdepth_ros.ros.worker import Worker
+from mdepth_ros.shipped import shipped_model
 
 GRACE = 5.0  # seconds from the start in which silence is no matter
 LOOK = 0.5  # seconds between looks at the graph

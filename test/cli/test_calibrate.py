@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 
 from mdepth_ros.calibration import DrivePairs, calibrate
 from mdepth_ros.cli.main import app
-from mdepth_ros.shipped import FOR_THE_PLAIN_WORLD, shipped_model
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import se3_exp
 from mdepth_ros.model_file import load_model
 from mdepth_ros.motion_noise import card_noise
+from mdepth_ros.shipped import FOR_THE_PLAIN_WORLD, shipped_model
 
 
 def test_the_card_gets_the_noise(tmp_path: Path) -> None:
