@@ -44,6 +44,7 @@ from mdepth_ros.model_file import ModelCard
 from mdepth_ros.networks import JointDepthPose
 from mdepth_ros.pairing import FramePair
 from mdepth_ros.quality import SHRINK, Evidence, look
+from mdepth_ros.refinement import refine
 
 LARGEST_FOCAL_RATIO = 1.25
 MAX_VIEWS = 8
@@ -67,7 +68,7 @@ class Prediction:
     camera      pinhole camera of these [h, w]
     image       uint8 [h, w, 3], the frame as the network sees it
     seen        bool [h, w]: the pixel has an image (a rectified view may reach over the sensor)
-    timings     seconds of 'sample', 'network', 'post'
+    timings     seconds of 'sample', 'network', 'refine', 'post'
     evidence    what the two images say of the motion; None where the frame is paired with itself
     """
 
@@ -79,6 +80,12 @@ class Prediction:
     seen: NDArray[np.bool_]
     timings: dict[str, float]
     evidence: Evidence | None = None
+
+    def parallax(self) -> tuple[float, float]:
+        """Length of the motion over the middle depth, and its angle in rad."""
+        turn = (np.trace(self.motion[:3, :3]) - 1) / 2
+        length = np.linalg.norm(self.motion[:3, 3])
+        return float(length / np.median(self.depth[::4, ::4])), math.acos(min(1.0, turn))
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,8 +117,9 @@ class Estimator:
                'fp16'. Image sampling, geometry, the last layers and depth are always float32
     threads    of torch on the CPU, for the whole process; None: `usable_cores`, at most 8, or what
                OMP_NUM_THREADS says
+    refined    whether the networks' motion is refined until the images fit (`refinement`)
 
-    Attributes: device, precision, threads, warm_up_seconds, warnings (each said once).
+    Attributes: device, precision, threads, refined, warm_up_seconds, warnings (each said once).
     Raises MdepthError for a device or precision that is not there, and EstimatorError for weights
     that give no finite output.
     """
@@ -123,7 +131,9 @@ class Estimator:
         device: str = 'auto',
         precision: str = 'auto',
         threads: int | None = None,
+        refined: bool = True,
     ) -> None:
+        self.refined = refined
         self.device = choose_device(device)
         self.precision = choose_precision(precision, self.device)
         self.threads = set_threads(threads)
@@ -187,14 +197,19 @@ class Estimator:
         motion, evidence = torch.eye(4, dtype=torch.float64), None
         if not pair.reason:
             motion = self._motion(output[1], view)
-            small = view.small_intrinsics
-            evidence = look(current.image, previous.image, depth, motion, small)
         depth_map = _numpy(depth[0])
         if not (np.isfinite(depth_map).all() and motion.isfinite().all()):
             raise EstimatorError(
                 f'the network gave non-finite depth or motion in {self.precision}: use another '
                 "model file, or '--precision fp32' where this one works there"
             )
+        images = current.image, previous.image
+        brought = self._clock()
+        if self.refined and not pair.reason:
+            motion = refine(*images, depth, motion, view.half_intrinsics)
+        refined = self._clock()
+        if not pair.reason:
+            evidence = look(*images, depth, motion, view.small_intrinsics)
         image = np.empty((0, 0, 3), np.uint8)
         if 'image' in parts:
             image = _numpy(current.image[0].permute(1, 2, 0).mul(255).round_().to(torch.uint8))
@@ -209,7 +224,11 @@ class Estimator:
             view.camera,
             image,
             view.seen,
-            {**spent, 'post': time.perf_counter() - start},
+            {
+                **spent,
+                'refine': refined - brought,
+                'post': time.perf_counter() - refined + brought - start,
+            },
             evidence,
         )
 

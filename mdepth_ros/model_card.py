@@ -13,6 +13,7 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.networks import NetworkConfig
 
 FORMAT = 1
+SCALE_SPREAD = 'scale spread'
 
 
 class ModelFileError(MdepthError):
@@ -35,7 +36,8 @@ class ModelCard:
     metrics          name -> value, on what `details` says
     licence          of the weights
     motion_noise     (relative translation, rotation in rad): one standard deviation per pair
-    calibration      what `mdepth calibrate` measured: the noise of the motion, by name
+    calibration      what `mdepth calibrate` measured, by name: the noise of the motion, and
+                     'scale spread', see `scale_spread`
     details          anything else, name -> text
 
     Raises ModelFileError for values that cannot be right.
@@ -72,6 +74,15 @@ class ModelCard:
         for name, value in positive.items():
             if not 0 < value < math.inf:
                 raise ModelFileError(f'the card has {name} {value}: it must be above 0')
+        if not 0 <= self.scale_spread < math.inf:
+            raise ModelFileError(
+                f'the card has {SCALE_SPREAD} {self.scale_spread}: calibrate the model again'
+            )
+
+    @property
+    def scale_spread(self) -> float:
+        """Relative std of metres_per_unit from drive to drive; 0 where it was not measured."""
+        return self.calibration.get(SCALE_SPREAD, 0.0)
 
     def to_json(self) -> str:
         """The card as text; equal cards give equal text."""
@@ -119,6 +130,8 @@ class ModelCard:
         metres = 'unknown'
         if self.metres_per_unit is not None:
             metres = f'{self.metres_per_unit:g}'
+            if self.scale_spread:
+                metres += f', {self.scale_spread:.1%} from drive to drive'
         return [
             ('name', self.name),
             ('encoder', f'{net.encoder}, width {net.width:g}'),

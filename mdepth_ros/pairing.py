@@ -6,6 +6,10 @@ The networks were trained on frames a certain time apart. A frame is therefore p
 earlier one that is nearest to that time, not with whatever came last, so that a faster camera and
 a lost frame change little. Where there is none, the frame is paired with itself and says why.
 
+Networks that were trained at the speed of traffic see too much motion where a vehicle creeps: as
+an option (`keyframes`), the partner is then taken from further back, until the two views differ
+about as much as in training.
+
 A live run may skip frames. What it skipped can still be a partner (`Pairing.skipped`), so that it
 pairs as a run that took every frame, and has a partner also where a step takes longer than a pair.
 """
@@ -23,6 +27,12 @@ from mdepth_ros.frame import Frame
 
 NANO = 1_000_000_000
 REPEATED = 'repeated stamp'
+LONGEST = 4
+"""Frame intervals that a pair of key frames may span."""
+PARALLAX = 0.03
+"""Length of a motion over the middle depth, below which it is short for networks of the road."""
+LARGEST_TURN = 0.05
+"""rad: more than that is seldom in the pairs that they were trained on."""
 T = TypeVar('T')
 
 
@@ -77,13 +87,17 @@ class Pairing:
     tolerance       seconds that a pair may be off; None: 1.25 frame intervals, so that one or
                     the first frames of a fast camera, and one lost frame, do not break the chain
 
+    keyframes       whether a pair spans up to `LONGEST` frame intervals where the motion is short
+
     span            ns that a partner may be old
     skipped         gives the skipped frame nearest to a stamp (first argument), if it is within
                     so many ns of it (second) and before another stamp (third); asked only where
                     no frame of `pair` is about as near. None: no frame is skipped
     """
 
-    def __init__(self, frame_interval: float, tolerance: float | None = None) -> None:
+    def __init__(
+        self, frame_interval: float, tolerance: float | None = None, keyframes: bool = False
+    ) -> None:
         if not 0 < frame_interval < math.inf:
             raise MdepthError(f'frame interval {frame_interval} s: give a time above zero')
         if tolerance is not None and not 0 <= tolerance < math.inf:
@@ -91,8 +105,11 @@ class Pairing:
         self.frame_interval = frame_interval
         self.tolerance = 1.25 * frame_interval if tolerance is None else tolerance
         self.skipped: Callable[[int, int, int], Frame | None] | None = None
+        self.keyframes = keyframes
         self._interval = round(frame_interval * NANO)
-        self.span = self._interval + round(self.tolerance * NANO)
+        self._tolerance = round(self.tolerance * NANO)
+        self._spanned = 1  # frame intervals
+        self.span = (LONGEST if keyframes else 1) * self._interval + self._tolerance
         self._history: Recent[Frame] = Recent(self.span)
         self._last: Frame | None = None
 
@@ -106,10 +123,24 @@ class Pairing:
             return FramePair(frame, frame, reason)
         return FramePair(frame, previous, '', (frame.stamp - previous.stamp) / NANO)
 
+    def adapt(self, pair: FramePair, parallax: float, turn: float) -> None:
+        """Choose how far back the next partner is; does nothing without `keyframes`.
+
+        parallax, turn  of the pair: length of the motion over the middle depth, and rad
+        """
+        if not self.keyframes or pair.reason:
+            return
+        intervals = pair.interval / self.frame_interval
+        wanted = min(
+            PARALLAX * intervals / max(parallax, 1e-6), LARGEST_TURN * intervals / max(turn, 1e-6)
+        )
+        self._spanned = round(min(max(wanted, 1), LONGEST))
+
     def reset(self) -> None:
         """Forget every frame."""
         self._history.clear()
         self._last = None
+        self._spanned = 1
 
     def _partner(self, frame: Frame) -> tuple[Frame | None, str]:
         last = self._last
@@ -122,23 +153,29 @@ class Pairing:
             reason = f'time ran backward by {-elapsed / NANO:.2f} s'
         elif elapsed == 0:
             return None, REPEATED
-        elif elapsed > self.span:
+        elif elapsed > self._interval + self._tolerance:
             reason = f'gap of {elapsed / NANO:.2f} s'
         else:
-            wanted = frame.stamp - self._interval
-            found = self._history.nearest(wanted, frame.stamp)
+            found = self._history.nearest(self._wanted(frame), frame.stamp)
             assert found is not None, 'the last frame, or one shortly before it'
-            stamp, nearest = found
-            if abs(stamp - wanted) <= self.span - self._interval:
-                return nearest, ''
-            back = (frame.stamp - stamp) / NANO
-            return None, f'no frame {self.frame_interval:.2f} s back (nearest is {back:.2f} s)'
+            back = frame.stamp - found[0]
+            longest = self._spanned * self._interval + self._tolerance
+            if self._interval - self._tolerance <= back <= longest:
+                return found[1], ''
+            return None, (
+                f'no frame {self.frame_interval:.2f} s back (nearest is {back / NANO:.2f} s)'
+            )
         self._history.clear()
+        self._spanned = 1
         return None, reason
+
+    def _wanted(self, frame: Frame) -> int:
+        """Stamp that the partner of a frame should have."""
+        return frame.stamp - self._spanned * self._interval
 
     def _skipped(self, frame: Frame, partner: Frame | None) -> Frame | None:
         """A skipped frame that is a better partner; one that is little nearer is not asked for."""
-        wanted, within = frame.stamp - self._interval, self.span - self._interval
+        wanted, within = self._wanted(frame), self._tolerance
         if partner is not None:
             within = min(within, abs(partner.stamp - wanted) - self._history.spacing)
         if self.skipped is None or within < 0:

@@ -22,7 +22,7 @@ from mdepth_ros.motion_noise import card_noise
 from mdepth_ros.odometry import Matrix, Odometry
 from mdepth_ros.pairing import FramePair, Pairing
 from mdepth_ros.quality import Judge
-from mdepth_ros.scale import Scale, ScaleSource, scale_source
+from mdepth_ros.scale import Height, Scale, ScaleSource, scale_source
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +43,8 @@ class Estimate:
     scale             metres per network unit
     status, reason    'tracking', 'standing', 'degraded', 'lost' or 'held', and why: see
                       `mdepth_ros.quality`
-    timings           seconds: 'pairing', 'estimator' (of it 'sample', 'network', 'post'),
-                      'scale', 'odometry', and 'step' for all
+    timings           seconds: 'pairing', 'estimator' ('sample', 'network', 'refine' and
+                      'post' of it), 'scale', 'odometry', and 'step' for all
     """
 
     stamp: int
@@ -124,6 +124,8 @@ class Perception:
         watch.lap('scale')
         # How far the motion can be believed.
         trust = self.judge(seen.evidence, seen.motion, scale, pair)
+        if self.pairing.keyframes:
+            self.pairing.adapt(pair, *seen.parallax())
         # The motion as a velocity moves the pose; held where there is none to believe.
         pose = self.odometry.advance(seen.motion, scale, pair, trust)
         watch.lap('odometry')
@@ -199,19 +201,21 @@ def build_perception(
     device: str = 'auto',
     precision: str = 'auto',
     threads: int | None = None,
+    refined: bool = True,
     scale: str | float = 'model',
     camera_height: float | None = None,
     frame_interval: float | None = None,
     tolerance: float | None = None,
+    keyframes: bool = False,
     max_range: float = 80.0,
     min_confidence: float = 0.0,
     initial_pose: NDArray[Any] | None = None,
 ) -> Perception:
     """The step of a model file.
 
-    device, precision, threads  as in Estimator
+    device, precision, threads, refined   as in Estimator
     scale, camera_height        as in `scale_source`
-    frame_interval, tolerance   seconds, as in Pairing; the interval is the card's where not given
+    frame_interval, tolerance, keyframes  as in Pairing; the interval is the card's where not given
     max_range, min_confidence   as in Perception
     initial_pose                T_odom_camera at the first frame, as in Odometry
 
@@ -220,11 +224,12 @@ def build_perception(
     network, card = load_model(Path(model))
     scale_source(scale, card, camera_height)  # before the networks take their seconds
     return wire(
-        Estimator(network, card, device, precision, threads),
+        Estimator(network, card, device, precision, threads, refined),
         scale=scale,
         camera_height=camera_height,
         frame_interval=frame_interval,
         tolerance=tolerance,
+        keyframes=keyframes,
         max_range=max_range,
         min_confidence=min_confidence,
         initial_pose=initial_pose,
@@ -235,9 +240,10 @@ def wire(
     estimator: Estimator,
     *,
     scale: str | float = 'model',
-    camera_height: float | None = None,
+    camera_height: Height | None = None,
     frame_interval: float | None = None,
     tolerance: float | None = None,
+    keyframes: bool = False,
     max_range: float = 80.0,
     min_confidence: float = 0.0,
     initial_pose: NDArray[Any] | None = None,
@@ -246,7 +252,7 @@ def wire(
     card = estimator.card
     interval = card.frame_interval if frame_interval is None else frame_interval
     return Perception(
-        Pairing(interval, tolerance),
+        Pairing(interval, tolerance, keyframes),
         estimator,
         scale_source(scale, estimator.card, camera_height, estimator.warnings),
         Odometry(initial_pose, card_noise(card)),

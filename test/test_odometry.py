@@ -300,3 +300,26 @@ def test_another_camera_of_the_same_vehicle_goes_on_from_where_the_base_is() -> 
     np.testing.assert_allclose(np.linalg.inv(now[0]) @ moved_base, [
         [1, 0, 0, 1], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]
     ], atol=1e-9)  # fmt: skip
+
+
+def test_the_end_of_a_drive_is_as_far_off_as_its_covariance_says() -> None:
+    """Scale and motions that are off by their spreads: normalised errors of 120 end positions."""
+    generator = np.random.default_rng(0)
+    noise, spread, normalised = MotionNoise.simple(0.02, 0.003), 0.1, []
+    for number in range(120):
+        scale = Scale(4.0, 4.0 * spread * (number % 2), 'fixed')
+        wrong = math.exp(generator.normal(0, spread)) if number % 2 else 1.0
+        odometry, pairing = Odometry(noise=noise), Pairing(0.1)
+        truth = LOOKING_FORWARD.copy()
+        for index, time in enumerate(at_rate(10, 1.5)):
+            pair = pairing.pair(Frame(round(time * 1e9), IMAGE, CAMERA))
+            true = moved(BEND, 0.1)
+            off = generator.normal(size=6) * noise.std(0.2, 0.04) * ([4.0] * 3 + [1.0] * 3)
+            seen = true @ moved(off, 1.0)
+            seen[:3, 3] *= wrong / scale.value
+            last = odometry.advance(seen, scale, pair)
+            truth = truth @ true if index else truth
+        error = last.pose[:3, 3] - truth[:3, 3]
+        normalised.append(error @ np.linalg.solve(last.pose_covariance[:3, :3], error) / 3)
+    assert np.mean(normalised[::2]) == pytest.approx(1.0, abs=0.25)
+    assert np.mean(normalised[1::2]) == pytest.approx(1.0, abs=0.25)

@@ -176,3 +176,41 @@ def test_settings_that_make_no_sense() -> None:
         Pairing(0.0)
     with pytest.raises(MdepthError, match='tolerance'):
         Pairing(0.1, -1.0)
+
+
+def test_a_slow_vehicle_gets_key_frames() -> None:
+    pairing = Pairing(0.1, keyframes=True)
+    spans = []
+    for index in range(20):
+        pair = pairing.pair(frame(index * 0.1))
+        spans.append(round(pair.interval / 0.1))
+        # 1 % of parallax for each interval: three of them make 3 %.
+        pairing.adapt(pair, 0.01 * pair.interval / 0.1, 0.001)
+    assert spans[:4] == [0, 1, 2, 3] and set(spans[4:]) == {3}
+    # Fast again, then turning: the next pair is short.
+    for parallax, turn in ((0.09, 0.0), (0.001, 0.05)):
+        pairing.adapt(pair, parallax * 3, turn * 3)
+        pair = pairing.pair(frame(pair.current.stamp / 1e9 + 0.1))
+        assert pair.interval == pytest.approx(0.1)
+        pairing.adapt(pair, 0.01, 0.0)
+        for _ in range(3):
+            pair = pairing.pair(frame(pair.current.stamp / 1e9 + 0.1))
+        assert pair.interval == pytest.approx(0.3)
+
+
+def test_key_frames_forgive_no_more_of_a_gap() -> None:
+    pairing = Pairing(0.1, keyframes=True)
+    for time in (0.0, 0.1, 0.2, 0.3):
+        pair = pairing.pair(frame(time))
+        pairing.adapt(pair, 0.001, 0.0)
+    late = pairing.pair(frame(0.7))
+    assert late.reason == 'gap of 0.40 s'
+    assert pairing.pair(frame(0.8)).interval == pytest.approx(0.1)
+
+
+def test_without_key_frames_nothing_adapts() -> None:
+    pairing = Pairing(0.1)
+    for time in (0.0, 0.1, 0.2, 0.3):
+        pair = pairing.pair(frame(time))
+        pairing.adapt(pair, 1e-9, 0.0)
+    assert pair.interval == pytest.approx(0.1)

@@ -4,31 +4,75 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import repeat, starmap
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from mdepth_ros.errors import MdepthError
+
+if TYPE_CHECKING:
+    from mdepth_ros.calibration import DrivePairs
+    from mdepth_ros.estimator import Estimator
+    from mdepth_ros.evaluation import Trajectory
+    from mdepth_ros.sources.base import ImageSource
 
 FIRST_SEED = 40000  # neither training nor the drives of evaluation have such seeds
 
 
 def calibrate(
     model: Annotated[Path, typer.Argument(help='A model file (.safetensors).')],
+    recordings: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar='[DRIVE]...',
+            help='Recordings with true poses, as `mdepth run` takes them; default: synthetic.',
+        ),
+    ] = None,
+    truth: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help='True poses (bag, TUM or KITTI file), once for each DRIVE; default: in it.'
+        ),
+    ] = None,
+    odom_topic: Annotated[str | None, typer.Option(help='True odometry in a bag.')] = None,
+    truth_frame: Annotated[
+        str | None, typer.Option(help='Frame whose poses the truth holds.')
+    ] = None,
+    topic: Annotated[
+        str | None, typer.Option(help='Image topic of a bag; image folder of KITTI.')
+    ] = None,
+    intrinsics: Annotated[
+        str | None,
+        typer.Option(help='fx,fy,cx,cy in pixels, a camera_info YAML, or a text file.'),
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(help='Frames per second of a video or image folder.')
+    ] = None,
     drives: Annotated[int, typer.Option(min=2, help='Synthetic drives to measure on.')] = 24,
-    frames: Annotated[int, typer.Option(min=30, help='Frames of each drive.')] = 70,
-    seed: Annotated[int, typer.Option(help='Seed of the first drive.')] = FIRST_SEED,
+    frames: Annotated[int, typer.Option(min=30, help='Frames of each synthetic drive.')] = 70,
+    seed: Annotated[int, typer.Option(help='Seed of the first synthetic drive.')] = FIRST_SEED,
     appearance: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help='0: plain roads, 1: broadly randomised.')
+        float,
+        typer.Option(min=0.0, max=1.0, help='0: plain synthetic roads, 1: broadly randomised.'),
     ] = 0.0,
     output: Annotated[
         Path | None, typer.Option('--output', '-o', help='Write here; default: into the model.')
     ] = None,
 ) -> None:
-    """Measure the noise of a model's motions on synthetic drives and write it into its card.
+    """Measure how wrong a model's motions and scale are and write it into its card.
 
-    The covariances of odometry and twist come from it.
+    The covariances of odometry and twist come from it. Measured on drives with true poses: your
+    own, or synthetic ones. A drive is cut into parts of 60 s or less; one alone is cut in two at
+    least, and its scale says little of other drives.
 
-    Example: mdepth calibrate models/road-nano.safetensors --appearance 1
+    Examples: mdepth calibrate models/road-nano.safetensors --appearance 1
+
+    mdepth calibrate MODEL MONDAY.mcap TUESDAY.mcap --odom-topic /gnss/odometry -o CALIBRATED
+
+    mdepth calibrate MODEL sequences/09 sequences/10 -o CALIBRATED
     """
     from dataclasses import replace
 
@@ -40,22 +84,35 @@ def calibrate(
     from mdepth_ros.model_file import load_model, save_model
     from mdepth_ros.motion_noise import AXES, sizes_of
 
+    if truth and len(truth) != len(recordings or ()):
+        raise MdepthError(f'--truth {len(truth)} times for {len(recordings or ())} drives')
     network, card = load_model(model)
     estimator = Estimator(network, card)
-    seeds = range(seed, seed + drives)
-    driving = synthetic_pairs(estimator, seeds, frames, appearance)
-    measured = list(track(driving, description='driving', total=drives))
+    if recordings:
+        options = {'topic': topic, 'intrinsics': intrinsics, 'rate': rate}
+        driving = _recorded(estimator, recordings, truth, odom_topic, truth_frame, options)
+        names = ', '.join(recording.resolve().name for recording in recordings)
+        where = f'recorded drives with true poses: {names}'
+        total = len(recordings)
+    else:
+        driving = synthetic_pairs(estimator, range(seed, seed + drives), frames, appearance)
+        where = (
+            f'{drives} synthetic drives of {frames} frames, seeds from {seed}, '
+            f'appearance {appearance:g}'
+        )
+        total = drives
+    measured = list(track(driving, description='driving', total=total))
     found = calibrate(measured)
-    where = (
-        f'{drives} synthetic drives of {frames} frames, seeds from {seed}, '
-        f'appearance {appearance:g}'
-    )
     text = (
-        f'{where}; on drives left out NEES/6 {found.held_out.nees:.2f}, 95 % intervals cover '
-        f'{found.held_out.coverage:.1%}; {found.alarms:.2%} of the pairs were not tracked'
+        f'{where}; {found.pairs} pairs; where left out NEES/6 {found.held_out.nees:.2f}, '
+        f'95 % intervals cover {found.held_out.coverage:.1%}; {found.alarms:.2%} of the pairs '
+        'were not tracked'
     )
     details = {**card.details, 'calibrated on': text}
-    card = replace(card, calibration=found.noise.calibration(), details=details)
+    # One drive does not tell how much another differs: what is known of that is kept.
+    known = card.scale_spread if total == 1 else 0.0
+    entries = found.entries(card.metres_per_unit, known)
+    card = replace(card, calibration=entries, details=details)
     save_model(output or model, network, card)
     sizes = sizes_of(measured[0].motions, measured[0].residuals).mean(0, keepdims=True)
     typical = found.noise.stds(sizes)[0]
@@ -67,4 +124,40 @@ def calibrate(
         + f' (units and rad); a chain errs {found.noise.correlation**0.5:.1f} times as much as '
         'its pairs would alone'
     )
+    scale = f'scale: the true paths have {found.metres_per_unit:.3g} metres per unit'
+    if card.metres_per_unit is not None:
+        scale += f', the card {card.metres_per_unit:.3g} with a spread of {card.scale_spread:.1%}'
+    if total == 1:
+        scale += '; how much it differs from drive to drive, one drive does not tell'
+    console.print(scale)
     console.print(f'written: {output or model}')
+
+
+def _recorded(
+    estimator: Estimator,
+    recordings: list[Path],
+    truths: list[Path] | None,
+    odom_topic: str | None,
+    truth_frame: str | None,
+    options: dict[str, Any],
+) -> Iterator[DrivePairs]:
+    """The pairs of recordings with true poses."""
+    from mdepth_ros.calibration import drive_pairs
+    from mdepth_ros.offline import find_base
+    from mdepth_ros.report.poses import camera_poses, with_poses
+    from mdepth_ros.sources import open_source
+
+    ready = []  # what is wrong with the last drive is said before the first is driven
+    for recording, truth in zip(recordings, truths or repeat(None), strict=False):
+        source = open_source(recording, **options)
+        base, _ = find_base(source)
+        found = camera_poses(recording, source, base, truth, odom_topic, truth_frame)
+        ready.append((recording, source, *found))
+
+    def drive(recording: Path, source: ImageSource, poses: Trajectory, name: str) -> DrivePairs:
+        try:
+            return drive_pairs(estimator, with_poses(source, poses, name))
+        except MdepthError as error:
+            raise MdepthError(f'{recording}: {error}') from None
+
+    return starmap(drive, ready)

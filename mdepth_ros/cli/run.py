@@ -69,6 +69,12 @@ def run(
     min_confidence: Annotated[
         float, typer.Option(help='Depth of less confidence is NaN; 0: none.')
     ] = 0.0,
+    refine: Annotated[
+        bool, typer.Option(help="Refine the networks' motion until the two images fit.")
+    ] = True,
+    keyframes: Annotated[
+        bool, typer.Option('--keyframes', help='Compare frames further apart while it is slow.')
+    ] = False,
     frame_interval: Annotated[
         float | None, typer.Option(help='Seconds between the frames of a pair; default: model.')
     ] = None,
@@ -136,9 +142,11 @@ def run(
         weights,
         device=device,
         precision=precision,
+        refined=refine,
         scale=scale,
         camera_height=camera_height,
         frame_interval=frame_interval,
+        keyframes=keyframes,
         max_range=max_range,
         min_confidence=min_confidence,
         initial_pose=mount,
@@ -169,6 +177,8 @@ def run(
                 'speed': speed,
                 'max_range': max_range,
                 'min_confidence': min_confidence,
+                'refine': refine,
+                'keyframes': keyframes,
                 'frame_interval': card.frame_interval
                 if frame_interval is None
                 else frame_interval,

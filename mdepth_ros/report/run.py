@@ -115,18 +115,18 @@ def find_truth(run: Run, choice: Choice) -> Truth:
         raise MdepthError(f'{path} is not a bag: it has no topics to choose')
     if choice.truth is None and path.is_file():
         raise MdepthError(f'{path} holds no truth: name it with --truth BAG_OR_FILE')
-    file = path if path.is_file() else _pose_file(path.resolve())
+    file = path if path.is_file() else pose_file(path.resolve())
     return _from_file(run, file, choice)
 
 
 def _from_bag(run: Run, path: Path, choice: Choice) -> Truth:
     bag = Bag(path)
     images, clouds, odometry = bag.depth_topics(), bag.topics(CLOUD), bag.topics(ODOMETRY)
-    depth = _choose(bag, images, choice.depth, '--depth-topic', 'depth images')
+    depth = choose_topic(bag, images, choice.depth, '--depth-topic', 'depth images')
     lidar = None
     if choice.lidar or (depth is None and not choice.depth):
-        lidar = _choose(bag, clouds, choice.lidar, '--lidar-topic', 'point clouds')
-    topic = _choose(bag, odometry, choice.odometry, '--odom-topic', 'odometry')
+        lidar = choose_topic(bag, clouds, choice.lidar, '--lidar-topic', 'point clouds')
+    topic = choose_topic(bag, odometry, choice.odometry, '--odom-topic', 'odometry')
     poses = bag.odometry(topic) if topic else None
     if depth is None and lidar is None and poses is None:
         raise MdepthError(
@@ -152,10 +152,10 @@ def _from_bag(run: Run, path: Path, choice: Choice) -> Truth:
     )
 
 
-def _choose(
+def choose_topic(
     bag: Bag, found: Sequence[str], wanted: str | None, option: str, what: str
 ) -> str | None:
-    """The topic asked for, the only one, or the only one that is called truth."""
+    """Return the topic asked for, the only one, or the only one that is called truth."""
     if wanted is not None:
         name = '/' + wanted.lstrip('/')
         if name not in found:
@@ -182,8 +182,8 @@ def _moving(bag: Bag, depth: str | None, wanted: str | None) -> str | None:
     return None
 
 
-def _pose_file(folder: Path) -> Path:
-    """poses.txt of a KITTI odometry sequence, beside the images or in the set's poses folder."""
+def pose_file(folder: Path) -> Path:
+    """Return poses.txt of a KITTI sequence, beside the images or in the set's poses folder."""
     candidates = [folder / 'poses.txt', folder.parent.parent / 'poses' / f'{folder.name}.txt']
     for candidate in candidates:
         if candidate.is_file():
@@ -192,12 +192,20 @@ def _pose_file(folder: Path) -> Path:
     raise MdepthError(f'no truth for {folder} (looked for {looked}): name it with --truth FILE')
 
 
+def read_poses(file: Path, recording: Path | None) -> tuple[Trajectory, bool]:
+    """Poses of a TUM or KITTI file, and whether it is KITTI's.
+
+    The times of KITTI's poses are in times.txt beside them or in the folder of the recording.
+    """
+    kitti = layout(file) == 'kitti'
+    folders = [folder for folder in (file.parent, recording) if folder is not None]
+    times = [folder / 'times.txt' for folder in folders if (folder / 'times.txt').is_file()]
+    return read_trajectory(file, times[0] if times and kitti else None), kitti
+
+
 def _from_file(run: Run, file: Path, choice: Choice) -> Truth:
     """Poses of a file: of the camera in KITTI's, of the odometry's own frame in TUM's."""
-    kitti = layout(file) == 'kitti'
-    folders = [folder for folder in (file.parent, run.source) if folder is not None]
-    times = [folder / 'times.txt' for folder in folders if (folder / 'times.txt').is_file()]
-    poses = read_trajectory(file, times[0] if times and kitti else None)
+    poses, kitti = read_poses(file, run.source)
     frame = choice.frame
     if frame is None:
         frame = str(run.info.get('camera_frame', '')) if kitti else run.trajectory()[1]

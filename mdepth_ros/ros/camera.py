@@ -24,9 +24,10 @@ from mdepth_ros.ros.outputs import TOPICS, Outputs
 from mdepth_ros.ros.parameters import Values
 from mdepth_ros.ros.qos import Endpoints, output_qos, tf_qos
 from mdepth_ros.ros.settings import Settings
+from mdepth_ros.ros.silence import why_no_height
 from mdepth_ros.ros.speed import SpeedTopic
 from mdepth_ros.ros.statistics import Statistics
-from mdepth_ros.scale import Gliding, Scale, ScaleSource, scale_source
+from mdepth_ros.scale import Gliding, Scale, ScaleSource, is_height, scale_source
 
 # What of the estimate an output needs beyond depth, motion and pose.
 NEEDS = {
@@ -109,7 +110,32 @@ class LiveCamera:
     @property
     def odometry_problem(self) -> str:
         """Why TF does not give the mount of the camera; '' where it does, and before any frame."""
-        return self._mounts.problems.get(self.frame_id, '')
+        return self._mounts.problems.get((self._mounts.base_frame, self.frame_id), '')
+
+    @property
+    def height(self) -> tuple[float | None, str] | None:
+        """Metres above the road that the scale uses, and where they come from, or why not known.
+
+        None where the scale does not use them, and before any frame.
+        """
+        values, frame = self._settings.values, self.frame_id
+        if 'height' not in values['scale'] or not frame:
+            return None
+        if values['camera_height']:
+            return values['camera_height'], 'camera_height'
+        ground = values['ground_frame']
+        mount = self._mounts.find(frame, ground)
+        if mount is None:
+            problem = self._mounts.problems.get((ground, frame), '')
+        elif is_height(metres := float(mount[2, 3])):
+            return metres, f'TF from {ground}'
+        else:
+            problem = f'it says {metres:.2f} m, which cannot be: 0.1 to 10'
+        return None, why_no_height(ground, frame, problem)
+
+    def _height_by_tf(self) -> float | None:
+        mount = self._mounts.find(self.frame_id, self._settings.values['ground_frame'])
+        return float(mount[2, 3]) if mount is not None and is_height(mount[2, 3]) else None
 
     def connect(self, estimator: Estimator) -> None:
         """Use an estimator; the pose goes on from where it was."""
@@ -117,9 +143,10 @@ class LiveCamera:
         perception = wire(
             estimator,
             scale=values['scale'],
-            camera_height=values['camera_height'],
+            camera_height=values['camera_height'] or self._height_by_tf,
             frame_interval=values['frame_interval'] or None,
             tolerance=values['pair_tolerance'] or None,
+            keyframes=values['keyframes'],
             max_range=values['max_range'],
         )
         if self._kept is not None:
@@ -168,7 +195,10 @@ class LiveCamera:
         asked = values['scale'], values['camera_height']
         if self._scale is None or self._scale[0] != asked:
             estimator = perception.estimator
-            source = scale_source(asked[0], estimator.card, asked[1], estimator.warnings)
+            height = asked[1] or self._height_by_tf
+            source = scale_source(asked[0], estimator.card, height, estimator.warnings)
+            # Whoever asked TF for the height before asks no more.
+            self._mounts.problems.pop((values['ground_frame'], self.frame_id), None)
             if self._last_scale is not None:
                 source = Gliding(source, self._last_scale)
             self._scale = asked, source

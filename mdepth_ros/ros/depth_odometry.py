@@ -65,7 +65,9 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
             quiet=lambda: self._closing or not self.context.ok(),
         )
         self._diagnostics = health.Diagnostics(self, self._tasks())
-        self._announcers = {camera.name: (Announcer(), Announcer()) for camera in self.cameras}
+        self._announcers = {
+            camera.name: (Announcer(), Announcer(), Announcer()) for camera in self.cameras
+        }
         self._since = time.monotonic()
         for line in unknown_keys(self, DEPTH_ODOMETRY, self._topics()):
             self.get_logger().warning(line)
@@ -74,12 +76,16 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
         self._switch(self._enabled)
 
     def destroy_node(self) -> Any:
-        """Stop the networks, within 1.5 seconds, then the node."""
+        """Stop the networks, within a second, then the node."""
         self.close()
         return super().destroy_node()
 
-    def close(self, timeout: float = 1.5) -> bool:
-        """Stop the networks; False where they are still at it after `timeout` seconds."""
+    def close(self, timeout: float = 1.0) -> bool:
+        """Stop the networks; False where they are still at it after `timeout` seconds.
+
+        Only the first call waits: who goes on without them need not wait twice.
+        """
+        timeout = 0.0 if self._closing else timeout
         self._closing = True
         worker = getattr(self, '_worker', None)  # none where a parameter was refused
         return worker is None or worker.stop(timeout)
@@ -108,7 +114,8 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
         self.get_logger().info(f'loading {path}')
         network, card = load_model(path)
         threads = values['threads'] or None
-        return Estimator(network, card, values['device'], values['precision'], threads)
+        device, precision = values['device'], values['precision']
+        return Estimator(network, card, device, precision, threads, values['refine_motion'])
 
     def _model_ready(self, estimator: Estimator) -> None:
         device = health.device_name(estimator)
@@ -166,13 +173,16 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
                 camera.start()
             if now - self._since < GRACE:
                 continue
-            output, odometry = self._announcers[camera.name]
+            output, odometry, height = self._announcers[camera.name]
             silence = self._silence(camera)
             if output.due(silence, now):
                 self.get_logger().warning(f'no depth: {silence}')
             problem = self._no_odometry(camera)
             if odometry.due(problem, now):
                 self.get_logger().error(problem)
+            metres, problem = camera.height or (None, '')
+            if height.due('' if metres else problem, now):
+                self.get_logger().warning(problem)
 
     def _silence(self, camera: LiveCamera) -> str:
         """Why a camera has no output; '' where it has, or may still have to come."""
@@ -271,7 +281,8 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
             if (scale := camera.statistics.snapshot().scale) is not None
         }
         speed = self._speed.topic if 'speed' in self.settings.values['scale'] else ''
-        return health.scale_report(scales, speed, self._speed.count)
+        heights = {c.name: height for c in self.cameras if (height := c.height) is not None}
+        return health.scale_report(scales, speed, self._speed.count, heights)
 
     def _model_report(self) -> health.Report:
         worker = self._worker

@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
+from mdepth_ros.ctrl_c import ctrl_c
 from mdepth_ros.ros.spin import Make, start
 
 
@@ -18,6 +18,11 @@ def main(args: Sequence[str] | None = None) -> int:
     return start(_load, args)
 
 
+def program() -> None:
+    """Run the node as a process of its own: the executable."""
+    ctrl_c.leave(main())
+
+
 def _load() -> Make:
     from mdepth_ros.ros.depth_odometry import DepthOdometryNode
 
@@ -25,4 +30,4 @@ def _load() -> Make:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    program()

@@ -117,10 +117,16 @@ def odometry_report(
     return Report(level, message, values)
 
 
-def scale_report(scales: Mapping[str, Scale], speed: str, heard: int) -> Report:
+def scale_report(
+    scales: Mapping[str, Scale],
+    speed: str,
+    heard: int,
+    heights: Mapping[str, tuple[float | None, str]],
+) -> Report:
     """Where metres come from, of each camera by name.
 
     speed, heard  topic of the speed and how many came; '' where it is not a source
+    heights       see `LiveCamera.height`; those that are a source
     """
     level, lines, values = OK, [], []
     for name, scale in scales.items():
@@ -136,6 +142,13 @@ def scale_report(scales: Mapping[str, Scale], speed: str, heard: int) -> Report:
             values.append((f'{of}measured from', ', '.join(scale.sources) or 'nothing lately'))
         if scale.delay is not None:
             values.append((f'{of}delay of the speed [s]', f'{scale.delay:.2f}'))
+    for name, (metres, text) in heights.items():
+        of = f'{name}: ' if name else ''
+        if metres is None:
+            level = WARN
+            lines.append(f'{of}{text}')
+        else:
+            values.append((f'{of}camera height', f'{metres:.2f} m, {text}'))
     if speed:
         values.append(('speed', f'{speed}, {heard} so far'))
         if not heard:

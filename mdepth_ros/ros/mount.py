@@ -15,7 +15,7 @@ from mdepth_ros.ros.conversions import Matrix, transform_to_matrix
 
 
 class Mounts:
-    """T_base_camera of every camera frame that is asked for.
+    """T_base_camera of every camera frame that is asked for, and its pose in other frames.
 
     A mount is rigid: once found it stays. When all frames that were asked for are
     found the node stops listening to TF, whose messages, hundreds per second on many vehicles,
@@ -24,29 +24,34 @@ class Mounts:
 
     def __init__(self, node: Any, base_frame: str) -> None:
         self.base_frame = base_frame
-        self.problems: dict[str, str] = {}  # camera frame -> why its mount is not known
+        # (frame, camera frame) -> why the pose of the one in the other is not known
+        self.problems: dict[tuple[str, str], str] = {}
         self._node = node
         self._buffer = Buffer()
-        self._found: dict[str, Matrix] = {}
+        self._found: dict[tuple[str, str], Matrix] = {}
         self._listener: Any = TransformListener(self._buffer, node)
 
-    def find(self, camera_frame: str) -> Matrix | None:
-        """Pose [4, 4] of the camera in the base frame; None: TF does not connect them (yet).
+    def find(self, camera_frame: str, frame: str = '') -> Matrix | None:
+        """Pose [4, 4] of the camera in a frame; None: TF does not connect them (yet).
+
+        frame  '': the base frame
 
         Any thread may ask.
         """
-        if camera_frame == self.base_frame:
+        frame = frame or self.base_frame
+        if camera_frame == frame:
             return np.eye(4)
-        mount = self._found.get(camera_frame)
+        asked = frame, camera_frame
+        mount = self._found.get(asked)
         if mount is None:
             try:
-                stamped = self._buffer.lookup_transform(self.base_frame, camera_frame, Time())
+                stamped = self._buffer.lookup_transform(*asked, Time())
                 mount = transform_to_matrix(stamped.transform)
             except (TransformException, MdepthError) as error:
-                self.problems[camera_frame] = (str(error).splitlines() or [''])[0]
+                self.problems[asked] = (str(error).splitlines() or [''])[0]
                 return None
-            self._found[camera_frame] = mount
-            self.problems.pop(camera_frame, None)
+            self._found[asked] = mount
+            self.problems.pop(asked, None)
         return mount
 
     def listen(self) -> None:

@@ -173,10 +173,16 @@ DEPTH_ODOMETRY: tuple[Parameter, ...] = (
     Parameter(
         'camera_height',
         0.0,
-        'Metres from the road to the camera, for the scale height; 0: unknown.',
+        'Metres from the road to the camera, for the scale height; 0: TF knows, see ground_frame.',
         low=0.0,
         high=10.0,
         dynamic=True,
+    ),
+    _frame(
+        'ground_frame',
+        'base_footprint',
+        'Frame on the road above which TF gives the height of the camera (its z), for the scale '
+        'height, where camera_height is 0.',
     ),
     Parameter(
         'frame_interval',
@@ -191,6 +197,16 @@ DEPTH_ODOMETRY: tuple[Parameter, ...] = (
         'Seconds that the time between two frames may be off; 0: 1.25 frame intervals.',
         low=0.0,
         high=10.0,
+    ),
+    Parameter(
+        'refine_motion',
+        True,
+        "Refine the networks' motion until the two images fit: less drift, a few ms.",
+    ),
+    Parameter(
+        'keyframes',
+        False,
+        'Compare frames further apart, up to four intervals, while the vehicle is slow.',
     ),
     _distance('max_range', 80.0, 'Depth beyond it is +Inf, metres.', low=0.1),
     Parameter(
@@ -263,19 +279,14 @@ def cloud_rule(values: Values) -> str:
     return f'cloud_min_range {low:g} is not below cloud_max_range {high:g}: no point is between'
 
 
-def scale_rule(values: Values) -> str:
-    """Why the scale could not be measured; '' where it can, or is not to be."""
-    if 'height' in values['scale'] and not values['camera_height']:
-        return (
-            f'scale is {values["scale"]!r}: set camera_height first, to the metres from the road '
-            'to the camera'
-        )
+def height_rule(values: Values) -> str:
+    """Why no camera is so high; '' where one may be."""
     if 0 < values['camera_height'] < 0.1:
-        return f'camera_height is {values["camera_height"]:g}: use 0.1 to 10 m, or 0: unknown'
+        return f'camera_height is {values["camera_height"]:g}: use 0.1 to 10 m, or 0: by TF'
     return ''
 
 
-RULES = {'cloud_min_range': cloud_rule, 'camera_height': scale_rule}
+RULES = {'cloud_min_range': cloud_rule, 'camera_height': height_rule}
 """Rules between parameters, of every node that has the one named."""
 
 

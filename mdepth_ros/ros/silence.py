@@ -143,6 +143,14 @@ def why_no_odometry(
     )
 
 
+def why_no_height(ground_frame: str, camera_frame: str, problem: str) -> str:
+    """One line about the height of a camera that TF does not tell."""
+    return (
+        f'the scale lacks the height of the camera: TF does not tell that of {camera_frame} above '
+        f'{ground_frame}; set camera_height, or ground_frame to a frame on the road ({problem})'
+    )
+
+
 class Announcer:
     """Says a line when it is new, and again every so many seconds for as long as it holds.
 

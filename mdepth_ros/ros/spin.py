@@ -87,5 +87,4 @@ def _end(node: Any, status: int, shutdown: Callable[[], object]) -> None:
     if not done:
         # The networks are in a call that does not end soon, such as the start of CUDA. Python does
         # not wait for their thread, but would take torch away beneath it.
-        sys.stderr.flush()
-        os._exit(status)
+        ctrl_c.leave(status)

@@ -6,12 +6,19 @@ from mdepth_ros.scale.base import FixedScale, Gliding, NoScale, Scale, ScaleSour
 from mdepth_ros.scale.choice import scale_source
 from mdepth_ros.scale.filter import Measurement, ScaleFilter
 from mdepth_ros.scale.ground import GroundPlane, ground_plane
-from mdepth_ros.scale.measured import HeightSource, MeasuredScale, SpeedSource
+from mdepth_ros.scale.measured import (
+    Height,
+    HeightSource,
+    MeasuredScale,
+    SpeedSource,
+    is_height,
+)
 
 __all__ = [
     'FixedScale',
     'Gliding',
     'GroundPlane',
+    'Height',
     'HeightSource',
     'MeasuredScale',
     'Measurement',
@@ -21,5 +28,6 @@ __all__ = [
     'ScaleSource',
     'SpeedSource',
     'ground_plane',
+    'is_height',
     'scale_source',
 ]

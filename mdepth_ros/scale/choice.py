@@ -7,25 +7,26 @@ from __future__ import annotations
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.model_card import ModelCard
 from mdepth_ros.scale.base import FixedScale, NoScale, ScaleSource
-from mdepth_ros.scale.measured import HeightSource, MeasuredScale, Source, SpeedSource
+from mdepth_ros.scale.measured import Height, HeightSource, MeasuredScale, Source, SpeedSource
 
 MEASURED = ('height', 'speed')
 CHOICES = "'model', 'none', 'height', 'speed', 'height+speed', or metres per unit"
 PRIOR_SPREAD = 0.2
-"""Relative std of the card's metres per unit on a camera that it was not measured with."""
+"""Least relative std of the card's metres per unit on a camera that it was not measured with."""
 
 
 def scale_source(
     scale: str | float,
     card: ModelCard,
-    camera_height: float | None = None,
+    camera_height: Height | None = None,
     warnings: list[str] | None = None,
 ) -> ScaleSource:
     """Where the metres of a model's lengths come from.
 
-    scale          'model': metres per unit of the card (none where the card has none, which is
-                   added to `warnings`); 'none'; metres per unit; 'height', 'speed' or
-                   'height+speed': measured while driving, the card's value until then
+    scale          'model': metres per unit of the card and their spread (none where the card has
+                   none, which is added to `warnings`); 'none'; metres per unit, taken as exact;
+                   'height', 'speed' or 'height+speed': measured while driving, the card's value
+                   until then
     camera_height  metres above the road, for 'height'
 
     Raises MdepthError for anything else.
@@ -35,7 +36,7 @@ def scale_source(
         prior = card.metres_per_unit
         return MeasuredScale(
             {name: _source(name, camera_height) for name in names},
-            None if prior is None else (prior, PRIOR_SPREAD),
+            None if prior is None else (prior, max(PRIOR_SPREAD, card.scale_spread)),
         )
     if scale == 'none':
         return NoScale()
@@ -45,7 +46,7 @@ def scale_source(
         except ValueError:
             raise MdepthError(f'scale {scale!r}: use {CHOICES}') from None
     if card.metres_per_unit is not None:
-        return FixedScale(card.metres_per_unit)
+        return FixedScale(card.metres_per_unit, card.metres_per_unit * card.scale_spread)
     warning = (
         f'{card.name} does not know its scale: lengths are in network units; '
         'give metres per unit as the scale, or have it measured: height, speed'
@@ -55,7 +56,7 @@ def scale_source(
     return NoScale()
 
 
-def _source(name: str, camera_height: float | None) -> Source:
+def _source(name: str, camera_height: Height | None) -> Source:
     if name == 'speed':
         return SpeedSource()
     if camera_height is None or camera_height == 0:

@@ -9,7 +9,7 @@ again, and its error with it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -38,6 +38,8 @@ SPEED_AGE = 1.0
 LONGEST_STEP = 1.0
 """Seconds of driving that one frame can stand for."""
 NANO = 1_000_000_000
+Height = float | Callable[[], float | None]
+"""Metres of the camera above the road, or what knows them in the end; None: not yet."""
 
 
 class Source(Protocol):
@@ -47,15 +49,20 @@ class Source(Protocol):
         """Metres per unit at one frame; None where it cannot be told."""
 
 
+def is_height(metres: float) -> bool:
+    """Whether a camera on a vehicle can be so high."""
+    return 0.1 <= metres <= 10
+
+
 class HeightSource:
-    """From the known height of the camera above the road, metres.
+    """From the height of the camera above the road.
 
     noise  relative std of one frame;  bias  relative std of what stays (load, tyres, the way in
            which the networks see the road; between synthetic drives it is 6 to 7 %)
     """
 
-    def __init__(self, height: float, noise: float = 0.10, bias: float = 0.06) -> None:
-        if not 0.1 <= height <= 10:
+    def __init__(self, height: Height, noise: float = 0.10, bias: float = 0.06) -> None:
+        if not (callable(height) or is_height(height)):
             raise MdepthError(
                 f'camera height {height:g} m: give the height of the camera above the road, '
                 '0.1 to 10'
@@ -69,10 +76,11 @@ class HeightSource:
             self._down = None
         ground = ground_plane(seen.depth, seen.camera, self._down, seen.seen)
         self._down = None if ground is None else ground.normal
-        if ground is None:
+        height = self._height() if callable(self._height) else self._height
+        if ground is None or height is None:
             return None
         noise = math.hypot(self._noise, ground.spread)
-        return Measurement(self._height / ground.height, noise, self._bias)
+        return Measurement(height / ground.height, noise, self._bias)
 
 
 class SpeedSource:

@@ -158,6 +158,18 @@ def test_a_bag_loop_a_gap_and_another_size_do_not_move_the_odometry(model: Path)
         }  # fmt: skip
 
 
+def test_going_down_waits_only_once_for_the_networks(model: Path, monkeypatch: Any) -> None:
+    waited: list[float] = []
+    with node(model) as running:
+        stop = running.node._worker.stop
+        monkeypatch.setattr(
+            running.node._worker, 'stop', lambda timeout: waited.append(timeout) or stop(timeout)
+        )
+        assert running.node.close(live.DEADLINE)
+    assert waited[0] == live.DEADLINE
+    assert len(waited) > 1 and not any(waited[1:])
+
+
 def test_reset_begins_anew(model: Path) -> None:
     with node(model, path_every=1) as running:
         depths = running.listen(Image, '/depth/image_rect')

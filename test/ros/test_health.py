@@ -89,22 +89,28 @@ def test_odometry() -> None:
 
 
 def test_scale() -> None:
-    report = health.scale_report({'': Scale(4.0, 0.0, 'fixed')}, '', 0)
+    report = health.scale_report({'': Scale(4.0, 0.0, 'fixed')}, '', 0, {})
     assert (report.level, report.message) == (OK, 'fixed, 4 m per unit')
-    unscaled = health.scale_report({'': Scale(1.0, 0.0, 'none')}, '', 0)
+    unscaled = health.scale_report({'': Scale(1.0, 0.0, 'none')}, '', 0, {})
     assert unscaled.level == WARN and 'no metres' in unscaled.message
     good = Scale(4.0, 0.1, 'good', ('height', 'speed'), 0.12)
-    report = health.scale_report({'front': good}, '/speed', 3)
+    report = health.scale_report(
+        {'front': good}, '/speed', 3, {'front': (1.65, 'TF from base_footprint')}
+    )
     values = dict(report.values)
     assert (report.level, report.message) == (OK, 'front: good, 4 m per unit')
     assert values['front: measured from'] == 'height, speed'
     assert values['front: spread [%]'] == '2.5' and values['speed'] == '/speed, 3 so far'
     assert values['front: delay of the speed [s]'] == '0.12'
+    assert values['front: camera height'] == '1.65 m, TF from base_footprint'
     lost = replace(good, state='degraded', sources=())
-    report = health.scale_report({'front': good, 'rear': lost}, '/speed', 3)
+    report = health.scale_report(
+        {'front': good, 'rear': lost}, '/speed', 3, {'rear': (None, 'no height')}
+    )
     assert report.level == WARN and 'rear: degraded' in report.message
+    assert 'rear: no height' in report.message
     assert dict(report.values)['rear: measured from'] == 'nothing lately'
-    assert 'no speed comes on /speed' in health.scale_report({}, '/speed', 0).message
+    assert 'no speed comes on /speed' in health.scale_report({}, '/speed', 0, {}).message
 
 
 def test_topics_name_topic_and_policy() -> None:

@@ -135,7 +135,6 @@ def test_a_set_takes_effect_or_is_refused_with_the_reason() -> None:
             ('scale', 'big', 'model, none, height, speed'),
             ('cloud_stride', 65, ''),
             ('max_range', 'far', ''),
-            ('scale', 'height', 'set camera_height first'),
             ('camera_height', 0.05, '0.1 to 10'),
             ('cloud_min_range', 1000.0, 'cloud_min_range 1000 is not below cloud_max_range 1000'),
         ):

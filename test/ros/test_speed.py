@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The speed of the vehicle reaches the scale of the live node."""
+"""The speed of the vehicle, and the height of its camera, reach the scale of the live node."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 import live
 import numpy as np
 import pytest
-from live import at, drive, node, statuses
+from live import at, drive, node, said, statuses
+from road import HEIGHT, seen_at
 
-from mdepth_ros.errors import MdepthError
 from mdepth_ros.ros.conversions import make_header
 
 # isort: split
@@ -77,15 +77,61 @@ def test_the_scale_follows_the_speed(model: Path, kind: Any, monkeypatch: Any) -
         assert seen[-1].scale.value == pytest.approx(last, rel=0.06) and last != 4.0
 
 
-def test_a_height_that_is_not_given_is_refused(model: Path) -> None:
-    with pytest.raises(MdepthError, match='camera_height'), node(model, scale='height'):
-        pass
+def raised(metres: float) -> np.ndarray:
+    pose = np.eye(4)
+    pose[2, 3] = metres
+    return pose
+
+
+def test_the_height_comes_from_tf(model: Path) -> None:
+    """It is asked for when the scale needs it, also when the node has stopped to listen to TF."""
     with node(model) as running:
-        wanted = Parameter('scale', value='height+speed')
-        result = running.node.set_parameters([wanted])[0]
-        assert not result.successful and 'camera_height' in result.reason
-        height = Parameter('camera_height', value=1.65)
-        assert running.node.set_parameters([height])[0].successful
-        assert running.node.set_parameters([wanted])[0].successful
-        result = running.node.set_parameters([Parameter('camera_height', value=0.0)])[0]
-        assert not result.successful
+        depths = running.listen(Image, '/depth/image_rect')
+        reports = running.listen(DiagnosticArray, '/diagnostics')
+        camera, mounts = running.node.cameras[0], running.node._mounts
+        running.mount()
+        running.info()
+        drive(running, depths, [at(0)])
+        running.until(lambda: mounts.find('camera') is not None, 'the mount')
+        running.until(lambda: mounts._listener is None, 'the end of listening')
+        assert camera.height is None
+        running.node.set_parameters([Parameter('scale', value='height')])
+        drive(running, depths, [at(1), at(2)])
+
+        def report() -> Any:
+            return statuses(reports)['scale']
+
+        running.until(lambda: 'base_footprint' in said(reports, 'scale'), 'the missing height')
+        assert report().level == b'\x01' and 'that of camera above' in report().message
+        assert report().message.startswith('initialising')
+        scale = camera._perception.scale._source.sources['height']
+        assert scale.measure(*seen_at(0)) is None
+        running.mount('base_link', 'base_footprint', raised(0.4))
+        running.until(
+            lambda: camera.height == (pytest.approx(1.9), 'TF from base_footprint'), 'it'
+        )
+        drive(running, depths, [at(3)])
+        assert scale.measure(*seen_at(0)).value == pytest.approx(1.9 / HEIGHT, rel=0.02)
+        running.until(
+            lambda: {v.key: v.value for v in report().values}.get('camera height')
+            == '1.90 m, TF from base_footprint',
+            'diagnostics',
+        )  # fmt: skip
+        running.until(lambda: mounts._listener is None, 'the end of listening')
+        running.node.set_parameters([Parameter('camera_height', value=1.2)])
+        assert camera.height == (1.2, 'camera_height')
+
+
+def test_what_tf_says_cannot_be_a_height(model: Path) -> None:
+    with node(model, scale='height', ground_frame='map') as running:
+        depths = running.listen(Image, '/depth/image_rect')
+        running.mount()
+        running.info()
+        running.mount('base_link', 'map', raised(-1.6))
+        camera, mounts = running.node.cameras[0], running.node._mounts
+        drive(running, depths, [at(0)])
+        running.until(lambda: mounts.find('camera', 'map') is not None, 'the mount')
+        height, why = camera.height
+        assert height is None and 'above map' in why and 'it says -0.10 m' in why
+        running.node.set_parameters([Parameter('camera_height', value=1.65)])
+        assert camera.height == (1.65, 'camera_height')

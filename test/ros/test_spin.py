@@ -86,6 +86,19 @@ def test_23_ctrl_c_ends_at_once_with_0_and_no_traceback(
         assert 'Traceback' not in said and 'rror' not in said and 'terminate' not in said
 
 
+def test_the_executable_leaves_but_main_returns() -> None:
+    """What takes Python seconds at the end of a process is skipped, but in nobody else's."""
+    code = 'import atexit\nfrom mdepth_ros.ros import point_cloud_node as node\n'
+    code += 'atexit.register(print, "at exit")\n'
+    wrong = "['--ros-args', '-p', 'colour']"
+    returns = f'print("status", node.main({wrong}))\n'
+    leaves = f'main = node.main\nnode.main = lambda: main({wrong})\nnode.program()\n'
+    for end, status, printed in ((returns, 0, 'status 2\nat exit\n'), (leaves, 2, '')):
+        command = [sys.executable, '-c', code + end]
+        found = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+        assert (found.returncode, found.stdout) == (status, printed), found.stderr
+
+
 def test_23_a_mistake_of_the_user_is_one_line_and_2() -> None:
     """Rule 23 and 15: no traceback for a parameter that cannot be."""
     with process('depth_odometry_node', ['-p', 'device:=gpu']) as running:

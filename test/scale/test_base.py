@@ -23,11 +23,11 @@ from mdepth_ros.scale import (
 )
 
 
-def card(metres_per_unit: float | None) -> ModelCard:
+def card(metres_per_unit: float | None, **calibration: float) -> ModelCard:
     return ModelCard(
         name='test', network=NetworkConfig(), input_size=(96, 320), camera=(0.58, 1.92, 0.5, 0.5),
         frame_interval=0.1, method='none', data='none', licence='Apache-2.0',
-        metres_per_unit=metres_per_unit,
+        metres_per_unit=metres_per_unit, calibration=calibration,
     )  # fmt: skip
 
 
@@ -51,6 +51,19 @@ def test_a_text_chooses() -> None:
     for text, names in (('height', ['height']), ('height+speed', ['height', 'speed'])):
         source = scale_source(text, card(4.0), 1.65)
         assert isinstance(source, MeasuredScale) and list(source.sources) == names
+
+
+def test_the_spread_of_the_card_is_that_of_its_scale_and_no_other() -> None:
+    calibrated = card(4.0, **{'scale spread': 0.11})
+    assert scale_source('model', calibrated).update(*seen_at(0)) == Scale(4.0, 0.44, 'fixed')
+    assert scale_source('4.2', calibrated).update(*seen_at(0)) == Scale(4.2, 0.0, 'fixed')
+    assert ('metres per unit', '4, 11.0% from drive to drive') in calibrated.rows()
+    # Until there are measurements, what is known beforehand is known no better.
+    wrong = card(4.0, **{'scale spread': 0.5})
+    before = scale_source('speed', wrong).update(*seen_at(0))
+    assert (before.value, before.spread, before.state) == (4.0, 2.0, 'initialising')
+    with pytest.raises(MdepthError, match=r'scale spread -0\.1: calibrate the model again'):
+        card(4.0, **{'scale spread': -0.1})
 
 
 def test_a_model_that_does_not_know_its_scale_says_so_once() -> None:

@@ -103,3 +103,19 @@ def test_a_frame_without_a_partner_holds_it() -> None:
     scales = MeasuredScale({'height': HeightSource(HEIGHT)})
     before = drive(scales, 4)[-1]
     assert scales.update(*seen_at(5 * 10**9, reason='gap of 1.10 s')).value == before.value
+
+
+def test_a_height_that_is_known_later() -> None:
+    """Until then there is what was known before, or nothing: no height is assumed."""
+    known: list[float] = []
+    for prior, state in ((None, 'none'), ((4.0, 0.2), 'initialising')):
+        known.clear()
+        source = HeightSource(lambda: known[0] if known else None)
+        scales = MeasuredScale({'height': source}, prior)
+        before = drive(scales, 2.0)
+        assert {s.state for s in before} == {state} and not any(s.sources for s in before)
+        assert before[-1].value == (prior[0] if prior else 1.0)
+        known.append(HEIGHT)
+        after = [scales.update(*seen_at(k * 10**8, metres_per_unit=TRUE)) for k in range(20, 60)]
+        assert after[-1].value == pytest.approx(TRUE, rel=0.03)
+        assert after[-1].sources == ('height',)

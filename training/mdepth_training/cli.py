@@ -89,6 +89,9 @@ def evaluate(
         str, typer.Option(help='Pair frames that have none before with: duplicate or next.')
     ] = 'duplicate',
     precision: Annotated[str, typer.Option(help='auto, fp32, bf16 or fp16.')] = 'auto',
+    refine: Annotated[
+        bool, typer.Option(help="Refine the networks' motion, as on the vehicle.")
+    ] = True,
     limit: Annotated[int | None, typer.Option(min=1, help='Score so many images.')] = None,
     drives: Annotated[int, typer.Option(min=1, help='Synthetic: held-out drives.')] = 10,
     frames: Annotated[int, typer.Option(min=5, help='Synthetic: frames of each drive.')] = 70,
@@ -104,6 +107,10 @@ def evaluate(
         bool,
         typer.Option('--scales', help='Synthetic: score the metres by height and speed instead.'),
     ] = False,
+    drift: Annotated[
+        bool,
+        typer.Option('--drift', help='Synthetic: compare the ways to drift less instead.'),
+    ] = False,
     slope: Annotated[
         float, typer.Option(min=0, max=0.2, help='Scales: how steep the roads are, 0.05 is 5 %.')
     ] = 0.05,
@@ -115,6 +122,13 @@ def evaluate(
 
     Example: mdepth-train evaluate models/synthetic-nano.safetensors --data my_bag -o scores
     """
+    if drift:
+        from mdepth_training.evaluation.drift import evaluate_drift
+
+        evaluate_drift(
+            model, drives, frames, appearance, first_seed, output=output, precision=precision
+        )
+        return
     if scales:
         from mdepth_training.evaluation.scales import evaluate_scales
 
@@ -142,6 +156,7 @@ def evaluate(
             csv=csv,
             output=output,
             precision=precision,
+            refined=refine,
         )
         return
     from mdepth_training.evaluation.evaluate import evaluate as on_data
@@ -161,6 +176,7 @@ def evaluate(
         prior=prior,
         first_frame=first_frame,
         precision=precision,
+        refined=refine,
         limit=limit,
     )
 

@@ -76,7 +76,7 @@ class HeldOut:
         The model runs as on the vehicle; a model of another size is compared at this size.
         """
         network, card = load_model(model)
-        estimator = Estimator(network, card)
+        estimator = Estimator(network, card, refined=False)  # the networks are compared
         score, unit = Score(DepthScores()), card.metres_per_unit or 1.0
         assert score.depth is not None
         folder = self.render(cache)

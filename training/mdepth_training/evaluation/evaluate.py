@@ -37,6 +37,7 @@ def evaluate(
     prior: Path | None = None,
     first_frame: str = 'duplicate',
     precision: str = 'auto',
+    refined: bool = True,
     limit: int | None = None,
 ) -> Result:
     """Score a model on a data set by a protocol (guessed from the data), as the command says.
@@ -67,6 +68,7 @@ def evaluate(
         whole=rules.whole,
         first_frame=cast(FirstFrame, first_frame),
         precision=precision,
+        refined=refined,
     )
     card = predictor.card
     options = Options(card.frame_interval, card.camera, split, topic, intrinsics)

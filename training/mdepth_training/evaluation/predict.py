@@ -31,6 +31,7 @@ class Predictor:
                  network's aspect as on the vehicle
     first_frame  what a shot without a previous frame is paired with: itself, as the paper does and
                  as is possible on a vehicle, or the frame after it, as the paper's code does
+    refined      as in Estimator
     """
 
     def __init__(
@@ -41,10 +42,11 @@ class Predictor:
         first_frame: FirstFrame = 'duplicate',
         device: str = 'auto',
         precision: str = 'auto',
+        refined: bool = True,
     ) -> None:
         network, self.card = load_model(model)
         self.whole, self.first_frame = whole, first_frame
-        self.estimator = Estimator(network, self.card, device, precision)
+        self.estimator = Estimator(network, self.card, device, precision, refined=refined)
         self._resized: WeakKeyDictionary[Frame, Frame] = WeakKeyDictionary()
 
     def __call__(

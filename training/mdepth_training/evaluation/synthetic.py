@@ -124,6 +124,7 @@ def evaluate(
     csv: Path | None = None,
     output: Path | None = None,
     precision: str = 'auto',
+    refined: bool = True,
 ) -> dict[str, dict[str, float]]:
     """Score a model as the vehicle runs it, print the table, and return its numbers.
 
@@ -131,7 +132,7 @@ def evaluate(
     csv     the table as a file
     output  folder for tables, numbers of every image and pictures
     """
-    predictor = Predictor(model, precision=precision)
+    predictor = Predictor(model, precision=precision, refined=refined)
     card, (height, width) = predictor.card, predictor.card.input_size
     camera = Camera.from_normalised(width, height, *card.camera)
     world = WorldConfig(appearance=appearance, frame_interval=card.frame_interval)

@@ -1,0 +1,122 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The networks' motion, refined until the two images fit: a few Gauss-Newton steps.
+
+With the depth D of the current image, a motion T = exp(x) T_0 near that of the networks T_0 says
+where each point of the current image was in the previous one (warping, Zhou et al. 2017, Eq. 2).
+The steps make
+
+    sum_p w_p (a I_prev(p'(x)) + b - I_cur(p))^2 / s^2 * EVIDENCE  +  x^T diag(std)^-2 x
+
+smaller, in x and the change of exposure a, b (direct alignment: Lucas and Kanade 1981; Engel,
+Koltun and Cremers 2018 for a, b and the choice of points). The second term is what is known
+without the images: about how far the networks are off. w are Student's t weights (Kerl, Sturm and
+Cremers 2013), by which moving things and what was hidden lose their say; s is the spread of the
+residuals (1.4826 times their median). Errors of neighbouring pixels are alike, so a point counts
+as `EVIDENCE` of an independent one.
+
+The length of the result is as right as the depth is, so motion and depth agree better.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, interpolate, max_pool2d
+
+from mdepth_ros.geometry import backproject, in_view, project, sample, se3_exp
+
+STEPS = 3
+SHRINK = 2
+CELL = 2
+"""Of so many times so many pixels of the shrunk image, the one with the steepest edge is used."""
+EVIDENCE = 0.04
+FREEDOM = 5.0
+"""Degrees of freedom of Student's distribution."""
+NETWORK_STD = torch.tensor([0.008, 0.008, 0.07], dtype=torch.float64)
+"""Error of the networks' translation over its length, along x, y and z."""
+NETWORK_TURN = 1e-3
+"""Error of their rotation, rad."""
+EXPOSURE = (0.3, 0.1)
+"""How far gain and offset (of brightness 0..1) of two frames may differ."""
+SHORTEST = 0.01
+"""Of the middle depth: a motion that is shorter counts as this long."""
+
+
+def refine(current: Tensor, previous: Tensor, depth: Tensor, motion: Tensor, K: Tensor) -> Tensor:
+    """Refine the motion of a pair; returns T_previous_current, float64 [4, 4] on the CPU.
+
+    current, previous  images [1, 3, h, w] in 0..1
+    depth              [1, h, w] of the current one
+    motion             T_previous_current in the unit of the depth, float64 [4, 4] on the CPU
+    K                  [3, 3] of the images at 1/`SHRINK` of their size
+    """
+    now, before = (avg_pool2d(image.mean(1, True), SHRINK) for image in (current, previous))
+    near = interpolate(depth[None], size=now.shape[-2:], mode='bilinear', align_corners=False)[0]
+    chosen = steepest(now, CELL)
+    points = backproject(near, K).flatten(2)[:, :, chosen]
+    seen = torch.cat([before, *gradient(before)], 1)
+    target = now.flatten()[chosen]
+
+    length = torch.maximum(motion[:3, 3].norm(), SHORTEST * near.median().double().cpu())
+    turns = torch.tensor([NETWORK_TURN] * 3 + [*EXPOSURE], dtype=torch.float64)
+    known = torch.cat([NETWORK_STD * length, turns]) ** -2
+    x = start = torch.tensor([0.0] * 6 + [1.0, 0.0], dtype=torch.float64)  # twist, gain, offset
+    for _ in range(STEPS):
+        T = se3_exp(x[:6]) @ motion
+        matrix, vector = normal_equations(*residuals(points, seen, target, T, x[6:], K))
+        matrix = matrix * EVIDENCE + known.diag()
+        x = x - torch.linalg.solve(matrix, vector * EVIDENCE + known * (x - start))
+    return se3_exp(x[:6]) @ motion
+
+
+def gradient(image: Tensor) -> tuple[Tensor, Tensor]:
+    """Central differences of an image [..., h, w] along u and v; 0 at the border."""
+    du, dv = torch.zeros_like(image), torch.zeros_like(image)
+    du[..., 1:-1] = (image[..., 2:] - image[..., :-2]) / 2
+    dv[..., 1:-1, :] = (image[..., 2:, :] - image[..., :-2, :]) / 2
+    return du, dv
+
+
+def steepest(image: Tensor, cell: int) -> Tensor:
+    """Flat indices [N] of the steepest pixel of each cell of an image [1, 1, h, w]."""
+    du, dv = gradient(image)
+    _, indices = max_pool2d(du**2 + dv**2, cell, return_indices=True)
+    return indices.flatten()
+
+
+def residuals(
+    points: Tensor, seen: Tensor, target: Tensor, T: Tensor, exposure: Tensor, K: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What the previous image and the current one differ by at each point.
+
+    points    [1, 3, N] of the current camera, and their brightness, target [N]
+    seen      [1, 3, h, w]: the previous image and its two gradients
+    T         T_previous_current, [4, 4]
+    exposure  gain and offset [2] of the previous image
+
+    Returns the residuals [N]; their derivatives [8, N] by x y z rx ry rz, gain and offset, where a
+    change of the motion is exp(dx) T; and which points the previous camera sees, bool [N].
+    """
+    gain, offset = exposure.tolist()
+    R, t = T[:3, :3].to(points), T[:3, 3].to(points)
+    moved = (R @ points[0] + t[:, None])[None, :, None]
+    pixels, depth = project(moved, K)
+    value, du, dv = sample(seen, pixels)[0, :, 0]
+    x, y, z = moved[0, :, 0]
+    # d residual / d (x, y, z): the gradient of the image times that of the projection.
+    inverse = 1 / z.clamp(min=1e-3)
+    gx, gy = gain * du * K[0, 0] * inverse, gain * dv * K[1, 1] * inverse
+    gz = -(gx * x + gy * y) * inverse
+    turned = (y * gz - z * gy, z * gx - x * gz, x * gy - y * gx)
+    J = torch.stack([gx, gy, gz, *turned, value, torch.ones_like(value)])
+    inside = in_view(pixels, depth, *seen.shape[-2:])[0, 0]
+    return gain * value + offset - target, J, inside
+
+
+def normal_equations(residual: Tensor, J: Tensor, inside: Tensor) -> tuple[Tensor, Tensor]:
+    """J^T W J [8, 8] and J^T W r [8], over the variance; float64 on the CPU."""
+    spread = 1.4826 * residual[inside].abs().median() + 1e-4
+    weight = inside / (1 + (residual / spread) ** 2 / FREEDOM) / spread**2
+    both = ((J * weight) @ torch.cat([J, residual[None]]).T).double().cpu()
+    return both[:, :8], both[:, 8]

@@ -1,0 +1,239 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What each way to drift less is worth, and what it costs: one table of held-out drives.
+
+networks           the motion as the networks say it
+and backward       mean with the inverse of what they say of the two frames in the other order
+and mirrored       mean with what they say of the two frames mirrored left to right
+refined            moved until the images fit, `mdepth_ros.refinement`
+key frames         pairs further apart while the vehicle is slow, `mdepth_ros.pairing`
+
+A second table has the same drives at `SLOW` times their speed, which is slower than most of what
+networks of the road are trained on.
+"""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from mdepth_ros.estimator import Estimator
+from mdepth_ros.evaluation import (
+    MotionErrors,
+    Trajectory,
+    absolute_errors,
+    align,
+    five_frame_errors,
+    inverse,
+    relative,
+    relative_motion_errors,
+)
+from mdepth_ros.frame import Frame
+from mdepth_ros.geometry import Camera, interpolate, se3_exp, se3_log
+from mdepth_ros.model_file import load_model
+from mdepth_ros.pairing import NANO, FramePair, Pairing
+from mdepth_ros.synthetic import WorldConfig, make_drive
+
+SLOW = 0.25
+MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])
+Array = NDArray[np.float64]
+Asked = Callable[[Estimator, FramePair], Array]
+
+
+def networks(estimator: Estimator, pair: FramePair) -> Array:
+    """T_previous_current of a pair, in network units."""
+    return estimator(pair, ()).motion
+
+
+def and_backward(estimator: Estimator, pair: FramePair) -> Array:
+    """The mean of both orders."""
+    turned = replace(pair, current=pair.previous, previous=pair.current)
+    return _mean(networks(estimator, pair), inverse(networks(estimator, turned)))
+
+
+def and_mirrored(estimator: Estimator, pair: FramePair) -> Array:
+    """The mean of the scene and its mirror image."""
+    turned = replace(pair, current=_mirrored(pair.current), previous=_mirrored(pair.previous))
+    return _mean(networks(estimator, pair), MIRROR @ networks(estimator, turned) @ MIRROR)
+
+
+def _mirrored(frame: Frame) -> Frame:
+    camera = frame.camera
+    turned = replace(camera, cx=camera.width - 1 - camera.cx)
+    return Frame(frame.stamp, np.ascontiguousarray(frame.image[:, ::-1]), turned)
+
+
+def _mean(first: Array, second: Array) -> Array:
+    twists = se3_log(torch.from_numpy(np.stack([first, second])))
+    return np.asarray(se3_exp(twists.mean(0)).numpy())
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to the motion of each frame."""
+
+    name: str
+    asked: Asked = networks
+    refined: bool = False
+    keyframes: bool = False
+
+
+WAYS = (
+    Way('networks'),
+    Way('and backward', and_backward),
+    Way('and mirrored', and_mirrored),
+    Way('key frames', keyframes=True),
+    Way('refined', refined=True),
+    Way('refined, key frames', refined=True, keyframes=True),
+)
+
+
+@dataclass
+class Drifts:
+    """What one way did, a value for each drive.
+
+    rotation, translation  errors of each frame: mean degrees, and % of the way
+    ate_5, ate             absolute errors over 5 frames and over the drive, metres, each by the
+                           one factor that suits it
+    length                 |ln(length of the path / true length)|, with the metres of the card
+    milliseconds           median for a pair
+    """
+
+    rotation: list[float] = field(default_factory=list)
+    translation: list[float] = field(default_factory=list)
+    ate_5: list[float] = field(default_factory=list)
+    ate: list[float] = field(default_factory=list)
+    length: list[float] = field(default_factory=list)
+    milliseconds: list[float] = field(default_factory=list)
+
+    def add(self, motions: Array, truth: Array, metres: float, seconds: Sequence[float]) -> None:
+        """Score the motions [N, 4, 4] of a drive."""
+        errors: MotionErrors = relative_motion_errors(motions, truth)[0]
+        self.rotation.append(errors.rotation_deg)
+        self.translation.append(errors.translation_percent)
+        self.ate_5.append(float(five_frame_errors(motions, truth).mean()))
+        path, true = _path(motions), _path(truth)
+        off = absolute_errors(align(path, true, 'scale')[0], true)
+        self.ate.append(float(np.sqrt(np.mean(off**2))))
+        self.length.append(abs(float(np.log(metres * path.distances[-1] / true.distances[-1]))))
+        self.milliseconds.append(1e3 * float(np.median(seconds)))
+
+    def means(self) -> dict[str, float]:
+        """Mean of each over the drives."""
+        return {one.name: float(np.mean(getattr(self, one.name))) for one in fields(self)}
+
+
+def _path(motions: Array) -> Trajectory:
+    poses = [np.eye(4)]
+    for motion in motions:
+        poses.append(poses[-1] @ motion)
+    return Trajectory(np.arange(len(poses)), np.stack(poses))
+
+
+def drive_motions(
+    estimator: Estimator, way: Way, frames: Sequence[Frame]
+) -> tuple[Array, list[float]]:
+    """Motion from each frame to the next [N-1, 4, 4], and the seconds that each pair took."""
+    pairing = Pairing(estimator.card.frame_interval, keyframes=way.keyframes)
+    estimator.refined = way.refined
+    motions, seconds = [], []
+    for index, frame in enumerate(frames):
+        pair = pairing.pair(frame)
+        start = time.perf_counter()
+        if way.asked is networks:
+            seen = estimator(pair, ())
+            motion = seen.motion
+            pairing.adapt(pair, *seen.parallax())
+        else:
+            motion = way.asked(estimator, pair)
+        seconds.append(time.perf_counter() - start)
+        if index:
+            part = (frame.stamp - frames[index - 1].stamp) / NANO / pair.interval
+            motions.append(interpolate(torch.from_numpy(motion), part).numpy())
+    return np.stack(motions), seconds[1:]
+
+
+def evaluate_drift(
+    model: Path,
+    drives: int,
+    frames: int,
+    appearance: float,
+    first_seed: int,
+    *,
+    output: Path | None = None,
+    precision: str = 'auto',
+) -> dict[str, dict[str, float]]:
+    """Score every way on held-out drives at their own and at low speed; print the tables.
+
+    output  folder for drift.csv, with the numbers of every drive
+    """
+    network, card = load_model(model)
+    estimator = Estimator(network, card, precision=precision)
+    camera = Camera.from_normalised(*card.input_size[::-1], *card.camera)
+    seeds = range(first_seed, first_seed + drives)
+    rows, result = [], {}
+    for speed, title in ((1.0, 'their own speed'), (SLOW, f'{SLOW:g} of their speed')):
+        world = WorldConfig(appearance=appearance, frame_interval=speed * card.frame_interval)
+        found = {way.name: Drifts() for way in WAYS}
+        for seed in track(seeds, description=title):
+            drive = make_drive(seed, frames, camera, world)
+            images = [drive.render([i]).image[0].numpy() for i in range(frames)]
+            taken = [
+                Frame(round(i * card.frame_interval * NANO), image, camera)
+                for i, image in enumerate(images)
+            ]
+            poses = np.asarray(drive.poses)
+            truth = relative(poses[:-1], poses[1:])
+            for way in WAYS:
+                motions, seconds = drive_motions(estimator, way, taken)
+                found[way.name].add(motions, truth, card.metres_per_unit or 1.0, seconds)
+        means = {name: drifts.means() for name, drifts in found.items()}
+        _print(means, f'{card.name}, {drives} drives of {frames} frames at {title}')
+        result |= {f'{name}, {title}': numbers for name, numbers in means.items()}
+        rows += [
+            [title, seed, name, *(getattr(drifts, one.name)[i] for one in fields(drifts))]
+            for name, drifts in found.items()
+            for i, seed in enumerate(seeds)
+        ]
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+        with (output / 'drift.csv').open('w', newline='', encoding='utf-8') as file:
+            writer = csv.writer(file)
+            writer.writerow(['speed', 'seed', 'way', *(one.name for one in fields(Drifts))])
+            writer.writerows(rows)
+    return result
+
+
+def _print(means: dict[str, dict[str, float]], title: str) -> None:
+    table = Table(title=f'Drift, {title}', title_justify='left')
+    table.add_column('motion', no_wrap=True)
+    for heading in (
+        'turn\ndeg/frame',
+        'way\n%',
+        '5-frame\nATE m',
+        'ATE of\ndrive m',
+        'length of\nthe path %',
+        'ms',
+    ):
+        table.add_column(heading, justify='right')
+    for name, m in means.items():
+        table.add_row(
+            name,
+            f'{m["rotation"]:.4f}',
+            f'{m["translation"]:.2f}',
+            f'{m["ate_5"]:.4f}',
+            f'{m["ate"]:.3f}',
+            f'{100 * m["length"]:.1f}',
+            f'{m["milliseconds"]:.1f}',
+        )
+    Console(highlight=False).print(table)

@@ -1,0 +1,106 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The ways to drift less: what each asks the networks, and the table at the smallest size."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from mdepth_training.cli import app
+from mdepth_training.evaluation.drift import (
+    WAYS,
+    Drifts,
+    Way,
+    and_backward,
+    and_mirrored,
+    drive_motions,
+    networks,
+)
+from typer.testing import CliRunner
+
+from mdepth_ros.estimator import Estimator
+from mdepth_ros.frame import Frame
+from mdepth_ros.geometry import Camera, se3_exp
+from mdepth_ros.model_file import load_model
+from mdepth_ros.pairing import FramePair
+
+MOTION = se3_exp(torch.tensor([0.1, -0.02, 0.8, 0.01, 0.02, -0.005]).double()).numpy()
+MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])
+
+
+class Knowing:
+    """An estimator that knows the motion of any two frames, also mirrored; off by a constant."""
+
+    def __init__(self, pair: FramePair, error: np.ndarray) -> None:
+        self.pair, self.error = pair, error
+
+    def __call__(self, pair: FramePair, parts: object) -> object:
+        motion = MOTION
+        if pair.previous.camera != self.pair.previous.camera:
+            np.testing.assert_array_equal(pair.current.image[:, ::-1], self.pair.current.image)
+            motion = MIRROR @ motion @ MIRROR
+        if pair.current is self.pair.previous:
+            motion = np.linalg.inv(motion)
+        return SimpleNamespace(motion=motion @ self.error)
+
+
+def pair() -> FramePair:
+    camera = Camera(8, 6, 9.0, 9.0, 3.0, 2.5)
+    images = np.random.default_rng(0).integers(0, 256, (2, 6, 8, 3), dtype=np.uint8)
+    return FramePair(Frame(10**8, images[1], camera), Frame(0, images[0], camera), '', 0.1)
+
+
+@pytest.mark.parametrize('way', [networks, and_backward, and_mirrored])
+def test_every_way_gives_the_motion_of_the_pair(way: object) -> None:
+    known = Knowing(pair(), np.eye(4))
+    known.pair = one = pair()
+    np.testing.assert_allclose(way(known, one), MOTION, atol=1e-12)  # type: ignore[operator]
+
+
+def test_a_mirror_cancels_an_error_to_one_side() -> None:
+    sideways = se3_exp(torch.tensor([0.05, 0, 0, 0, 0, 0]).double()).numpy()
+    known = Knowing(pair(), sideways)
+    known.pair = one = pair()
+    np.testing.assert_allclose(and_mirrored(known, one), MOTION, atol=1e-3)  # type: ignore[arg-type]
+    assert abs(networks(known, one)[0, 3] - MOTION[0, 3]) > 0.04  # type: ignore[arg-type]
+
+
+def test_numbers_of_motions_that_are_right_but_for_their_unit() -> None:
+    truth = np.repeat(MOTION[None], 12, 0)
+    small = truth.copy()
+    small[:, :3, 3] /= 4.0
+    drifts = Drifts()
+    drifts.add(small, truth, 4.4, [0.01, 0.02, 0.03])
+    means = drifts.means()
+    assert means.pop('length') == pytest.approx(np.log(1.1))
+    assert means.pop('milliseconds') == pytest.approx(20)
+    assert max(means.values()) < 1e-3
+
+
+def test_key_frames_are_brought_to_the_length_of_a_frame(model: Path) -> None:
+    estimator = Estimator(*load_model(model), device='cpu')
+    card = estimator.card
+    camera = Camera.from_normalised(*card.input_size[::-1], *card.camera)
+    shape = (7, camera.height, camera.width, 3)
+    images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    frames = [Frame(i * 10**8, image, camera) for i, image in enumerate(images)]
+    for way in (Way('one by one'), Way('key frames', keyframes=True)):
+        motions, seconds = drive_motions(estimator, way, frames)
+        assert motions.shape == (6, 4, 4) and len(seconds) == 6
+        np.testing.assert_allclose(motions[:, 3], [[0, 0, 0, 1]] * 6, atol=1e-12)
+
+
+def test_the_table(model: Path, tmp_path: Path) -> None:
+    command = f'evaluate {model} --drift --drives 1 --frames 6 -o {tmp_path / "out"}'
+    result = CliRunner().invoke(app, command.split(), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert 'Drift' in result.output and 'of their speed' in result.output
+    with (tmp_path / 'out' / 'drift.csv').open(encoding='utf-8') as file:
+        rows = list(csv.DictReader(file))
+    assert [row['way'] for row in rows] == 2 * [way.name for way in WAYS]
+    assert all(float(row['milliseconds']) > 0 for row in rows)
