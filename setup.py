@@ -75,8 +75,8 @@ setup(
     entry_points={
         'console_scripts': [
             f'mdepth = {NAME}.cli.main:main',
-            f'depth_odometry_node = {NAME}.ros.depth_odometry_node:main',
-            f'point_cloud_node = {NAME}.ros.point_cloud_node:main',
+            f'depth_odometry_node = {NAME}.ros.depth_odometry_node:program',
+            f'point_cloud_node = {NAME}.ros.point_cloud_node:program',
         ],
     },
 )

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -57,6 +58,31 @@ def test_an_interrupt_that_left_an_exec_is_forgotten() -> None:
     code = 'ctrl_c.leave_at_once()\nctrl_c.interrupt()\n' + caught
     assert run(f'{code}ctrl_c.ignore()') == (0, '', '')
     assert run(code)[0] == -2  # so it is without
+
+
+def test_leaving_says_what_was_printed_and_skips_what_would_take_time() -> None:
+    code = 'import atexit, logging, logging.handlers, sys, threading, time\n'
+    code += 'threading.Thread(target=time.sleep, args=(1e5,)).start()\n'
+    code += 'atexit.register(print, "atexit")\n'
+    code += 'kept = logging.handlers.MemoryHandler(9, target=logging.StreamHandler(sys.stderr))\n'
+    code += 'logging.getLogger().addHandler(kept)\nlogging.error("logged")\n'
+    code += 'print("out", end="")\nctrl_c.leave(5)\nprint("behind")\n' + LATE
+    assert run(code) == (5, 'out', 'logged\n')
+
+
+def test_leaving_writes_what_c_keeps(tmp_path: Path) -> None:
+    """On rclpy the log file is written by C; a signal shuts rclpy down, but not that."""
+    code = 'import ctypes\nc = ctypes.CDLL(None)\nc.fopen.restype = ctypes.c_void_p\n'
+    code += f'file = ctypes.c_void_p(c.fopen(b"{tmp_path}/log", b"w"))\n'
+    code += 'c.fputs(b"line", file)\nctrl_c.leave(0)'
+    assert run(code) == (0, '', '')
+    assert (tmp_path / 'log').read_text() == 'line'
+
+
+def test_leaving_where_nobody_reads() -> None:
+    code = 'import sys\nsys.stderr = None\nsys.stdout = open(1, "w", closefd=False)\n'
+    code += 'sys.stdout.write("lost")\nos.close(1)\nctrl_c.leave(0)'
+    assert run(code) == (0, '', '')
 
 
 def test_whoever_is_deaf_or_listens_himself_stays_so() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mdepth_ros.cli import bench_live
+from mdepth_ros.cli import bench_live, bench_live_table
 from mdepth_ros.shipped import shipped_model
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LARGEST_RATIO = 0.6
 LARGEST_REST = 0.1
 LARGEST_DIFFERENCE = 0.005
-STAGES = ('sample', 'network', 'post', 'pairing', 'scale', 'odometry')
+STAGES = ('sample', 'network', 'refine', 'post', 'pairing', 'scale', 'odometry')
 
 
 def bench(
@@ -63,7 +63,7 @@ def bench(
     if live is not None:
         with console.status('measuring'):
             numbers = bench_live.measure_live(model or shipped_model(), live)
-        bench_live.print_live(console, numbers)
+        bench_live_table.print_live(console, numbers)
     else:
         with console.status('measuring'):
             numbers = measure(NetworkConfig(), (192, 640), rounds, threads)
@@ -82,8 +82,8 @@ def measure(
     """Times of the plain networks and of the full step of `config`, in turns; random weights.
 
     size is (height, width) of the networks' input. The result has 'medians_ms', 'ratio' (step to
-    plain networks), 'rest' (share of the step outside the networks) and 'depth_difference' (median
-    relative difference of the step's precision from fp32).
+    plain networks), 'rest' (share of the step outside networks and refinement) and
+    'depth_difference' (median relative difference of the step's precision from fp32).
     """
     from dataclasses import replace
     from statistics import median
@@ -134,7 +134,7 @@ def measure(
             **_medians(timings),
         },
         'ratio': median(t['step'] for t in timings) / median(plain_times),
-        'rest': median(1 - t['network'] / t['step'] for t in timings),
+        'rest': median(1 - (t['network'] + t['refine']) / t['step'] for t in timings),
         'depth_difference': _difference(network, card, frames),
     }
 
@@ -284,7 +284,12 @@ def _print(console: Any, numbers: dict[str, Any]) -> None:
         targets.add_column(heading, justify='right' if heading else 'left')
     rows = [
         ('full step / plain networks', f'{numbers["ratio"]:.3f}', numbers['ratio'], LARGEST_RATIO),
-        ('outside the networks', f'{numbers["rest"]:.1%}', numbers['rest'], LARGEST_REST),
+        (
+            'outside networks and refinement',
+            f'{numbers["rest"]:.1%}',
+            numbers['rest'],
+            LARGEST_REST,
+        ),
         *(
             (
                 f'depth, {machine["precision"]} against fp32: {name}',

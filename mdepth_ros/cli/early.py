@@ -16,5 +16,6 @@ os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 # Commands that go on until Ctrl-C: that is no failure, however early it comes.
 LIVE = bool({'node', 'play', 'record'} & set(sys.argv[1:2]))
 PROGRAMS = ('mdepth', 'mdepth.exe', os.path.join('cli', 'main.py'))  # noqa: PTH118 (loads pathlib)
-if sys.argv[0].endswith(PROGRAMS):  # and not a test, or whoever else calls a command
+PROCESS = sys.argv[0].endswith(PROGRAMS)  # and not a test, or whoever else calls a command
+if PROCESS:
     ctrl_c.leave_at_once(0 if LIVE else 130)

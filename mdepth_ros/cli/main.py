@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from mdepth_ros.cli.early import LIVE
+from mdepth_ros.cli.early import LIVE, PROCESS
 
 # isort: split
 import typer
@@ -46,6 +46,10 @@ def main() -> None:
         ctrl_c.interrupt()
     try:
         run_app(app)
+    except SystemExit as end:
+        if LIVE and PROCESS and isinstance(end.code, int):
+            ctrl_c.leave(end.code)
+        raise
     finally:
         ctrl_c.ignore()
 

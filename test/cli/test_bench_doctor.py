@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
 from pathlib import Path
 
 import pytest
 import typer
+from rich.console import Console
 from typer.testing import CliRunner
 
 from mdepth_ros.model_file import ModelCard, save_model
@@ -95,15 +97,75 @@ def test_bench_of_the_live_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     output = tmp_path / 'bench.json'
     result = CliRunner().invoke(app, ['bench', str(model), '--live', '4', '--json', str(output)])
     assert result.exit_code == 0, result.output + repr(result.exception)
-    for text in ('image stamp to depth published', 'memory of the node', 'depth/points'):
+    for text in (
+        'image stamp to depth published',
+        'memory of the node',
+        'depth/points',
+        'targets',
+    ):
         assert text in result.output
     numbers = json.loads(output.read_text())
-    assert 0 < numbers['depths'] <= numbers['sent']
+    assert 0 < numbers['depths'] <= numbers['sent'] == numbers['depths'] + numbers['dropped']
+    assert 0 <= numbers['late'] <= 1
     age, arrival = numbers['age_ms'], numbers['arrival_ms']
     assert 0 < age['median'] <= age['p99'] <= age['max']
     assert age['median'] < arrival['median']
     assert min(numbers['memory_mb']) > 10
     assert {'depth/image_rect', 'depth/points', 'odom', 'tf'} <= numbers['outputs'].keys()
+
+
+def live_numbers(**changes: object) -> dict[str, object]:
+    """What measure_live gives of a step of 300 ms, each image older than the step before."""
+    stages = {'latency': 450.0, 'network': 290.0, 'other': 1.0, 'step': 300.0, 'wait': 60.0}
+    numbers = {
+        'seconds': 60.0,
+        'sent': 600,
+        'depths': 200,
+        'dropped': 400,
+        'age_ms': {'median': 450.0, 'p99': 580.0, 'max': 650.0},
+        'arrival_ms': {'median': 451.0, 'p99': 581.0, 'max': 651.0},
+        'late': 0.015,
+        'outputs': {'odom': 200},
+        'stages_ms': {'publish': 14.0, 'decode': 1.0, **stages},
+        'memory_mb': [500.0, 501.0],
+    }
+    return {**numbers, **changes}
+
+
+def printed(numbers: dict[str, object]) -> list[list[str]]:
+    """The words of each line of the tables."""
+    table = importlib.import_module('mdepth_ros.cli.bench_live_table')
+    console = Console(file=io.StringIO(), width=120)
+    table.print_live(console, numbers)
+    return [line.split() for line in console.file.getvalue().replace('│', ' ').splitlines()]
+
+
+def test_targets_of_a_model_that_is_slower_than_the_camera() -> None:
+    lines = printed(live_numbers())
+    assert ['200', 'depth', 'images', 'of', '600', 'images,', '400', 'dropped'] in lines
+    verdicts = {' '.join(line[:-5]): line[-5:] for line in lines if line and 'ss' in line[-1]}
+    assert verdicts == {
+        'depth images older than 2 steps': ['1.5', '%', '0.0', '%', 'miss'],
+        'age, p99: 2 steps': ['580.0', 'ms', '600.0', 'ms', 'pass'],
+        'age, max: 2 steps': ['650.0', 'ms', '600.0', 'ms', 'miss'],
+    }
+
+
+def test_targets_of_a_model_that_keeps_up_with_the_camera() -> None:
+    stages = {'publish': 3.0, 'decode': 1.0, 'step': 80.0}
+    age = {'median': 131.0, 'p99': 99.0, 'max': 500.0}
+    lines = printed(live_numbers(stages_ms=stages, age_ms=age))
+    verdicts = [(line[-5:-3], line[-1]) for line in lines if line and line[-1] in ('pass', 'miss')]
+    assert verdicts == [
+        (['131.0', 'ms'], 'miss'),
+        (['99.0', 'ms'], 'pass'),
+        (['4.0', 'ms'], 'pass'),
+    ]
+
+
+def test_stages_are_printed_in_the_order_of_time() -> None:
+    order = ['wait,', 'decode,', 'step,', 'network,', 'publish,', 'latency,', 'other,']
+    assert [line[0] for line in printed(live_numbers()) if line and line[0] in order] == order
 
 
 def test_bench_of_a_live_node_that_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

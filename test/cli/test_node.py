@@ -112,6 +112,19 @@ def test_help_lists_every_parameter():
     assert '--image' in result.output
 
 
+def test_the_command_leaves_but_no_program_that_calls_it():
+    """What takes Python seconds at the end of a process is skipped, but in nobody else's."""
+    code = 'import atexit\natexit.register(print, "at exit")\n'
+    code += 'from mdepth_ros.cli.main import main\nmain()'
+    for program, printed in (('mdepth', ''), ('other', 'at exit\n')):
+        start = f'import sys\nsys.argv = [{program!r}, "node", "--executable", "none"]\n'
+        found = subprocess.run(
+            [sys.executable, '-c', start + code], cwd=ROOT, capture_output=True, text=True,
+            timeout=240,
+        )  # fmt: skip
+        assert (found.returncode, found.stdout) == (2, printed), found.stderr
+
+
 @pytest.mark.parametrize('moment', ['torch is loaded', 'the model is loaded', 'it is ready'])
 def test_ctrl_c(moment):
     """At any moment of the start: exit status 0 and no traceback."""
