@@ -57,3 +57,34 @@ def test_pixels_without_an_image_do_not_count() -> None:
     plane = ground_plane(depth, CAMERA, None, seen)
     assert plane is not None and plane.height == pytest.approx(HEIGHT, rel=1e-3)
     assert ground_plane(depth, CAMERA, None, np.zeros_like(seen)) is None
+
+
+@pytest.mark.parametrize(('pitch', 'roll'), [(0, 0), (3, 0), (-4, 0), (0, 6)])
+def test_the_direction_of_travel_takes_the_tilt_of_a_wrong_depth_away(
+    pitch: float, roll: float
+) -> None:
+    """Depth that is now too long and now too short along the road, as a network's."""
+    depth = road_depth(math.radians(pitch), math.radians(roll))
+    exact = ground_plane(depth, CAMERA)
+    assert exact is not None
+    travel = 0.8 * np.cross([1.0, 0.0, 0.0], exact.normal)
+    errors = []
+    for phase in range(6):
+        wave = 1 + 0.05 * np.sin(4 * np.log(depth) + phase)
+        planes = [
+            ground_plane((depth * wave).astype(np.float32), CAMERA, None, None, way)
+            for way in (None, travel)
+        ]
+        assert planes[1] is not None and abs(planes[1].normal @ travel) < 1e-9
+        errors.append([abs(plane.height / HEIGHT - 1) for plane in planes if plane])
+    free, led = np.mean(errors, 0)
+    assert led < 0.6 * free and led < 0.05
+    again = ground_plane(depth, CAMERA, None, None, travel)
+    assert again is not None and again.height == pytest.approx(HEIGHT, rel=1e-4)
+
+
+@pytest.mark.parametrize('travel', [np.zeros(3), np.array([0.0, 0.5, 0.5])])
+def test_a_travel_that_no_vehicle_makes_is_not_believed(travel: np.ndarray) -> None:
+    free, told = (ground_plane(road_depth(), CAMERA, None, None, way) for way in (None, travel))
+    assert free is not None and told is not None
+    assert told.height == free.height and (told.normal == free.normal).all()

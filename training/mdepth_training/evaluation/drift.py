@@ -218,11 +218,11 @@ def _print(means: dict[str, dict[str, float]], title: str) -> None:
     table = Table(title=f'Drift, {title}', title_justify='left')
     table.add_column('motion', no_wrap=True)
     for heading in (
-        'turn\ndeg/frame',
+        'turn\ndeg',
         'way\n%',
         '5-frame\nATE m',
-        'ATE of\ndrive m',
-        'length of\nthe path %',
+        'ATE\nm',
+        'length\n%',
         'ms',
     ):
         table.add_column(heading, justify='right')
