@@ -55,8 +55,8 @@ class TwistResult:
             '',
             f'* {len(self.errors)} twists against the true motion between consecutive poses; '
             f'{self.unknown} were held or lost',
-            '* NEES / 6 is 1 where errors are as large as the covariances say; scaled, the error of '
-            'the scale is gone but not its share of the covariance, so it may be well below 1',
+            '* NEES / 6 is 1 where errors are as large as the covariances say; scaled, the error '
+            'of the scale is gone but not its share of the covariance: it may be well below 1',
             '',
             '![errors and 95 % intervals of the twist](twist.png)',
         ]

@@ -7,10 +7,12 @@ A pixel is ground where the surface around it faces up and lies below the camera
 not matter). A plane is fitted to the near ground pixels, weighted so that what lies off it (kerbs,
 wheels, vehicles) does not count. Its distance from the camera is the height in network units.
 
-Depth that is a little too long or too short far away tilts the plane, and a tilt of 0.01 rad is 6 %
-of the height. But a vehicle travels along its road: with the direction of travel given, the plane
-is one that contains it. On twelve synthetic drives with hills, the height is then off by 2 % (rms)
-of what the road's own depth says, not 6 %; with `road-nano` 5 %, not 13 %.
+Depth that is a little too long or too short far away tilts the plane, and a tilt of 0.01 rad is
+6 % of the height. But a vehicle travels along its road: with the direction of travel given, the
+plane is one that contains it. On twelve synthetic drives with hills the height then differs by 2 %
+(rms) from what the road's own depth says, not 6 %; with `road-nano` 5 %, not 13 %. A network takes
+the direction for one of its training's cameras, though: where a camera is pitched otherwise, half
+a degree of error in it is those 6 % again.
 """
 
 from __future__ import annotations

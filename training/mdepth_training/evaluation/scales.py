@@ -27,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mdepth_ros.estimator import Estimator, Prediction
+from mdepth_ros.evaluation import relative
 from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
 from mdepth_ros.model_card import ModelCard
@@ -51,7 +52,7 @@ Array = NDArray[np.float64]
 class Seen:
     """One drive: what the networks see, and the truth; N frames, the first has no partner.
 
-    ratios  [N] median(truth) / median(network);  lengths [N] true metres of each motion
+    ratios  [N] median(truth) / median(network);  moves [N, 3] true motions, metres
     truths  float32 [h, w] each
     """
 
@@ -60,7 +61,12 @@ class Seen:
     pairs: tuple[tuple[Prediction, FramePair], ...]
     truths: tuple[NDArray[np.float32], ...]
     ratios: Array
-    lengths: Array
+    moves: Array
+
+    @property
+    def lengths(self) -> Array:
+        """Metres of each motion."""
+        return np.asarray(np.linalg.norm(self.moves, axis=1))
 
     @property
     def right(self) -> float:
@@ -136,11 +142,9 @@ def _abs_rel(depth: NDArray[np.float32], truth: NDArray[np.float32]) -> float:
 def exact(seen: Seen, unit: float) -> Seen:
     """The drive as networks without error would see it, in units of `unit` metres."""
     pairs = []
-    for (prediction, pair), truth, length in zip(
-        seen.pairs, seen.truths, seen.lengths, strict=True
-    ):
+    for (prediction, pair), truth, move in zip(seen.pairs, seen.truths, seen.moves, strict=True):
         motion = np.eye(4)
-        motion[2, 3] = length / unit
+        motion[:3, 3] = move / unit
         depth = truth / np.float32(unit)
         pairs.append((replace(prediction, depth=depth, motion=motion), pair))
     return replace(seen, pairs=tuple(pairs), ratios=np.full(len(pairs), unit))
@@ -164,14 +168,15 @@ def see(
             float(np.median(truth[truth < FAR]) / np.median(prediction.depth[truth < FAR]))
             for (prediction, _), truth in zip(pairs, truths, strict=True)
         ]
-        steps = np.linalg.norm(np.diff(np.asarray(drive.poses)[:, :3, 3], axis=0), axis=1)
+        poses = np.asarray(drive.poses)
+        moves = relative(poses[:-1], poses[1:])[:, :3, 3]
         yield Seen(
             seed,
             drive.camera_height,
             tuple(pairs),
             tuple(truths),
             np.array(ratios),
-            np.concatenate([[0.0], steps]),
+            np.concatenate([np.zeros((1, 3)), moves]),
         )
 
 

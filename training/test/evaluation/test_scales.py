@@ -35,6 +35,7 @@ def seen(motion_unit: float = UNIT) -> Seen:
     motion = np.eye(4)
     motion[2, 3] = 1.0 / motion_unit
     image = np.zeros((96, 160, 3), np.uint8)
+    moves = np.tile([0.0, 0.0, 1.0], (N, 1))
     pairs = []
     for i in range(N):
         frame = Frame(i * 10**8, image, CAMERA)
@@ -48,7 +49,7 @@ def seen(motion_unit: float = UNIT) -> Seen:
             {},
         )
         pairs.append((prediction, FramePair(frame, frame, '', 0.1)))
-    return Seen(0, HEIGHT, tuple(pairs), (truth,) * N, np.full(N, UNIT), np.ones(N))
+    return Seen(0, HEIGHT, tuple(pairs), (truth,) * N, np.full(N, UNIT), moves)
 
 
 def test_a_right_scale_has_no_error() -> None:
