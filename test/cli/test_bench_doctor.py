@@ -68,7 +68,7 @@ def test_bench_prints_and_writes_medians_ratios_and_targets(tmp_path: Path) -> N
         app, ['bench', str(model), '--rounds', '3', '--threads', '1', '--json', str(output)]
     )
     assert result.exit_code == 0, result.output
-    for text in ('plain networks, fp32', 'full step', 'odometry', 'outside the networks', 'tiny'):
+    for text in ('plain networks, fp32', 'full step', 'odometry', 'outside networks', 'tiny'):
         assert text in result.output
     numbers = json.loads(output.read_text())
     medians = numbers['medians_ms']
