@@ -44,7 +44,7 @@ from mdepth_ros.model_file import ModelCard
 from mdepth_ros.networks import JointDepthPose
 from mdepth_ros.pairing import FramePair
 from mdepth_ros.quality import SHRINK, Evidence, look
-from mdepth_ros.refinement import refine
+from mdepth_ros.refinement import brightness, refine
 
 LARGEST_FOCAL_RATIO = 1.25
 MAX_VIEWS = 8
@@ -102,10 +102,21 @@ class _View:
 
 @dataclass(eq=False)
 class _Sampled:
-    """A frame on the device: float32 [1, 3, h, w] in 0..1, and its depth [1, h, w] once known."""
+    """A frame on the device: float32 [1, 3, h, w] in 0..1, and what is known of it by now.
+
+    depth   [1, h, w]
+    seen    [1, 3, h/2, w/2], see `brightness`
+    """
 
     image: Tensor
     depth: Tensor | None = None
+    seen: Tensor | None = None
+
+    def brightness(self) -> Tensor:
+        """Made once, for the two pairs that a frame is in."""
+        if self.seen is None:
+            self.seen = brightness(self.image)
+        return self.seen
 
 
 class Estimator:
@@ -206,7 +217,8 @@ class Estimator:
         images = current.image, previous.image
         brought = self._clock()
         if self.refined and not pair.reason:
-            motion = refine(*images, depth, motion, view.half_intrinsics)
+            seen = current.brightness(), previous.brightness()
+            motion = refine(*seen, depth, motion, view.half_intrinsics)
         refined = self._clock()
         if not pair.reason:
             evidence = look(*images, depth, motion, view.small_intrinsics)

@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from mdepth_ros import refinement
 from mdepth_ros.geometry import Camera, se3_exp, se3_log
 from mdepth_ros.motion_noise import errors_of
-from mdepth_ros.refinement import gradient, refine, residuals, steepest
+from mdepth_ros.refinement import brightness, exp, gradient, residuals, steepest
+from mdepth_ros.refinement import refine as refine_seen
 from mdepth_ros.synthetic import WorldConfig, make_drive
 
 CAMERA = Camera.from_normalised(320, 96, 0.58, 1.92, 0.5, 0.5)
@@ -31,6 +31,10 @@ def scene() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     poses = np.asarray(drive.poses)
     motion = torch.from_numpy(np.linalg.solve(poses[4], poses[5]))
     return current[None], previous[None], views.depth[1:].clamp(max=300), motion
+
+
+def refine(current: Tensor, previous: Tensor, depth: Tensor, motion: Tensor, K: Tensor) -> Tensor:
+    return refine_seen(brightness(current), brightness(previous), depth, motion, K)
 
 
 def off(motion: Tensor) -> Tensor:
@@ -118,10 +122,14 @@ def test_the_unit_of_length_does_not_matter() -> None:
 def test_the_steepest_pixel_of_each_cell() -> None:
     image = torch.zeros(1, 1, 4, 6)
     image[..., 1, 2] = 1.0
-    chosen = steepest(image, 2)
+    chosen = steepest(torch.cat([image, *gradient(image)], 1), 2)
     assert chosen.shape == (6,)
     rows, columns = chosen // 6, chosen % 6
     assert (rows // 2).tolist() == [0, 0, 0, 1, 1, 1]
     assert (columns // 2).tolist() == [0, 1, 2, 0, 1, 2]
     assert chosen[0] == 7  # beside the bright pixel: there the difference is
-    assert refinement.CELL * refinement.SHRINK <= 8
+
+
+def test_the_exponential_is_that_of_the_geometry() -> None:
+    for factor in (0.0, 1.0, 20.0):
+        torch.testing.assert_close(exp(factor * WRONG), se3_exp(factor * WRONG))
