@@ -30,7 +30,6 @@ from rich.table import Table
 from mdepth_ros.estimator import Estimator
 from mdepth_ros.evaluation import (
     MotionErrors,
-    Trajectory,
     absolute_errors,
     align,
     five_frame_errors,
@@ -43,6 +42,7 @@ from mdepth_ros.geometry import Camera, interpolate, se3_exp, se3_log
 from mdepth_ros.model_file import load_model
 from mdepth_ros.pairing import NANO, FramePair, Pairing
 from mdepth_ros.synthetic import WorldConfig, make_drive
+from mdepth_training.evaluation.motion import chained
 
 SLOW = 0.25
 MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])
@@ -122,7 +122,7 @@ class Drifts:
         self.rotation.append(errors.rotation_deg)
         self.translation.append(errors.translation_percent)
         self.ate_5.append(float(five_frame_errors(motions, truth).mean()))
-        path, true = _path(motions), _path(truth)
+        path, true = chained(motions), chained(truth)
         off = absolute_errors(align(path, true, 'scale')[0], true)
         self.ate.append(float(np.sqrt(np.mean(off**2))))
         self.length.append(abs(float(np.log(metres * path.distances[-1] / true.distances[-1]))))
@@ -131,13 +131,6 @@ class Drifts:
     def means(self) -> dict[str, float]:
         """Mean of each over the drives."""
         return {one.name: float(np.mean(getattr(self, one.name))) for one in fields(self)}
-
-
-def _path(motions: Array) -> Trajectory:
-    poses = [np.eye(4)]
-    for motion in motions:
-        poses.append(poses[-1] @ motion)
-    return Trajectory(np.arange(len(poses)), np.stack(poses))
 
 
 def drive_motions(

@@ -105,8 +105,8 @@ def motion_numbers(chains: Sequence[Chain]) -> dict[str, float]:
     for estimate, truth in chains:
         pairs.append(relative_motion_errors(estimate, truth)[0])
         five.append(five_frame_errors(estimate, truth))
-        path = _path(truth)
-        drifts.append(kitti_drift(align(_path(estimate), path, 'scale')[0], path))
+        path = chained(truth)
+        drifts.append(kitti_drift(align(chained(estimate), path, 'scale')[0], path))
     pooled, windows = MotionErrors.pooled(pairs), np.concatenate(five)
     numbers = {'rotation_deg': pooled.rotation_deg}
     if pooled.length.sum() > STANDING:
@@ -123,7 +123,7 @@ def motion_numbers(chains: Sequence[Chain]) -> dict[str, float]:
     return {name: float(value) for name, value in numbers.items()}
 
 
-def _path(motions: Array) -> Trajectory:
+def chained(motions: Array) -> Trajectory:
     """The trajectory [N+1] that motions [N, 4, 4] make, from the identity."""
     poses = [np.eye(4)]
     for motion in motions:
