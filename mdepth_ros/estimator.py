@@ -35,6 +35,7 @@ from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import (
     Camera,
     ImageSampler,
+    axis_angle_from_rotation,
     inverse_transform,
     target_camera,
     transform_from_axis_angle,
@@ -43,7 +44,9 @@ from mdepth_ros.machine import DTYPES, choose_device, choose_precision, set_thre
 from mdepth_ros.model_file import ModelCard
 from mdepth_ros.networks import JointDepthPose
 from mdepth_ros.pairing import FramePair
-from mdepth_ros.quality import SHRINK, Evidence, look
+from mdepth_ros.quality import SHRINK as QUARTER
+from mdepth_ros.quality import Evidence, look
+from mdepth_ros.refinement import SHRINK as HALF
 from mdepth_ros.refinement import brightness, refine
 
 LARGEST_FOCAL_RATIO = 1.25
@@ -83,9 +86,9 @@ class Prediction:
 
     def parallax(self) -> tuple[float, float]:
         """Length of the motion over the middle depth, and its angle in rad."""
-        turn = (np.trace(self.motion[:3, :3]) - 1) / 2
+        turn = axis_angle_from_rotation(torch.from_numpy(self.motion[:3, :3])).norm()
         length = np.linalg.norm(self.motion[:3, 3])
-        return float(length / np.median(self.depth[::4, ::4])), math.acos(min(1.0, turn))
+        return float(length / np.median(self.depth[::4, ::4])), float(turn)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +107,7 @@ class _View:
 class _Sampled:
     """A frame on the device: float32 [1, 3, h, w] in 0..1, and what is known of it by now.
 
-    depth   [1, h, w]
+    depth   [1, h/2, w/2]
     seen    [1, 3, h/2, w/2], see `brightness`
     """
 
@@ -204,7 +207,8 @@ class Estimator:
     ) -> Prediction:
         """Prediction of one pair from the networks' (depth [1, h, w], pose [1, 6])."""
         start = time.perf_counter()
-        depth = current.depth = output[0] * view.magnification
+        depth = output[0] * view.magnification
+        half = current.depth = _halved(depth)
         motion, evidence = torch.eye(4, dtype=torch.float64), None
         if not pair.reason:
             motion = self._motion(output[1], view)
@@ -218,7 +222,7 @@ class Estimator:
         brought = self._clock()
         if self.refined and not pair.reason:
             seen = current.brightness(), previous.brightness()
-            motion = refine(*seen, depth, motion, view.half_intrinsics)
+            motion = refine(*seen, half, motion, view.half_intrinsics)
         refined = self._clock()
         if not pair.reason:
             evidence = look(*images, depth, motion, view.small_intrinsics)
@@ -228,7 +232,7 @@ class Estimator:
         sure = np.empty((0, 0), np.float32)
         if 'confidence' in parts:
             earlier = None if pair.reason else previous.depth
-            sure = _numpy(_confidence(depth, earlier, motion, view))
+            sure = _numpy(confidence(half, earlier, motion, view.half_intrinsics, depth_map.shape))
         return Prediction(
             depth_map,
             motion.numpy(),
@@ -272,7 +276,7 @@ class Estimator:
         ratio = math.sqrt(camera.fx * camera.fy / (self._trained.fx * self._trained.fy))
         half, small = (
             camera.scaled(width // shrink, height // shrink).matrix(device=self.device)
-            for shrink in (2, SHRINK)
+            for shrink in (HALF, QUARTER)
         )
         seen = _numpy(sampler(white)[0, 0] > 0.49)
         view = _View(sampler, camera, ratio, seen, half, small)
@@ -340,16 +344,9 @@ def _joined(frames: Sequence[_Sampled]) -> Tensor:
     return frames[0].image if len(frames) == 1 else torch.cat([frame.image for frame in frames])
 
 
-def _confidence(depth: Tensor, earlier: Tensor | None, motion: Tensor, view: _View) -> Tensor:
-    """Confidence [h, w] of depth [1, h, w], compared with the earlier one at half the size."""
-    before = None if earlier is None else _halved(earlier)
-    height, width = depth.shape[-2:]
-    return confidence(_halved(depth), before, motion, view.half_intrinsics, (height, width))
-
-
 def _halved(depth: Tensor) -> Tensor:
     """Means of 2x2 pixels; bilinear at half the size is just that, and faster than pooling."""
-    return interpolate(depth[None], scale_factor=0.5, mode='bilinear', align_corners=False)[0]
+    return interpolate(depth[None], scale_factor=1 / HALF, mode='bilinear', align_corners=False)[0]
 
 
 def _numpy(tensor: Tensor) -> NDArray[Any]:

@@ -24,7 +24,7 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, interpolate, max_pool2d
+from torch.nn.functional import avg_pool2d, max_pool2d
 
 from mdepth_ros.geometry import backproject, in_view, project, sample
 
@@ -53,17 +53,15 @@ def refine(current: Tensor, previous: Tensor, depth: Tensor, motion: Tensor, K: 
     """Refine the motion of a pair; returns T_previous_current, float64 [4, 4] on the CPU.
 
     current, previous  what `brightness` says of the images
-    depth              [1, h, w] of the current one, at the full size
+    depth              [1, h, w] of the current one, of the same size
     motion             T_previous_current in the unit of the depth, float64 [4, 4] on the CPU
-    K                  [3, 3] of the images at 1/`SHRINK` of their size
+    K                  [3, 3] of that size
     """
-    size = current.shape[-2:]
-    near = interpolate(depth[None], size=size, mode='bilinear', align_corners=False)[0]
-    chosen = steepest(current, max(2, math.ceil(math.sqrt(near.numel() / POINTS))))
-    points = backproject(near, K).flatten(2)[:, :, chosen]
+    chosen = steepest(current, max(2, math.ceil(math.sqrt(depth.numel() / POINTS))))
+    points = backproject(depth, K).flatten(2)[:, :, chosen]
     target = current[0, 0].flatten()[chosen]
 
-    length = torch.maximum(motion[:3, 3].norm(), SHORTEST * near.median().double().cpu())
+    length = torch.maximum(motion[:3, 3].norm(), SHORTEST * depth.median().double().cpu())
     turns = torch.tensor([NETWORK_TURN] * 3 + [*EXPOSURE], dtype=torch.float64)
     known = torch.cat([NETWORK_STD * length, turns]) ** -2
     share = EVIDENCE / len(chosen)
@@ -135,8 +133,12 @@ def residuals(
 
 
 def normal_equations(residual: Tensor, J: Tensor, inside: Tensor) -> tuple[Tensor, Tensor]:
-    """J^T W J [8, 8] and J^T W r [8], over the variance; float64 on the CPU."""
-    spread = 1.4826 * residual[inside].abs().median() + 1e-4
+    """J^T W J [8, 8] and J^T W r [8], over the variance; float64 on the CPU.
+
+    Zero where no point is inside.
+    """
+    # The median of nothing is NaN, and NaN times no weight is NaN still.
+    spread = (1.4826 * residual[inside].abs().median()).nan_to_num(1.0) + 1e-4
     weight = inside / (1 + (residual / spread) ** 2 / FREEDOM) / spread**2
     both = ((J * weight) @ torch.cat([J, residual[None]]).T).double().cpu()
     return both[:, :8], both[:, 8]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from mdepth_ros.geometry import Camera, se3_exp, se3_log
 from mdepth_ros.motion_noise import errors_of
@@ -34,7 +35,8 @@ def scene() -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def refine(current: Tensor, previous: Tensor, depth: Tensor, motion: Tensor, K: Tensor) -> Tensor:
-    return refine_seen(brightness(current), brightness(previous), depth, motion, K)
+    half = avg_pool2d(depth[None], 2)[0]
+    return refine_seen(brightness(current), brightness(previous), half, motion, K)
 
 
 def off(motion: Tensor) -> Tensor:
@@ -133,3 +135,11 @@ def test_the_steepest_pixel_of_each_cell() -> None:
 def test_the_exponential_is_that_of_the_geometry() -> None:
     for factor in (0.0, 1.0, 20.0):
         torch.testing.assert_close(exp(factor * WRONG), se3_exp(factor * WRONG))
+
+
+@pytest.mark.parametrize('looking', ['back', 'from afar'])
+def test_a_motion_by_which_nothing_is_seen_stays_as_it_is(looking: str) -> None:
+    current, previous, depth, _ = scene()
+    twist = [0.0, 0.0, 0.0, 0.0, np.pi, 0.0] if looking == 'back' else [1e4, 0, 0, 0, 0, 0]
+    wild = se3_exp(torch.tensor(twist, dtype=torch.float64))
+    torch.testing.assert_close(refine(current, previous, depth, wild, K), wild)

@@ -11,11 +11,11 @@ from mdepth_ros.cli.bench_live import HEIGHT, RATE, WIDTH
 LARGEST_P99, LARGEST_OWN = 100.0, 5.0  # ms
 # In the order of time; a part of a stage stands below it, further in.
 STAGES = {
-    **{'wait': 0, 'decode': 0},
-    **{'step': 0, 'pairing': 1, 'estimator': 1, 'sample': 2, 'network': 2, 'refine': 2, 'post': 2},
-    **{'scale': 1, 'odometry': 1},
-    **{'publish': 0, 'latency': 0},
-}
+    'wait': 0, 'decode': 0,
+    'step': 0, 'pairing': 1, 'estimator': 1, 'sample': 2, 'network': 2, 'refine': 2, 'post': 2,
+    'scale': 1, 'odometry': 1,
+    'publish': 0, 'latency': 0,
+}  # fmt: skip
 
 
 def print_live(console: Any, numbers: dict[str, Any]) -> None:

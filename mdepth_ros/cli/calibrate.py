@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mdepth_ros.cli.options import Intrinsics, Rate, Topic
 from mdepth_ros.errors import MdepthError
 
 if TYPE_CHECKING:
@@ -41,16 +42,9 @@ def calibrate(
     truth_frame: Annotated[
         str | None, typer.Option(help='Frame whose poses the truth holds.')
     ] = None,
-    topic: Annotated[
-        str | None, typer.Option(help='Image topic of a bag; image folder of KITTI.')
-    ] = None,
-    intrinsics: Annotated[
-        str | None,
-        typer.Option(help='fx,fy,cx,cy in pixels, a camera_info YAML, or a text file.'),
-    ] = None,
-    rate: Annotated[
-        float | None, typer.Option(help='Frames per second of a video or image folder.')
-    ] = None,
+    topic: Topic = None,
+    intrinsics: Intrinsics = None,
+    rate: Rate = None,
     drives: Annotated[int, typer.Option(min=2, help='Synthetic drives to measure on.')] = 24,
     frames: Annotated[int, typer.Option(min=30, help='Frames of each synthetic drive.')] = 70,
     seed: Annotated[int, typer.Option(help='Seed of the first synthetic drive.')] = FIRST_SEED,

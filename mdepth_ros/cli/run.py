@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mdepth_ros.cli.options import Intrinsics, Rate, Topic
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.shipped import shipped_model
 
@@ -27,19 +28,12 @@ def run(
     model: Annotated[
         Path | None, typer.Option('--model', '-m', help='Model file; default: road-nano.')
     ] = None,
-    topic: Annotated[
-        str | None, typer.Option(help='Image topic of a bag; image folder of KITTI.')
-    ] = None,
+    topic: Topic = None,
     camera_info: Annotated[
         str | None, typer.Option(help='Its camera_info, where that is not its sibling.')
     ] = None,
-    intrinsics: Annotated[
-        str | None,
-        typer.Option(help='fx,fy,cx,cy in pixels, a camera_info YAML, or a text file.'),
-    ] = None,
-    rate: Annotated[
-        float | None, typer.Option(help='Frames per second of a video or image folder.')
-    ] = None,
+    intrinsics: Intrinsics = None,
+    rate: Rate = None,
     topics: Annotated[
         str, typer.Option(help='Outputs to write, with commas between, or all.')
     ] = 'all',

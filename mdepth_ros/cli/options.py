@@ -1,0 +1,15 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Options of every command that opens a recording."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Topic = Annotated[str | None, typer.Option(help='Image topic of a bag; image folder of KITTI.')]
+Intrinsics = Annotated[
+    str | None, typer.Option(help='fx,fy,cx,cy in pixels, a camera_info YAML, or a text file.')
+]
+Rate = Annotated[float | None, typer.Option(help='Frames per second of a video or image folder.')]
