@@ -14,6 +14,7 @@ from mdepth_ros.model_file import load_model
 from mdepth_ros.networks import JointDepthPose
 from mdepth_ros.networks.foreign import from_monodepth2, read_state
 from mdepth_ros.networks.weights import is_counter
+from mdepth_training.widening import widened
 
 _IMAGENET = {
     'resnet18': 'https://download.pytorch.org/models/resnet18-f37072fd.pth',
@@ -37,7 +38,8 @@ def load_initial(network: JointDepthPose, initial: str) -> str:
     """Fill `network` as `training.initial` says; return in words what was taken.
 
     A model's parts that this network lacks are left out, and parts that the model lacks (IDCE,
-    HAM) begin by chance: a baseline becomes a joint network in this way.
+    HAM) begin by chance: a baseline becomes a joint network in this way. A model of a smaller
+    width is widened: the network then says what the model says.
 
     Raises MdepthError where nothing usable is there.
     """
@@ -71,12 +73,17 @@ def _is_model(path: Path) -> bool:
 def _take_model(network: JointDepthPose, other: JointDepthPose, path: Path) -> str:
     for item in fields(network.config):
         ours, theirs = (getattr(n.config, item.name) for n in (network, other))
+        if item.name == 'width' and theirs < ours:
+            continue
         if item.name in _MEANING and ours != theirs:
             raise MdepthError(
                 f'training.initial={path} has network.{item.name} {theirs} and this experiment '
                 f'{ours}: set network.{item.name}={theirs}, or begin with another file'
             )
     own, given = network.state_dict(), other.state_dict()
+    width = other.config.width
+    if width < network.config.width:
+        given = widened(given, own)
     shared = {
         name: value
         for name, value in given.items()
@@ -84,7 +91,8 @@ def _take_model(network: JointDepthPose, other: JointDepthPose, path: Path) -> s
     }
     network.load_state_dict({**own, **shared})
     fresh = sorted({n.split('.')[0] for n in own.keys() - shared.keys() if not is_counter(n)})
-    return path.name + (f', by chance: {", ".join(fresh)}' if fresh else '')
+    grown = f', widened from {width:g}' if width < network.config.width else ''
+    return path.name + grown + (f', by chance: {", ".join(fresh)}' if fresh else '')
 
 
 def _downloaded(encoder: str) -> Path:

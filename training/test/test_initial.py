@@ -76,6 +76,15 @@ def test_a_baseline_becomes_a_joint_network(tmp_path: Path) -> None:
     assert torch.equal(ours.cues.blocks[0].conv1.weight, fresh.cues.blocks[0].conv1.weight)
 
 
+def test_a_narrower_model_is_widened(tmp_path: Path) -> None:
+    narrow = model_file(tmp_path / 'narrow.safetensors', SMALL).eval()
+    wide = network(replace(SMALL, width=2 * SMALL.width)).eval()
+    words = load_initial(wide, str(tmp_path / 'narrow.safetensors'))
+    assert words == f'narrow.safetensors, widened from {SMALL.width:g}'
+    frames = torch.rand(2, 1, 3, 64, 96)
+    torch.testing.assert_close(wide(*frames)[1], narrow(*frames)[1], rtol=1e-3, atol=1e-6)
+
+
 def test_weights_of_another_meaning_are_refused(tmp_path: Path) -> None:
     model_file(tmp_path / 'other.safetensors', replace(SMALL, translation_scale=0.01))
     with pytest.raises(MdepthError, match=r'set network\.translation_scale=0\.01'):
