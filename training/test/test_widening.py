@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import torch
+from mdepth_training.widening import widened
 
 from mdepth_ros.networks import JointDepthPose, NetworkConfig
-from mdepth_training.widening import widened
 
 NARROW, WIDE = 0.25, 0.625
 
