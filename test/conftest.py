@@ -23,6 +23,14 @@ def data_dir() -> Path:
     return folder
 
 
+@pytest.fixture(scope='session')
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a small network, for those who only read it."""
+    from small_model import write_model
+
+    return write_model(tmp_path_factory.mktemp('model') / 'small.safetensors')
+
+
 @pytest.fixture(scope='session', autouse=True)
 def _ctrl_c_is_heard() -> Iterator[None]:
     """A shell starts background jobs deaf to Ctrl-C; the tests of it must not depend on that."""

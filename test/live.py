@@ -17,12 +17,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from mdepth_ros import standalone
 from mdepth_ros.geometry import Camera
-from mdepth_ros.model_file import ModelCard, save_model
-from mdepth_ros.networks import JointDepthPose, NetworkConfig
 from mdepth_ros.ros.conversions import make_header, matrix_to_transform, stamp_to_nanoseconds
 from mdepth_ros.ros.depth_odometry import DepthOdometryNode
 from mdepth_ros.ros.images import image_message, jpeg_message
@@ -51,26 +48,6 @@ MOUNT = np.array([[0.0, 0, 1, 1], [-1, 0, 0, 0], [0, -1, 0, 1.5], [0, 0, 0, 1]])
 def domain() -> int:
     """One of the ids 50 to 69: test processes that run at once hardly meet."""
     return 50 + os.getpid() % 20
-
-
-def write_model(path: Path, noise: tuple[float, float] | None = None) -> Path:
-    """A network with random weights, for images of 96x64; 4 m per unit."""
-    torch.manual_seed(0)
-    network = JointDepthPose(NetworkConfig(width=0.125, disparity_bias=-3.0))
-    card = ModelCard(
-        name='small',
-        network=network.config,
-        input_size=(64, 96),
-        camera=(100 / 120, 100 / 80, 0.5, 0.5),
-        frame_interval=0.1,
-        metres_per_unit=4.0,
-        motion_noise=noise,
-        method='none',
-        data='none',
-        licence='Apache-2.0',
-    )
-    save_model(path, network, card)
-    return path
 
 
 def picture(number: int, width: int = 120, height: int = 80) -> np.ndarray:
@@ -184,7 +161,7 @@ class Live:
     def mount(
         self, frame_id: str = 'camera', base: str = 'base_link', matrix: Any = MOUNT
     ) -> None:
-        """Say by /tf_static how the camera is mounted."""
+        """Say by /tf_static how the camera is mounted, and wait until the node knows."""
         self._tf.sendTransform(
             TransformStamped(
                 header=make_header(0, base),
@@ -192,6 +169,7 @@ class Live:
                 transform=matrix_to_transform(np.asarray(matrix, float)),
             )
         )
+        self.until(lambda: self.node._mounts.find(frame_id) is not None, 'the mount')
 
     def call(self, kind: Any, name: str, request: Any = None) -> Any:
         """Call a service of the node."""

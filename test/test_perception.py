@@ -10,40 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
+from small_model import write_model
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
-from mdepth_ros.model_file import ModelCard, save_model
-from mdepth_ros.networks import JointDepthPose, NetworkConfig
 from mdepth_ros.perception import Estimate, build_perception, step_together, wire
 
 SOURCE = Camera(120, 80, 100.0, 100.0, 59.5, 39.5)
 NAMES = ('image', 'depth', 'confidence', 'motion', 'pose', 'twist')
-
-
-@pytest.fixture(scope='module')
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_model(tmp_path_factory.mktemp('model') / 'small.safetensors', 4.0)
-
-
-def write_model(path: Path, metres: float | None) -> Path:
-    torch.manual_seed(0)
-    network = JointDepthPose(NetworkConfig(width=0.125, disparity_bias=-3.0))
-    card = ModelCard(
-        name='small',
-        network=network.config,
-        input_size=(64, 96),
-        camera=(100 / 120, 100 / 80, 0.5, 0.5),
-        frame_interval=0.1,
-        metres_per_unit=metres,
-        method='none',
-        data='none',
-        licence='Apache-2.0',
-    )
-    save_model(path, network, card)
-    return path
 
 
 def frames(times: list[float]) -> list[Frame]:
@@ -90,7 +65,7 @@ def test_scale_multiplies_lengths_and_nothing_else(model: Path) -> None:
 
 
 def test_a_model_without_a_scale_says_so(tmp_path: Path) -> None:
-    path = write_model(tmp_path / 'scaleless.safetensors', None)
+    path = write_model(tmp_path / 'scaleless.safetensors', metres_per_unit=None)
     perception = build_perception(path, device='cpu')
     assert 'does not know its scale' in perception.warnings[0]
     assert perception.step(frames([0.0])[0]).scale.state == 'none'

@@ -7,29 +7,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import cv2
-import torch
+from small_model import write_model
 from typer.testing import CliRunner
 
 from mdepth_ros.cli.main import app
-from mdepth_ros.model_file import ModelCard, save_model
-from mdepth_ros.networks import JointDepthPose, NetworkConfig
 
 
 def test_demo_leaves_a_picture_a_bag_a_report_and_numbers(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    network = JointDepthPose(NetworkConfig(width=0.125, disparity_bias=-3.0))
-    card = ModelCard(
+    write_model(
+        tmp_path / 'tiny.safetensors',
         name='tiny',
-        network=network.config,
-        input_size=(64, 96),
         camera=(0.58, 1.92, 0.5, 0.5),
-        frame_interval=0.1,
         metres_per_unit=5.0,
         method='untrained',
-        data='none',
-        licence='Apache-2.0',
     )
-    save_model(tmp_path / 'tiny.safetensors', network, card)
     words = ['demo', '-o', str(tmp_path / 'demo'), '-m', str(tmp_path / 'tiny.safetensors')]
     result = CliRunner().invoke(app, [*words, '--frames', '10'])
     assert result.exit_code == 0, repr(result.exception)

@@ -11,7 +11,6 @@ from typing import Any
 
 import live
 import numpy as np
-import pytest
 from live import CAMERA, MOUNT, TENTH, at, drive, node, picture, said, stamp_of, statuses
 
 from mdepth_ros.frame import Frame
@@ -32,11 +31,6 @@ from std_srvs.srv import Trigger
 from tf2_msgs.msg import TFMessage
 
 
-@pytest.fixture(scope='module')
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return live.write_model(tmp_path_factory.mktemp('model') / 'small.safetensors')
-
-
 def test_the_node_gives_what_the_step_gives(model: Path) -> None:
     """Live equals offline: depth, pose and confidence are those of the step, bit by bit."""
     perception = build_perception(
@@ -50,9 +44,8 @@ def test_the_node_gives_what_the_step_gives(model: Path) -> None:
         confidences = running.listen(Image, '/depth/confidence')
         infos = running.listen(CameraInfo, '/depth/camera_info')
         odometry = running.listen(Odometry, '/odom')
-        running.mount()
         running.info()
-        running.until(lambda: running.node._mounts.find('camera') is not None, 'the mount')
+        running.mount()
         drive(running, depths, [at(n) for n in range(4)])
         for heard in (confidences, infos, odometry):
             running.until(lambda h=heard: len(h) == 4, 'all outputs')
@@ -119,7 +112,6 @@ def test_odometry_waits_for_the_mount_and_begins_at_the_origin(model: Path) -> N
         )
         running.peer.destroy_publisher(bag)
         running.mount()
-        running.until(lambda: running.node._mounts.find('camera') is not None, 'the mount')
         drive(running, depths, [at(n) for n in range(3, 6)])
         running.until(lambda: len(odometry) == 3 and len(transforms) == 3, 'the odometry')
         np.testing.assert_allclose(pose_to_matrix(odometry[0].pose.pose), np.eye(4), atol=1e-9)
@@ -135,9 +127,8 @@ def test_a_bag_loop_a_gap_and_another_size_do_not_move_the_odometry(model: Path)
     with node(model) as running:
         depths = running.listen(Image, '/depth/image_rect')
         odometry = running.listen(Odometry, '/odom')
-        running.mount()
         running.info()
-        running.until(lambda: running.node._mounts.find('camera') is not None, 'the mount')
+        running.mount()
         events = [at(0), at(1), at(2), at(30), at(31), at(1), at(2)]
         drive(running, depths, events)
         small = CAMERA.scaled(60, 40)
@@ -175,9 +166,8 @@ def test_reset_begins_anew(model: Path) -> None:
         depths = running.listen(Image, '/depth/image_rect')
         odometry = running.listen(Odometry, '/odom')
         paths = running.listen(PathMessage, '/path')
-        running.mount()
         running.info()
-        running.until(lambda: running.node._mounts.find('camera') is not None, 'the mount')
+        running.mount()
         drive(running, depths, [at(n) for n in range(4)])
         answer = running.call(Trigger, '/mdepth/reset_odometry')
         assert answer.success and answer.message
@@ -203,9 +193,8 @@ def test_settings_take_effect_with_the_next_frame(model: Path) -> None:
         depths = running.listen(Image, '/depth/image_rect')
         clouds = running.listen(PointCloud2, '/depth/points')
         transforms = running.listen(TFMessage, '/tf')
-        running.mount()
         running.info()
-        running.until(lambda: running.node._mounts.find('camera') is not None, 'the mount')
+        running.mount()
         drive(running, depths, [at(0), at(1)])
         running.until(lambda: len(transforms) == 2 and len(clouds) == 2, 'all outputs')
         metres = to_depth(depths[0])

@@ -7,7 +7,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import live
 import numpy as np
 import pytest
 from live import at, drive, node, said, statuses
@@ -21,11 +20,6 @@ from geometry_msgs.msg import TwistStamped
 from nav_msgs.msg import Odometry
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
-
-
-@pytest.fixture(scope='module')
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return live.write_model(tmp_path_factory.mktemp('model') / 'small.safetensors')
 
 
 def message(kind: Any, stamp: int, speed: float) -> Any:
@@ -92,7 +86,6 @@ def test_the_height_comes_from_tf(model: Path) -> None:
         running.mount()
         running.info()
         drive(running, depths, [at(0)])
-        running.until(lambda: mounts.find('camera') is not None, 'the mount')
         running.until(lambda: mounts._listener is None, 'the end of listening')
         assert camera.height is None
         running.node.set_parameters([Parameter('scale', value='height')])

@@ -16,12 +16,6 @@ from pathlib import Path
 import live
 import pytest
 
-
-@pytest.fixture(scope='module')
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return live.write_model(tmp_path_factory.mktemp('model') / 'small.safetensors')
-
-
 PATIENCE = 3 * live.DEADLINE  # a program of its own loads torch first
 RUN = {
     'depth_odometry_node': ['-p', 'device:=cpu', '-p', 'threads:=1'],

@@ -14,6 +14,7 @@ import live
 import numpy as np
 import pytest
 from live import at, drive, node, said, stamp_of, statuses
+from small_model import write_model
 
 from mdepth_ros.ros import worker
 from mdepth_ros.ros.conversions import make_header, pose_to_matrix
@@ -27,19 +28,13 @@ from std_srvs.srv import SetBool
 from tf2_msgs.msg import TFMessage
 
 
-@pytest.fixture(scope='module')
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return live.write_model(tmp_path_factory.mktemp('model') / 'small.safetensors')
-
-
 def test_disable_frees_the_network_and_enable_brings_it_back(model: Path) -> None:
     with node(model) as running:
         depths = running.listen(Image, '/depth/image_rect')
         odometry = running.listen(Odometry, '/odom')
         reports = running.listen(DiagnosticArray, '/diagnostics')
-        running.mount()
         running.info()
-        running.until(lambda: running.node._mounts.find('camera') is not None, 'the mount')
+        running.mount()
         drive(running, depths, [at(0), at(1), at(2)])
         answer = running.call(SetBool, '/mdepth/enable', SetBool.Request(data=False))
         assert answer.success and 'disabled' in answer.message
@@ -78,7 +73,7 @@ def test_a_model_that_does_not_load_is_said_and_the_node_lives(tmp_path: Path) -
         )
         assert 'none.safetensors' in statuses(reports)['model'].message
         # The file comes; nobody has to restart the node.
-        live.write_model(missing)
+        write_model(missing)
         running.call(SetBool, '/mdepth/enable', SetBool.Request(data=False))
         running.call(SetBool, '/mdepth/enable', SetBool.Request(data=True))
         running.until(lambda: running.node._worker.estimator is not None, 'the model')
@@ -157,9 +152,8 @@ def test_the_odometry_runs_with_networks_slower_than_a_pair(model: Path, monkeyp
     with node(model) as running:
         odometry = running.listen(Odometry, '/odom')
         depths = running.listen(Image, '/depth/image_rect')
-        running.mount()
         running.info()
-        running.until(lambda: running.node._mounts.find('camera') is not None, 'the mount')
+        running.mount()
         running.until(lambda: running.node._worker.estimator is not None, 'the model')
         running.until(lambda: running.node.cameras[0].input.camera_known, 'camera_info')
         monkeypatch.setattr(worker, 'step_together', slow)
@@ -249,7 +243,6 @@ def test_several_cameras_share_the_model(model: Path, monkeypatch: Any) -> None:
         running.mount('rear')
         for name in depths:
             running.info(topic=f'/{name}/camera_info', frame_id=name)
-            running.until(lambda n=name: running.node._mounts.find(n) is not None, 'the mount')
         for camera in running.node.cameras:
             running.until(lambda c=camera: c.input.camera_known, 'camera_info')
         running.until(lambda: running.node._worker.estimator is not None, 'the model')

@@ -6,7 +6,7 @@ import gc
 from typing import Any
 
 import pytest
-from transport import context, on_this_machine
+from transport import context
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.standalone.arguments import remove_ros_args
@@ -15,11 +15,6 @@ from mdepth_ros.standalone.executors import SingleThreadedExecutor
 from mdepth_ros.standalone.node import Node
 
 DOMAIN = 25
-
-
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    on_this_machine(monkeypatch, DOMAIN)
 
 
 def test_the_domain_is_that_of_the_environment_or_the_call(

@@ -4,11 +4,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from transport import STANDALONE, context, on_this_machine, process, wait_until
+from transport import STANDALONE, context, process, wait_until
 
 # isort: split
 
@@ -18,6 +17,7 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 DOMAIN = 24
+NODE = 'watching'
 OTHER = """
 import rclpy
 from rclpy.node import Node
@@ -40,19 +40,6 @@ while input() == 'destroy':
 node.destroy_node()
 rclpy.try_shutdown()
 """
-
-
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    on_this_machine(monkeypatch, DOMAIN)
-
-
-@pytest.fixture
-def node() -> Iterator[Any]:
-    with context() as inside:
-        made = Node('watching', context=inside)
-        yield made
-        made.destroy_node()
 
 
 def test_a_node_of_another_process_is_seen_with_all_it_has(node: Any) -> None:

@@ -1,16 +1,15 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Nodes, publishers and subscriptions; plain rclpy, so it holds for ROS 2 too."""
+"""Nodes; plain rclpy, so it holds for ROS 2 too."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from transport import STANDALONE, context, on_this_machine, spin_until, wait_until
+from transport import STANDALONE, context, spin_until, wait_until
 
 # isort: split
 
@@ -25,45 +24,11 @@ from rclpy.exceptions import (
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from rclpy.qos import DurabilityPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy
-from rclpy.qos_overriding_options import QoSOverridingOptions
-from rclpy.serialization import deserialize_message, serialize_message
-from std_msgs.msg import Int32, String
-
-try:
-    from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
-except ImportError:  # Humble
-    from rclpy.qos_event import PublisherEventCallbacks, SubscriptionEventCallbacks
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from std_msgs.msg import String
 
 DOMAIN = 23
-RELIABLE = QoSProfile(depth=10)
-BEST_EFFORT = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
-
-
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    on_this_machine(monkeypatch, DOMAIN)
-
-
-@pytest.fixture
-def inside() -> Iterator[Any]:
-    with context() as made:
-        yield made
-
-
-@pytest.fixture
-def node(inside: Any) -> Iterator[Any]:
-    made = Node('tested', context=inside)
-    yield made
-    made.destroy_node()
-
-
-@pytest.fixture
-def executor(node: Any) -> Iterator[Any]:
-    made = SingleThreadedExecutor(context=node.context)
-    made.add_node(node)
-    yield made
-    made.shutdown()
+NODE = 'tested'
 
 
 def test_a_node_has_its_names(inside: Any) -> None:
@@ -141,136 +106,6 @@ def test_overrides_can_declare_themselves(inside: Any) -> None:
 def test_every_node_has_use_sim_time_off(node: Any) -> None:
     assert node.get_parameter('use_sim_time').value is False
     assert node.count_subscribers('/clock') == 0
-
-
-def test_serialised_messages_go_out_and_come_in(node: Any, executor: Any) -> None:
-    got: list[Any] = []
-    node.create_subscription(String, 'words', got.append, 10)
-    node.create_subscription(String, 'words', got.append, 10, raw=True)
-    publisher = node.create_publisher(String, 'words', 10)
-    wait_until(lambda: publisher.get_subscription_count() == 2)
-    publisher.publish(serialize_message(String(data='raw')))
-    spin_until(executor, lambda: len(got) == 2)
-    words = {type(each): each for each in got}
-    assert words[String].data == 'raw'
-    assert deserialize_message(words[bytes], String).data == 'raw'
-    with pytest.raises(TypeError):
-        publisher.publish(Int32())
-
-
-def test_a_callback_may_ask_for_the_times(node: Any, executor: Any) -> None:
-    got: list[Any] = []
-    node.create_subscription(String, 'words', lambda message, info: got.append(info), 10)
-    publisher = node.create_publisher(String, 'words', 10)
-    wait_until(publisher.get_subscription_count)
-    publisher.publish(String())
-    spin_until(executor, lambda: got)
-    assert 0 < got[0]['source_timestamp'] <= got[0]['received_timestamp']
-
-
-def test_publishing_works_in_any_thread_and_counts_listeners(node: Any, executor: Any) -> None:
-    import threading
-
-    got: list[Any] = []
-    publisher = node.create_publisher(Int32, 'number', 1000)
-    assert publisher.get_subscription_count() == 0
-    subscription = node.create_subscription(Int32, 'number', got.append, 1000)
-    wait_until(publisher.get_subscription_count)
-
-    def send() -> None:
-        for number in range(100):
-            publisher.publish(Int32(data=number))
-
-    threads = [threading.Thread(target=send) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    spin_until(executor, lambda: len(got) == 300)
-    for thread in threads:
-        thread.join()
-    assert node.destroy_subscription(subscription)
-    wait_until(lambda: publisher.get_subscription_count() == 0)
-    assert not node.destroy_subscription(subscription)
-
-
-def test_a_latched_message_reaches_who_comes_late(node: Any, executor: Any) -> None:
-    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-    got: list[Any] = []
-    node.create_publisher(String, '~/model', latched).publish(String(data='card'))
-    node.create_subscription(String, '~/model', got.append, latched)
-    spin_until(executor, lambda: got)
-    assert got[0].data == 'card'
-
-
-def test_incompatible_qos_is_an_event_with_its_policy(node: Any, executor: Any) -> None:
-    got: list[Any] = []
-    node.create_publisher(
-        String, 'words', BEST_EFFORT, event_callbacks=PublisherEventCallbacks(
-            incompatible_qos=lambda info: got.append(('publisher', info))
-        ),
-    )  # fmt: skip
-    node.create_subscription(
-        String, 'words', print, RELIABLE, event_callbacks=SubscriptionEventCallbacks(
-            incompatible_qos=lambda info: got.append(('subscription', info))
-        ),
-    )  # fmt: skip
-    spin_until(executor, lambda: len(got) == 2)
-    assert {name for name, _ in got} == {'publisher', 'subscription'}
-    for _, info in got:
-        assert (info.total_count, info.total_count_change) == (1, 1)
-        assert info.last_policy_kind == QoSPolicyKind.RELIABILITY
-
-
-@pytest.mark.skipif(not STANDALONE, reason='the wording is ours')
-def test_incompatible_qos_is_logged_by_default(node: Any, executor: Any, capfd: Any) -> None:
-    node.create_publisher(String, 'words', BEST_EFFORT)
-    node.create_subscription(String, 'words', print, RELIABLE)
-    text: list[str] = []
-
-    def logged() -> bool:
-        text.append(capfd.readouterr().err)
-        return ''.join(text).count('RELIABILITY') == 2
-
-    spin_until(executor, logged)
-    assert "publisher on topic '/words' offers QoS that this subscription" in ''.join(text)
-    assert "subscription on topic '/words' asks for QoS that this publisher" in ''.join(text)
-    silent = SubscriptionEventCallbacks(use_default_callbacks=False)
-    node.create_subscription(String, 'words', print, RELIABLE, event_callbacks=silent)
-    while 'subscription on' not in capfd.readouterr().err:  # the publisher's
-        executor.spin_once(timeout_sec=0.1)
-    executor.spin_once(timeout_sec=0.1)
-    assert 'publisher on' not in capfd.readouterr().err
-
-
-def test_peers_that_come_and_go_are_events(node: Any, executor: Any) -> None:
-    got: list[Any] = []
-    callbacks = PublisherEventCallbacks()
-    if not hasattr(callbacks, 'matched'):
-        pytest.skip('Humble does not know of them')
-    callbacks.matched = lambda info: got.append((info.current_count, info.current_count_change))
-    node.create_publisher(String, 'words', 1, event_callbacks=callbacks)
-    subscription = node.create_subscription(String, 'words', print, 1)
-    spin_until(executor, lambda: got == [(1, 1)])
-    node.destroy_subscription(subscription)
-    spin_until(executor, lambda: got == [(1, 1), (0, -1)])
-
-
-def test_qos_is_overridden_by_parameters() -> None:
-    prefix = 'qos_overrides./robot/image.subscription'
-    args = ['--ros-args', '-r', '__ns:=/robot', '-p', f'{prefix}.reliability:=best_effort']
-    args += ['-p', f'{prefix}.depth:=3']
-    with context(args) as inside:
-        node = Node('tested', context=inside)
-        options = QoSOverridingOptions.with_default_policies()
-        node.create_subscription(String, 'image', print, RELIABLE, qos_overriding_options=options)
-        wait_until(lambda: node.get_subscriptions_info_by_topic('image'))
-        (info,) = node.get_subscriptions_info_by_topic('image')
-        assert info.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT
-        if STANDALONE:
-            assert info.qos_profile.depth == 3
-        assert node.describe_parameter(f'{prefix}.history').read_only
-        change = Parameter(f'{prefix}.depth', value=4)
-        assert not node.set_parameters([change])[0].successful
-        node.destroy_node()
 
 
 def test_parameters_are_reached_by_services(node: Any, executor: Any) -> None:

@@ -5,11 +5,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from transport import STANDALONE, context, on_this_machine, process, spin_until, wait_until
+from transport import STANDALONE, context, process, spin_until, wait_until
 
 # isort: split
 
@@ -18,27 +17,7 @@ from rclpy.node import Node
 from std_srvs.srv import Empty, SetBool, Trigger
 
 DOMAIN = 22
-
-
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    on_this_machine(monkeypatch, DOMAIN)
-
-
-@pytest.fixture
-def node() -> Iterator[Any]:
-    with context() as inside:
-        made = Node('server', context=inside)
-        yield made
-        made.destroy_node()
-
-
-@pytest.fixture
-def executor(node: Any) -> Iterator[Any]:
-    made = SingleThreadedExecutor(context=node.context)
-    made.add_node(node)
-    yield made
-    made.shutdown()
+NODE = 'server'
 
 
 def answer(request: Any, response: Any) -> Any:

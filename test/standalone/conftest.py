@@ -1,0 +1,78 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What tests that talk share: their module names its DOMAIN and, if it has one, its NODE.
+
+The fixtures import transport themselves: without ROS 2 and Cyclone DDS only tests that talk skip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from mdepth_ros.standalone.dds import Participant, Reader, Writer
+from mdepth_ros.standalone.qos import QoSProfile
+
+
+@pytest.fixture(autouse=True)
+def _environment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    domain = getattr(request.module, 'DOMAIN', None)
+    if domain is not None:
+        from transport import on_this_machine
+
+        on_this_machine(monkeypatch, domain)
+
+
+@pytest.fixture
+def inside() -> Iterator[Any]:
+    """A context."""
+    from transport import context
+
+    with context() as made:
+        yield made
+
+
+@pytest.fixture
+def node(inside: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A node with the name that the module gives it."""
+    from rclpy.node import Node
+
+    made = Node(request.module.NODE, context=inside)
+    yield made
+    made.destroy_node()
+
+
+@pytest.fixture
+def executor(node: Any) -> Iterator[Any]:
+    """What spins the node."""
+    from rclpy.executors import SingleThreadedExecutor
+
+    made = SingleThreadedExecutor(context=node.context)
+    made.add_node(node)
+    yield made
+    made.shutdown()
+
+
+@pytest.fixture
+def pair(request: pytest.FixtureRequest) -> Iterator[tuple[Participant, Participant]]:
+    """Two participants of DDS."""
+    one, other = Participant(request.module.DOMAIN), Participant(request.module.DOMAIN)
+    yield one, other
+    one.delete()
+    other.delete()
+
+
+@pytest.fixture
+def connect(pair: tuple[Participant, Participant]) -> Callable[..., tuple[Writer, Reader]]:
+    """Makes a writer of the one and a reader of the other that have found each other."""
+    from transport import wait_until
+
+    def made(profile: QoSProfile, type_name: str = 'std_msgs/msg/String') -> tuple[Writer, Reader]:
+        writer = Writer(pair[0], 'rt/topic', type_name, profile)
+        reader = Reader(pair[1], 'rt/topic', type_name, profile)
+        wait_until(lambda: writer.count_matched() == 1 and reader.matched_handles(), 'match')
+        return writer, reader
+
+    return made
