@@ -13,51 +13,38 @@ s = sqrt(sx sy): the crop keeps the aspect, so the two hardly differ.
 
 from __future__ import annotations
 
-import copy
-import math
 import time
-from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import interpolate
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from mdepth_ros.confidence import confidence
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import (
     Camera,
-    ImageSampler,
     axis_angle_from_rotation,
     inverse_transform,
-    target_camera,
     transform_from_axis_angle,
 )
 from mdepth_ros.machine import DTYPES, choose_device, choose_precision, set_threads
 from mdepth_ros.model_file import ModelCard
 from mdepth_ros.networks import JointDepthPose
+from mdepth_ros.networks.fusion import fused
 from mdepth_ros.pairing import FramePair
-from mdepth_ros.quality import SHRINK as QUARTER
 from mdepth_ros.quality import Evidence, look
 from mdepth_ros.refinement import SHRINK as HALF
-from mdepth_ros.refinement import brightness, refine
+from mdepth_ros.refinement import refine
+from mdepth_ros.views import Sampled, View, Views
 
-LARGEST_FOCAL_RATIO = 1.25
-MAX_VIEWS = 8
-MAX_SAMPLED = 16  # for each view
 PARTS = frozenset({'image', 'confidence'})
 """What of a Prediction can be left on the device where nobody wants it."""
-
-
-class EstimatorError(MdepthError):
-    """What the networks got or gave cannot be used."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,37 +78,6 @@ class Prediction:
         return float(length / np.median(self.depth[::4, ::4])), float(turn)
 
 
-@dataclass(frozen=True, eq=False)
-class _View:
-    """What depends on the source camera only."""
-
-    sampler: ImageSampler
-    camera: Camera
-    magnification: float
-    seen: NDArray[np.bool_]
-    half_intrinsics: Tensor
-    small_intrinsics: Tensor
-
-
-@dataclass(eq=False)
-class _Sampled:
-    """A frame on the device: float32 [1, 3, h, w] in 0..1, and what is known of it by now.
-
-    depth   [1, h/2, w/2]
-    seen    [1, 3, h/2, w/2], see `brightness`
-    """
-
-    image: Tensor
-    depth: Tensor | None = None
-    seen: Tensor | None = None
-
-    def brightness(self) -> Tensor:
-        """Made once, for the two pairs that a frame is in."""
-        if self.seen is None:
-            self.seen = brightness(self.image)
-        return self.seen
-
-
 class Estimator:
     """The networks of one model on one device, warmed up.
 
@@ -134,8 +90,8 @@ class Estimator:
     refined    whether the networks' motion is refined until the images fit (`refinement`)
 
     Attributes: device, precision, threads, refined, warm_up_seconds, warnings (each said once).
-    Raises MdepthError for a device or precision that is not there, and EstimatorError for weights
-    that give no finite output.
+    Raises MdepthError for a device or precision that is not there, and for weights that give no
+    finite output.
     """
 
     def __init__(
@@ -152,15 +108,13 @@ class Estimator:
         self.precision = choose_precision(precision, self.device)
         self.threads = set_threads(threads)
         self.card = card
-        self.warnings: list[str] = []
-        self._trained = Camera.from_normalised(*card.input_size[::-1], *card.camera)
+        self.views = Views(card, self.device)
+        self.warnings = self.views.warnings
         self._network = fused(network).to(
             device=self.device,
             dtype=DTYPES[self.precision],
             memory_format=torch.channels_last,  # type: ignore[call-overload]
         )
-        self._views: OrderedDict[Camera, _View] = OrderedDict()
-        self._samples: WeakKeyDictionary[Frame, _Sampled] = WeakKeyDictionary()
         self.warm_up_seconds = self._warm_up()
 
     def __call__(self, pair: FramePair, parts: Collection[str] = PARTS) -> Prediction:
@@ -168,7 +122,7 @@ class Estimator:
 
         parts  of `PARTS`: the others are not brought from the device, and come as empty arrays
 
-        Raises EstimatorError where the output is not finite.
+        Raises MdepthError where the output is not finite.
         """
         return self.batch([pair], parts)[0]
 
@@ -181,9 +135,9 @@ class Estimator:
         'sample' and 'network' of the timings are those of all pairs.
         """
         start = time.perf_counter()
-        views = [self._view(pair.current.camera) for pair in pairs]
-        current = [self._sampled(pair.current) for pair in pairs]
-        previous = [self._sampled(pair.previous) for pair in pairs]
+        views = [self.views.of(pair.current.camera) for pair in pairs]
+        current = [self.views.sampled(pair.current) for pair in pairs]
+        previous = [self.views.sampled(pair.previous) for pair in pairs]
         sampled = self._clock()
         disparities, poses = self._network(_joined(previous), _joined(current), scales=1)
         predicted = self._clock()
@@ -198,9 +152,9 @@ class Estimator:
     def _seen(
         self,
         pair: FramePair,
-        view: _View,
-        current: _Sampled,
-        previous: _Sampled,
+        view: View,
+        current: Sampled,
+        previous: Sampled,
         output: tuple[Tensor, Tensor],
         parts: Collection[str],
         spent: Mapping[str, float],
@@ -214,7 +168,7 @@ class Estimator:
             motion = self._motion(output[1], view)
         depth_map = _numpy(depth[0])
         if not (np.isfinite(depth_map).all() and motion.isfinite().all()):
-            raise EstimatorError(
+            raise MdepthError(
                 f'the network gave non-finite depth or motion in {self.precision}: use another '
                 "model file, or '--precision fp32' where this one works there"
             )
@@ -256,90 +210,22 @@ class Estimator:
     def _warm_up(self) -> float:
         """Two runs: libraries choose their kernels in the first ones. Returns the seconds."""
         start = time.perf_counter()
-        camera = self._trained
+        camera = self.views.trained
         grey = np.full((camera.height, camera.width, 3), 128, np.uint8)
         first, second = Frame(0, grey, camera), Frame(1, grey, camera)
         for pair in (FramePair(first, first, 'warm-up'), FramePair(second, first, '', 1e-9)):
             self(pair)
-        self._views.clear()
+        self.views.clear()
         return time.perf_counter() - start
 
-    def _view(self, source: Camera) -> _View:
-        """The view of a source camera, made when the camera is new."""
-        if source in self._views:
-            self._views.move_to_end(source)
-            return self._views[source]
-        height, width = self.card.input_size
-        camera = target_camera(source, height, width)
-        sampler = ImageSampler(source, camera, self.device)
-        white = torch.full((source.height, source.width, 3), 255, dtype=torch.uint8)
-        ratio = math.sqrt(camera.fx * camera.fy / (self._trained.fx * self._trained.fy))
-        half, small = (
-            camera.scaled(width // shrink, height // shrink).matrix(device=self.device)
-            for shrink in (HALF, QUARTER)
-        )
-        seen = _numpy(sampler(white)[0, 0] > 0.49)
-        view = _View(sampler, camera, ratio, seen, half, small)
-        if not 1 / LARGEST_FOCAL_RATIO <= ratio <= LARGEST_FOCAL_RATIO:
-            self._warn(
-                f'the camera sees with {ratio:.2f} times the focal length that '
-                f'{self.card.name} was trained at: depth is corrected for it, but expect it to be '
-                'worse; use a model trained on such a camera'
-            )
-        self._views[source] = view
-        if len(self._views) > MAX_VIEWS:
-            self._views.popitem(last=False)
-        return view
-
-    def _warn(self, text: str) -> None:
-        if text not in self.warnings:
-            self.warnings.append(text)
-
-    def _sampled(self, frame: Frame) -> _Sampled:
-        """The frame on the device; sampled once, kept as long as the frame itself."""
-        known = self._samples.get(frame)
-        if known is not None:
-            return known
-        camera = frame.camera
-        if frame.image.shape != (camera.height, camera.width, 3):
-            raise EstimatorError(
-                f'an image of shape {frame.image.shape} does not belong to a camera of '
-                f'{camera.width}x{camera.height}: give the camera_info of this image'
-            )
-        # torch takes no read-only array and no negative stride; both are copied.
-        image = np.require(frame.image, np.uint8, ['C', 'W'])
-        full = self._view(camera).sampler(torch.from_numpy(image))
-        sampled = _Sampled(full.contiguous(memory_format=torch.channels_last))
-        while len(self._samples) >= MAX_SAMPLED * len(self._views):
-            del self._samples[next(iter(self._samples))]
-        self._samples[frame] = sampled
-        return sampled
-
-    def _motion(self, pose: Tensor, view: _View) -> Tensor:
+    def _motion(self, pose: Tensor, view: View) -> Tensor:
         """Pose [1, 6] of (previous, current) -> T_previous_current [4, 4], float64 on the CPU."""
         s = view.magnification
         pose = pose[0].double().cpu() * torch.tensor([1 / s, 1 / s, 1.0, 1.0, 1.0, s]).double()
         return inverse_transform(transform_from_axis_angle(pose[:3], pose[3:]))
 
 
-def fused(network: JointDepthPose) -> JointDepthPose:
-    """A copy for inference: every batch norm is folded into the convolution before it.
-
-    Both are found by name, as in ImageNet files: convN and bnN, downsample.0 and downsample.1.
-    """
-    network = copy.deepcopy(network).eval().requires_grad_(False)
-    for module in list(network.modules()):
-        children = dict(module.named_children())
-        for name, norm in children.items():
-            convolution = children.get('0' if name == '1' else name.replace('bn', 'conv'))
-            if isinstance(norm, nn.BatchNorm2d) and isinstance(convolution, nn.Conv2d):
-                folded = fuse_conv_bn_eval(convolution, norm)
-                setattr(module, '0' if name == '1' else name.replace('bn', 'conv'), folded)
-                setattr(module, name, nn.Identity())
-    return network
-
-
-def _joined(frames: Sequence[_Sampled]) -> Tensor:
+def _joined(frames: Sequence[Sampled]) -> Tensor:
     """Images [B, 3, h, w]; one alone is not copied."""
     return frames[0].image if len(frames) == 1 else torch.cat([frame.image for frame in frames])
 

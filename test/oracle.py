@@ -52,7 +52,7 @@ class Oracle:
         """In the place of Estimator.batch."""
         seen = []
         for pair in pairs:
-            view = estimator._view(pair.current.camera)
+            view = estimator.views.of(pair.current.camera)
             seen.append(
                 Prediction(
                     depth=np.array(self.depth, np.float32),

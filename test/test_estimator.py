@@ -4,95 +4,32 @@
 
 from __future__ import annotations
 
-import gc
 import math
-import weakref
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from estimators import (
+    CAMERA,
+    HEIGHT,
+    TRAINED,
+    WIDTH,
+    Oracle,
+    estimator,
+    oracle,
+    pair_of,
+    picture,
+    random_network,
+)
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from mdepth_ros import machine
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.estimator import Estimator, EstimatorError, fused
 from mdepth_ros.frame import Frame
-from mdepth_ros.geometry import Camera, ImageSampler, rigid_flow
-from mdepth_ros.model_file import ModelCard
-from mdepth_ros.networks import JointDepthPose, NetworkConfig
+from mdepth_ros.geometry import Camera, rigid_flow
 from mdepth_ros.pairing import FramePair
-
-HEIGHT, WIDTH = 64, 96
-TRAINED = (0.8, 1.2, 0.5, 0.5)
-CAMERA = Camera.from_normalised(WIDTH, HEIGHT, *TRAINED)
-SMALL = NetworkConfig(width=0.125)
-
-
-def card(**changes: Any) -> ModelCard:
-    values: dict[str, Any] = {
-        'name': 'test',
-        'network': SMALL,
-        'input_size': (HEIGHT, WIDTH),
-        'camera': TRAINED,
-        'frame_interval': 0.1,
-        'method': 'none',
-        'data': 'none',
-        'licence': 'Apache-2.0',
-    }
-    return ModelCard(**{**values, **changes})
-
-
-def random_network(config: NetworkConfig = SMALL) -> JointDepthPose:
-    """Random weights, with batch norms that are not the identity and with cues."""
-    torch.manual_seed(0)
-    network = JointDepthPose(config)
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.running_mean, -0.2, 0.2)
-            nn.init.uniform_(module.running_var, 0.5, 2.0)
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-            nn.init.uniform_(module.bias, -0.2, 0.2)
-    if network.cues is not None and network.cues.gate is not None:
-        nn.init.constant_(network.cues.gate, 0.5)
-    return network.eval()
-
-
-class Oracle(nn.Module):
-    """Says the same of every pair."""
-
-    def __init__(self, depth: Tensor | float, pose: list[float]) -> None:
-        super().__init__()
-        self.config = SMALL
-        self.register_buffer('inverse', 1 / torch.as_tensor(depth).expand(1, 1, HEIGHT, WIDTH))
-        self.register_buffer('says', torch.tensor([pose]))
-
-    def forward(self, previous: Tensor, current: Tensor, scales: int) -> Any:
-        return [self.inverse] * scales, self.says
-
-    def depth(self, disparity: Tensor) -> Tensor:
-        return 1 / disparity
-
-
-def estimator(network: Any = None, **options: Any) -> Estimator:
-    return Estimator(network or random_network(), card(), **{'device': 'cpu', **options})
-
-
-def oracle(depth: Tensor | float, pose: list[float]) -> Estimator:
-    return estimator(Oracle(depth, pose), precision='fp32', refined=False)
-
-
-def picture(camera: Camera, seed: int = 0) -> NDArray[np.uint8]:
-    shape = (camera.height, camera.width, 3)
-    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-
-
-def pair_of(camera: Camera, reason: str = '') -> FramePair:
-    first, second = (Frame(i * 10**8, picture(camera, i), camera) for i in range(2))
-    return FramePair(second, second, reason) if reason else FramePair(second, first, '', 0.1)
 
 
 def test_shapes_kinds_and_units() -> None:
@@ -163,16 +100,6 @@ def test_focal_correction_keeps_what_the_image_shows(s: float, pose: list[float]
     assert seen[near].abs().max() > 0.5
 
 
-def test_a_camera_far_from_the_trained_one_is_a_warning_said_once() -> None:
-    one = oracle(5.0, [0.0] * 6)
-    one(pair_of(CAMERA))
-    assert one.warnings == []
-    far = Camera.from_normalised(WIDTH, HEIGHT, 1.6, 2.4, 0.5, 0.5)
-    for camera in (far, CAMERA, far):
-        one(pair_of(camera))
-    assert len(one.warnings) == 1 and '2.00 times the focal length' in one.warnings[0]
-
-
 def test_confidence_compares_with_the_depth_of_the_frame_before() -> None:
     """A wall that comes nearer by 0.5: believed where the depth of before says so."""
     frames = [Frame(i * 10**8, picture(CAMERA, i), CAMERA) for i in range(3)]
@@ -194,61 +121,6 @@ def test_confidence_compares_with_the_depth_of_the_frame_before() -> None:
     alone = oracle(10.0, pose)(FramePair(frames[2], frames[2], 'first frame'))
     stranger = oracle(10.0, pose)(pairs[1])
     np.testing.assert_array_equal(alone.confidence, stranger.confidence)
-
-
-def test_what_the_sensor_does_not_show_is_named() -> None:
-    """A rectified camera with a wider view than the lens has."""
-    lens = Camera(WIDTH, HEIGHT, 100.0, 100.0, 47.5, 31.5)
-    wide = Camera(
-        WIDTH,
-        HEIGHT,
-        100.0,
-        100.0,
-        47.5,
-        31.5,
-        'plumb_bob',
-        (1e-9,),
-        rectified=(50, 50, 47.5, 31.5),
-    )
-    assert oracle(5.0, [0.0] * 6)(pair_of(lens)).seen.all()
-    seen = oracle(5.0, [0.0] * 6)(pair_of(wide)).seen
-    inside = np.zeros((HEIGHT, WIDTH), bool)
-    inside[16:48, 24:72] = True
-    np.testing.assert_array_equal(seen, inside)
-
-
-def counted(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
-    calls: list[Tensor] = []
-    original: Callable[..., Tensor] = ImageSampler.__call__
-
-    def call(self: ImageSampler, image: Tensor) -> Tensor:
-        calls.append(image)
-        return original(self, image)
-
-    monkeypatch.setattr(ImageSampler, '__call__', call)
-    return calls
-
-
-def test_a_frame_is_sampled_once_and_a_view_is_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    one = oracle(5.0, [0.0] * 6)
-    calls = counted(monkeypatch)
-    frames = [Frame(i, picture(CAMERA, i), CAMERA) for i in range(6)]
-    for before, after in pairwise(frames):
-        one(FramePair(after, before, '', 0.1))
-    # One more: the white image that tells what the sensor shows.
-    assert len(calls) == len(frames) + 1
-
-
-def test_views_of_many_cameras_are_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    one = oracle(5.0, [0.0] * 6)
-    cameras = [Camera(WIDTH, HEIGHT, 77.0 + i, 77.0, 47.5, 31.5) for i in range(12)]
-    for camera in cameras:
-        one(pair_of(camera))
-    calls = counted(monkeypatch)
-    one(pair_of(cameras[-1]))
-    assert len(calls) == 2
-    one(pair_of(cameras[0]))
-    assert len(calls) == 5
 
 
 def test_a_batch_says_of_each_pair_what_it_says_alone() -> None:
@@ -285,59 +157,6 @@ def test_parts_that_nobody_wants_are_not_made(monkeypatch: pytest.MonkeyPatch) -
     assert seen.motion.tobytes() == whole.motion.tobytes()
 
 
-def test_frames_are_let_go() -> None:
-    one = oracle(5.0, [0.0] * 6)
-    alive = []
-    for _ in range(3):
-        pair = pair_of(CAMERA)
-        one(pair)
-        alive += [weakref.ref(pair.current), weakref.ref(pair.previous)]
-    del pair
-    gc.collect()
-    assert all(reference() is None for reference in alive)
-    # Nor does what is kept grow where the caller keeps all frames.
-    frames = [Frame(i, picture(CAMERA), CAMERA) for i in range(40)]
-    for frame in frames:
-        one(FramePair(frame, frame, 'alone'))
-    assert len(one._samples) <= 16
-
-
-def test_read_only_and_mirrored_images() -> None:
-    image = picture(CAMERA)
-    locked = image.copy()
-    locked.flags.writeable = False
-    mirrored = image[:, :, ::-1].copy()[:, :, ::-1]
-    one = estimator(precision='fp32')
-    depths = [
-        one(FramePair(frame, frame, 'alone')).depth
-        for frame in (Frame(0, view, CAMERA) for view in (image, locked, mirrored))
-    ]
-    np.testing.assert_array_equal(depths[0], depths[1])
-    np.testing.assert_array_equal(depths[0], depths[2])
-
-
-def test_an_image_of_another_size_than_its_camera() -> None:
-    frame = Frame(0, np.zeros((10, 20, 3), np.uint8), CAMERA)
-    with pytest.raises(EstimatorError, match=r'camera_info'):
-        oracle(5.0, [0.0] * 6)(FramePair(frame, frame, 'alone'))
-
-
-@pytest.mark.parametrize('encoder', ['resnet18', 'resnet50'])
-def test_folding_the_batch_norms_changes_nothing(encoder: str) -> None:
-    network = random_network(NetworkConfig(encoder=encoder, width=0.125))
-    before = {name: value.clone() for name, value in network.state_dict().items()}
-    quick = fused(network)
-    assert not any(isinstance(module, nn.BatchNorm2d) for module in quick.modules())
-    images = torch.rand(2, 2, 3, HEIGHT, WIDTH)
-    with torch.inference_mode():
-        (wanted, *_), motion = network(*images)
-        (got, *_), quick_motion = quick(*images)
-    torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-6)
-    torch.testing.assert_close(quick_motion, motion, rtol=1e-3, atol=1e-6)
-    for name, value in network.state_dict().items():
-        assert torch.equal(value, before[name])
-
-
 def test_bf16_is_fp32_but_for_rounding() -> None:
     pair = pair_of(CAMERA)
     full, half = (estimator(precision=name)(pair) for name in ('fp32', 'bf16'))
@@ -358,36 +177,5 @@ def test_weights_that_give_no_numbers_are_refused(value: float) -> None:
     network = random_network()
     with torch.no_grad():
         network.depth_encoder.conv1.weight[0, 0, 0, 0] = value
-    with pytest.raises(EstimatorError, match='non-finite'):
+    with pytest.raises(MdepthError, match='non-finite'):
         estimator(network)
-
-
-def test_devices_and_precisions_that_are_not_there() -> None:
-    with pytest.raises(MdepthError, match='unknown device'):
-        machine.choose_device('tpu')
-    if not torch.cuda.is_available():
-        with pytest.raises(MdepthError, match='use cpu or auto'):
-            machine.choose_device('cuda')
-        assert machine.choose_device('auto') == torch.device('cpu')
-    cpu = torch.device('cpu')
-    with pytest.raises(MdepthError, match='fp16 is for CUDA'):
-        machine.choose_precision('fp16', cpu)
-    with pytest.raises(MdepthError, match='unknown precision'):
-        machine.choose_precision('int8', cpu)
-    assert machine.choose_precision('auto', torch.device('cuda')) == 'fp16'
-    expected = 'bf16' if machine.fast_bf16() else 'fp32'
-    assert machine.choose_precision('auto', cpu) == expected
-
-
-def test_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = torch.get_num_threads()
-    try:
-        assert machine.set_threads(1) == torch.get_num_threads() == 1
-        monkeypatch.setenv('OMP_NUM_THREADS', '1')
-        assert machine.set_threads(None) == 1
-        monkeypatch.delenv('OMP_NUM_THREADS')
-        assert machine.set_threads(None) == min(machine.usable_cores(), 8)
-        with pytest.raises(MdepthError, match='one or more'):
-            machine.set_threads(0)
-    finally:
-        torch.set_num_threads(before)
