@@ -22,8 +22,10 @@ def disparity_to_depth(disparity: Tensor, depth_range: tuple[float, float]) -> T
     return 1 / (1 / far + (1 / near - 1 / far) * disparity)
 
 
-def _convolution(in_channels: int, out_channels: int) -> nn.Conv2d:
-    return nn.Conv2d(in_channels, out_channels, 3, padding=1, padding_mode='reflect')
+def _reflected(x: Tensor) -> Tensor:
+    """One more pixel on each side. Autocast of a CPU would do it in float32, and cast twice."""
+    with torch.autocast(x.device.type, enabled=False):
+        return functional.pad(x, (1, 1, 1, 1), mode='reflect')
 
 
 class DepthDecoder(nn.Module):
@@ -41,14 +43,11 @@ class DepthDecoder(nn.Module):
         channels = [scaled_channels(base, width) for base in (16, 32, 64, 128, 256)]
         below = [*channels[1:], encoder_channels[4]]
         skips = [0, *encoder_channels[:4]]
-        self.reduce = nn.ModuleList(_convolution(below[i], channels[i]) for i in range(5))
+        self.reduce = nn.ModuleList(nn.Conv2d(below[i], channels[i], 3) for i in range(5))
         self.fuse = nn.ModuleList(
-            _convolution(channels[i] + skips[i], channels[i]) for i in range(5)
+            nn.Conv2d(channels[i] + skips[i], channels[i], 3) for i in range(5)
         )
-        self.heads = nn.ModuleList(
-            FloatConv2d(channels[i], 1, 3, padding=1, padding_mode='reflect')
-            for i in range(SCALES)
-        )
+        self.heads = nn.ModuleList(FloatConv2d(channels[i], 1, 3) for i in range(SCALES))
         for head in self.heads:
             assert isinstance(head, FloatConv2d) and head.bias is not None
             nn.init.constant_(head.bias, disparity_bias)
@@ -61,11 +60,11 @@ class DepthDecoder(nn.Module):
         disparities: list[Tensor] = []
         x = features[4]
         for i in range(4, -1, -1):
-            x = functional.elu(self.reduce[i](x))
+            x = functional.elu(self.reduce[i](_reflected(x)))
             x = functional.interpolate(x, scale_factor=2.0, mode='nearest')
             if i > 0:
                 x = torch.cat([x, features[i - 1]], 1)
-            x = functional.elu(self.fuse[i](x))
+            x = functional.elu(self.fuse[i](_reflected(x)))
             if i < scales:
-                disparities.insert(0, torch.sigmoid(self.heads[i](x)))
+                disparities.insert(0, torch.sigmoid(self.heads[i](_reflected(x))))
         return disparities

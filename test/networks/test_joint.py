@@ -272,3 +272,21 @@ def test_config_refuses_what_cannot_be_built(options: dict[str, Any]) -> None:
 def test_image_sizes_that_do_not_divide_are_named() -> None:
     with pytest.raises(MdepthError, match='not 100x64'):
         small()(*images(width=100))
+
+
+def test_under_autocast_the_decoder_pads_in_half_precision(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Autocast of a CPU has it in float32, with a copy there and back for each layer."""
+    pad = nn.functional.pad
+    seen: list[torch.dtype] = []
+
+    def noted(*arguments: Any, **options: Any) -> Tensor:
+        padded = pad(*arguments, **options)
+        seen.append(padded.dtype)
+        return padded
+
+    monkeypatch.setattr(nn.functional, 'pad', noted)
+    with torch.autocast('cpu', torch.bfloat16):
+        small()(*images())
+    assert seen == [torch.bfloat16] * 14

@@ -4,8 +4,8 @@
 
 Both steps learn the same experiment from the same recordings. Ours is as `fit` runs it (number
 format, memory layout and workers of the experiment); the plain one computes in float32 with
-contiguous memory and decodes its images itself. They take turns every few steps, so that other
-load hits both alike, and what counts is the ratio of the medians.
+contiguous memory and decodes its images itself, on all cores. They take turns every few steps, so
+that other load hits both alike, and what counts is the ratio of the medians.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ from rich.table import Table
 from mdepth_ros.geometry import Camera
 from mdepth_ros.machine import choose_device
 from mdepth_ros.synthetic import WorldConfig, make_drive
-from mdepth_training.config import Experiment, load_experiment
+from mdepth_training.config import Data, Experiment, load_experiment
 from mdepth_training.data import Sample, StepOrder, TripletSource, make_loader
 from mdepth_training.fit import autocast_dtype
+from mdepth_training.machine import keep_memory, share_cores
 from mdepth_training.methods.implicit_cues import ImplicitCues
 from mdepth_training.source import open_source
 
@@ -108,6 +109,7 @@ class Learner:
 
     def block(self, count: int, into: Steps) -> None:
         """Measure some steps."""
+        share_cores(self.workers)
         self.use_up()
         self.step(next(self.batches))
         for _ in range(count):
@@ -128,6 +130,7 @@ def measure(experiment: Experiment, source: TripletSource, rounds: int, steps: i
     """Measure an experiment on a source: `rounds` turns of `steps` steps of each kind."""
     training = replace(experiment.training, epochs=0, joint_from=0, images_every=0)
     torch.backends.cudnn.benchmark = True  # as `fit` has it: sizes never change
+    keep_memory()
     ours = Learner(replace(experiment, training=training), source)
     plainly = replace(training, precision='fp32', channels_last=False, compile=False)
     by_itself = replace(experiment.data, workers=0)
@@ -142,6 +145,7 @@ def measure(experiment: Experiment, source: TripletSource, rounds: int, steps: i
         sample = next(ours.batches)
         loading.seconds.append(time.perf_counter() - began)
     del ours.batches  # the workers end
+    share_cores(ours.workers)
     for _ in range(rounds * steps):
         began = time.perf_counter()
         ours.step(sample)
@@ -196,7 +200,10 @@ def bench(
         changes = {'recordings': (data,), 'split': ''}
     elif not experiment.data.recordings:
         made = kitti_sized_folder(cache / 'drive', suffix='.png' if png else '.jpg')
+        # Files want workers, also where the experiment's own drives lie in memory and have none.
+        workers = experiment.data.workers or Data().workers
         changes = {'recordings': (str(made),), 'split': '', 'skip_static': False}
+        changes['workers'] = workers
     experiment = replace(experiment, data=replace(experiment.data, **changes))
     return measure(experiment, open_source(experiment, cache), rounds, steps)
 

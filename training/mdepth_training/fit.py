@@ -22,6 +22,7 @@ from mdepth_training.config import Experiment, Training, save_experiment
 from mdepth_training.data import Sample, StepOrder, TripletSource, make_loader
 from mdepth_training.evaluation.scale import metres_per_unit
 from mdepth_training.initial import load_initial
+from mdepth_training.machine import keep_memory, share_cores
 from mdepth_training.methods.implicit_cues import WATCH_EVERY, ImplicitCues
 from mdepth_training.optimiser import Timetable
 from mdepth_training.run_folder import (
@@ -63,6 +64,8 @@ def fit(
     """
     last, settings = check_folder(experiment, output, resume), experiment.training
     output.mkdir(parents=True, exist_ok=True)
+    keep_memory()
+    share_cores(experiment.data.workers)
     logging.getLogger('lightning.pytorch').setLevel(logging.WARNING)
     source = open_source(experiment, cache or output)
     validation = open_validation(experiment, cache or output)

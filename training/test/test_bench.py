@@ -97,6 +97,20 @@ def test_bench_holds_the_experiment_against_the_same_step_written_plainly(
     assert replace(plain, training=ours.training) == ours
 
 
+def test_the_made_up_files_are_decoded_by_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[Experiment] = []
+    monkeypatch.setattr('mdepth_training.bench.kitti_sized_folder', lambda folder, **_: folder)
+    monkeypatch.setattr('mdepth_training.bench.open_source', lambda *_: None)
+    monkeypatch.setattr(
+        'mdepth_training.bench.measure', lambda experiment, *_: measured.append(experiment)
+    )
+    bench(TINY, tmp_path)
+    bench(replace(TINY, data=Data(workers=5)), tmp_path)
+    assert [experiment.data.workers for experiment in measured] == [Data().workers, 5]
+
+
 def test_the_command_prints_and_writes(drive: Path, tmp_path: Path) -> None:
     config = tmp_path / 'tiny.yaml'
     config.write_text(TEXT)
