@@ -92,6 +92,9 @@ def evaluate(
     refine: Annotated[
         bool, typer.Option(help="Refine the networks' motion, as on the vehicle.")
     ] = True,
+    cues: Annotated[
+        bool, typer.Option(help='Give the depth the cues of the pair; else one image must do.')
+    ] = True,
     limit: Annotated[int | None, typer.Option(min=1, help='Score so many images.')] = None,
     drives: Annotated[int, typer.Option(min=1, help='Synthetic: held-out drives.')] = 10,
     frames: Annotated[int, typer.Option(min=5, help='Synthetic: frames of each drive.')] = 70,
@@ -157,6 +160,7 @@ def evaluate(
             output=output,
             precision=precision,
             refined=refine,
+            cues=cues,
         )
         return
     from mdepth_training.evaluation.evaluate import evaluate as on_data
@@ -177,6 +181,7 @@ def evaluate(
         first_frame=first_frame,
         precision=precision,
         refined=refine,
+        cues=cues,
         limit=limit,
     )
 

@@ -38,6 +38,7 @@ def evaluate(
     first_frame: str = 'duplicate',
     precision: str = 'auto',
     refined: bool = True,
+    cues: bool = True,
     limit: int | None = None,
 ) -> Result:
     """Score a model on a data set by a protocol (guessed from the data), as the command says.
@@ -69,6 +70,7 @@ def evaluate(
         first_frame=cast(FirstFrame, first_frame),
         precision=precision,
         refined=refined,
+        cues=cues,
     )
     card = predictor.card
     options = Options(card.frame_interval, card.camera, split, topic, intrinsics)

@@ -32,6 +32,7 @@ class Predictor:
     first_frame  what a shot without a previous frame is paired with: itself, as the paper does and
                  as is possible on a vehicle, or the frame after it, as the paper's code does
     refined      as in Estimator
+    cues         whether the depth gets the cues of the pair; off, it is that of one image
     """
 
     def __init__(
@@ -43,8 +44,11 @@ class Predictor:
         device: str = 'auto',
         precision: str = 'auto',
         refined: bool = True,
+        cues: bool = True,
     ) -> None:
         network, self.card = load_model(model)
+        if not cues:
+            network.cues = None
         self.whole, self.first_frame = whole, first_frame
         self.estimator = Estimator(network, self.card, device, precision, refined=refined)
         self._resized: WeakKeyDictionary[Frame, Frame] = WeakKeyDictionary()

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import (
     DepthScores,
     MotionErrors,
@@ -125,14 +126,21 @@ def evaluate(
     output: Path | None = None,
     precision: str = 'auto',
     refined: bool = True,
+    cues: bool = True,
 ) -> dict[str, dict[str, float]]:
     """Score a model as the vehicle runs it, print the table, and return its numbers.
 
     record  writes them into the model's card
     csv     the table as a file
     output  folder for tables, numbers of every image and pictures
+
+    Raises MdepthError where another model than the vehicle's would be recorded.
     """
-    predictor = Predictor(model, precision=precision, refined=refined)
+    if record and not (refined and cues):
+        raise MdepthError(
+            '--record writes what the model does on the vehicle: leave out --no-refine, --no-cues'
+        )
+    predictor = Predictor(model, precision=precision, refined=refined, cues=cues)
     card, (height, width) = predictor.card, predictor.card.input_size
     camera = Camera.from_normalised(width, height, *card.camera)
     world = WorldConfig(appearance=appearance, frame_interval=card.frame_interval)

@@ -8,14 +8,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from mdepth_training.cli import app
+from mdepth_training.evaluation.predict import Predictor
+from mdepth_training.evaluation.shots import Shot
 from mdepth_training.evaluation.synthetic import Score, evaluate, is_lively
+from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from mdepth_ros.cli.shell import run_app
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import five_frame_errors, relative_motion_errors
-from mdepth_ros.model_file import read_card
+from mdepth_ros.frame import Frame
+from mdepth_ros.geometry import Camera
+from mdepth_ros.model_file import load_model, read_card, save_model
+
+CAMERA = Camera.from_normalised(96, 64, 0.58, 1.92, 0.5, 0.5)
 
 
 def test_an_untrained_model_is_scored_beside_the_trivial_predictors(model: Path) -> None:
@@ -33,6 +41,28 @@ def test_an_untrained_model_is_scored_beside_the_trivial_predictors(model: Path)
     translation, rotation = numbers[own]['rpe_translation_percent'], numbers[own]['rotation_deg']
     assert card.motion_noise == pytest.approx((translation / 100, np.radians(rotation)))
     assert '2 held-out drives' in card.details['metrics measured on']
+
+
+def test_depth_without_the_cues_of_the_pair(model: Path) -> None:
+    network, card = load_model(model)
+    assert network.cues is not None and network.cues.gate is not None
+    with torch.no_grad():
+        network.cues.gate.fill_(2.0)
+    save_model(model, network, card)
+    frames = [
+        Frame(i, np.random.default_rng(i).integers(0, 256, (64, 96, 3), np.uint8), CAMERA)
+        for i in range(3)
+    ]
+
+    def depth(previous: int, **options: bool) -> NDArray[np.float32]:
+        shot = Shot('0', frames[2], frames[previous])
+        return Predictor(model, precision='fp32', **options)(shot)[0].depth
+
+    assert np.abs(depth(0) / depth(1) - 1).max() > 1e-4
+    np.testing.assert_array_equal(depth(0, cues=False), depth(1, cues=False))
+    for option in ('cues', 'refined'):
+        with pytest.raises(MdepthError, match='leave out'):
+            evaluate(model, 1, 5, 0.0, 10_000, record=True, **{option: False})
 
 
 def test_scores_of_perfect_and_of_steady_motion() -> None:
