@@ -88,6 +88,7 @@ class Estimator:
     threads    of torch on the CPU, for the whole process; None: `usable_cores`, at most 8, or what
                OMP_NUM_THREADS says
     refined    whether the networks' motion is refined until the images fit (`refinement`)
+    cues       whether the depth gets the cues of the pair; off, it is that of one image
 
     Attributes: device, precision, threads, refined, warm_up_seconds, warnings (each said once).
     Raises MdepthError for a device or precision that is not there, and for weights that give no
@@ -102,6 +103,7 @@ class Estimator:
         precision: str = 'auto',
         threads: int | None = None,
         refined: bool = True,
+        cues: bool = True,
     ) -> None:
         self.refined = refined
         self.device = choose_device(device)
@@ -110,7 +112,10 @@ class Estimator:
         self.card = card
         self.views = Views(card, self.device)
         self.warnings = self.views.warnings
-        self._network = fused(network).to(
+        network = fused(network)
+        if not cues:
+            network.cues = None
+        self._network = network.to(
             device=self.device,
             dtype=DTYPES[self.precision],
             memory_format=torch.channels_last,  # type: ignore[call-overload]

@@ -202,6 +202,7 @@ def build_perception(
     precision: str = 'auto',
     threads: int | None = None,
     refined: bool = True,
+    cues: bool = True,
     scale: str | float = 'model',
     camera_height: float | None = None,
     frame_interval: float | None = None,
@@ -213,7 +214,7 @@ def build_perception(
 ) -> Perception:
     """The step of a model file.
 
-    device, precision, threads, refined   as in Estimator
+    device, precision, threads, refined, cues   as in Estimator
     scale, camera_height        as in `scale_source`
     frame_interval, tolerance, keyframes  as in Pairing; the interval is the card's where not given
     max_range, min_confidence   as in Perception
@@ -224,7 +225,7 @@ def build_perception(
     network, card = load_model(Path(model))
     scale_source(scale, card, camera_height)  # before the networks take their seconds
     return wire(
-        Estimator(network, card, device, precision, threads, refined),
+        Estimator(network, card, device, precision, threads, refined, cues),
         scale=scale,
         camera_height=camera_height,
         frame_interval=frame_interval,

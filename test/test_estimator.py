@@ -63,6 +63,15 @@ def test_the_networks_get_the_pair_in_order_and_the_pose_is_turned_round() -> No
     np.testing.assert_allclose(there, [0, 0, 0, 1], atol=1e-5)
 
 
+def test_without_cues_the_depth_is_that_of_one_image() -> None:
+    pair = pair_of(CAMERA)
+    alone = FramePair(pair.current, pair.current, 'alone')
+    ours, plain = estimator(precision='fp32'), estimator(precision='fp32', cues=False)
+    assert np.abs(ours(pair).depth / ours(alone).depth - 1).max() > 1e-4
+    np.testing.assert_array_equal(plain(pair).depth, plain(alone).depth)
+    np.testing.assert_array_equal(plain(pair).motion[:3, 3] != 0, True)
+
+
 def test_a_frame_with_itself_does_not_move() -> None:
     got = oracle(5.0, [0.1, 0.2, 0.3, 1.0, 2.0, 3.0])(pair_of(CAMERA, 'first frame'))
     np.testing.assert_array_equal(got.motion, np.eye(4))

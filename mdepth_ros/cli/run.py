@@ -66,6 +66,9 @@ def run(
     refine: Annotated[
         bool, typer.Option(help="Refine the networks' motion until the two images fit.")
     ] = True,
+    cues: Annotated[
+        bool, typer.Option(help='Give the depth the cues of the pair; else one image must do.')
+    ] = True,
     keyframes: Annotated[
         bool, typer.Option('--keyframes', help='Compare frames further apart while it is slow.')
     ] = False,
@@ -137,6 +140,7 @@ def run(
         device=device,
         precision=precision,
         refined=refine,
+        cues=cues,
         scale=scale,
         camera_height=camera_height,
         frame_interval=frame_interval,
@@ -172,6 +176,7 @@ def run(
                 'max_range': max_range,
                 'min_confidence': min_confidence,
                 'refine': refine,
+                'cues': cues,
                 'keyframes': keyframes,
                 'frame_interval': card.frame_interval
                 if frame_interval is None

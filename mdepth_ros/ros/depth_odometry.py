@@ -115,7 +115,8 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
         network, card = load_model(path)
         threads = values['threads'] or None
         device, precision = values['device'], values['precision']
-        return Estimator(network, card, device, precision, threads, values['refine_motion'])
+        refined, cues = values['refine_motion'], values['use_cues']
+        return Estimator(network, card, device, precision, threads, refined, cues)
 
     def _model_ready(self, estimator: Estimator) -> None:
         device = health.device_name(estimator)

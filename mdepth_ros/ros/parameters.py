@@ -204,6 +204,11 @@ DEPTH_ODOMETRY: tuple[Parameter, ...] = (
         "Refine the networks' motion until the two images fit: less drift, a few ms.",
     ),
     Parameter(
+        'use_cues',
+        True,
+        'Give the depth the cues of the frame pair; false: one image must do.',
+    ),
+    Parameter(
         'keyframes',
         False,
         'Compare frames further apart, up to four intervals, while the vehicle is slow.',

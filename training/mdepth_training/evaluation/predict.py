@@ -31,8 +31,7 @@ class Predictor:
                  network's aspect as on the vehicle
     first_frame  what a shot without a previous frame is paired with: itself, as the paper does and
                  as is possible on a vehicle, or the frame after it, as the paper's code does
-    refined      as in Estimator
-    cues         whether the depth gets the cues of the pair; off, it is that of one image
+    refined, cues  as in Estimator
     """
 
     def __init__(
@@ -47,10 +46,10 @@ class Predictor:
         cues: bool = True,
     ) -> None:
         network, self.card = load_model(model)
-        if not cues:
-            network.cues = None
         self.whole, self.first_frame = whole, first_frame
-        self.estimator = Estimator(network, self.card, device, precision, refined=refined)
+        self.estimator = Estimator(
+            network, self.card, device, precision, refined=refined, cues=cues
+        )
         self._resized: WeakKeyDictionary[Frame, Frame] = WeakKeyDictionary()
 
     def __call__(
