@@ -78,7 +78,7 @@ def apply_colour(image: Tensor, matrix: Tensor, mean_weight: Tensor) -> Tensor:
 
 
 def random_blur(batch: int, largest: float) -> Tensor:
-    """Draw the sigma of a blur for each sample [B], up to `largest` pixels; half are not blurred."""
+    """Draw the sigma of each sample's blur [B], up to `largest` pixels; half are not blurred."""
     return largest * torch.rand(batch) * (torch.rand(batch) < 0.5)
 
 
