@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Flips, colour jitter (methods of the Monodepth2 family) and blur.
+"""Flips and colour jitter (methods of the Monodepth2 family).
 
 Brightness, contrast, saturation and hue are all linear in RGB, so the whole jitter is one
 3x3 matrix and one offset for each sample: ten times faster on a CPU than a library's chain
@@ -13,7 +13,6 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from mdepth_training.data.sample import Sample
 
@@ -75,27 +74,3 @@ def apply_colour(image: Tensor, matrix: Tensor, mean_weight: Tensor) -> Tensor:
     mean = sum(w * m for w, m in zip(_GREY, image.mean((2, 3)).unbind(1), strict=True))
     mean = mean * mean_weight
     return (torch.einsum('bij,bjhw->bihw', matrix, image) + mean[:, None, None, None]).clamp(0, 1)
-
-
-def random_blur(batch: int, largest: float) -> Tensor:
-    """Draw the sigma of each sample's blur [B], up to `largest` pixels; half are not blurred."""
-    return largest * torch.rand(batch) * (torch.rand(batch) < 0.5)
-
-
-def apply_blur(image: Tensor, sigma: Tensor, largest: float) -> Tensor:
-    """Blur images [B, 3, H, W] by Gaussians of sigma [B] pixels, none above `largest`.
-
-    The border is reflected.
-    """
-    reach = min(math.ceil(2.5 * largest), min(image.shape[2:]) - 1)
-    offsets = torch.arange(-reach, reach + 1, device=image.device)
-    weights = torch.exp(-0.5 * (offsets / sigma.clamp(min=0.01)[:, None]).square())
-    weights = (weights / weights.sum(1, keepdim=True)).repeat_interleave(3, 0)[:, None]
-    flat = image.flatten(0, 1)[None]
-    for kernel, padding in (
-        (weights[:, :, None], (reach, reach, 0, 0)),
-        (weights[..., None], (0, 0, reach, reach)),
-    ):
-        padded = functional.pad(flat, padding, mode='reflect')
-        flat = functional.conv2d(padded, kernel, groups=flat.shape[1])
-    return flat[0].view_as(image)

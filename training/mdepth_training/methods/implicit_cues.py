@@ -18,13 +18,7 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera, inverse_transform, transform_from_axis_angle
 from mdepth_ros.networks import JointDepthPose
 from mdepth_training.config import Experiment
-from mdepth_training.data.augmentation import (
-    apply_blur,
-    apply_colour,
-    flip,
-    random_blur,
-    random_colour,
-)
+from mdepth_training.data.augmentation import apply_colour, flip, random_colour
 from mdepth_training.data.sample import Sample
 from mdepth_training.losses import relative_change
 from mdepth_training.methods.view_synthesis import (
@@ -86,19 +80,15 @@ class ImplicitCues(lightning.LightningModule):
         use_cues = torch.rand(everyone) >= settings.dropped_cues
         if not self.timetable.joint(self.global_step):
             use_cues = torch.zeros_like(use_cues)
-        sigma = random_blur(everyone, settings.blur)
-        flipped, matrix, mean_weight, duplicated, use_cues, sigma = (
+        flipped, matrix, mean_weight, duplicated, use_cues = (
             values[first : first + batch].to(self.device, non_blocking=True)
-            for values in (flipped, *change, duplicated, use_cues, sigma)
+            for values in (flipped, *change, duplicated, use_cues)
         )
         sample = flip(sample, flipped)
-        views = [
-            apply_colour(image, matrix, mean_weight)
+        previous, current, following = (
+            apply_colour(image, matrix, mean_weight).contiguous(memory_format=self.layout)
             for image in (sample.previous, sample.current, sample.following)
-        ]
-        if settings.blur:
-            views = [apply_blur(image, sigma, settings.blur) for image in views]
-        previous, current, following = (v.contiguous(memory_format=self.layout) for v in views)
+        )
         seen = torch.where(duplicated[:, None, None, None], current, previous)
         disparities, pose = self.network(seen, current, use_cues)
         pose_ahead = self.network.pose(current, following)

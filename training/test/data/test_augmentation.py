@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 import kornia.color
-import kornia.filters
 import torch
 from mdepth_training.data import Sample
-from mdepth_training.data.augmentation import (
-    apply_blur,
-    apply_colour,
-    flip,
-    random_blur,
-    random_colour,
-)
+from mdepth_training.data.augmentation import apply_colour, flip, random_colour
 
 from mdepth_ros.geometry import inverse_transform, transform_from_axis_angle, warp
 
@@ -101,27 +94,3 @@ def test_brightness_and_contrast_agree_with_kornia() -> None:
         atol=1e-3,
         rtol=0,
     )
-
-
-def test_blur_agrees_with_kornia_and_leaves_sigma_zero_alone() -> None:
-    images = torch.rand(3, 3, 24, 40, generator=torch.Generator().manual_seed(0))
-    sigma = torch.tensor([0.0, 0.8, 2.0])
-    blurred = apply_blur(images, sigma, 2.0)
-    torch.testing.assert_close(blurred[0], images[0])
-    for index in (1, 2):
-        s = float(sigma[index])
-        theirs = kornia.filters.gaussian_blur2d(images[index : index + 1], (11, 11), (s, s))
-        torch.testing.assert_close(blurred[index], theirs[0], atol=1e-5, rtol=1e-4)
-    assert blurred[2].std() < blurred[1].std() < images.std()
-
-
-def test_blur_fits_into_small_images() -> None:
-    grey = torch.full((1, 3, 8, 12), 0.5)
-    torch.testing.assert_close(apply_blur(grey, torch.tensor([7.0]), 8.0), grey)
-
-
-def test_half_of_the_samples_are_not_blurred() -> None:
-    torch.manual_seed(0)
-    sigma = random_blur(1000, 2.0)
-    assert 400 < (sigma == 0).sum() < 600 and 1.9 < sigma.max() <= 2
-    assert (random_blur(100, 0.0) == 0).all()
