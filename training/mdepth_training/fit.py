@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.machine import DTYPES, fast_bf16
 from mdepth_ros.model_file import ModelCard, load_model, save_model
+from mdepth_ros.networks import JointDepthPose
 from mdepth_training.callbacks import Checkpoints, FiniteWatch, Pictures, StepProgress, Stopped
 from mdepth_training.config import Experiment, Training, save_experiment
 from mdepth_training.data import Sample, StepOrder, TripletSource, make_loader
@@ -67,6 +68,8 @@ def fit(
     keep_memory()
     share_cores(experiment.data.workers)
     logging.getLogger('lightning.pytorch').setLevel(logging.WARNING)
+    if last is None:  # what cannot be begun with is said before anything is rendered or extracted
+        load_initial(JointDepthPose(experiment.network), settings.initial)
     source = open_source(experiment, cache or output)
     validation = open_validation(experiment, cache or output)
     experiment = replace(experiment, camera=source.camera)

@@ -169,6 +169,15 @@ def test_a_run_begins_with_the_weights_of_another(
     assert load_model(path)[1].details['began with'] == 'tiny.safetensors'
 
 
+def test_weights_that_do_not_fit_are_refused_before_anything_is_rendered(
+    whole: Path, tmp_path: Path
+) -> None:
+    other = replace(tiny(initial=str(whole)), network=replace(TINY.network, encoder='resnet34'))
+    with pytest.raises(MdepthError, match=r'network\.encoder'):
+        fit(other, tmp_path / 'run', cache=tmp_path / 'cache')
+    assert not list(tmp_path.rglob('drives-*'))
+
+
 def test_a_full_disk_is_one_line_and_keeps_the_last_checkpoint(
     cache: Path, tmp_path: Path, monkeypatch
 ) -> None:
