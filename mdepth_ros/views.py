@@ -29,7 +29,13 @@ MAX_SAMPLED = 16  # for each view
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """What depends on the source camera only."""
+    """What depends on the source camera only.
+
+    camera         pinhole camera of what the networks see, [h, w] pixels
+    magnification  its focal length over that of the training
+    seen           bool [h, w]: the pixel has an image
+    half_intrinsics, small_intrinsics  [3, 3] at a half and a quarter of the size, on the device
+    """
 
     sampler: ImageSampler
     camera: Camera

@@ -81,9 +81,10 @@ def _take_model(network: JointDepthPose, other: JointDepthPose, path: Path) -> s
                 f'{ours}: set network.{item.name}={theirs}, or begin with another file'
             )
     own, given = network.state_dict(), other.state_dict()
-    width = other.config.width
-    if width < network.config.width:
+    grown = ''
+    if other.config.width < network.config.width:
         given = widened(given, own)
+        grown = f', widened from {other.config.width:g}'
     shared = {
         name: value
         for name, value in given.items()
@@ -91,7 +92,6 @@ def _take_model(network: JointDepthPose, other: JointDepthPose, path: Path) -> s
     }
     network.load_state_dict({**own, **shared})
     fresh = sorted({n.split('.')[0] for n in own.keys() - shared.keys() if not is_counter(n)})
-    grown = f', widened from {width:g}' if width < network.config.width else ''
     return path.name + grown + (f', by chance: {", ".join(fresh)}' if fresh else '')
 
 

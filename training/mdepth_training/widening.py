@@ -19,7 +19,7 @@ def widened(narrow: Mapping[str, Tensor], wide: Mapping[str, Tensor]) -> dict[st
     they learn different things from the first step on.
     """
     result = {}
-    for name in narrow.keys() & wide.keys():
+    for name in filter(wide.__contains__, narrow):  # in their order: chance comes from the seed
         value, shape = narrow[name], wide[name].shape
         if value.ndim:
             value = value[_repeats(len(value), shape[0])]

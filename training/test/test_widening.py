@@ -50,7 +50,9 @@ def test_says_what_the_narrow_network_says(options: dict[str, Any]) -> None:
 def test_repeats_learn_different_things() -> None:
     narrow = trained_looking(NetworkConfig(width=NARROW))
     wide = JointDepthPose(NetworkConfig(width=WIDE))
-    wide.load_state_dict(widened(narrow.state_dict(), wide.state_dict()))
+    weights = widened(narrow.state_dict(), wide.state_dict())
+    assert list(weights) == list(narrow.state_dict()), 'the same seed must draw the same'
+    wide.load_state_dict(weights)
     disparities, pose = wide(*torch.rand(2, 2, 3, 64, 96))
     (sum(d.square().mean() for d in disparities) + pose.sum()).backward()
     few = narrow.depth_encoder.conv1.out_channels
