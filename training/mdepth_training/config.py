@@ -103,6 +103,9 @@ class Training:
     dropped_cues: float = setting(0.15, 'share of the samples that get no cues', 0, 1)
     colour: float = setting(0.2, 'jitter of brightness, contrast and saturation: 1 +- this', 0, 1)
     hue: float = setting(0.1, 'jitter of the hue, in turns', 0, 0.5)
+    noise: float = setting(
+        0.0, 'noise that half of the samples are seen with: each grain deviates up to this', 0, 1
+    )
     seed: int = setting(0, 'decides all chance: start, order, augmentation', 0)
     precision: Literal['auto', 'fp32', 'bf16', 'fp16'] = setting(
         'auto', 'number format of the networks; auto: the fastest this machine has'

@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Flips and colour jitter (methods of the Monodepth2 family).
+"""Flips and colour jitter (methods of the Monodepth2 family), and noise.
 
 Brightness, contrast, saturation and hue are all linear in RGB, so the whole jitter is one
 3x3 matrix and one offset for each sample: ten times faster on a CPU than a library's chain
@@ -13,9 +13,11 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from mdepth_training.data.sample import Sample
 
+_NOISE_OCTAVES = 4
 _GREY = (0.299, 0.587, 0.114)
 _RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
 
@@ -74,3 +76,26 @@ def apply_colour(image: Tensor, matrix: Tensor, mean_weight: Tensor) -> Tensor:
     mean = sum(w * m for w, m in zip(_GREY, image.mean((2, 3)).unbind(1), strict=True))
     mean = mean * mean_weight
     return (torch.einsum('bij,bjhw->bihw', matrix, image) + mean[:, None, None, None]).clamp(0, 1)
+
+
+def random_noise(batch: int, strongest: float) -> Tensor:
+    """Draw the deviation of the noise in each octave for each sample [B, octaves].
+
+    Up to `strongest` in each, of images in 0..1. Half of the samples get none.
+    """
+    noisy = torch.rand(batch, 1) < 0.5
+    return strongest * torch.rand(batch, _NOISE_OCTAVES) * noisy
+
+
+def apply_noise(image: Tensor, deviation: Tensor) -> Tensor:
+    """Add grey noise to images [B, 3, H, W] in 0..1: grains of 1, 2, 4 and 8 pixels.
+
+    Deviation [B, octaves] is that of the grains, before they are smoothed to their size. A real
+    image has more fine detail than a rendered one, and the depth must not hang on it.
+    """
+    (batch, _, *size), noise = image.shape, torch.zeros_like(image[:, :1])
+    for octave, strength in enumerate(deviation.unbind(1)):
+        grain = [-(-side // 2**octave) for side in size]
+        grey = torch.randn(batch, 1, *grain, device=image.device) * strength[:, None, None, None]
+        noise = noise + functional.interpolate(grey, size, mode='bilinear', align_corners=False)
+    return (image + noise).clamp(0, 1)

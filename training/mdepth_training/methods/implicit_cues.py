@@ -18,7 +18,13 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera, inverse_transform, transform_from_axis_angle
 from mdepth_ros.networks import JointDepthPose
 from mdepth_training.config import Experiment
-from mdepth_training.data.augmentation import apply_colour, flip, random_colour
+from mdepth_training.data.augmentation import (
+    apply_colour,
+    apply_noise,
+    flip,
+    random_colour,
+    random_noise,
+)
 from mdepth_training.data.sample import Sample
 from mdepth_training.losses import relative_change
 from mdepth_training.methods.view_synthesis import (
@@ -72,7 +78,7 @@ class ImplicitCues(lightning.LightningModule):
         micro_step = self.global_step * settings.accumulate + batch_index % settings.accumulate
         torch.manual_seed(settings.seed * 1_000_003 + micro_step)
         # Drawn for all processes alike, each takes its part: one process with all samples would
-        # draw the same.
+        # draw the same (but for the grains of the noise).
         everyone, first = batch * self._processes, batch * self.global_rank
         flipped = torch.rand(everyone) < 0.5
         change = random_colour(everyone, settings.colour, settings.hue)
@@ -80,15 +86,19 @@ class ImplicitCues(lightning.LightningModule):
         use_cues = torch.rand(everyone) >= settings.dropped_cues
         if not self.timetable.joint(self.global_step):
             use_cues = torch.zeros_like(use_cues)
-        flipped, matrix, mean_weight, duplicated, use_cues = (
+        deviation = random_noise(everyone, settings.noise)
+        flipped, matrix, mean_weight, duplicated, use_cues, deviation = (
             values[first : first + batch].to(self.device, non_blocking=True)
-            for values in (flipped, *change, duplicated, use_cues)
+            for values in (flipped, *change, duplicated, use_cues, deviation)
         )
         sample = flip(sample, flipped)
-        previous, current, following = (
-            apply_colour(image, matrix, mean_weight).contiguous(memory_format=self.layout)
+        views = [
+            apply_colour(image, matrix, mean_weight)
             for image in (sample.previous, sample.current, sample.following)
-        )
+        ]
+        if settings.noise:
+            views = [apply_noise(image, deviation) for image in views]
+        previous, current, following = (v.contiguous(memory_format=self.layout) for v in views)
         seen = torch.where(duplicated[:, None, None, None], current, previous)
         disparities, pose = self.network(seen, current, use_cues)
         pose_ahead = self.network.pose(current, following)

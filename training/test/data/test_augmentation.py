@@ -5,7 +5,13 @@ from __future__ import annotations
 import kornia.color
 import torch
 from mdepth_training.data import Sample
-from mdepth_training.data.augmentation import apply_colour, flip, random_colour
+from mdepth_training.data.augmentation import (
+    apply_colour,
+    apply_noise,
+    flip,
+    random_colour,
+    random_noise,
+)
 
 from mdepth_ros.geometry import inverse_transform, transform_from_axis_angle, warp
 
@@ -94,3 +100,33 @@ def test_brightness_and_contrast_agree_with_kornia() -> None:
         atol=1e-3,
         rtol=0,
     )
+
+
+def test_noise_has_the_deviation_of_its_grains_and_is_grey() -> None:
+    torch.manual_seed(0)
+    grey = torch.full((5, 3, 192, 320), 0.5)
+    deviation = torch.zeros(5, 4)
+    deviation[range(1, 5), range(4)] = 0.1
+    noisy = apply_noise(grey, deviation) - grey
+    assert (noisy[0] == 0).all()
+    torch.testing.assert_close(noisy[:, 0], noisy[:, 2])
+    # Enlarged twice, a row's pixels are 3/4 and 1/4 of two grains; with (9+1)/16 in both axes the
+    # variance is 0.39 of the grains'. Enlarged 4 and 8 times it tends to (2/3)^2.
+    shares = noisy[1:, 0].var((1, 2)) / 0.01
+    torch.testing.assert_close(shares, torch.tensor([1, 0.391, 0.431, 0.441]), atol=0.05, rtol=0)
+    # Neighbours are the more alike the larger the grain.
+    likeness = (noisy[1:, 0, :, 1:] * noisy[1:, 0, :, :-1]).mean((1, 2)) / (shares * 0.01)
+    assert likeness[0].abs() < 0.05 and (likeness.diff() > 0.05).all()
+
+
+def test_noise_stays_in_the_range_of_images_of_any_size() -> None:
+    torch.manual_seed(0)
+    noisy = apply_noise(torch.rand(1, 3, 65, 97), torch.full((1, 4), 1.0))
+    assert noisy.shape == (1, 3, 65, 97) and noisy.min() == 0 and noisy.max() == 1
+
+
+def test_half_of_the_samples_get_no_noise() -> None:
+    torch.manual_seed(0)
+    deviation = random_noise(1000, 0.2)
+    assert 400 < (deviation == 0).all(1).sum() < 600 and 0.19 < deviation.max() <= 0.2
+    assert (random_noise(100, 0.0) == 0).all()

@@ -87,6 +87,19 @@ def test_gradients_reach_every_part_in_the_joint_stage() -> None:
         assert any(g is not None and g.abs().max() > 0 for g in gradients), part
 
 
+def test_noise_reaches_the_networks_and_not_the_images_of_the_loss() -> None:
+    learner, sample = method(noise=1.0, colour=0.0, hue=0.0, accumulate=8), approaching_wall()
+    seen, explained = [], []
+    learner.network.register_forward_pre_hook(lambda _, views: seen.append(views[1]))
+    learner.view_loss = lambda made, *_: explained.append(made.current) or (torch.zeros(()), None)
+    learner._watch = lambda *_: None
+    for step in range(8):
+        learner.training_step(sample, step)
+    difference = (torch.cat(seen) - torch.cat(explained)).abs().amax((1, 2, 3))
+    noisy = difference > 0.1
+    assert 4 <= noisy.sum() <= 12 and difference[~noisy].max() < 1e-5
+
+
 def test_the_first_stage_leaves_the_cues_alone() -> None:
     """Even decay: Adam turns a gradient of decay alone into full steps towards zero."""
     learner = method(joint_from=5, weight_decay=0.1)
