@@ -75,8 +75,16 @@ def evaluate(
     card = predictor.card
     options = Options(card.frame_interval, card.camera, split, topic, intrinsics)
     shots = open_shots(data, name, options).first(limit)
-    result = score(predictor, shots, rules, training_prior(model, card, prior))
     console = Console(highlight=False, markup=False)
+    try:
+        layout = training_prior(model, card, prior)
+    except MdepthError as error:
+        if prior is not None:
+            raise
+        # What lies beside a model, perhaps of another version, is no reason to score nothing.
+        console.print(f'the layout of its training world is left out: {error}')
+        layout = {}
+    result = score(predictor, shots, rules, layout)
     report.show(result, console)
     if output is not None:
         report.write(result, output)

@@ -139,4 +139,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == '__main__':
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except (MdepthError, ValueError) as problem:
+        sys.exit(str(problem))

@@ -144,6 +144,11 @@ def test_a_bag_with_depth_masks_and_odometry(model: Path, tmp_path: Path) -> Non
     topics = Options(0.1, (0.58, 1.92, 0.5, 0.5))
     true = [shot.truth for shot in open_shots(bag, 'recording', topics)]
     assert len(true) == 8 and all((depth > 0).mean() > 0.5 for depth in true)
+    config = model.parent / 'experiment.yaml'  # of another version of this package
+    config.write_text('of_another_version: 1\n')
+    assert 'mean of its world' not in evaluate(model, bag, limit=1).means()
+    with pytest.raises(MdepthError, match='of_another_version'):
+        evaluate(model, bag, limit=1, prior=config)
 
 
 def test_the_mean_of_the_world_that_trained_a_model(model: Path, tmp_path: Path) -> None:
