@@ -68,17 +68,17 @@ def fit(
     keep_memory()
     share_cores(experiment.data.workers)
     logging.getLogger('lightning.pytorch').setLevel(logging.WARNING)
-    if last is None:  # what cannot be begun with is said before anything is rendered or extracted
-        load_initial(JointDepthPose(experiment.network), settings.initial)
+    # First of all: what cannot be begun with is said before anything is rendered or extracted.
+    torch.manual_seed(settings.seed)
+    network = JointDepthPose(experiment.network)
+    began_with = 'a checkpoint' if last else load_initial(network, settings.initial)
     source = open_source(experiment, cache or output)
     validation = open_validation(experiment, cache or output)
     experiment = replace(experiment, camera=source.camera)
     devices, processes = _processes(settings)
     per_epoch = len(source) // (settings.batch_size * processes * settings.accumulate)
     timetable = Timetable.of(settings, per_epoch)
-    torch.manual_seed(settings.seed)
-    method = ImplicitCues(experiment, timetable)
-    began_with = 'a checkpoint' if last else load_initial(method.network, settings.initial)
+    method = ImplicitCues(experiment, timetable, network)
 
     watch = FiniteWatch(output, lambda number: source.batch(order.indices(number)))
     checkpoints = Checkpoints(

@@ -45,15 +45,23 @@ class ImplicitCues(lightning.LightningModule):
              MS  so does the stereo partner, whose place is known
              S   the depth learns from the partner alone; the motion from the neighbours, with the
                  depth as it is, because a model without motion is of no use on a vehicle
+
+    It learns `network`, or one that begins by chance.
     """
 
-    def __init__(self, experiment: Experiment, timetable: Timetable | None = None) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        timetable: Timetable | None = None,
+        network: JointDepthPose | None = None,
+    ) -> None:
         super().__init__()
         self.experiment = experiment
         self.settings = settings = experiment.training
         self.timetable = timetable or Timetable.of(settings, 1)
         self.layout = torch.channels_last if settings.channels_last else torch.contiguous_format
-        self.network = JointDepthPose(experiment.network).to(memory_format=self.layout)
+        network = network or JointDepthPose(experiment.network)
+        self.network = network.to(memory_format=self.layout)
         self.losses = multi_scale_loss
         if settings.compile:
             for part in self.network.children():
