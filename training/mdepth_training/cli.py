@@ -13,6 +13,7 @@ os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 import typer
 
 from mdepth_ros.cli.shell import run_app
+from mdepth_training.evaluation.command import evaluate
 
 app = typer.Typer(
     help='Learn depth and ego-motion from unlabelled drives, and score what was learned.',
@@ -57,133 +58,7 @@ def fit(
         print('stopped, with a checkpoint: go on with the same command and --resume')
 
 
-@app.command()
-def evaluate(
-    model: Annotated[Path, typer.Argument(help='A model file.')],
-    data: Annotated[
-        Path | None, typer.Option(help='Recording or data set; without it, the synthetic world.')
-    ] = None,
-    protocol: Annotated[
-        str | None, typer.Option(help='How to count; guessed from --data where that is clear.')
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option('--output', '-o', help='Folder for tables and pictures.')
-    ] = None,
-    split: Annotated[Path | None, typer.Option(help='List of the images to score.')] = None,
-    topic: Annotated[str | None, typer.Option(help='Camera topic or image folder.')] = None,
-    intrinsics: Annotated[str | None, typer.Option(help="'fx,fy,cx,cy', or a file.")] = None,
-    crop: Annotated[
-        str | None, typer.Option(help="none, garg, cityscapes or nyu, not the protocol's own.")
-    ] = None,
-    cap: Annotated[float | None, typer.Option(help='Score truths up to this, metres.')] = None,
-    view: Annotated[
-        str | None, typer.Option(help='whole (as the papers) or crop (as the vehicle).')
-    ] = None,
-    camera_height: Annotated[
-        float | None, typer.Option(help='Metres above the road: adds the flat ground.')
-    ] = None,
-    prior: Annotated[
-        Path | None, typer.Option(help='Experiment of the model: adds the mean of its world.')
-    ] = None,
-    first_frame: Annotated[
-        str, typer.Option(help='Pair frames that have none before with: duplicate or next.')
-    ] = 'duplicate',
-    precision: Annotated[str, typer.Option(help='auto, fp32, bf16 or fp16.')] = 'auto',
-    refine: Annotated[
-        bool, typer.Option(help="Refine the networks' motion, as on the vehicle.")
-    ] = True,
-    cues: Annotated[
-        bool, typer.Option(help='Give the depth the cues of the pair; else one image must do.')
-    ] = True,
-    limit: Annotated[int | None, typer.Option(min=1, help='Score so many images.')] = None,
-    drives: Annotated[int, typer.Option(min=1, help='Synthetic: held-out drives.')] = 10,
-    frames: Annotated[int, typer.Option(min=5, help='Synthetic: frames of each drive.')] = 70,
-    appearance: Annotated[
-        float, typer.Option(min=0, max=1, help='Synthetic: 0 plain, 1 broadly randomised.')
-    ] = 0.0,
-    first_seed: Annotated[int, typer.Option(help='Synthetic: seed of the first drive.')] = 10_000,
-    record: Annotated[
-        bool, typer.Option(help="Synthetic: write the scores into the model's card.")
-    ] = False,
-    csv: Annotated[Path | None, typer.Option(help='Synthetic: also write the table here.')] = None,
-    scales: Annotated[
-        bool,
-        typer.Option('--scales', help='Synthetic: score the metres by height and speed instead.'),
-    ] = False,
-    drift: Annotated[
-        bool,
-        typer.Option('--drift', help='Synthetic: compare the ways to drift less instead.'),
-    ] = False,
-    slope: Annotated[
-        float, typer.Option(min=0, max=0.2, help='Scales: how steep the roads are, 0.05 is 5 %.')
-    ] = 0.05,
-) -> None:
-    """Score a model beside predictors that need no learning.
-
-    Without --data on held-out synthetic drives. With it on a bag with lidar or depth, KITTI,
-    Cityscapes, Make3D, NYU, DDAD, RGB-D folders, or a folder that `extract` made.
-
-    Example: mdepth-train evaluate models/synthetic-nano.safetensors --data my_bag -o scores
-    """
-    if drift:
-        from mdepth_training.evaluation.drift import evaluate_drift
-
-        evaluate_drift(
-            model, drives, frames, appearance, first_seed, output=output, precision=precision
-        )
-        return
-    if scales:
-        from mdepth_training.evaluation.scales import evaluate_scales
-
-        evaluate_scales(
-            model,
-            drives,
-            frames,
-            appearance,
-            first_seed,
-            slope=slope,
-            output=output,
-            precision=precision,
-        )
-        return
-    if data is None:
-        from mdepth_training.evaluation.synthetic import evaluate as on_synthetic
-
-        on_synthetic(
-            model,
-            drives,
-            frames,
-            appearance,
-            first_seed,
-            record=record,
-            csv=csv,
-            output=output,
-            precision=precision,
-            refined=refine,
-            cues=cues,
-        )
-        return
-    from mdepth_training.evaluation.evaluate import evaluate as on_data
-
-    on_data(
-        model,
-        data,
-        protocol,
-        output=output,
-        split=split,
-        topic=topic,
-        intrinsics=intrinsics,
-        crop=crop,
-        cap=cap,
-        view=view,
-        camera_height=camera_height,
-        prior=prior,
-        first_frame=first_frame,
-        precision=precision,
-        refined=refine,
-        cues=cues,
-        limit=limit,
-    )
+app.command()(evaluate)
 
 
 @app.command()

@@ -165,13 +165,15 @@ def evaluate_drift(
     *,
     output: Path | None = None,
     precision: str = 'auto',
+    cues: bool = True,
 ) -> dict[str, dict[str, float]]:
     """Score every way on held-out drives at their own and at low speed; print the tables.
 
     output  folder for drift.csv, with the numbers of every drive
+    cues    as in Estimator
     """
     network, card = load_model(model)
-    estimator = Estimator(network, card, precision=precision)
+    estimator = Estimator(network, card, precision=precision, cues=cues)
     camera = Camera.from_normalised(*card.input_size[::-1], *card.camera)
     seeds = range(first_seed, first_seed + drives)
     rows, result = [], {}

@@ -190,13 +190,16 @@ def evaluate_scales(
     slope: float = 0.05,
     output: Path | None = None,
     precision: str = 'auto',
+    refined: bool = True,
+    cues: bool = True,
 ) -> dict[str, ScaleErrors]:
     """Score every source of scale on drives with hills and traffic; print the table.
 
-    output  folder for scales.csv, with the numbers of every drive
+    output         folder for scales.csv, with the numbers of every drive
+    refined, cues  as in Estimator
     """
     network, card = load_model(model)
-    estimator = Estimator(network, card, precision=precision)
+    estimator = Estimator(network, card, precision=precision, refined=refined, cues=cues)
     world = WorldConfig(appearance=appearance, frame_interval=card.frame_interval, slope=slope)
     unit = OTHER_UNIT * (card.metres_per_unit or 1.0)
     console = Console(highlight=False)

@@ -167,3 +167,18 @@ def test_the_mean_of_the_world_that_trained_a_model(model: Path, tmp_path: Path)
     assert training_prior(model, card, None) == {}
     config.unlink()
     assert training_prior(model, card, None) == {}
+
+
+@pytest.mark.parametrize(
+    ('options', 'complaint'),
+    [
+        (['--crop', 'garg'], '--crop means nothing for the synthetic world, only for --data'),
+        (['--data', 'here', '--drives', '3'], '--drives means nothing for --data, only for --sc'),
+        (['--drift', '--no-refine'], '--refine means nothing for --drift'),
+        (['--scales', '--record'], '--record means nothing for --scales, only for the synthetic'),
+        (['--data', 'here', '--scales'], '--scales means nothing for --data'),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(options: list[str], complaint: str) -> None:
+    with pytest.raises(MdepthError, match=complaint):
+        CliRunner().invoke(app, ['evaluate', 'model', *options], catch_exceptions=False)
