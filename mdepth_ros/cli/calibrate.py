@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mdepth_ros.cli.options import Intrinsics, Rate, Topic
+from mdepth_ros.cli.options import Intrinsics, Rate, Topic, given
 from mdepth_ros.errors import MdepthError
 
 if TYPE_CHECKING:
@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     from mdepth_ros.sources.base import ImageSource
 
 FIRST_SEED = 40000  # neither training nor the drives of evaluation have such seeds
+_OF_DRIVES = {'truth', 'odom_topic', 'truth_frame', 'topic', 'intrinsics', 'rate'}
+_OF_WORLD = {'drives', 'frames', 'seed', 'appearance'}
 
 
 def calibrate(
+    context: typer.Context,
     model: Annotated[Path, typer.Argument(help='A model file (.safetensors).')],
     recordings: Annotated[
         list[Path] | None,
@@ -78,6 +81,11 @@ def calibrate(
     from mdepth_ros.model_file import load_model, save_model
     from mdepth_ros.motion_noise import AXES, sizes_of
 
+    for name, option in given(context).items():
+        if recordings and name in _OF_WORLD:
+            raise MdepthError(f'{option} is for synthetic drives, not for drives of your own')
+        if not recordings and name in _OF_DRIVES:
+            raise MdepthError(f'{option} is for drives of your own: name them as well')
     if truth and len(truth) != len(recordings or ()):
         raise MdepthError(f'--truth {len(truth)} times for {len(recordings or ())} drives')
     network, card = load_model(model)

@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Options of every command that opens a recording."""
+"""Options of every command that opens a recording, and which options a user has given."""
 
 from __future__ import annotations
 
@@ -13,3 +13,13 @@ Intrinsics = Annotated[
     str | None, typer.Option(help='fx,fy,cx,cy in pixels, a camera_info YAML, or a text file.')
 ]
 Rate = Annotated[float | None, typer.Option(help='Frames per second of a video or image folder.')]
+
+
+def given(context: typer.Context) -> dict[str, str]:
+    """Parameters that stand on the command line: their names, and the option or argument."""
+    found = {}
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or '')
+        if source is not None and source.name == 'COMMANDLINE':
+            found[parameter.name or ''] = parameter.opts[0]
+    return found

@@ -209,3 +209,15 @@ def test_a_folder_without_poses(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ['calibrate', str(shipped_model()), *options])
     assert isinstance(result.exception, MdepthError)
     assert f'no truth for {tmp_path}' in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'complaint'),
+    [
+        (['monday.mcap', '--appearance', '1'], '--appearance is for synthetic drives, not'),
+        (['--odom-topic', '/gnss'], '--odom-topic is for drives of your own: name them'),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(arguments: list[str], complaint: str) -> None:
+    with pytest.raises(MdepthError, match=complaint):
+        CliRunner().invoke(app, ['calibrate', 'model', *arguments], catch_exceptions=False)

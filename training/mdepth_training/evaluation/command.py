@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from mdepth_ros.cli.options import given
 from mdepth_ros.errors import MdepthError
 
 _ALL = {'model', 'output', 'precision', 'cues'}
@@ -153,11 +154,7 @@ def evaluate(
 
 def _refuse_others(context: typer.Context, kind: str) -> None:
     """Raise MdepthError for an option that was given and that this evaluation does not use."""
-    for parameter in context.command.params:
-        name = parameter.name or ''
-        source = context.get_parameter_source(name)
-        given = source is not None and source.name == 'COMMANDLINE'
-        if given and name not in _ALL | _OPTIONS[kind]:
-            option = parameter.opts[0]
+    for name, option in given(context).items():
+        if name not in _ALL | _OPTIONS[kind]:
             users = ', '.join(other for other, names in _OPTIONS.items() if name in names)
             raise MdepthError(f'{option} means nothing for {kind}, only for {users}: leave it out')
