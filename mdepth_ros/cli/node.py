@@ -26,7 +26,8 @@ PASS_ON = {
 def _help(context: typer.Context, wanted: bool) -> None:
     if not wanted or context.resilient_parsing:
         return
-    from mdepth_ros.ros.parameters import NODES, help_text
+    from mdepth_ros.ros.parameter import help_text
+    from mdepth_ros.ros.parameters import NODES
 
     typer.echo(context.get_help())
     for name, described in NODES.items():

@@ -21,7 +21,7 @@ from mdepth_ros.ros.clouds import cloud_builder
 from mdepth_ros.ros.inputs import Arrival, CameraInput
 from mdepth_ros.ros.mount import Mounts
 from mdepth_ros.ros.outputs import TOPICS, Outputs
-from mdepth_ros.ros.parameters import Values
+from mdepth_ros.ros.parameter import Values
 from mdepth_ros.ros.qos import Endpoints, output_qos, tf_qos
 from mdepth_ros.ros.settings import Settings
 from mdepth_ros.ros.silence import why_no_height

@@ -17,7 +17,8 @@ from rcl_interfaces.msg import (
 from rclpy.parameter import Parameter as RosParameter
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.ros.parameters import Parameter, Values, broken_rule
+from mdepth_ros.ros.parameter import Parameter, Values
+from mdepth_ros.ros.parameters import broken_rule
 
 
 class Settings:

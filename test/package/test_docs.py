@@ -13,7 +13,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from mdepth_ros.ros.outputs import TOPICS
-from mdepth_ros.ros.parameters import DEPTH_ODOMETRY, POINT_CLOUD, markdown_table, yaml_file
+from mdepth_ros.ros.parameter import markdown_table, yaml_file
+from mdepth_ros.ros.parameters import DEPTH_ODOMETRY, POINT_CLOUD
 from mdepth_ros.standalone.parameter_files import file_parameters
 
 ROOT = Path(__file__).resolve().parents[2]

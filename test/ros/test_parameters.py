@@ -13,15 +13,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.ros.parameters import (
-    DEPTH_ODOMETRY,
-    NODES,
-    POINT_CLOUD,
-    Parameter,
-    help_text,
-    markdown_table,
-    yaml_file,
-)
+from mdepth_ros.ros.parameter import Parameter, help_text, markdown_table, yaml_file
+from mdepth_ros.ros.parameters import DEPTH_ODOMETRY, NODES, POINT_CLOUD
 from mdepth_ros.ros.settings import Settings, unknown_keys
 
 # isort: split
