@@ -116,6 +116,8 @@ def run_all(
     done, total = len(runs) - len(waiting), len(runs)
     active: dict[int, tuple[BaseProcess, Run, float]] = {}
     failures: dict[str, str] = {}
+    # The end of this process must be heard: its children would go on learning without it.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         while active or (waiting and (end is None or time.time() < end)):
             while waiting and len(active) < jobs and (end is None or time.time() < end):
@@ -142,6 +144,7 @@ def run_all(
         ) from None
     finally:
         _stop([process for process, _, _ in active.values()])
+        signal.signal(signal.SIGTERM, before)
     return failures
 
 

@@ -102,12 +102,15 @@ def test_nothing_starts_after_the_end(runs: list[Run]) -> None:
     assert not any((run.folder / 'begun').exists() for run in runs)
 
 
-def test_an_interruption_ends_the_children_in_one_line(runs: list[Run]) -> None:
+@pytest.mark.parametrize('asked', [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_ends_the_children_in_one_line(
+    runs: list[Run], asked: signal.Signals
+) -> None:
     def interrupt() -> None:
         give_up = time.time() + 60
         while not (runs[0].folder / 'begun').exists() and time.time() < give_up:
             time.sleep(0.02)
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), asked)
 
     processes: list[BaseProcess] = []
     start = starts(linger)
@@ -122,6 +125,7 @@ def test_an_interruption_ends_the_children_in_one_line(runs: list[Run]) -> None:
         run_all(runs, kept, done)
     thread.join()
     assert len(processes) == 1 and processes[0].exitcode == 0
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
 def test_children_get_a_share_of_the_cores_and_the_user_decides(
