@@ -4,14 +4,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import fcntl
 import json
 import os
 import platform
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,6 +29,26 @@ from mdepth_training.config import Experiment, load_experiment
 
 CHECKPOINT = 'last.ckpt'
 _PACKAGES = ('mdepth_ros', 'mdepth-training', 'torch', 'lightning', 'numpy', 'opencv-python')
+
+
+@contextlib.contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Keep every other run out of the folder of a run; the processes of one run share it.
+
+    Raises MdepthError where another has it.
+    """
+    if rank_zero_only.rank:
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / '.run.lock').open('w') as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise MdepthError(
+                f'another process learns in {folder}: wait for it, or choose another --output'
+            ) from None
+        yield
 
 
 def check_folder(experiment: Experiment, output: Path, resume: bool) -> Path | None:

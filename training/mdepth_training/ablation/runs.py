@@ -40,12 +40,14 @@ def scores_of(run: Run, held_out: HeldOut) -> dict[str, float] | None:
 def learn_and_score(run: Run, held_out: HeldOut, cache: Path, end: float | None) -> None:
     """Take a run as far as the time (`end`, seconds of time.time) lets it, and score its model."""
     from mdepth_training.fit import fit
+    from mdepth_training.run_folder import only_writer
 
     if not run.model.exists():
         minutes = None if end is None else (end - time.time()) / 60
         if minutes is not None and minutes <= 0:
             return
-        fit(run.experiment, run.folder, resume=True, cache=cache, minutes=minutes)
+        with only_writer(run.folder):
+            fit(run.experiment, run.folder, resume=True, cache=cache, minutes=minutes)
     if run.model.exists():
         scores = held_out.score(run.model, cache)
         stored = {'on': held_out.key(), 'drives': held_out.describe(), 'scores': scores}
