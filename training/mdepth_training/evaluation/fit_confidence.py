@@ -141,5 +141,5 @@ def main(arguments: Sequence[str]) -> None:
 if __name__ == '__main__':
     try:
         main(sys.argv[1:])
-    except (MdepthError, ValueError) as problem:
+    except MdepthError as problem:
         sys.exit(str(problem))
