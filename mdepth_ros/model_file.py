@@ -24,7 +24,14 @@ from mdepth_ros.model_card import ModelCard, ModelFileError
 from mdepth_ros.networks import JointDepthPose
 from mdepth_ros.networks.weights import is_counter, load_weights
 
-__all__ = ['ModelCard', 'ModelFileError', 'load_model', 'read_card', 'save_model']
+__all__ = [
+    'ModelCard',
+    'ModelFileError',
+    'load_model',
+    'read_card',
+    'replace_card',
+    'save_model',
+]
 
 _KEY = 'mdepth_card'
 
@@ -65,6 +72,19 @@ def load_model(path: Path) -> tuple[JointDepthPose, ModelCard]:
             'it was not written by this version of mdepth: convert or train it again'
         ) from error
     return network.eval(), card
+
+
+def replace_card(path: Path, card: ModelCard, output: Path | None = None) -> None:
+    """Write the model at `path` with another card, to `output` or in its place.
+
+    The weights stay as they are, bit for bit. Raises ModelFileError as `save_model` does.
+    """
+    with _open(Path(path)) as file:
+        network = _card(path, file.metadata()).network
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    if card.network != network:
+        raise ModelFileError(f'{path}: the card describes another network than the one in it')
+    _write(Path(output or path), save(tensors, {_KEY: card.to_json()}))
 
 
 def read_card(path: Path) -> ModelCard:

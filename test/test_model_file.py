@@ -15,7 +15,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from mdepth_ros.model_file import ModelCard, ModelFileError, load_model, read_card, save_model
+from mdepth_ros.model_file import (
+    ModelCard,
+    ModelFileError,
+    load_model,
+    read_card,
+    replace_card,
+    save_model,
+)
 from mdepth_ros.networks import JointDepthPose, NetworkConfig
 
 TINY = NetworkConfig(width=0.125)
@@ -272,3 +279,18 @@ def test_rows_show_the_camera_at_the_input_size() -> None:
 
 def test_a_card_from_before_the_motion_encoder_could_be_chosen(model: Path) -> None:
     assert load_model(rewritten(model, motion=None))[1].network.motion == 'resnet'
+
+
+@pytest.mark.parametrize('half', [True, False])
+def test_another_card_leaves_the_weights_alone(tmp_path: Path, half: bool) -> None:
+    path, other = tmp_path / 'a.safetensors', tmp_path / 'b.safetensors'
+    save_model(path, network(), card(), half=half)
+    before = load_file(path)
+    replace_card(path, card(metrics={'abs_rel': 0.2}), other)
+    assert read_card(path) == card() and read_card(other).metrics == {'abs_rel': 0.2}
+    replace_card(path, read_card(other))
+    assert path.read_bytes() == other.read_bytes()
+    for name, tensor in load_file(path).items():
+        assert tensor.dtype == before[name].dtype and torch.equal(tensor, before[name])
+    with pytest.raises(ModelFileError, match='describes another network'):
+        replace_card(path, card(network=NetworkConfig(width=0.25)))

@@ -78,7 +78,7 @@ def calibrate(
 
     from mdepth_ros.calibration import calibrate, synthetic_pairs
     from mdepth_ros.estimator import Estimator
-    from mdepth_ros.model_file import load_model, save_model
+    from mdepth_ros.model_file import load_model, replace_card
     from mdepth_ros.motion_noise import AXES, sizes_of
 
     for name, option in given(context).items():
@@ -115,7 +115,7 @@ def calibrate(
     known = card.scale_spread if total == 1 else 0.0
     entries = found.entries(card.metres_per_unit, known)
     card = replace(card, calibration=entries, details=details)
-    save_model(output or model, network, card)
+    replace_card(model, card, output)
     sizes = sizes_of(measured[0].motions, measured[0].residuals).mean(0, keepdims=True)
     typical = found.noise.stds(sizes)[0]
     console = Console(highlight=False)

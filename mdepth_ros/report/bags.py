@@ -163,10 +163,18 @@ def nearest(stamps: Sequence[int], stamp: int) -> int:
 
 
 def match(stamps: Sequence[int], others: Sequence[int], tolerance: float) -> dict[int, int]:
-    """For every stamp the nearest of the others, if that is at most `tolerance` seconds away."""
-    others = sorted(others)
-    found = {s: others[nearest(others, s)] for s in stamps} if others else {}
-    return {s: other for s, other in found.items() if abs(other - s) <= round(tolerance * 1e9)}
+    """For every stamp the nearest of the others, if that is at most `tolerance` seconds away.
+
+    None of the others serves twice: of a slow sensor beside a fast camera each message goes to the
+    image that is nearest.
+    """
+    others, best = sorted(others), dict[int, int]()
+    for stamp in sorted(stamps) if others else ():
+        other = others[nearest(others, stamp)]
+        near = abs(other - stamp) <= round(tolerance * 1e9)
+        if near and (other not in best or abs(other - stamp) < abs(other - best[other])):
+            best[other] = stamp
+    return dict(sorted((stamp, other) for other, stamp in best.items()))
 
 
 def _stamp(raw: RawMessage) -> int:

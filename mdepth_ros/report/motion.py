@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import (
     Drift,
@@ -14,17 +16,15 @@ from mdepth_ros.evaluation import (
     Trajectory,
     absolute_errors,
     align,
-    associate,
     five_frame_errors,
     kitti_drift,
     relative_errors,
     relative_motion_errors,
 )
 from mdepth_ros.evaluation.trajectory import Alignment, Array
+from mdepth_ros.report.poses import poses_at
 from mdepth_ros.report.run import Run, Truth
 from mdepth_ros.report.uncertainty import TwistResult, score_twists
-
-TOLERANCE = 0.05  # seconds between an estimated and a true pose
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,7 @@ class MotionResult:
 
 
 def score_motion(run: Run, truth: Truth) -> MotionResult:
-    """Score the poses that have a true pose within TOLERANCE.
+    """Score the poses at whose time the true one is known, see `poses_at`.
 
     Raises MdepthError where there are no true poses, or fewer than three that match.
     """
@@ -74,12 +74,18 @@ def score_motion(run: Run, truth: Truth) -> MotionResult:
     true_poses, true_frame = truth.poses
     whole, frame = run.trajectory()
     estimate, note = _of_frame(whole, frame, true_frame, truth)
-    estimate, reference = associate(estimate, true_poses, TOLERANCE)
-    on_time = Trajectory(estimate.stamps, reference.poses)
-    if len(estimate) < 3:
+    known, poses = poses_at(true_poses, estimate.stamps)
+    if known.sum() < 3:
+        times = [
+            f'{t.stamps[0] / 1e9:.3f} to {t.stamps[-1] / 1e9:.3f} s' if len(t) else 'empty'
+            for t in (estimate, true_poses)
+        ]
         raise MdepthError(
-            f'only {len(estimate)} poses have a true pose at their time, 3 are needed'
+            f'only {known.sum()} poses have a true pose at their time, 3 are needed (estimate: '
+            f'{times[0]}, truth: {times[1]}): are their stamps of one clock?'
         )
+    estimate = estimate.select(np.flatnonzero(known))
+    reference = Trajectory(estimate.stamps, poses[known])
     raw, scaled = (_aligned(estimate, reference, alignment) for alignment in ('se3', 'sim3'))
     steps, step_scale = relative_motion_errors(estimate.motions, reference.motions)
     return MotionResult(
@@ -96,7 +102,7 @@ def score_motion(run: Run, truth: Truth) -> MotionResult:
         steps=steps,
         step_scale=step_scale,
         five=five_frame_errors(estimate.motions, reference.motions),
-        twists=score_twists(run, on_time, true_frame, step_scale),
+        twists=score_twists(run, reference, true_frame, step_scale),
     )
 
 

@@ -122,8 +122,9 @@ def find_truth(run: Run, choice: Choice) -> Truth:
 def _from_bag(run: Run, path: Path, choice: Choice) -> Truth:
     bag = Bag(path)
     images, clouds, odometry = bag.depth_topics(), bag.topics(CLOUD), bag.topics(ODOMETRY)
-    depth = choose_topic(bag, images, choice.depth, '--depth-topic', 'depth images')
-    lidar = None
+    depth = lidar = None
+    if choice.depth or not choice.lidar:
+        depth = choose_topic(bag, images, choice.depth, '--depth-topic', 'depth images')
     if choice.lidar or (depth is None and not choice.depth):
         lidar = choose_topic(bag, clouds, choice.lidar, '--lidar-topic', 'point clouds')
     topic = choose_topic(bag, odometry, choice.odometry, '--odom-topic', 'odometry')

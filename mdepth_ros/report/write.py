@@ -183,7 +183,7 @@ def _depth_lines(evaluation: Evaluation) -> list[str]:
             else ''
         ),
         f'* {len(depth.frames)} of {depth.estimates} estimates were scored; {left_out} have no '
-        f'truth within {1000 * TOLERANCE:.0f} ms, {unscored} no known pixel '
+        f'truth of their own within {1000 * TOLERANCE:.0f} ms, {unscored} no known pixel '
         f'with a truth in range ({depth.truths} messages of truth)',
         f'* truth is {1000 * differences.mean():.1f} ms from the estimate in the mean, '
         f'{1000 * differences.max():.1f} ms at most',

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import Trajectory, read_trajectory, write_kitti, write_tum
 from mdepth_ros.geometry import Camera
 from mdepth_ros.report import Choice, Condition, evaluate_run
 from mdepth_ros.report.bags import Bag
@@ -99,83 +98,19 @@ def test_cap_and_crop(world):
         evaluate_run(world.out, min_depth=90)
 
 
-def test_trajectory_scale_and_errors(world):
-    world.record()
-    metrics = evaluate_run(world.run(way=0.25)).metrics
-    assert metrics['trajectory_frames'] == 12
-    assert metrics['trajectory_scale'] == pytest.approx(4)
-    assert metrics['motion_scale'] == pytest.approx(4)
-    for name in ('ate', 'ate5', 'rpe_translation', 'rpe_translation_percent', 'rpe_rotation'):
-        assert metrics[name] == pytest.approx(0, abs=1e-6)
-    assert metrics['rpe_translation_raw'] == pytest.approx(1.5)
-    assert metrics['rpe_translation_percent_raw'] == pytest.approx(75)
-    assert metrics['ate_raw'] > 3
-    assert 'drift_translation' not in metrics  # 22 m are too short
-
-
 def test_truth_up_to_50_ms_away_counts(world):
     world.record(late=30_000_000)
     evaluation = evaluate_run(world.run())
     assert len(evaluation.depth.frames) == 12
     assert evaluation.depth.frames[0][1] == pytest.approx(0.03)
-    assert len(evaluation.motion.truth) == 12
+    # Poses are interpolated; the first image is 30 ms before the first of them.
+    assert len(evaluation.motion.truth) == 11
 
 
 def test_truth_that_is_too_far_away_does_not(world):
     world.record(late=10**12)
     with pytest.raises(MdepthError, match='nothing to compare: no estimate is within'):
         evaluate_run(world.run())
-
-
-def test_trajectory_of_a_run_without_odometry_topic(world):
-    world.record()
-    metrics = evaluate_run(world.run(odom=False, info={'base_frame': 'base_link'})).metrics
-    assert metrics['trajectory_scale'] == pytest.approx(4)
-
-
-def test_tum_file_as_truth(world, tmp_path):
-    world.record()
-    truth = world.drive()
-    write_tum(tmp_path / 'truth.tum', truth)
-    evaluation = evaluate_run(world.run(), Choice(truth=tmp_path / 'truth.tum'))
-    assert evaluation.depth is None
-    assert evaluation.metrics['ate'] == pytest.approx(0, abs=1e-6)
-
-
-def test_poses_of_another_frame_are_compared_by_tf_static(world, tmp_path):
-    """A KITTI file holds poses of the camera; the run estimates base_link."""
-    world.record()
-    truth = world.drive().of_frame(world.optical)
-    first = np.linalg.inv(truth.poses[0])
-    write_kitti(tmp_path / 'poses.txt', truth.moved(first))
-    seconds = [f'{stamp / 1e9:.9f}' for stamp in truth.stamps]
-    seconds = [f'{s // 10**9}.{s % 10**9:09d}' for s in truth.stamps.tolist()]
-    (tmp_path / 'times.txt').write_text('\n'.join(seconds))
-    evaluation = evaluate_run(world.run(way=1.0), Choice(truth=tmp_path / 'poses.txt'))
-    assert evaluation.motion.frame == 'camera'
-    for name in ('ate_raw', 'rpe_translation_raw', 'rpe_rotation'):
-        assert evaluation.metrics[name] == pytest.approx(0, abs=1e-5)
-    # without the transform the axes would not even be the same
-    wrong = evaluate_run(
-        world.out, Choice(truth=tmp_path / 'poses.txt', frame='base_link')
-    ).metrics
-    assert wrong['rpe_translation_raw'] > 1
-    unknown = evaluate_run(world.out, Choice(truth=tmp_path / 'poses.txt', frame='nose'))
-    assert 'does not connect' in unknown.motion.note
-
-
-def test_kitti_sequence_as_source(world, tmp_path):
-    truth = world.drive().of_frame(world.optical)
-    folder = tmp_path / 'sequences' / '07'
-    folder.mkdir(parents=True)
-    seconds = [f'{s // 10**9}.{s % 10**9:09d}' for s in truth.stamps.tolist()]
-    (folder / 'times.txt').write_text('\n'.join(seconds))
-    world.run(way=1.0, info={'source': str(folder)})
-    with pytest.raises(MdepthError, match=r'looked for .*poses.txt.*07.txt'):
-        evaluate_run(world.out)
-    (tmp_path / 'poses').mkdir()
-    write_kitti(tmp_path / 'poses' / '07.txt', truth)
-    assert evaluate_run(world.out).metrics['ate_raw'] == pytest.approx(0, abs=1e-5)
 
 
 def test_constant_depth_on_a_real_drive(data_dir, tmp_path):
@@ -357,25 +292,6 @@ def test_without_confidence_there_is_no_ranking(world):
     world.record()
     metrics = evaluate_run(world.run()).metrics
     assert 'abs_rel' in metrics and 'ause' not in metrics
-
-
-def test_report_of_a_trajectory_alone(world, tmp_path):
-    truth = world.drive()
-    long = Trajectory(truth.stamps, truth.poses.copy())
-    long.poses[:, :3, 3] *= 20
-    write_tum(tmp_path / 'truth.tum', long)
-    evaluation = evaluate_run(world.run(), Choice(truth=tmp_path / 'truth.tum'))
-    write_report(evaluation, tmp_path / 'report')
-    text = (tmp_path / 'report' / 'report.md').read_text()
-    assert 'Not compared: no true depth' in text
-    assert '| segment, m | 100 | 200 | 300 | 400 |' in text
-    assert 'errors.png' in text
-    assert not (tmp_path / 'report' / 'depth.png').exists()
-
-
-def test_written_trajectory_is_read_back(world):
-    world.run()
-    assert len(read_trajectory(world.out / 'trajectory.tum')) == 12
 
 
 def test_a_folder_at_the_root_is_no_truth(world):

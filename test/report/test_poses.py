@@ -14,7 +14,7 @@ from recordings import OPTICAL, drive, static_transforms, write_ros2
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import Trajectory, pose_matrices, write_kitti, write_tum
 from mdepth_ros.geometry import se3_exp
-from mdepth_ros.report.poses import LONGEST_HOLE, camera_poses, pose_at
+from mdepth_ros.report.poses import AT_ONCE, LONGEST_HOLE, camera_poses, pose_at, poses_at
 from mdepth_ros.sources import open_source
 
 TENTH = 100_000_000
@@ -38,13 +38,31 @@ def test_between_two_poses_the_twist_is_constant() -> None:
 
 
 def test_nothing_is_invented_outside_and_in_a_hole() -> None:
-    truth = path(40)
-    assert pose_at(truth, 1000 * TENTH - 1) is None
-    assert pose_at(truth, int(truth.stamps[-1]) + 1) is None
+    """But for what is as good as at once: stamps may have lost digits in a text file."""
+    truth, near = path(40), round(AT_ONCE * 1e9)
+    last = int(truth.stamps[-1])
+    assert pose_at(truth, 1000 * TENTH - near - 1) is pose_at(truth, last + near + 1) is None
+    assert (pose_at(truth, 1000 * TENTH - 1) == truth.poses[0]).all()
+    assert (pose_at(truth, last + near) == truth.poses[-1]).all()
     hole = round(LONGEST_HOLE * 10) + 1
     kept = truth.select(np.array([0, 1, 1 + hole]))
-    assert pose_at(kept, 1001 * TENTH + 1) is None
-    assert pose_at(kept, 1001 * TENTH - 1) is not None
+    assert pose_at(kept, 1001 * TENTH + near + 1) is None
+    assert pose_at(kept, 1001 * TENTH + near) is not None
+    assert pose_at(kept, 1001 * TENTH - 2 * near) is not None
+
+
+def test_many_times_at_once_are_the_same_one_by_one() -> None:
+    truth = path(8).select(np.array([0, 1, 2, 6, 7]))
+    stamps = 1000 * TENTH + np.arange(-30, 800, 7, dtype=np.int64) * (TENTH // 100)
+    known, poses = poses_at(truth, stamps)
+    assert 0 < known.sum() < len(stamps) and (poses[~known] == np.eye(4)).all()
+    for stamp, there, pose in zip(stamps.tolist(), known, poses, strict=True):
+        alone = pose_at(truth, stamp)
+        assert (alone is not None) == there
+        if alone is not None:
+            np.testing.assert_allclose(alone, pose, atol=1e-12)
+    assert poses_at(truth.select(np.array([], int)), stamps)[0].sum() == 0
+    assert poses_at(truth.select(np.array([0])), stamps)[0].sum() == 3  # 10 ms to either side
 
 
 @pytest.mark.parametrize('kind', ['tum', 'kitti', 'named'])

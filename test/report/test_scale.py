@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.report import evaluate_run
-from mdepth_ros.report.scale import ScaleFile, read_scale
+from mdepth_ros.report.scale import ScaleFile, read_scale, scale_lines
 from mdepth_ros.report.write import write_report
 from mdepth_ros.scale import Scale
 
@@ -60,3 +61,14 @@ def test_the_report_compares_it_with_the_truth(world, tmp_path):
     # The truth is 1 / 0.8 as far: the scale is ln(0.8) too small.
     assert f'{100 * math.log(0.8):+.1f} % in the mean' in text
     assert (tmp_path / 'report' / 'scale.png').stat().st_size > 5000
+
+
+def test_a_standing_vehicle_says_nothing_of_the_scale(world):
+    world.record()
+    world.run(factor=0.8)
+    write(world.out, [1_700_000_000_000_000_000])
+    evaluation = evaluate_run(world.out)
+    standing = replace(evaluation.motion, step_scale=0.0)
+    for motion, said in ((evaluation.motion, True), (standing, False)):
+        lines = scale_lines(evaluation.scale, evaluation.depth, motion)
+        assert any('true motion' in line for line in lines) == said

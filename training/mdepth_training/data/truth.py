@@ -96,7 +96,9 @@ class BagTruth:
         if self._depth is not None:
             (folder / 'depth').mkdir(parents=True, exist_ok=True)
             numbers = {stamp: number for number, stamp in enumerate(stamps)}
-            chosen = self._nearest(stamps)
+            # Each scan goes to one image, by the same rule as where a bag is scored.
+            found = match(stamps, self._bag.stamps(self._depth), TOLERANCE)
+            chosen = {true: image for image, true in found.items()}
             points = TruePoints(self._bag, self._depth, self._is_lidar, None, set(chosen))
             for stamp in sorted(chosen):
                 tick()
@@ -108,16 +110,6 @@ class BagTruth:
                     facts['depths'] = facts.get('depths', 0) + 1
             facts['depth'] = self._depth
         return facts
-
-    def _nearest(self, stamps: Sequence[int]) -> dict[int, int]:
-        """Stamp of the truth -> stamp of its image."""
-        assert self._depth is not None
-        found = match(self._bag.stamps(self._depth), stamps, TOLERANCE)
-        best: dict[int, int] = {}
-        for true, image in found.items():
-            if image not in best or abs(true - image) < abs(best[image] - image):
-                best[image] = true
-        return {true: image for image, true in best.items()}
 
     def _image(self, points: TruePoints, stamp: int, view: Camera) -> NDArray[np.uint16] | None:
         """Depth [h, w] of the points in the view; the nearest hides what is behind it."""

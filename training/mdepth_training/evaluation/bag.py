@@ -14,6 +14,7 @@ from mdepth_ros.evaluation import Trajectory
 from mdepth_ros.frame import Frame
 from mdepth_ros.report.bags import CLOUD, ODOMETRY, Bag, match
 from mdepth_ros.report.depth import TruePoints
+from mdepth_ros.report.poses import pose_at
 from mdepth_ros.sources import StaticTransforms, open_source
 from mdepth_ros.sources.topics import IMAGE, choose_image
 from mdepth_training.evaluation.shots import (
@@ -24,7 +25,6 @@ from mdepth_training.evaluation.shots import (
     Shots,
     depth_of_points,
     picked,
-    pose_at,
     with_neighbours,
 )
 
@@ -57,7 +57,6 @@ def open_bag(path: Path, options: Options) -> Shots:
         poses = _poses(bag, odometry, source.extrinsics, source.frame_id) if odometry else None
         for frame, previous, following in with_neighbours(source, options.interval):
             camera = frame.camera.pinhole()
-            # A lidar slower than the camera gives its scan to one image, the first that is near.
             stamp = matches.get(frame.stamp)
             found = points.at(stamp) if points is not None and stamp is not None else None
             depth = moving = None

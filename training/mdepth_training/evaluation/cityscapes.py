@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -56,17 +57,23 @@ def open_cityscapes(path: Path, options: Options) -> Shots:
             if frame is None:
                 shots.note(f'images without a picture were left out: {file.name} ...')
                 continue
-            disparity = (read_depth(file, 1.0) - 1) / 256
+            disparity = shots.truth(partial(read_depth, file, 256.0))
+            if disparity is None:
+                continue
+            disparity -= 1 / 256
+            # Images may have been made smaller than the truth; its values are of 2048 columns.
+            height, width = disparity.shape
+            view = camera.scaled(width, height)
             depth = np.where(disparity > 0, baseline * camera.fx / np.maximum(disparity, 1e-3), 0)
-            kept = frame.camera.height
+            kept = round(height * KEPT_ROWS)
             yield Shot(
                 f'{match[1]}_{match[2]}',
                 frame,
                 before,
                 after,
                 depth[:kept],
-                frame.camera,
-                _movable(path, place, f'{match[1]}_{match[2]}', kept),
+                view.cropped(0, 0, width, kept),
+                _movable(path, place, f'{match[1]}_{match[2]}', (width, height), kept),
             )
 
     shots.read = read
@@ -96,9 +103,10 @@ def _frame(root: Path, place: Path, sequence: str, number: int, camera: Camera) 
     return None
 
 
-def _movable(root: Path, place: Path, name: str, rows: int) -> Array | None:
+def _movable(root: Path, place: Path, name: str, size: tuple[int, int], rows: int) -> Array | None:
     path = root / 'gtFine' / place / f'{name}_gtFine_labelIds.png'
     labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.is_file() else None
     if labels is None:
         return None
+    labels = cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST)
     return np.isin(labels[:rows], MOVABLE)

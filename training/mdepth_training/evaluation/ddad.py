@@ -5,9 +5,12 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -19,6 +22,7 @@ from mdepth_ros.sources.folder import read_image
 from mdepth_training.data.dgp import scene_files
 from mdepth_training.evaluation.shots import (
     Array,
+    DamagedTruthError,
     Options,
     Shot,
     Shots,
@@ -54,8 +58,8 @@ class _Sample:
         try:
             with np.load(self.lidar) as file:
                 points = np.asarray(file['data'][:, :3], np.float64)
-        except (OSError, ValueError, KeyError, IndexError):
-            raise MdepthError(f'{self.lidar} holds no lidar points') from None
+        except (OSError, EOFError, ValueError, LookupError, BadZipFile, zlib.error):
+            raise DamagedTruthError(f'{self.lidar} holds no lidar points: copy it again') from None
         T = inverse(self.pose) @ self.lidar_pose
         return np.asarray(points @ T[:3, :3].T + T[:3, 3])
 
@@ -68,24 +72,33 @@ def open_ddad(path: Path, options: Options) -> Shots:
     if not scenes:
         raise MdepthError(f'no scene_*.json in {path}')
 
+    total = sum(len(samples) for _, samples in scenes)
+    shots = Shots(path.name, total, lambda: iter(()))
+
     def read() -> Iterator[Shot]:
         for name, samples in scenes:
             by_stamp = {sample.stamp: sample for sample in samples}
             frames = (sample.frame() for sample in samples)
             for frame, previous, following in with_neighbours(frames, options.interval):
                 sample = by_stamp[frame.stamp]
+                depth = shots.truth(partial(_depth, sample, frame.camera))
                 yield Shot(
                     sample.image.stem,
                     frame,
                     previous,
                     following,
-                    depth_of_points(sample.points(), frame.camera)[0],
+                    depth,
                     frame.camera,
                     pose=sample.pose,
                     drive=name,
                 )
 
-    return Shots(path.name, sum(len(samples) for _, samples in scenes), read)
+    shots.read = read
+    return shots
+
+
+def _depth(sample: _Sample, camera: Camera) -> Array:
+    return depth_of_points(sample.points(), camera)[0]
 
 
 def _samples(scene: Path, camera: str) -> list[_Sample]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -46,6 +47,8 @@ def evaluate(
     crop, cap, view and camera_height replace what the protocol says. Raises MdepthError for what
     a user can mend.
     """
+    # What lies in a folder called '.' is one drive too, and its parent has the calibration.
+    data = Path(os.path.abspath(data))  # noqa: PTH100 - a link keeps its name
     name = protocol or guess_protocol(data)
     if name not in READERS:
         raise MdepthError(f'--protocol {name}: choose from {", ".join(READERS)}')

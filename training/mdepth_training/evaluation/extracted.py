@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import read_trajectory
 from mdepth_ros.frame import Frame
+from mdepth_ros.report.poses import pose_at
 from mdepth_ros.sources.folder import read_folder, read_image
 from mdepth_ros.sources.intrinsics import Intrinsics
 from mdepth_training.data.truth import UNITS
@@ -17,7 +19,6 @@ from mdepth_training.evaluation.shots import (
     Options,
     Shot,
     Shots,
-    pose_at,
     read_depth,
     with_neighbours,
 )
@@ -37,6 +38,9 @@ def open_extracted(path: Path, options: Options) -> Shots:
             '--truth-odometry'
         )
 
+    total = sum(len(images) for _, images, _, _ in drives)
+    shots = Shots(path.name, total, lambda: iter(()))
+
     def read() -> Iterator[Shot]:
         for folder, images, stamps, intrinsics in drives:
             names = dict(zip(stamps, images, strict=True))
@@ -51,13 +55,14 @@ def open_extracted(path: Path, options: Options) -> Shots:
                     frame,
                     previous,
                     following,
-                    read_depth(depth, UNITS) if depth.is_file() else None,
+                    shots.truth(partial(read_depth, depth, UNITS)) if depth.is_file() else None,
                     frame.camera,
                     pose=None if poses is None else pose_at(poses, frame.stamp),
                     drive=folder.name,
                 )
 
-    return Shots(path.name, sum(len(images) for _, images, _, _ in drives), read)
+    shots.read = read
+    return shots
 
 
 def _frames(images: Mapping[int, Path], intrinsics: Intrinsics) -> Iterator[Frame]:

@@ -38,6 +38,16 @@ READERS: dict[str, Callable[[Path, Options], Shots]] = {
     'ddad': open_ddad,
     'recording': _open_recording,
 }
+# What a reader can be told; another option would silently do nothing.
+_TOLD: dict[str, tuple[str, ...]] = {
+    'kitti-eigen': ('split',),
+    'kitti-improved': ('split',),
+    'kitti-odometry': ('topic',),
+    'nyu': ('intrinsics',),
+    'rgbd': ('intrinsics',),
+    'ddad': ('topic',),
+    'recording': ('topic', 'intrinsics'),
+}
 # The first that fits; a path of KITTI raw may also be for kitti-improved, one of pairs for nyu.
 _GUESSES: dict[str, Callable[[Path], object]] = {
     'ddad': scene_files,
@@ -64,7 +74,16 @@ def guess_protocol(path: Path) -> str:
 
 
 def open_shots(path: Path, protocol: str, options: Options) -> Shots:
-    """The images of the data with their truth; raises MdepthError where they do not fit."""
+    """The images of the data with their truth.
+
+    Raises MdepthError where they do not fit, or for an option that means nothing to the reader.
+    """
     if not path.exists():
         raise MdepthError(f'no such data: {path}')
+    extracted = protocol == 'recording' and not is_recording(path)
+    for option in ('split', 'topic', 'intrinsics'):
+        told = getattr(options, option) is not None
+        if told and (extracted or option not in _TOLD.get(protocol, ())):
+            what = 'a folder that extract made' if extracted else f'the protocol {protocol}'
+            raise MdepthError(f'--{option} means nothing for {what}: leave it out')
     return READERS[protocol](path, options)

@@ -19,6 +19,7 @@ from mdepth_training.data.kitti import raw_folders
 from mdepth_training.data.split import read_split
 from mdepth_training.evaluation.shots import (
     Array,
+    DamagedTruthError,
     Options,
     Shot,
     Shots,
@@ -30,6 +31,7 @@ from mdepth_training.evaluation.shots import (
 EIGEN = Path(__file__).parent / 'splits' / 'kitti_eigen_test.txt'
 RATE = 10.0
 CAMERAS = {'l': 'image_02', 'r': 'image_03'}
+SIDES = {camera: side for side, camera in CAMERAS.items()}
 Truth = Callable[[Path, str, int, Camera], Array]
 Found = tuple[Path, str, int]  # drive, camera, number
 
@@ -74,7 +76,7 @@ def _open(
         found = [
             (drive, 'image_02', int(image.stem))
             for drive in drives.values()
-            for image in sorted((drive / 'image_02' / 'data').iterdir())
+            for image in sorted((drive / 'image_02' / 'data').glob('*'))
             if image.stem.isdigit() and has_truth(drive, 'image_02', int(image.stem))
         ]
         note = f'none of the images of {split.name} is here: all that have a truth are scored'
@@ -85,20 +87,23 @@ def _open(
         )
     step = max(1, round(options.interval * RATE))
 
+    shots = Shots(path.name, len(found), lambda: iter(()), [note])
+
     def read() -> Iterator[Shot]:
         for drive, camera, number in found:
             frame = _frame(drive, camera, number)
             assert frame is not None
             yield Shot(
-                f'{drive.name} {number:010d}',
+                f'{drive.name} {number:010d} {SIDES[camera]}',
                 frame,
                 _frame(drive, camera, number - step),
                 _frame(drive, camera, number + step),
-                truth(drive, camera, number, frame.camera),
+                shots.truth(partial(truth, drive, camera, number, frame.camera)),
                 frame.camera,
             )
 
-    return Shots(path.name, len(found), read, [note])
+    shots.read = read
+    return shots
 
 
 def _image(drive: Path, camera: str, number: int) -> Path | None:
@@ -127,7 +132,10 @@ def _scan(drive: Path, number: int) -> Path:
 
 
 def _lidar(drive: Path, camera: str, number: int, view: Camera) -> Array:
-    points = np.fromfile(_scan(drive, number), np.float32).reshape(-1, 4)[:, :3]
+    values = np.fromfile(_scan(drive, number), np.uint8)
+    if not values.size or values.size % 16:  # x, y, z, intensity
+        raise DamagedTruthError(f'{_scan(drive, number)} is no whole scan: copy it again')
+    points = values.view(np.float32).reshape(-1, 4)[:, :3]
     cameras, lidar = (
         _calibration(drive.parent / f'calib_{name}.txt') for name in ('cam_to_cam', 'velo_to_cam')
     )

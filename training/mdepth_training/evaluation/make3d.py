@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,14 @@ import numpy as np
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.frame import Frame
 from mdepth_ros.sources.folder import read_image
-from mdepth_training.evaluation.shots import Array, Options, Shot, Shots, unknown_camera
+from mdepth_training.evaluation.shots import (
+    Array,
+    DamagedTruthError,
+    Options,
+    Shot,
+    Shots,
+    unknown_camera,
+)
 
 _TRUTH = 'depth_sph_corr-'
 
@@ -35,15 +43,21 @@ def open_make3d(path: Path, options: Options) -> Shots:
     if not names:
         raise MdepthError(f'{path}: no img-X.jpg with its {_TRUTH}X.mat')
 
+    notes = ["the camera is not known: the model's is assumed"]
+    shots = Shots(path.name, len(names), lambda: iter(()), notes)
+
     def read() -> Iterator[Shot]:
         for name in names:
             image = centre_rows(read_image(images[name]), 0.5)
             camera = unknown_camera(image, options)
-            depth = laser_rows(_grid(truths[name]))
-            size = depth.shape[1], depth.shape[0]
-            yield Shot(name, Frame(0, image, camera), truth=depth, camera=camera.scaled(*size))
+            grid = shots.truth(partial(_grid, truths[name]))
+            if grid is not None:
+                depth = laser_rows(grid)
+                view = camera.scaled(depth.shape[1], depth.shape[0])
+                yield Shot(name, Frame(0, image, camera), truth=depth, camera=view)
 
-    return Shots(path.name, len(names), read, ["the camera is not known: the model's is assumed"])
+    shots.read = read
+    return shots
 
 
 def centre_rows(image: Array, share: float) -> Array:
@@ -73,5 +87,5 @@ def _grid(path: Path) -> Array:
         raise MdepthError('Make3D is stored as .mat files: pip install scipy') from None
     try:
         return np.asarray(loadmat(str(path))['Position3DGrid'][:, :, 3], np.float32)
-    except (OSError, ValueError, KeyError, IndexError):
-        raise MdepthError(f'{path} holds no laser grid Position3DGrid') from None
+    except Exception:  # what scipy raises for a damaged file is not said anywhere
+        raise DamagedTruthError(f'{path} holds no laser grid Position3DGrid') from None

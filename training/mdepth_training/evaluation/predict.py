@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 import cv2
 import numpy as np
 
+from mdepth_ros.errors import MdepthError
 from mdepth_ros.estimator import Estimator, Prediction
 from mdepth_ros.evaluation import in_image, sample_depth
 from mdepth_ros.frame import Frame
@@ -71,6 +72,10 @@ class Predictor:
     def _view(self, frame: Frame) -> Frame:
         if not self.whole:
             return frame
+        if frame.camera != frame.camera.pinhole():
+            raise MdepthError(
+                '--view whole squeezes the image as it is, and this camera distorts: use crop'
+            )
         if frame not in self._resized:
             height, width = self.card.input_size
             shrinks = frame.camera.width > width and frame.camera.height > height

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from rich.progress import track
 
+from mdepth_ros.errors import MdepthError
 from mdepth_ros.model_file import ModelCard
 from mdepth_training.config import load_experiment
 from mdepth_training.data.synthetic import experiment_camera, synthetic_drive
@@ -23,7 +24,8 @@ def training_prior(model: Path, card: ModelCard, experiment: Path | None) -> dic
     """Per-pixel harmonic mean of the depth of the training drives [h, w], metres.
 
     Of the experiment that trained the model: the given file, or `experiment.yaml` beside the
-    model. Empty where there is none, or where the training data has no depth.
+    model. Empty where there is none, or where the training data has no depth. Raises MdepthError
+    where it is the experiment of a model of another size.
     """
     beside = model.parent / 'experiment.yaml'
     if experiment is None and not beside.is_file():
@@ -31,6 +33,9 @@ def training_prior(model: Path, card: ModelCard, experiment: Path | None) -> dic
     config = load_experiment(experiment or beside)
     if config.data.recordings:
         return {}
+    if config.input_size != card.input_size:
+        sizes = ('x'.join(map(str, size)) for size in (config.input_size, card.input_size))
+        raise MdepthError(f'{experiment or beside} is of {" images, the model of ".join(sizes)}')
     camera, world = experiment_camera(config), config.data.synthetic
 
     def depths() -> Iterator[Array]:

@@ -93,10 +93,11 @@ def summary(result: Result) -> list[str]:
     if own:
         ratios = [image.errors[result.predictors[0]][''].ratio for image in scored]
         ratios = [ratio for ratio in ratios if math.isfinite(ratio)]
-        spread = np.std(ratios) / np.median(ratios)
-        lines.append(
-            f'ratio of medians {np.median(ratios):.3f}, standard deviation {100 * spread:.0f} %'
-        )
+        if ratios:  # else no truth lies in the range, and the motion alone is scored
+            middle, spread = np.median(ratios), np.std(ratios)
+            lines.append(
+                f'ratio of medians {middle:.3f}, standard deviation {100 * spread / middle:.0f} %'
+            )
     return [*lines, *result.notes]
 
 
@@ -150,7 +151,7 @@ def write(result: Result, folder: Path) -> None:
         for name in result.predictors:
             own = agreement if name == result.predictors[0] else {}
             if own or name in image.errors:
-                errors = _flat(image.errors.get(name, {}))
+                errors = _flat(result.errors(image, name))
                 rows.append({**start, 'predictor': name, **errors, **own})
     _csv(folder / 'images.csv', rows)
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +13,8 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import read_trajectory
 from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
-from mdepth_ros.report.bags import nearest
+from mdepth_ros.report.bags import match
+from mdepth_ros.report.poses import pose_at
 from mdepth_ros.sources.folder import SUFFIXES, read_image
 from mdepth_ros.sources.intrinsics import read_intrinsics
 from mdepth_training.evaluation.shots import (
@@ -20,7 +22,6 @@ from mdepth_training.evaluation.shots import (
     Options,
     Shot,
     Shots,
-    pose_at,
     read_depth,
     unknown_camera,
     with_neighbours,
@@ -94,6 +95,8 @@ def _open(path: Path, pairs: list[Pair], options: Options, known: Camera | None)
     if given is None and known is None:
         notes.append("the camera is not known: the model's is assumed (give --intrinsics)")
 
+    shots = Shots(path.name, len(pairs), lambda: iter(()), notes)
+
     def frame(pair: Pair) -> Frame:
         image = read_image(pair.image)
         height, width = image.shape[:2]
@@ -111,8 +114,9 @@ def _open(path: Path, pairs: list[Pair], options: Options, known: Camera | None)
         after: Frame | None = None,
         pose: Array | None = None,
     ) -> Shot:
-        depth = read_depth(pair.depth, pair.per_metre)
-        if depth.shape != frame.image.shape[:2] or frame.camera != frame.camera.pinhole():
+        depth = shots.truth(partial(read_depth, pair.depth, pair.per_metre))
+        shape = frame.image.shape[:2]
+        if (depth is not None and depth.shape != shape) or frame.camera != frame.camera.pinhole():
             raise MdepthError(f'{pair.depth}: not the view of {pair.image.name}, undistorted')
         name = str(pair.image.relative_to(path))
         drive = '' if pair.stamp is None else path.name
@@ -126,12 +130,11 @@ def _open(path: Path, pairs: list[Pair], options: Options, known: Camera | None)
         file = path / 'groundtruth.txt'
         poses = read_trajectory(file) if file.is_file() else None
         for view, before, after in with_neighbours(map(frame, pairs), options.interval):
-            pose = None
-            if poses is not None:
-                pose = pose_at(poses, view.stamp, TOLERANCE)
+            pose = None if poses is None else pose_at(poses, view.stamp)
             yield shot(by_stamp[view.stamp], view, before, after, pose)
 
-    return Shots(path.name, len(pairs), read, notes)
+    shots.read = read
+    return shots
 
 
 def _files(folder: Path) -> list[Path]:
@@ -157,16 +160,11 @@ def _partners(depths: list[Path], prefix: str, other: str, units: float) -> list
 
 def _tum(path: Path) -> list[Pair]:
     """Each image with the depth nearest in time."""
-    images, depths = (_list(path / name) for name in ('rgb.txt', 'depth.txt'))
-    if not images or not depths:
-        return []
-    stamps = [stamp for stamp, _ in depths]
-    found = []
-    for stamp, file in images:
-        other, depth = depths[nearest(stamps, stamp)]
-        if abs(other - stamp) <= TOLERANCE * 1e9:
-            found.append(Pair(path / file, path / depth, 5000.0, stamp))
-    return found
+    images, depths = (dict(_list(path / name)) for name in ('rgb.txt', 'depth.txt'))
+    return [
+        Pair(path / images[stamp], path / depths[other], 5000.0, stamp)
+        for stamp, other in match([*images], [*depths], TOLERANCE).items()
+    ]
 
 
 def _list(path: Path) -> list[tuple[int, str]]:

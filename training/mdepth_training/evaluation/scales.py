@@ -17,6 +17,7 @@ the card's: what the sources themselves can do.
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from mdepth_ros.errors import MdepthError
 from mdepth_ros.estimator import Estimator, Prediction
 from mdepth_ros.evaluation import relative
 from mdepth_ros.frame import Frame
@@ -199,6 +201,12 @@ def evaluate_scales(
     refined, cues  as in Estimator
     """
     network, card = load_model(model)
+    needed = math.ceil(CONVERGED / card.frame_interval) + 2
+    if frames < needed:
+        raise MdepthError(
+            f'errors count after {CONVERGED:g} s, which {frames} frames of {card.frame_interval:g}'
+            f' s do not reach: --frames {needed} or more'
+        )
     estimator = Estimator(network, card, precision=precision, refined=refined, cues=cues)
     world = WorldConfig(appearance=appearance, frame_interval=card.frame_interval, slope=slope)
     unit = OTHER_UNIT * (card.metres_per_unit or 1.0)

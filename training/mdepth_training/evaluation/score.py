@@ -73,16 +73,16 @@ class Result:
     def depth(self, name: str) -> DepthScores:
         """Errors of a predictor on all images; `_raw` only where it is in metres."""
         scores = DepthScores()
-        scores.images = [
-            {
-                kind: errors
-                for kind, errors in image.errors[name].items()
-                if name in self.metric or not kind.endswith('_raw')
-            }
-            for image in self.images
-            if image.errors
-        ]
+        scores.images = [self.errors(image, name) for image in self.images if image.errors]
         return scores
+
+    def errors(self, image: ImageScore, name: str) -> Errors:
+        """Errors of a predictor on one image, `_raw` only where it is in metres; may be empty."""
+        return {
+            kind: errors
+            for kind, errors in image.errors.get(name, {}).items()
+            if name in self.metric or not kind.endswith('_raw')
+        }
 
     def means(self) -> dict[str, Errors]:
         """Mean over the images by predictor and kind; empty without true depth."""
@@ -143,9 +143,10 @@ def score(
     chains = drives.chains()
     if not chains and not any(i.errors and i.errors[card.name][''].pixels for i in images):
         low, high = protocol.depth
+        notes = ''.join(f'; {note}' for note in shots.notes)
         raise MdepthError(
             f'{shots.name}: nothing to score: no true depth between {low:g} and {high:g} m lies '
-            'in the view, and there are no true poses'
+            f'in the view, and there are no true poses{notes}'
         )
     trivial = dict.fromkeys(name for image in images for name in image.errors)
     metric = {*trivial} - {'constant', card.name} | (

@@ -15,15 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import Trajectory
 from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
 from mdepth_ros.pairing import Pairing
-from mdepth_ros.report.bags import nearest
 from mdepth_ros.report.depth import project_points
 
 Array = NDArray[Any]
 TOLERANCE = 0.05  # seconds between an image and its truth
+
+
+class DamagedTruthError(MdepthError):
+    """A file of true depth that cannot be read: its image is left out, with a note."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +93,14 @@ class Shots:
             return self
         return Shots(self.name, count, lambda: islice(self.read(), count), self.notes)
 
+    def truth(self, read: Callable[[], Array]) -> Array | None:
+        """What `read` returns; None, and a note, where the file is damaged."""
+        try:
+            return read()
+        except DamagedTruthError as error:
+            self.note(f'left out: {error}')
+            return None
+
     def note(self, line: str) -> None:
         """Say something once."""
         if line not in self.notes:
@@ -143,14 +153,6 @@ def picked(values: Array, index: Array) -> Array:
     return result
 
 
-def pose_at(poses: Trajectory, stamp: int, tolerance: float = TOLERANCE) -> Array | None:
-    """The pose [4, 4] nearest in time, None where none is within `tolerance` seconds."""
-    index = nearest(poses.stamps.tolist(), stamp)
-    if abs(int(poses.stamps[index]) - stamp) > tolerance * 1e9:
-        return None
-    return np.asarray(poses.poses[index])
-
-
 def unknown_camera(image: Array, options: Options) -> Camera:
     """A camera for an image whose own is unknown: the model's view across, square pixels."""
     height, width = image.shape[:2]
@@ -159,12 +161,15 @@ def unknown_camera(image: Array, options: Options) -> Camera:
 
 
 def read_depth(path: Path, per_metre: float) -> Array:
-    """Depth image of 16 bits as float32 metres [H, W], 0 unknown; MdepthError if it is none."""
+    """Depth image of 16 bits as float32 metres [H, W], 0 unknown.
+
+    Raises DamagedTruthError where it is none.
+    """
     try:
         data = np.fromfile(path, np.uint8)
         image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
     except (OSError, cv2.error):
         image = None
     if image is None or image.dtype != np.uint16 or image.ndim != 2:
-        raise MdepthError(f'{path} is not a depth image of 16 bits')
+        raise DamagedTruthError(f'{path} is not a depth image of 16 bits')
     return np.asarray(image.astype(np.float32) / np.float32(per_metre))

@@ -27,7 +27,7 @@ from mdepth_ros.evaluation import (
 )
 from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
-from mdepth_ros.model_file import load_model, save_model
+from mdepth_ros.model_file import replace_card
 from mdepth_ros.synthetic import WorldConfig, make_drive
 from mdepth_training.evaluation.motion import STEADY, straight_on
 from mdepth_training.evaluation.pictures import draw
@@ -165,7 +165,7 @@ def evaluate(
         text = f'{drives} held-out drives of {frames} frames, seeds from {first_seed}'
         details = {**card.details, 'metrics measured on': f'{text}, appearance {appearance:g}'}
         card = replace(card, metrics=own, motion_noise=noise, details=details)
-        save_model(model, load_model(model)[0], card)
+        replace_card(model, card)
     return numbers
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -15,6 +16,7 @@ from mdepth_training.evaluation.evaluate import evaluate
 from mdepth_training.evaluation.formats import open_shots
 from mdepth_training.evaluation.predict import Predictor, at_pixels
 from mdepth_training.evaluation.prior import training_prior
+from mdepth_training.evaluation.report import summary
 from mdepth_training.evaluation.shots import Options
 from typer.testing import CliRunner
 
@@ -56,6 +58,7 @@ def test_tables_pictures_and_numbers_of_every_image(
     assert float(total[1]['abs_rel']) == pytest.approx(0, abs=1e-9)
     assert total[0]['ate_5_frames'] and float(total[0]['consistency']) >= 0
     assert total[0]['abs_rel_raw'] and not total[1].get('abs_rel_raw')
+    assert not any(row['abs_rel_raw'] for row in images if row['predictor'] == 'constant')
     assert float(total[-1]['ate_5_frames']) == pytest.approx(0, abs=1e-9)  # it is steady there
     assert (out / 'depth.png').stat().st_size > 10_000
 
@@ -69,6 +72,18 @@ def test_cap_crop_and_limit_are_heard(model: Path, tmp_path: Path, trees: Module
     assert 0 < pixels[1] / 3 < 0.6 * trees.WIDTH * trees.HEIGHT
     with pytest.raises(MdepthError, match='nothing to score'):
         evaluate(model, data / 'city', cap=5.0, limit=1)
+    motion_alone = summary(evaluate(model, data / 'city', cap=5.0))
+    assert not any('nan' in line for line in motion_alone)
+
+
+def test_a_folder_that_is_called_by_a_dot(
+    model: Path, tmp_path: Path, trees: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = trees.extracted(tmp_path)
+    named = evaluate(model, data / 'city')
+    monkeypatch.chdir(data / 'city')
+    here = evaluate(model, Path())
+    assert here.data == named.data == 'city' and here.motion() == named.motion() != {}
 
 
 @pytest.mark.parametrize(
@@ -113,6 +128,17 @@ def test_the_whole_image_or_the_view_of_the_vehicle(
     expected = resize_as_disparity(prediction.depth, (trees.HEIGHT, trees.WIDTH)).ravel()
     np.testing.assert_allclose(found, expected, rtol=1e-6)
     assert seen[True] == 1 and seen[False] == pytest.approx(57 / 124, abs=0.02)
+
+
+def test_a_distorted_image_is_not_squeezed_as_a_whole(
+    model: Path, tmp_path: Path, trees: ModuleType
+) -> None:
+    data = trees.extracted(tmp_path)
+    (shot, *_) = open_shots(data, 'recording', Options(0.1, (0.58, 1.92, 0.5, 0.5)))
+    bent = replace(shot.frame.camera, model='plumb_bob', distortion=(-0.3, 0.1))
+    shot = replace(shot, frame=replace(shot.frame, camera=bent))
+    with pytest.raises(MdepthError, match=r'--view whole .* this camera distorts'):
+        Predictor(model, whole=True)(shot)
 
 
 def test_depth_of_a_cut_out_lands_where_it_belongs() -> None:
@@ -163,6 +189,10 @@ def test_the_mean_of_the_world_that_trained_a_model(model: Path, tmp_path: Path)
     views = [make_drive(seed, 9, camera, WorldConfig()).render([0, 8]).depth for seed in (0, 1)]
     depths = np.minimum(np.concatenate(views).astype(np.float64), 80)
     np.testing.assert_allclose(layout, 1 / (1 / depths).mean(0), rtol=1e-6)
+    other = config.read_text().replace('[64, 96]', '[128, 192]')
+    (tmp_path / 'other.yaml').write_text(other)
+    with pytest.raises(MdepthError, match='is of 128x192 images, the model of 64x96'):
+        training_prior(model, card, tmp_path / 'other.yaml')
     config.write_text('data: {recordings: [drives]}\n')
     assert training_prior(model, card, None) == {}
     config.unlink()

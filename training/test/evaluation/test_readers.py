@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import cv2
 import numpy as np
@@ -63,9 +65,9 @@ def test_kitti_images_of_the_list_with_their_neighbours(tmp_path: Path, trees: M
     shots = open_shots(tmp_path, 'kitti-eigen', OPTIONS)
     first, second = shots
     assert shots.total == 2 and '2 of the 697' in shots.notes[0]
-    assert first.name.endswith('0000000069') and first.previous and first.following
+    assert first.name.endswith('0000000069 l') and first.previous and first.following
     assert first.frame.stamp - first.previous.stamp == 100_000_000
-    assert second.name.endswith('0000000054') and second.previous is None and second.following
+    assert second.name.endswith('0000000054 l') and second.previous is None and second.following
     assert first.truth.shape == (trees.HEIGHT, trees.WIDTH)
     assert first.truth.max() < 60 and first.truth[first.truth > 0].min() > 0.3
     assert first.camera.fx == 72 and first.frame.camera.cx == 60.5
@@ -74,13 +76,13 @@ def test_kitti_images_of_the_list_with_their_neighbours(tmp_path: Path, trees: M
 def test_kitti_drives_that_the_list_does_not_have(tmp_path: Path, trees: ModuleType) -> None:
     trees.kitti_raw(tmp_path, '2011_09_26_drive_0005_sync', [0, 1])
     shots = open_shots(tmp_path, 'kitti-eigen', OPTIONS)
-    assert [shot.name[-2:] for shot in shots] == ['00', '01']
+    assert [shot.name[-4:] for shot in shots] == ['00 l', '01 l']
     assert 'none of the images' in shots.notes[0]
     split = tmp_path / 'mine.txt'
     split.write_text('2011_09_26/2011_09_26_drive_0005_sync 1 l\n')
     chosen = Options(0.1, OPTIONS.camera, split=split)
     (shot,) = open_shots(tmp_path, 'kitti-eigen', chosen)
-    assert shot.name.endswith('0000000001')
+    assert shot.name.endswith('0000000001 l')
 
 
 @pytest.mark.parametrize('place', ['raw/data_depth_annotated/val', 'data_depth_annotated/train'])
@@ -115,6 +117,18 @@ def test_cityscapes(tmp_path: Path, trees: ModuleType) -> None:
     np.testing.assert_allclose(alone.truth[:, 100:], 0.209313 * 2262 / 40, rtol=1e-6)
     assert with_sequence.moving is None and alone.moving.sum() == 200
     assert alone.moving[50:60, 120:140].all()
+
+
+def test_cityscapes_with_smaller_images(tmp_path: Path, trees: ModuleType) -> None:
+    """The truth keeps its size and its place."""
+    trees.cityscapes(tmp_path)
+    before = list(open_shots(tmp_path, 'cityscapes', OPTIONS))
+    for file in tmp_path.glob('leftImg8bit*/val/bonn/*.png'):
+        cv2.imwrite(str(file), cv2.resize(cv2.imread(str(file)), (128, 64)))
+    for one, other in zip(before, open_shots(tmp_path, 'cityscapes', OPTIONS), strict=True):
+        assert other.frame.image.shape == (48, 128, 3) and other.truth.shape == (96, 256)
+        assert other.camera == one.camera and (other.truth == one.truth).all()
+        assert other.frame.camera.scaled(256, 96) == one.camera
 
 
 def test_rows_of_make3d() -> None:
@@ -206,5 +220,22 @@ def test_what_cannot_be_read_is_one_line(tmp_path: Path, trees: ModuleType) -> N
     trees.picture(tmp_path / 'color' / '1.png', 0)
     (tmp_path / 'depth').mkdir()
     cv2.imwrite(str(tmp_path / 'depth' / '1.png'), np.zeros((38, 124), np.uint8))
-    with pytest.raises(MdepthError, match='not a depth image of 16 bits'):
-        list(open_shots(tmp_path, 'rgbd', OPTIONS))
+    shots = open_shots(tmp_path, 'rgbd', OPTIONS)
+    assert [shot.truth for shot in shots] == [None]
+    assert any('1.png is not a depth image of 16 bits' in note for note in shots.notes)
+
+
+@pytest.mark.parametrize(
+    ('protocol', 'options', 'complaint'),
+    [
+        ('rgbd', {'split': Path('mine.txt')}, '--split means nothing for the protocol rgbd'),
+        ('cityscapes', {'topic': '/image'}, '--topic means nothing for the protocol cityscapes'),
+        ('kitti-eigen', {'intrinsics': '1,1,1,1'}, '--intrinsics means nothing for'),
+        ('recording', {'topic': '/image'}, '--topic means nothing for a folder that extract made'),
+    ],
+)
+def test_an_option_that_a_reader_does_not_use(
+    tmp_path: Path, protocol: str, options: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(MdepthError, match=complaint):
+        open_shots(tmp_path, protocol, replace(OPTIONS, **options))
