@@ -113,12 +113,14 @@ def static_transforms(
 OPTICAL = (-0.5, 0.5, -0.5, 0.5)  # rotation of a camera that looks along x of its parent
 
 
-def drive(count: int = 5, store: Any = ROS2, step: int = SECOND // 10) -> list[Message]:
+def drive(
+    count: int = 5, store: Any = ROS2, step: int = SECOND // 10, start: int = 100 * SECOND
+) -> list[Message]:
     """A drive as it should be: tf_static, camera_info and raw images at 10 Hz from 100 s on."""
     tree = static_transforms(('base_link', 'cam', (1.0, 0.0, 1.5), OPTICAL), store=store)
-    messages: list[Message] = [('/tf_static', tree, 100 * SECOND)]
+    messages: list[Message] = [('/tf_static', tree, start)]
     for number in range(count):
-        stamp = 100 * SECOND + number * step
+        stamp = start + number * step
         messages.append(('/camera/camera_info', camera_info(stamp, store=store), stamp))
         messages.append(('/camera/image_raw', image(stamp, number, store=store), stamp))
     return messages

@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -25,6 +27,12 @@ CAMERA_LINK = 'camera_link'
 # REP-103 'Suffix Frames': pose of the optical frame (z forward, x right, y down) in a body frame
 # (x forward, y left, z up).
 OPTICAL_ROTATION = np.array([[0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]], float)
+
+
+def by_name(path: Path) -> list[tuple[int, str]]:
+    """Key for sorting files as people count: bag_2 before bag_10."""
+    parts = re.split(r'([0-9]+)', path.name)
+    return [(int(part), '') if part.isdigit() else (-1, part) for part in parts]
 
 
 class RawMessage(NamedTuple):

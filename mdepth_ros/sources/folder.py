@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.sources.base import ImageSource, Item
+from mdepth_ros.sources.base import ImageSource, Item, by_name
 from mdepth_ros.sources.intrinsics import ACCEPTED, Intrinsics, read_intrinsics
 
 SUFFIXES = {'.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.ppm', '.pgm', '.webp'}
 DEFAULT_RATE = 10.0
+LATEST = 9e9  # seconds: later stamps do not fit 64 bits of nanoseconds
 CALIBRATIONS = ('camera.yaml', 'camera_info.yaml', 'sensor.yaml', 'intrinsics.txt')
 
 
@@ -67,7 +68,7 @@ def read_folder(
         )
     if (home / 'data.csv').is_file() and rate is None:
         return *_listed(home / 'data.csv', images), intrinsics
-    return images, read_times(home / 'times.txt', len(images), rate), intrinsics
+    return images, _stamps(home / 'times.txt', images, rate), intrinsics
 
 
 def has_images(path: Path) -> bool:
@@ -88,7 +89,9 @@ def list_images(folder: Path) -> list[Path]:
     """Return the images in a folder, sorted by name; empty if there is no such folder."""
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    images = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    # A name that begins with a dot is no image: ._0.png is what macOS leaves on other disks.
+    return sorted((path for path in images if path.name[0] != '.'), key=by_name)
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -103,17 +106,37 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
+def _stamps(path: Path, images: Sequence[Path], rate: float | None) -> list[int]:
+    """Stamps of images: one line each, or by their numbers where images were lost or taken out."""
+    stamps = read_times(path, len(images), rate)
+    if len(stamps) == len(images):
+        return stamps
+    numbers = [int(image.stem) if image.stem.isdecimal() else -1 for image in images]
+    if min(numbers) < 0 or max(numbers) >= len(stamps):
+        raise MdepthError(
+            f'{path} has {len(stamps)} stamps for {len(images)} images, whose names are not '
+            'numbers from 0 on: mend it, or add --rate'
+        )
+    return [stamps[number] for number in numbers]
+
+
 def read_times(path: Path, count: int, rate: float | None) -> list[int]:
-    """Return `count` stamps in ns: from a file of seconds, or by `rate` (10 Hz if unknown)."""
+    """Return at least `count` stamps in ns: all of a file of seconds, or `count` by `rate`.
+
+    The rate is 10 Hz if unknown. Raises MdepthError for a file that has fewer, or no seconds.
+    """
     if rate is not None or not path.is_file():
         return [round(i * 1e9 / (rate or DEFAULT_RATE)) for i in range(count)]
     try:
-        stamps = [round(float(line) * 1e9) for line in path.read_text().split()]
+        seconds = [float(line) for line in path.read_text().split()]
+        if any(abs(value) >= LATEST for value in seconds):
+            raise MdepthError(f'{path} does not hold seconds: are these nanoseconds?')
+        stamps = [round(value * 1e9) for value in seconds]
     except (ValueError, OverflowError):
         raise MdepthError(f'{path} is not a list of seconds: mend it, or add --rate') from None
     if len(stamps) < count:
         raise MdepthError(f'{path} has {len(stamps)} stamps for {count} images: add --rate')
-    return stamps[:count]
+    return stamps
 
 
 def _listed(path: Path, images: Sequence[Path]) -> tuple[list[Path], list[int]]:

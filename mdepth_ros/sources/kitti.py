@@ -116,7 +116,11 @@ def sequence_images(path: Path, camera: str) -> tuple[list[Path], list[int]]:
 
 def raw_projection(drive: Path, camera: str) -> NDArray[np.float64]:
     """Return P_rect [3, 4] of a camera of a raw drive: rectified camera 0 to its pixels."""
-    return _projection(drive.parent / 'calib_cam_to_cam.txt', f'P_rect_{camera[6:]}')
+    # Beside the drive, or beside what it is a link to.
+    homes = drive.absolute().parent, drive.resolve().parent
+    files = [home / 'calib_cam_to_cam.txt' for home in homes]
+    file = next((file for file in files if file.is_file()), files[0])
+    return _projection(file, f'P_rect_{camera[6:]}')
 
 
 def sequence_projection(path: Path, camera: str) -> NDArray[np.float64]:

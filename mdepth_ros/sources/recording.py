@@ -9,7 +9,6 @@ in the same order in both, so nothing behind this file knows the difference.
 from __future__ import annotations
 
 import functools
-import re
 import sys
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -25,7 +24,7 @@ from ruamel.yaml.error import YAMLError
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.sources import damaged
-from mdepth_ros.sources.base import Losses, RawMessage
+from mdepth_ros.sources.base import Losses, RawMessage, by_name
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -230,14 +229,8 @@ def _files(path: Path, losses: Losses) -> list[Path]:
 
 def _listed(path: Path) -> list[Path]:
     """Return the bag files of a folder, bag_2 before bag_10."""
-
-    def key(file: Path) -> list[tuple[int, str]]:
-        return [(int(part), '') if part.isdigit() else (-1, part)
-                for part in re.split(r'(\d+)', file.name)]  # fmt: skip
-
-    return sorted(
-        (f for f in path.iterdir() if f.suffix in FILE_SUFFIXES and f.is_file()), key=key
-    )
+    files = (f for f in path.iterdir() if f.suffix in FILE_SUFFIXES and f.is_file())
+    return sorted(files, key=by_name)
 
 
 def _type(name: str) -> str:

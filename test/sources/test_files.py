@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,7 @@ from recordings import SECOND
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.sources import open_source, read_intrinsics
+from mdepth_ros.sources.folder import list_images
 
 PINHOLE = '40,41,24,16'
 
@@ -65,6 +67,38 @@ def test_folder_with_times_and_calibration(tmp_path):
     (folder / 'times.txt').write_text('0.5\n')
     with pytest.raises(MdepthError, match='1 stamps for 3 images'):
         open_source(folder)
+
+
+def test_images_that_were_lost_shift_no_time(tmp_path):
+    folder = write_images(tmp_path / 'images', 6)
+    (folder / 'intrinsics.txt').write_text('fx 40\nfy 41\ncx 24\ncy 16\n')
+    images = sorted(folder.glob('*.png'))
+    for number, image in enumerate(images):
+        image.rename(folder / f'{number:06d}.png')
+    (folder / 'times.txt').write_text('\n'.join(f'{n / 10}' for n in range(6)))
+    (folder / '000002.png').unlink()
+    assert [f.stamp // (SECOND // 10) for f in open_source(folder)] == [0, 1, 3, 4, 5]
+    (folder / '000003.png').rename(folder / 'third.png')
+    with pytest.raises(MdepthError, match='6 stamps for 5 images, whose names are not numbers'):
+        open_source(folder)
+
+
+def test_times_in_nanoseconds(tmp_path):
+    folder = write_images(tmp_path / 'images')
+    (folder / 'times.txt').write_text('\n'.join(str(1403715276262142976 + n) for n in range(3)))
+    with pytest.raises(MdepthError, match='does not hold seconds: are these nanoseconds'):
+        open_source(folder, intrinsics=PINHOLE)
+
+
+def test_images_are_in_the_order_that_people_count(tmp_path):
+    folder = write_images(tmp_path / 'images', 1)
+    (image,) = folder.glob('*.png')
+    for number in (0, 1, 2, 9, 10, 11):
+        shutil.copy(image, folder / f'frame_{number}.png')
+    shutil.copy(image, folder / '._frame_3.png')  # what macOS leaves beside files
+    image.unlink()
+    names = [path.name for path in list_images(folder)]
+    assert names == [f'frame_{number}.png' for number in (0, 1, 2, 9, 10, 11)]
 
 
 def test_folder_has_the_optical_frame_under_camera_link(tmp_path):

@@ -41,8 +41,8 @@ def fit(
 ) -> None:
     """Learn what an experiment says.
 
-    Example: mdepth-train fit training/configs/kitti-mono.yaml -o runs/kitti
-    --set data.recordings=/data/kitti_raw --set training.batch_size=4
+    Example: mdepth-train fit training/configs/own-drives.yaml -o runs/own
+    --set data.recordings=drives --set training.batch_size=4
 
     Every setting is explained in training/README.md. Ctrl-C stops after the step, with a
     checkpoint; --resume goes on from there and ends as if nothing had happened.

@@ -15,7 +15,7 @@ import fcntl
 import importlib.metadata
 import json
 import os
-import shutil
+import shlex
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
@@ -27,8 +27,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from mdepth_ros.errors import MdepthError
 from mdepth_training.config import load_experiment
-from mdepth_training.data.extract_drive import Options
+from mdepth_training.data.extract_drive import FACTS, Options
 from mdepth_training.data.extract_pool import Pool
+from mdepth_training.data.several import recordings_in
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 PACKAGES = ('mdepth_ros', 'mdepth-training', 'opencv-python-headless', 'torch')
@@ -70,6 +71,15 @@ def read_dataset_file(folder: Path) -> dict[str, dict[str, Any]]:
         ) from None
 
 
+def _unlisted(folder: Path) -> dict[str, dict[str, Any]]:
+    """The facts of drives that are whole but not in dataset.json: the program was killed there."""
+    found = {}
+    for file in sorted(folder.glob(f'*/{FACTS}')):
+        with contextlib.suppress(OSError, ValueError):
+            found[file.parent.name] = dict[str, Any](json.loads(file.read_text()))
+    return found
+
+
 def extract(
     recordings: Sequence[str | Path],
     output: Path,
@@ -80,16 +90,19 @@ def extract(
 ) -> Dataset:
     """Turn recordings into drives in the folder `output`; see the module and `Options`.
 
-    A recording that cannot be used costs a line in `failures` and no other. Raises MdepthError
-    where none can, and for a full disk: what is finished stays.
+    A folder of recordings stands for them. One that cannot be used costs a line in `failures` and
+    no other. Nothing is ever deleted but what this made. Raises MdepthError where no recording can
+    be used, and for a full disk: what is finished stays.
     """
     options = options or Options()
     console = console or Console(stderr=True, highlight=False)
     jobs = jobs or len(os.sched_getaffinity(0))
     output.mkdir(parents=True, exist_ok=True)
     with _locked(output, console):
-        dataset = Dataset(output, read_dataset_file(output))
-        todo = _plan([Path(recording) for recording in recordings], dataset, options, console)
+        dataset = Dataset(output, _unlisted(output) | read_dataset_file(output))
+        whole = [Path(os.path.abspath(recording)) for recording in recordings]  # noqa: PTH100
+        single = [one for recording in whole for one in recordings_in(recording) or [recording]]
+        todo = _plan(single, dataset, options, console)
         if todo:
             with Pool(min(jobs, len(todo)), jobs) as pool:
                 _run(pool, todo, dataset, options, console)
@@ -125,23 +138,33 @@ def _plan(
                     f'{dataset.folder / name} was made of {recording} with other options: '
                     'delete it, or choose another --output'
                 )
-            console.print(f'{name}: finished already', markup=False)
+            # A drive of an older version does not know what its recording was like.
+            then = dataset.drives[name].get('state', now := options.state(recording))
+            changed = (
+                f', but {recording} was changed since: delete {dataset.folder / name} to make it '
+                'again'
+            )
+            line = f'{name}: finished already{"" if then == now else changed}'
+            console.print(line, markup=False, soft_wrap=True)
             continue
         try:
             total = options.open(recording).total
         except MdepthError as error:
             _fail(dataset, str(recording), str(error), console)
             continue
-        name = _name(recording, {*todo, *dataset.drives})
+        there = {path.name for path in dataset.folder.iterdir()}
+        name = _name(recording, {*todo, *dataset.drives, *there})
         todo[name] = recording, total
     return todo
 
 
 def _name(recording: Path, taken: set[str]) -> str:
-    """A name for the drive: that of the recording, with its folder's where that is taken."""
-    whole = recording.resolve()
-    stem = whole.name if whole.is_dir() else whole.stem
-    candidates = [stem, f'{whole.parent.name}-{stem}']
+    """A name for the drive: that of the recording, with its folder's where that is taken.
+
+    Of a link it is that of the link.
+    """
+    stem = recording.name if recording.is_dir() else recording.stem
+    candidates = [stem, f'{recording.parent.name}-{stem}']
     candidates += [f'{stem}-{number}' for number in range(2, len(taken) + 3)]
     return next(name for name in candidates if name not in taken)
 
@@ -160,9 +183,7 @@ def _run(
     console: Console,
 ) -> None:
     for name, (recording, _) in todo.items():
-        folder = dataset.folder / name
-        shutil.rmtree(folder, ignore_errors=True)  # renamed, but not in dataset.json any more
-        pool.start(name, recording, folder, options)
+        pool.start(name, recording, dataset.folder / name, options)
     columns = (
         TextColumn('extracting'),
         BarColumn(),
@@ -208,7 +229,9 @@ def _line(name: str, facts: dict[str, Any]) -> str:
         *facts['notes'],
     ]
     truth = facts.get('truth', {})
-    parts += [f'{truth[kind]} true {kind}' for kind in ('depths', 'poses') if kind in truth]
+    parts += [
+        f'{truth[kind] or "no"} true {kind}' for kind in ('depths', 'poses') if kind in truth
+    ]
     return '; '.join(parts)
 
 
@@ -237,7 +260,8 @@ def extract_command(
     dataset = extract(recordings, output, Options(**options), jobs=jobs)
     lines = [
         f'{output}: {len(dataset.drives)} drives, {dataset.frames} images',
-        f'go on with: mdepth-train fit {config or "CONFIG"} -o RUN --set data.recordings={output}',
+        f'go on with: mdepth-train fit {config or "CONFIG"} -o RUN --set '
+        + shlex.quote(f'data.recordings={output}'),
     ]
     Console(highlight=False, markup=False, soft_wrap=True).print('\n'.join(lines))
     if dataset.failures:

@@ -7,14 +7,17 @@ camera.yaml            of these files, as camera_calibration writes it
 times.txt              seconds, one per image
 stereo/000000.jpg ...  the partner of each, its camera.yaml and T_partner_current.txt
 truth/                 see mdepth_training.data.truth; training never reads it
+drive.json             what it was made of, as in dataset.json
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 import statistics
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import islice, pairwise
@@ -28,12 +31,14 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.sources import open_source
 from mdepth_ros.sources.bag import BagSource
 from mdepth_ros.sources.base import ImageSource, Item
+from mdepth_training.data.image_file import state_of
 from mdepth_training.data.static import Grey, small_grey, static_frames
 from mdepth_training.data.stereo import paired, stereo_transform
 from mdepth_training.data.truth import BagTruth
 from mdepth_training.data.view import Eye, Rgb, write_camera
 
 Tick = Callable[[], None]
+FACTS = 'drive.json'  # in the folder of a drive: what it was made of
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,16 @@ class Options:
         if self.stereo_topic and self.intrinsics:
             raise MdepthError('a stereo pair needs its camera_info: leave --intrinsics away')
 
+    def state(self, recording: Path) -> str:
+        """Another text where the recording, or the file of its intrinsics, was changed."""
+        files = [recording]
+        if recording.is_dir():
+            files = sorted(file for file in recording.iterdir() if file.is_file())
+        if self.intrinsics is not None:
+            files.append(Path(self.intrinsics))
+        states = '\n'.join(state_of(file.resolve()) for file in files)
+        return hashlib.sha256(states.encode()).hexdigest()[:16]
+
     def open(self, recording: Path) -> ImageSource:
         """Open a recording; MdepthError where that is not possible."""
         return open_source(
@@ -103,7 +118,7 @@ def extract_drive(
             depth=options.truth_depth,
             odometry=options.truth_odometry,
         )
-    unfinished = folder.with_name(f'{folder.name}.partial')
+    unfinished = folder.with_name(f'.{folder.name}.partial')  # surely nobody else's
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     try:
@@ -112,8 +127,11 @@ def extract_drive(
             drive.write(unfinished, pool, 4 * threads, tick)
         facts = drive.facts()
         if truth is not None:
-            view = drive.eyes[0].view
-            facts['truth'] = truth.write(unfinished / 'truth', view, drive.stamps, tick)
+            eye = drive.eyes[0]
+            assert eye.camera is not None
+            there = unfinished / 'truth'
+            facts['truth'] = truth.write(there, eye.camera, eye.view, drive.stamps, tick)
+        (unfinished / FACTS).write_text(json.dumps(facts, indent=2) + '\n')
         unfinished.rename(folder)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -133,6 +151,7 @@ class _Drive:
 
     def __init__(self, recording: Path, source: ImageSource, options: Options) -> None:
         self._recording, self._source, self._options = recording, source, options
+        self._state = options.state(recording)  # before it is read: it may grow meanwhile
         self._dropped: Counter[str] = Counter()
         self.stamps: list[int] = []
         self.eyes = [Eye(options.input_size, options.size)]
@@ -187,6 +206,7 @@ class _Drive:
                 )
         return {
             'source': str(self._recording.resolve()),
+            'state': self._state,
             'options': asdict(self._options),
             'topic': getattr(self._source, 'topic', None),
             'frames': len(self.stamps),
@@ -247,13 +267,21 @@ class _Drive:
     def _pairs(self, tick: Tick) -> Iterator[tuple[Item, Item | None]]:
         if self._partner is None:
             return ((item, None) for item in self._items(tick))
-        return paired(self._items(tick), self._partner.items())
+        return paired(self._items(tick), in_order(self._partner.items(), lambda: None))
 
     def _items(self, tick: Tick) -> Iterator[Item]:
         """The images in order of time, thinned to the interval that was asked for."""
         step = round(self._options.interval * 1e9)
         last, due = -1, -(10**18)
-        for item in self._source.items():
+        items = self._source.items()
+        if not self._source.one_at_a_time:  # a video's stamps are counted, and in order
+
+            def ahead() -> None:
+                tick()
+                self._drop('later than the two after it')
+
+            items = in_order(items, ahead)
+        for item in items:
             tick()
             if item.stamp <= last:
                 self._drop('not later than the one before')
@@ -266,6 +294,24 @@ class _Drive:
                 continue
             due = step + (due if abs(item.stamp - due) <= step else item.stamp)
             yield item
+
+
+def in_order(items: Iterable[Item], dropped: Callable[[], None]) -> Iterator[Item]:
+    """The items without those whose stamp is later than that of the two after it.
+
+    One stamp from the future would cost all that comes after it: those are what is in order.
+    """
+    waiting: deque[Item] = deque()
+    for item in items:
+        waiting.append(item)
+        if len(waiting) < 3:
+            continue
+        first = waiting.popleft()
+        if waiting[0].stamp <= waiting[1].stamp < first.stamp:
+            dropped()
+            continue
+        yield first
+    yield from waiting
 
 
 def _decoded(item: Item) -> Callable[[], Rgb]:

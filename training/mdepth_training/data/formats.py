@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -19,12 +20,13 @@ from mdepth_training.data.findings import Findings
 from mdepth_training.data.folder import folder_drive, image_folders
 from mdepth_training.data.kitti import raw_drives, raw_folders, sequence_drives, sequence_folders
 from mdepth_training.data.recordings import extracted, is_dataset, read_dataset
+from mdepth_training.data.several import recordings_in
 from mdepth_training.data.split import apply_split
 
 ACCEPTED = (
     'KITTI raw (root, date or drive), KITTI odometry (root or sequence), Cityscapes (with '
     'leftImg8bit_sequence), DDAD, a folder that `extract` made, a folder of images with a '
-    'camera.yaml (or of such folders), a bag, a video'
+    'camera.yaml (or of such folders), a bag, a video, a folder of bags or videos'
 )
 
 
@@ -75,7 +77,8 @@ def open_drives(
 def _expand(paths: Sequence[str | Path]) -> list[Path]:
     found: list[Path] = []
     for text in paths:
-        path = Path(text).expanduser()
+        # A drive that is called by '.' has a name and a parent too; a link keeps its own.
+        path = Path(os.path.abspath(Path(text).expanduser()))  # noqa: PTH100
         # Path.glob does not take a pattern that is absolute.
         matches = [path] if path.exists() else sorted(map(Path, glob.glob(str(path))))  # noqa: PTH207
         if not matches:
@@ -89,6 +92,8 @@ def _drives(
 ) -> list[Drive]:
     if is_dataset(path):
         return read_dataset(path, stereo)
+    if several := recordings_in(path):
+        return [drive for one in several for drive in read_dataset(extract(one), stereo)]
     if is_recording(path) or path.suffix.lower() in video.SUFFIXES:
         return read_dataset(extract(path), stereo)
     if raw_folders(path):

@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What can be told of an image file without decoding it."""
+"""What can be told of a file, above all of an image, without decoding it."""
 
 from __future__ import annotations
 
@@ -38,3 +38,12 @@ def first_size(images: Sequence[Path]) -> tuple[int, int]:
         if size := image_size(image):
             return size
     raise MdepthError(f'{images[0].parent}: no image there can be read')
+
+
+def state_of(path: Path) -> str:
+    """The file, its size and when it was last written: another text where it was changed."""
+    try:
+        about = path.stat()
+    except OSError:
+        return f'{path} is not there'
+    return f'{path} {about.st_size} {about.st_mtime_ns}'

@@ -53,7 +53,10 @@ def _drive(folder: Path, stereo: bool) -> Drive:
     partner = folder_drive(folder / 'stereo')
     # By name: an image that was lost costs its triplet, and shifts no other.
     images = [folder / 'stereo' / image.name for image in drive.images]
-    T = np.loadtxt(file).reshape(4, 4)
+    try:
+        T = np.loadtxt(file).reshape(4, 4)
+    except ValueError:
+        raise MdepthError(f'{file} is not a matrix of 4x4: extract the drive again') from None
     return replace(drive, partner=Partner(images, partner.camera, T))
 
 
@@ -70,9 +73,14 @@ def extracted(
         options = replace(options, input_size=input_size)
     if not is_recording(path):
         options = replace(options, intrinsics=str(_calibration(path)))
-    key = hashlib.sha256(repr((path.resolve(), options)).encode()).hexdigest()[:12]
+    # A calibration that was mended, or a bag that was recorded again, is another dataset.
+    told = repr((path.resolve(), options, options.state(path)))
+    key = hashlib.sha256(told.encode()).hexdigest()[:12]
     folder = cache / f'extracted-{path.stem}-{key}'
-    extract([path], folder, options)
+    try:
+        extract([path], folder, options)
+    except MdepthError as error:
+        raise MdepthError(f'{error} (options such as --topic: mdepth-train extract)') from None
     return folder
 
 

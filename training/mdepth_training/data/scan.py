@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.sources.folder import read_image
 from mdepth_training.data.drive import Drive
-from mdepth_training.data.image_file import image_size
+from mdepth_training.data.image_file import image_size, state_of
 from mdepth_training.data.static import Grey, small_grey, static_frames
 
 SAMPLED = 3
@@ -54,7 +55,7 @@ def scan(
         for _ in drive.images:
             tick()
         return found
-    except (OSError, ValueError, KeyError):
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile):
         pass  # not looked at yet, or the writing was interrupted
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         sizes, static = _look(drive, interval, pool, tick)
@@ -106,9 +107,7 @@ def _as_array(sizes: Iterable[tuple[int, int] | None]) -> NDArray[np.int32]:
 
 
 def _key(drive: Drive, interval: float | None) -> str:
-    """Name what was looked at: the files, and when something was last added to their folders."""
+    """Name what was looked at: the files as they are now, and the times of a moving camera."""
     files = [*drive.images, *(drive.partner.images if drive.partner else ())]
-    folders = sorted({file.parent for file in files})
-    changed = [folder.stat().st_mtime_ns if folder.is_dir() else 0 for folder in folders]
-    text = '\n'.join([str(interval), *map(str, changed), *map(str, files)])
+    text = '\n'.join([str(interval), *map(str, drive.stamps), *map(state_of, files)])
     return hashlib.sha256(text.encode()).hexdigest()[:16]

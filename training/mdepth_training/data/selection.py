@@ -39,8 +39,7 @@ def select(drive: Drive, scan: Scan, frame_interval: float, findings: Findings) 
     """Return the triplets of a drive; what is wrong with single files goes into the findings."""
     usable = usable_images(drive.images, scan.sizes, drive.camera, findings)
     stamps = np.asarray(drive.stamps, np.int64)
-    forward = np.ones(len(stamps), bool)
-    forward[1:] = stamps[1:] > np.maximum.accumulate(stamps)[:-1]
+    forward = _forward(stamps)
     if not forward.all():
         findings.add('images with a time stamp that runs backward', *_names(drive, ~forward))
     centres = np.zeros(len(stamps), bool)
@@ -87,6 +86,19 @@ def neighbours(
         near = np.abs(times[nearest] - wanted) <= TOLERANCE * step
         found[:, column] = np.where(near, known[nearest], -1)
     return found
+
+
+def _forward(stamps: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which frames [N] to keep so that the stamps grow: leaving out the fewer of two kinds.
+
+    Those not later than one before them (a clock set back), or those not earlier than one after
+    them (a stamp from the future, which would cost all that follow).
+    """
+    behind, ahead = np.zeros((2, len(stamps)), bool)
+    if len(stamps) > 1:
+        behind[1:] = stamps[1:] <= np.maximum.accumulate(stamps)[:-1]
+        ahead[:-1] = stamps[:-1] >= np.minimum.accumulate(stamps[::-1])[::-1][1:]
+    return np.asarray(~(ahead if ahead.sum() < behind.sum() else behind))
 
 
 def _names(drive: Drive, chosen: NDArray[np.bool_]) -> list[Path]:

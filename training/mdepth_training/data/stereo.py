@@ -43,7 +43,8 @@ def stereo_transform(
     P[3] = -fx * baseline), else from /tf_static. Raises MdepthError where neither says it.
     """
     bag = Bag(recording)
-    P_current, P_partner = (_projection(bag, source.info_topic) for source in (current, partner))
+    infos = [_info(bag, source.info_topic) for source in (current, partner)]
+    (P_current, R_current), (P_partner, R_partner) = infos
     T = np.eye(4)
     if np.any(P_current[:2, 3] != P_partner[:2, 3]):
         for axis in (0, 1):
@@ -59,12 +60,15 @@ def stereo_transform(
             f'the same fourth column, and /tf_static does not connect {partner.frame_id!r} with '
             f'{current.frame_id!r}'
         )
-    return np.asarray(found)
+    return np.asarray(R_partner @ found @ R_current.T)
 
 
-def _projection(bag: Bag, topic: str | None) -> NDArray[np.float64]:
+def _info(bag: Bag, topic: str | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """P [3, 4] and R [4, 4] of a camera_info, those of a rectified camera where it has none."""
     message: Any = bag.first(topic) if topic is not None else None
-    P = np.zeros((3, 4)) if message is None else np.array(message.p, float).reshape(3, 4)
-    if not P[0, 0] or not P[1, 1]:
-        P = np.eye(3, 4)
-    return P
+    P, R = np.eye(3, 4), np.eye(4)
+    if message is not None and message.p[0] and message.p[5]:
+        P = np.array(message.p, float).reshape(3, 4)
+    if message is not None and any(message.r):
+        R[:3, :3] = np.reshape(message.r, (3, 3))
+    return P, R

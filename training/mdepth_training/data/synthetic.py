@@ -9,6 +9,7 @@ import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import torch
 from numpy.lib.format import open_memmap
 from rich.progress import track
 
+from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera
 from mdepth_ros.synthetic import Drive, WorldConfig, make_drive
 from mdepth_ros.synthetic.config import Random
@@ -118,6 +120,9 @@ def _render_all(experiment: Experiment, path: Path) -> None:
     if not (partial.exists() and done_path.exists()):
         shape = (data.drives, data.frames, *experiment.input_size, 3)
         open_memmap(partial, 'w+', np.uint8, shape).flush()
+        with partial.open('r+b') as file:
+            # Writing into a hole of a full disk would kill the process; this says so instead.
+            os.posix_fallocate(file.fileno(), 0, partial.stat().st_size)
         np.save(done_path, np.zeros(data.drives, bool))
     done = open_memmap(done_path, 'r+')
     missing = np.flatnonzero(~done).tolist()
@@ -146,7 +151,13 @@ def _rendered(experiment: Experiment, partial: Path, missing: list[int]) -> Iter
     ) as pool:
         tasks = [pool.submit(_render, experiment, partial, index) for index in missing]
         for task in as_completed(tasks):
-            yield task.result()
+            try:
+                yield task.result()
+            except BrokenProcessPool:
+                raise MdepthError(
+                    'a process that renders drives was killed, perhaps for want of memory: run '
+                    'the same command again with fewer processors (taskset); what is done stays'
+                ) from None
 
 
 def _render(experiment: Experiment, partial: Path, index: int) -> int:

@@ -81,17 +81,25 @@ class BagTruth:
         return T
 
     def write(
-        self, folder: Path, view: Camera, stamps: Sequence[int], tick: Callable[[], None]
+        self,
+        folder: Path,
+        camera: Camera,
+        view: Camera,
+        stamps: Sequence[int],
+        tick: Callable[[], None],
     ) -> dict[str, Any]:
         """Write the truth of images with these stamps in this view; return what was written.
 
+        The view is that of the rectified camera: turned by its R against the frame of /tf_static.
         An image gets the truth nearest in time, once: a camera three times as fast as the lidar
         has depth for every third image. `tick` may raise to stop.
         """
         facts: dict[str, Any] = {}
+        R = np.eye(4)
+        R[:3, :3] = np.reshape(camera.rectification, (3, 3))
         if self._odometry is not None:
             folder.mkdir(exist_ok=True)
-            write_tum(folder / 'poses.txt', self._poses)
+            write_tum(folder / 'poses.txt', self._poses.of_frame(R.T))
             facts |= {'odometry': self._odometry, 'poses': len(self._poses)}
         if self._depth is not None:
             (folder / 'depth').mkdir(parents=True, exist_ok=True)
@@ -100,24 +108,26 @@ class BagTruth:
             found = match(stamps, self._bag.stamps(self._depth), TOLERANCE)
             chosen = {true: image for image, true in found.items()}
             points = TruePoints(self._bag, self._depth, self._is_lidar, None, set(chosen))
+            facts |= {'depth': self._depth, 'depths': 0}
             for stamp in sorted(chosen):
                 tick()
-                depth = self._image(points, stamp, view)
+                depth = self._image(points, stamp, R, view)
                 if depth is not None:
                     data = cv2.imencode('.png', depth)[1]
                     name = f'{numbers[chosen[stamp]]:06d}.png'
                     (folder / 'depth' / name).write_bytes(bytes(data))
-                    facts['depths'] = facts.get('depths', 0) + 1
-            facts['depth'] = self._depth
+                    facts['depths'] += 1
         return facts
 
-    def _image(self, points: TruePoints, stamp: int, view: Camera) -> NDArray[np.uint16] | None:
+    def _image(
+        self, points: TruePoints, stamp: int, R: NDArray[np.float64], view: Camera
+    ) -> NDArray[np.uint16] | None:
         """Depth [h, w] of the points in the view; the nearest hides what is behind it."""
         found = points.at(stamp)
         if found is None:
             return None
         xyz, _, frame = found
-        T = self._transform(frame)
+        T = R @ self._transform(frame)
         xyz = xyz @ T[:3, :3].T + T[:3, 3]
         pixels, inside = project_points(xyz, view, (view.height, view.width))
         units = np.rint(xyz[:, 2] * UNITS)

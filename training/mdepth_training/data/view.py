@@ -37,31 +37,33 @@ def choose_view(
 class Eye:
     """One camera of a drive: its images as the view that the first of them decides shows them.
 
-    view    the pinhole camera of what `picture` returns; there from the first picture on
+    camera  of the images; as the next, there from the first picture on
+    view    the pinhole camera of what `picture` returns
     unseen  share of the view that is outside the image, and black
     """
 
+    camera: Camera | None
     view: Camera
     unseen: float
 
     def __init__(self, input_size: tuple[int, int], size: tuple[int, int] | None) -> None:
         self._wanted = input_size, size
-        self._camera: Camera | None = None
+        self.camera = None
 
     @property
     def open(self) -> bool:
         """Whether there was a first picture."""
-        return self._camera is not None
+        return self.camera is not None
 
     def picture(self, image: Rgb, camera: Camera) -> Rgb:
         """Image [H, W, 3] of a camera -> the view [h, w, 3]; MdepthError for another camera."""
-        if self._camera is None:
+        if self.camera is None:
             self.view = choose_view(camera, *self._wanted)
             self._sampler = ImageSampler(camera, self.view)
             white = torch.full((camera.height, camera.width, 3), 255, dtype=torch.uint8)
             self.unseen = float((self._sampler(white)[0, 0] < 0.5).float().mean())
-            self._camera = camera
-        if camera != self._camera:
+            self.camera = camera
+        if camera != self.camera:
             raise MdepthError('another camera_info than that of the first image')
         # torch warns of memory that must not be written, as that of messages is.
         pixels = image if image.flags.writeable and image.flags.contiguous else image.copy()

@@ -60,6 +60,7 @@ def open_bag(path: Path, options: Options) -> Shots:
             stamp = matches.get(frame.stamp)
             found = points.at(stamp) if points is not None and stamp is not None else None
             depth = moving = None
+            pose = None if poses is None else pose_at(poses, frame.stamp)
             if found is not None:
                 xyz, moves, place = found
                 T = _transform(source.extrinsics, frame, place.lstrip('/'))
@@ -73,7 +74,7 @@ def open_bag(path: Path, options: Options) -> Shots:
                 depth,
                 camera,
                 moving,
-                None if poses is None else pose_at(poses, frame.stamp),
+                None if pose is None else pose @ _rectification(frame).T,
                 path.name,
             )
         for line in source.losses:
@@ -102,9 +103,14 @@ def _transform(extrinsics: StaticTransforms, frame: Frame, other: str) -> Array:
             f'/tf_static does not connect {frame.frame_id!r} (images) with {other!r} (truth): '
             'the truth cannot be projected'
         )
+    return np.asarray(_rectification(frame) @ T)
+
+
+def _rectification(frame: Frame) -> Array:
+    """R [4, 4]: from the camera of /tf_static to the rectified one, which the networks see."""
     R = np.eye(4)
     R[:3, :3] = np.reshape(frame.camera.rectification, (3, 3))
-    return np.asarray(R @ T)
+    return R
 
 
 def _poses(bag: Bag, topic: str, extrinsics: StaticTransforms, camera: str) -> Trajectory:

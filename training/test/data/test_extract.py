@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +19,7 @@ import recordings
 from mdepth_training.data.extract import Dataset, extract
 from mdepth_training.data.extract_drive import Options
 from mdepth_training.data.recordings import extracted, is_dataset, read_dataset
+from mdepth_training.data.several import recordings_in
 from mdepth_training.data.view import choose_view
 from recordings import SECOND
 
@@ -158,6 +160,8 @@ def test_threads_and_processes_give_the_same_bytes(tmp_path: Path) -> None:
         files = sorted((tmp_path / 'one' / 'a').iterdir())
         assert [f.name for f in files] == sorted(f.name for f in (tmp_path / folder).iterdir())
         for file in files:
+            if file.name == 'drive.json':  # names the recording
+                continue
             assert file.read_bytes() == (tmp_path / folder / file.name).read_bytes(), file
 
 
@@ -198,19 +202,95 @@ def test_finished_drives_stay_and_unfinished_ones_are_made_again(tmp_path: Path)
     extract(bags[:1], data, EXACT)
     before = (data / 'a' / '000000.png').stat().st_mtime_ns
     # What a killed process leaves: half a drive, and a whole one that was not noted yet.
-    (data / 'b.partial').mkdir()
-    (data / 'b.partial' / '000099.png').write_bytes(b'half')
-    (data / 'b').mkdir()
-    (data / 'b' / '000077.png').write_bytes(b'old')
+    (data / '.b.partial').mkdir()
+    (data / '.b.partial' / '000099.png').write_bytes(b'half')
+    whole = json.loads((data / 'dataset.json').read_text())
+    (data / 'dataset.json').unlink()
     dataset = extract(bags, data, EXACT)
     assert sorted(dataset.drives) == ['a', 'b']
+    assert dataset.drives['a'] == whole['drives']['a']
     assert (data / 'a' / '000000.png').stat().st_mtime_ns == before
-    assert not (data / 'b.partial').exists() and len(pictures(data / 'b')) == 5
+    assert not (data / '.b.partial').exists() and len(pictures(data / 'b')) == 5
     with pytest.raises(MdepthError, match='with other options: delete it'):
         extract(bags, data, replace(EXACT, keep_static=True))
     (data / 'dataset.json').write_text('{}')
     with pytest.raises(MdepthError, match='damaged, or not of this program'):
         extract(bags, data, EXACT)
+
+
+def test_nothing_is_deleted_that_was_not_made_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as the recording itself, where the output is the folder that it lies in."""
+    drives = tmp_path / 'drives'
+    for name in ('monday', 'tuesday'):
+        bag(drives / name)
+    (drives / 'drives-tuesday.partial').mkdir()
+    before = {file: file.read_bytes() for file in drives.rglob('*') if file.is_file()}
+    monkeypatch.chdir(drives)
+    dataset = extract(['monday', Path('tuesday')], Path(), EXACT)
+    assert sorted(dataset.drives) == ['drives-monday', 'drives-tuesday']
+    assert all(file.read_bytes() == data for file, data in before.items())
+    assert (drives / 'drives-tuesday.partial').is_dir()
+    assert extract(['monday', 'tuesday'], Path(), EXACT).drives.keys() == dataset.drives.keys()
+
+
+def test_a_recording_that_was_changed_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calibration = tmp_path / 'camera.txt'
+    calibration.write_text('fx 40\nfy 40\ncx 24\ncy 16\n')
+    options = replace(EXACT, intrinsics=str(calibration))
+    recording, data = bag(tmp_path / 'town'), tmp_path / 'data'
+    extract([recording], data, options)
+    extract([recording], data, options)
+    assert 'was changed since' not in capsys.readouterr().err
+    calibration.write_text('fx 400\nfy 40\ncx 24\ncy 16\n')
+    extract([recording], data, options)
+    assert 'town was changed since: delete' in capsys.readouterr().err.replace('\n', '')
+
+
+def test_a_folder_of_recordings_stands_for_them(tmp_path: Path) -> None:
+    """Monday comes after Friday by name, and before it in time: they are two drives."""
+    flat, nested = tmp_path / 'flat', tmp_path / 'nested'
+    for day, start in (('monday', 100), ('friday', 900)):
+        made = recordings.write_ros2(nested / day, recordings.drive(6, start=start * SECOND))
+        flat.mkdir(exist_ok=True)
+        shutil.copy(made / f'{day}.mcap', flat)
+    for folder in (flat, nested):
+        dataset = extract([folder], tmp_path / f'data_{folder.name}', EXACT)
+        assert {name: d['frames'] for name, d in dataset.drives.items()} == {
+            'monday': 6,
+            'friday': 6,
+        }
+    parts = tmp_path / 'parts'
+    parts.mkdir()
+    for number, day in enumerate(('monday', 'friday')):
+        shutil.copy(flat / f'{day}.mcap', parts / f'trip_{number}.mcap')
+    assert recordings_in(parts) == recordings_in(flat / 'monday.mcap') == []
+    assert facts(extract([parts], tmp_path / 'data_parts', EXACT))['frames'] == 12
+
+
+def test_one_stamp_from_the_future_costs_one_image(tmp_path: Path) -> None:
+    messages = recordings.drive(9)
+    images = [n for n, (topic, _, _) in enumerate(messages) if topic.endswith('image_raw')]
+    topic, _, time = messages[images[4]]
+    future = 2_000_000_000 * SECOND
+    messages[images[4]] = topic, recordings.image(future, 4), time
+    recordings.write_ros2(tmp_path / 'bag', messages)
+    found = facts(extract([tmp_path / 'bag'], tmp_path / 'data', EXACT))
+    assert found['frames'] == 8 and found['dropped'] == {'later than the two after it': 1}
+
+
+def test_an_image_that_was_taken_out_shifts_no_other(tmp_path: Path) -> None:
+    extract([bag(tmp_path / 'town', 8)], tmp_path / 'data', EXACT)
+    folder = tmp_path / 'data' / 'town'
+    stamps = [START + n * SECOND // 10 for n in range(8)]
+    for number in (2, 3):
+        (folder / f'{number:06d}.png').unlink()
+    (drive,) = read_dataset(tmp_path / 'data')
+    assert drive.stamps == [*stamps[:2], *stamps[4:]]
+    assert [frame.stamp for frame in open_source(folder)] == drive.stamps
 
 
 def test_a_full_disk_costs_one_drive_and_is_said_in_a_line(

@@ -168,6 +168,65 @@ def test_poses_are_those_of_the_camera(tmp_path: Path) -> None:
     assert poses.stamps[1] == START + TENTH + 4_000_000
 
 
+def turned(degrees: float) -> np.ndarray:
+    """A rotation about the vertical axis of an optical frame."""
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
+
+
+def test_truth_is_of_the_rectified_camera(tmp_path: Path) -> None:
+    """The images are turned by R of camera_info, so points and poses are too."""
+    R = turned(5)
+    messages = truth_messages()
+    for topic, message, _ in messages:
+        if topic.endswith('camera_info'):
+            message.r = R.reshape(-1)
+    bag = recordings.write_ros2(tmp_path / 'bag', messages)
+    extract([bag], tmp_path / 'data', TRUTH)
+    folder = tmp_path / 'data' / 'bag' / 'truth'
+    depth = cv2.imread(str(folder / 'depth' / '000003.png'), cv2.IMREAD_UNCHANGED)
+    expected = {}
+    for x, y, z in ((0, 0, 10), (-1, 0, 4)):
+        x, y, z = R @ [x, y, z]
+        expected[round(24 + 40 * x / z), round(16 + 40 * y / z)] = z
+    rows, columns = np.nonzero(depth)
+    found = {(c, r): depth[r, c] / 256 for r, c in zip(rows, columns, strict=True)}
+    assert found.keys() == expected.keys() == {(27, 16), (18, 16)}
+    assert found == pytest.approx(expected, abs=1 / 256)
+    poses = read_trajectory(folder / 'poses.txt').poses
+    axes = np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]])  # of the camera in the vehicle
+    np.testing.assert_allclose(poses[0, :3, :3], axes @ R.T, atol=1e-8)
+    np.testing.assert_allclose(poses[1, :3, 3], [3, 0, 1.5], atol=1e-8)
+
+
+def test_the_place_of_a_rectified_partner_from_tf_static(tmp_path: Path) -> None:
+    messages = stereo_messages(baseline=0.0)
+    for topic, message, _ in messages:
+        message.header.frame_id = topic.split('/')[1]
+        if topic.endswith('camera_info'):
+            message.r = turned(5 if 'left' in topic else 3).reshape(-1)
+    tree = recordings.static_transforms(
+        ('base_link', 'left', (1.0, 0.3, 1.5), OPTICAL),
+        ('base_link', 'right', (1.0, -0.3, 1.5), OPTICAL),
+    )
+    bag = recordings.write_ros2(tmp_path / 'bag', [('/tf_static', tree, START), *messages])
+    extract([bag], tmp_path / 'data', STEREO)
+    T = np.loadtxt(tmp_path / 'data/bag/stereo/T_partner_current.txt')
+    point = np.array([0.4, -0.2, 6.0])  # as the left camera has it, before it is rectified
+    seen = T @ [*(turned(5) @ point), 1]
+    np.testing.assert_allclose(seen[:3], turned(3) @ (point - [0.6, 0, 0]), atol=1e-9)
+
+
+def test_a_lidar_of_another_clock_is_mentioned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    messages = [m for m in truth_messages() if m[0] != '/points']
+    messages.append(('/points', cloud(START + 900 * SECOND, [(11.0, 0.0, -0.5)]), START))
+    bag = recordings.write_ros2(tmp_path / 'bag', messages)
+    extract([bag], tmp_path / 'data', TRUTH)
+    assert 'no true depths' in capsys.readouterr().err.replace('\n', ' ')
+
+
 def test_depth_images_are_truth_too(tmp_path: Path) -> None:
     messages = recordings.drive(4)
     depth = np.full((32, 48), 7.5, '<f4')

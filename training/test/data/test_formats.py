@@ -34,6 +34,21 @@ def test_kitti_raw_at_every_level(kitti_raw: Path, below: str) -> None:
     assert (camera.width, camera.height) == (124, 38)
 
 
+def test_a_drive_called_by_a_dot_or_a_link(
+    kitti_raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drive = next(kitti_raw.glob('*/*_sync'))
+    named = open_drives([drive], cache=tmp_path)
+    monkeypatch.chdir(drive)
+    here = open_drives(['.'], cache=tmp_path)
+    assert [d.name for d in here] == [d.name for d in named]
+    links = tmp_path / 'links'
+    links.mkdir()
+    (links / drive.name).symlink_to(drive)
+    (by_link, *_) = open_drives([links], cache=tmp_path)
+    assert by_link.camera == named[0].camera
+
+
 def test_kitti_partners_see_each_other(kitti_raw: Path) -> None:
     findings = Findings()
     left, right = open_drives([kitti_raw], stereo=True, cache=kitti_raw, findings=findings)

@@ -22,14 +22,20 @@ def test_damage_is_found_and_remembered(make_drive, tmp_path: Path, interval) ->
     assert len(ticks) == 7
     assert (first.sizes == 0).all(1).tolist() == [n in (2, 4) for n in range(7)]
     assert (first.sizes[0] == (124, 38)).all()
-    for image in drive.images:  # the memory does not look again
+    assert len(list((tmp_path / 'cache/scans').glob('*.npz'))) == 1
+    shutil.copy(drive.images[0], drive.images[2])  # mended in its place
+    mended = scan(drive, interval, tmp_path / 'cache')
+    assert (mended.sizes == 0).all(1).tolist() == [n == 4 for n in range(7)]
+    for image in drive.images:
         image.unlink(missing_ok=True)
-    folder = drive.images[0].parent
-    # What counts as a change is that something was added to the folder or taken from it.
-    before = (tmp_path / 'cache/scans').glob('*.npz')
-    assert len(list(before)) == 1
-    folder.mkdir(exist_ok=True)
     assert (scan(drive, interval, tmp_path / 'cache').sizes == 0).all()
+
+
+def test_the_verdict_on_standing_depends_on_the_times(make_drive, tmp_path: Path) -> None:
+    drive = make_drive()
+    scan(drive, 0.1, tmp_path / 'cache')
+    scan(replace(drive, stamps=[2 * stamp for stamp in drive.stamps]), 0.1, tmp_path / 'cache')
+    assert len(list((tmp_path / 'cache/scans').glob('*.npz'))) == 2
 
 
 def test_the_second_look_is_from_memory(make_drive, tmp_path: Path) -> None:
@@ -42,8 +48,10 @@ def test_the_second_look_is_from_memory(make_drive, tmp_path: Path) -> None:
         scan(drive, 0.1, tmp_path / 'cache', lambda: ticks.append(1)).sizes[0] == (248, 76)
     ).all()
     assert len(ticks) == 6
-    file.write_bytes(b'half')  # a writing that was interrupted is no memory
-    assert (scan(drive, 0.1, tmp_path / 'cache').sizes[0] == (124, 38)).all()
+    whole = file.read_bytes()
+    for half in (b'half', b'', whole[:200], whole[:-30]):  # interrupted writing is no memory
+        file.write_bytes(half)
+        assert (scan(drive, 0.1, tmp_path / 'cache').sizes[0] == (124, 38)).all()
 
 
 def test_a_standing_camera_is_found(make_drive, tmp_path: Path) -> None:

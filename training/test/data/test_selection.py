@@ -83,6 +83,14 @@ def test_time_that_runs_backward_makes_no_triplet(make_drive) -> None:
     assert findings.lines()[0].startswith('2 images with a time stamp that runs backward')
 
 
+def test_one_stamp_from_the_future_costs_its_own_triplets(make_drive) -> None:
+    stamps = [n * 100 * MS for n in (0, 1, 2, 900, 4, 5, 6, 7)]
+    drive, findings = make_drive(count=8, stamps=stamps), Findings()
+    selection = select(drive, scan_of(drive), 0.1, findings)
+    assert selection.triplets.tolist() == [[0, 1, 2], [4, 5, 6], [5, 6, 7]]
+    assert findings.lines()[0].startswith('1 images with a time stamp that runs backward')
+
+
 def test_a_split_gets_its_frames_or_a_finding(make_drive) -> None:
     drive, findings = make_drive(count=6, centres=[0, 2, 4]), Findings()
     selection = select(drive, scan_of(drive), 0.1, findings)

@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import errno
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -18,6 +21,8 @@ from mdepth_training.data.synthetic import (
     experiment_camera,
     synthetic_drive,
 )
+
+from mdepth_ros.errors import MdepthError
 
 VARIED = SyntheticData(
     drives=3, frames=4, first_seed=50, appearance=1.0, least_appearance=0.3, cameras=1.0
@@ -67,6 +72,34 @@ def test_a_rendering_that_was_interrupted_goes_on(
     assert len(list((tmp_path / 'half').iterdir())) == 1
     SyntheticTriplets(SMALL, tmp_path / 'half')
     assert rendered == [2]  # the file serves the next run
+
+
+def test_a_full_disk_is_said_before_anything_is_rendered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr('os.posix_fallocate', full)
+    with pytest.raises(OSError, match='No space left'):
+        SyntheticTriplets(SMALL, tmp_path)
+    monkeypatch.undo()
+    assert len(SyntheticTriplets(SMALL, tmp_path)) > 0
+
+
+def test_a_process_that_was_killed_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed:
+        def result(self) -> None:
+            raise BrokenProcessPool
+
+    monkeypatch.setattr(synthetic, '_FEW', 1)
+    monkeypatch.setattr(synthetic, 'ProcessPoolExecutor', lambda *_, **__: MagicMock())
+    monkeypatch.setattr(synthetic, 'as_completed', lambda _: [Killed()])
+    monkeypatch.setattr('os.cpu_count', lambda: 2)
+    with pytest.raises(MdepthError, match='was killed, perhaps for want of memory'):
+        SyntheticTriplets(SMALL, tmp_path)
 
 
 def test_processes_render_what_one_renders(
