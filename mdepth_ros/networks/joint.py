@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -67,6 +68,9 @@ class NetworkConfig:
         near, far = self.depth_range
         if not 0 < near < far:
             raise MdepthError(f'depth range {near}..{far} does not ascend from above 0')
+        numbers = (self.disparity_bias, self.rotation_scale, self.translation_scale, self.mean)
+        if not all(map(math.isfinite, (*numbers, self.std, near, far))):
+            raise MdepthError(f'{self} has a number that is not finite')
         if not self.std > 0:
             raise MdepthError(f'std {self.std} of the image normalisation is not above 0')
 

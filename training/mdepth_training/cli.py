@@ -47,16 +47,14 @@ def fit(
     Every setting is explained in training/README.md. Ctrl-C stops after the step, with a
     checkpoint; --resume goes on from there and ends as if nothing had happened.
     """
-    from lightning.pytorch.utilities import rank_zero_only
-
     from mdepth_training.config import load_experiment
     from mdepth_training.fit import fit as run
-    from mdepth_training.run_folder import only_writer
+    from mdepth_training.run_folder import is_first_process, only_writer
 
     experiment = load_experiment(config, overrides)
     with only_writer(output):
         model = run(experiment, output, resume=resume, minutes=minutes, cache=cache)
-    if rank_zero_only.rank:  # the first of several processes writes the model and tells of it
+    if not is_first_process():  # the first of several processes writes the model and tells of it
         return
     if model.exists():
         print(f'the model: {model}')

@@ -12,7 +12,8 @@ import yaml
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.networks import NetworkConfig
-from mdepth_training.settings import build, check, markdown_table, plain, setting
+from mdepth_training.files import write_whole
+from mdepth_training.settings import build, check, from_text, markdown_table, plain, setting
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class Training:
     noise: float = setting(
         0.0, 'noise that half of the samples are seen with: each grain deviates up to this', 0, 1
     )
-    seed: int = setting(0, 'decides all chance: start, order, augmentation', 0)
+    seed: int = setting(0, 'decides all chance: start, order, augmentation', 0, 10**12)
     precision: Literal['auto', 'fp32', 'bf16', 'fp16'] = setting(
         'auto', 'number format of the networks; auto: the fastest this machine has'
     )
@@ -174,7 +175,7 @@ def load_experiment(path: Path, overrides: list[str] | None = None) -> Experimen
         try:
             for parent in parents:
                 node = node.setdefault(parent, {})
-            node[last] = yaml.safe_load(value) if value else ''
+            node[last] = from_text(Experiment, key, value)
         except (AttributeError, TypeError, yaml.YAMLError):
             raise MdepthError(f'cannot set {override!r}: write it as training.steps=100') from None
     return build(Experiment, values)  # type: ignore[no-any-return]
@@ -182,7 +183,7 @@ def load_experiment(path: Path, overrides: list[str] | None = None) -> Experimen
 
 def save_experiment(experiment: Experiment, path: Path) -> None:
     """Write the resolved experiment as YAML, so that the same run can be made again."""
-    path.write_text(yaml.safe_dump(plain(asdict(experiment)), sort_keys=False))
+    write_whole(path, yaml.safe_dump(plain(asdict(experiment)), sort_keys=False))
 
 
 if __name__ == '__main__':  # the table of training/README.md

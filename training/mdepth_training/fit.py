@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import lightning
@@ -16,20 +16,22 @@ from torch.utils.data import DataLoader
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.machine import DTYPES, fast_bf16
-from mdepth_ros.model_file import ModelCard, load_model, save_model
+from mdepth_ros.model_file import ModelCard, save_model
 from mdepth_ros.networks import JointDepthPose
 from mdepth_training.callbacks import Checkpoints, FiniteWatch, Pictures, StepProgress, Stopped
 from mdepth_training.config import Experiment, Training, save_experiment
 from mdepth_training.data import Sample, StepOrder, TripletSource, make_loader
 from mdepth_training.evaluation.scale import metres_per_unit
-from mdepth_training.initial import load_initial
+from mdepth_training.initial import initial_licence, load_initial
 from mdepth_training.machine import keep_memory, share_cores
 from mdepth_training.methods.implicit_cues import WATCH_EVERY, ImplicitCues
 from mdepth_training.optimiser import Timetable
 from mdepth_training.run_folder import (
     CHECKPOINT,
     MetricsFile,
+    Origin,
     check_folder,
+    first_origin,
     git_state,
     record_start,
 )
@@ -71,7 +73,10 @@ def fit(
     # First of all: what cannot be begun with is said before anything is rendered or extracted.
     torch.manual_seed(settings.seed)
     network = JointDepthPose(experiment.network)
-    began_with = 'a checkpoint' if last else load_initial(network, settings.initial)
+    if last is None:
+        origin = Origin(load_initial(network, settings.initial), initial_licence(settings.initial))
+    else:
+        origin = first_origin(output)
     source = open_source(experiment, cache or output)
     validation = open_validation(experiment, cache or output)
     experiment = replace(experiment, camera=source.camera)
@@ -117,7 +122,7 @@ def fit(
     git = git_state()  # of the code that runs, not of its end
     if trainer.is_global_zero:
         save_experiment(experiment, output / 'experiment.yaml')
-        record_start(output, experiment, {'resumed': last is not None, 'weights': began_with})
+        record_start(output, experiment, {'resumed': last is not None, **asdict(origin)})
     loaders = [make_loader(source, order, experiment.data.workers)]
     if validation is not None:
         loaders.append(_validation_loader(validation, experiment, trainer))
@@ -136,6 +141,11 @@ def fit(
             trainer.fit(method, *loaders, ckpt_path=last, weights_only=True)
     except Stopped:
         pass
+    except MdepthError as error:
+        if not str(error).startswith('Caught '):
+            raise
+        # From a process of the loader, which sends its traceback along.
+        raise MdepthError(str(error).rstrip().splitlines()[-1].partition(': ')[2]) from None
     except SystemExit:  # Lightning's answer to the second Ctrl-C, without a word
         if not trainer.interrupted:
             raise
@@ -148,8 +158,7 @@ def fit(
     print_damage(source)
     model = output / f'{experiment.name}.safetensors'
     if trainer.global_step >= timetable.steps and trainer.is_global_zero:
-        details = {'git': git, 'began with': began_with}
-        write_model(experiment, timetable, method, source, model, details)
+        write_model(experiment, timetable, method, source, model, git, origin)
     return model
 
 
@@ -159,7 +168,8 @@ def write_model(
     method: ImplicitCues,
     source: TripletSource,
     path: Path,
-    details: dict[str, str],
+    git: str,
+    origin: Origin,
 ) -> None:
     """Write the networks and their card.
 
@@ -183,20 +193,27 @@ def write_model(
         data=source.description,
         seed=settings.seed,
         metrics={},
-        licence='as that of the recordings' if recorded else 'Apache-2.0',
+        licence=' and '.join(
+            dict.fromkeys(
+                [
+                    'as that of the recordings' if recorded else 'Apache-2.0',
+                    *filter(None, [origin.licence]),
+                ]
+            )
+        ),
         details={
             'steps': str(timetable.steps),
             'samples of a step': str(samples),
             'cues from step': str(timetable.joint_from),
             'selection': 'last checkpoint',
-            **details,
+            'git': git,
+            'began with': origin.weights,
         },
     )
     network = method.network.eval().cpu()
-    save_model(path, network, card)
     if not (stereo or recorded):
-        scale = metres_per_unit(*load_model(path), experiment)
-        save_model(path, network, replace(card, metres_per_unit=scale))
+        card = replace(card, metres_per_unit=metres_per_unit(network, card, experiment))
+    save_model(path, network, card)
 
 
 def autocast_dtype(asked: str) -> torch.dtype:
@@ -209,7 +226,9 @@ def autocast_dtype(asked: str) -> torch.dtype:
     if asked != 'auto':
         return DTYPES[asked]
     if torch.cuda.is_available():
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        # GPUs before Ampere compute bfloat16 as float32, and float16 in tensor cores.
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if fast else torch.float16
     return torch.bfloat16 if fast_bf16() else torch.float32
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.model_file import load_model
+from mdepth_ros.model_file import load_model, read_card
 from mdepth_ros.networks import JointDepthPose
 from mdepth_ros.networks.foreign import from_monodepth2, read_state
 from mdepth_ros.networks.weights import is_counter
@@ -59,6 +59,14 @@ def load_initial(network: JointDepthPose, initial: str) -> str:
     except MdepthError as error:
         raise MdepthError(f'training.initial={initial}: {error}') from error
     return f'ImageNet, {path.name}'
+
+
+def initial_licence(initial: str) -> str:
+    """The licence of what `load_initial` takes; '' for chance."""
+    path = Path(initial).expanduser()
+    if not initial:
+        return ''
+    return read_card(path).licence if _is_model(path) else f'that of {path.name}'
 
 
 def _is_model(path: Path) -> bool:

@@ -31,8 +31,14 @@ class Timetable:
     def of(settings: Training, steps_per_epoch: int) -> Timetable:
         """Count epochs as steps where the settings give epochs.
 
-        Raises MdepthError where the second stage would begin after the last epoch.
+        Raises MdepthError where the second stage would begin after the last epoch, or an epoch
+        has no step.
         """
+        if settings.epochs and not steps_per_epoch:
+            raise MdepthError(
+                'an epoch of training.epochs has no whole step: give more data, or lower '
+                'training.batch_size, training.accumulate or the number of processes'
+            )
         if not settings.epochs:
             return Timetable(settings.steps, settings.joint_from, settings)
         if settings.joint_from > settings.epochs:

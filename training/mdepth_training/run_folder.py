@@ -13,7 +13,9 @@ import platform
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -26,9 +28,19 @@ from lightning.pytorch.utilities import rank_zero_only
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.machine import usable_cores
 from mdepth_training.config import Experiment, load_experiment
+from mdepth_training.files import write_whole
 
 CHECKPOINT = 'last.ckpt'
+# What a run learns does not depend on these.
+_MAY_CHANGE = ('save_every', 'images_every', 'validate_every', 'workers')
 _PACKAGES = ('mdepth_ros', 'mdepth-training', 'torch', 'lightning', 'numpy', 'opencv-python')
+
+
+def is_first_process() -> bool:
+    """Whether this is the first of the processes that learn together, on all machines."""
+    # Before there is a trainer, a machine that was started by hand has only NODE_RANK to tell.
+    node = os.environ.get('NODE_RANK', os.environ.get('GROUP_RANK', '0'))
+    return not rank_zero_only.rank and node in ('', '0')
 
 
 @contextlib.contextmanager
@@ -37,7 +49,7 @@ def only_writer(folder: Path) -> Iterator[None]:
 
     Raises MdepthError where another has it.
     """
-    if rank_zero_only.rank:
+    if not is_first_process():
         yield
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -54,7 +66,8 @@ def only_writer(folder: Path) -> Iterator[None]:
 def check_folder(experiment: Experiment, output: Path, resume: bool) -> Path | None:
     """Return the checkpoint to go on from; None for a new run.
 
-    Raises MdepthError where the folder holds a run that is not to be resumed, or cannot be.
+    Raises MdepthError where the folder holds a run that is not to be resumed, or cannot be: its
+    checkpoint is damaged, or it was begun with other settings.
     """
     last, begun = output / CHECKPOINT, output / 'experiment.yaml'
     if not last.exists():
@@ -63,25 +76,63 @@ def check_folder(experiment: Experiment, output: Path, resume: bool) -> Path | N
         raise MdepthError(
             f'{output} holds a run already: add --resume, or choose another --output'
         )
-    if begun.exists() and load_experiment(begun).network != experiment.network:
-        raise MdepthError(f'{output} was begun with another network: choose another --output')
+    if not zipfile.is_zipfile(last):
+        raise MdepthError(
+            f'{last} is cut off or damaged: remove it and learn anew, or take it from a backup'
+        )
+    if begun.exists() and begun.stat().st_size:
+        before = dict(settings_of(load_experiment(begun)))
+        for name, value in settings_of(experiment):
+            if before[name] != value and not name.endswith(_MAY_CHANGE):
+                raise MdepthError(
+                    f'{output} was begun with {name}={before[name]}, not {value}: leave that as '
+                    'it was, or choose another --output (training.initial goes on from a model)'
+                )
     return last
+
+
+def settings_of(experiment: Experiment) -> Iterator[tuple[str, Any]]:
+    """Every setting by its full name, but for `camera`, which recordings bring."""
+
+    def walk(values: Mapping[str, Any], where: str) -> Iterator[tuple[str, Any]]:
+        for name, value in values.items():
+            if isinstance(value, dict):
+                yield from walk(value, f'{where}{name}.')
+            elif where or name != 'camera' or not experiment.data.recordings:
+                yield where + name, value
+
+    return walk(asdict(experiment), '')
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the first weights of a run come from, in words, and their licence ('': our own)."""
+
+    weights: str
+    licence: str = ''
+
+
+def first_origin(output: Path) -> Origin:
+    """What the first start of a run that is resumed said."""
+    first = next(iter(read_starts(output)), {})
+    return Origin(str(first.get('weights', 'a checkpoint')), str(first.get('licence', '')))
 
 
 def git_state() -> str:
     """Name the commit that makes a run, with a + where files differ from it."""
     # An installed copy may lie in a folder below somebody's own repository: that is not meant.
     tracked = _git('ls-files', Path(__file__).name)
-    return (tracked and _git('describe', '--always', '--dirty=+')) or 'unknown'
+    state = _git('describe', '--always', '--dirty=+') if tracked else b''
+    return state.decode().strip() or 'unknown'
 
 
 def record_start(output: Path, experiment: Experiment, details: Mapping[str, Any]) -> None:
     """Add this start to run.json; where the code differs from its commit, keep the difference."""
     path = output / 'run.json'
-    starts = json.loads(path.read_text()) if path.exists() else []
+    starts = read_starts(output)
     git = git_state()
     if git.endswith('+'):
-        (output / f'code-{len(starts)}.patch').write_text(_git('diff', 'HEAD') + '\n')
+        (output / f'code-{len(starts)}.patch').write_bytes(_git('diff', '--binary', 'HEAD'))
     starts.append(
         {
             'time': datetime.now(timezone.utc).isoformat(timespec='seconds'),
@@ -98,7 +149,16 @@ def record_start(output: Path, experiment: Experiment, details: Mapping[str, Any
             ],
         }
     )
-    path.write_text(json.dumps(starts, indent=1) + '\n')
+    write_whole(path, json.dumps(starts, indent=1) + '\n')
+
+
+def read_starts(output: Path) -> list[dict[str, Any]]:
+    """What run.json says of the starts so far; none where it is missing or damaged."""
+    try:
+        starts = json.loads((output / 'run.json').read_text())
+    except (OSError, ValueError):
+        return []
+    return [dict(start) for start in starts]
 
 
 class MetricsFile(Logger):
@@ -148,7 +208,9 @@ class MetricsFile(Logger):
         kept = []
         if self.path.exists():
             with self.path.open(newline='') as file:
-                kept = [row for row in csv.DictReader(file) if int(row['step']) < first_step]
+                # A row of which a full disk took the end is left out.
+                whole = (row for row in csv.DictReader(file) if None not in row.values())
+                kept = [row for row in whole if int(row['step']) < first_step]
         if kept:
             self.began -= float(kept[-1]['seconds'])
         partial = self.path.with_suffix('.partial')
@@ -159,18 +221,14 @@ class MetricsFile(Logger):
         os.replace(partial, self.path)  # noqa: PTH105
 
 
-def _git(*arguments: str) -> str:
+def _git(*arguments: str) -> bytes:
     try:
         run = subprocess.run(
-            ['git', *arguments],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
+            ['git', *arguments], cwd=Path(__file__).parent, capture_output=True, check=True
         )
     except (OSError, subprocess.CalledProcessError):
-        return ''
-    return run.stdout.strip()
+        return b''
+    return run.stdout
 
 
 def _version(package: str) -> str:

@@ -9,7 +9,7 @@ import re
 import types
 from collections.abc import Iterator
 from dataclasses import field, fields, is_dataclass
-from math import inf
+from math import inf, isfinite
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import yaml
@@ -26,13 +26,14 @@ def setting(default: Any, text: str, low: float = -inf, high: float = inf) -> An
 
 
 def check(settings: Any, where: str) -> None:
-    """Raise MdepthError for a number outside its limits; NaN is outside of all."""
+    """Raise MdepthError for a number outside its limits; NaN and infinity are outside of all."""
     for item in fields(settings):
         value, limits = getattr(settings, item.name), item.metadata
         if isinstance(value, (int, float)) and 'low' in limits:
             low, high = limits['low'], limits['high']
-            if not low <= value <= high:
-                allowed = f'from {low:g}' if high == inf else f'in {low:g}..{high:g}'
+            if not (low <= value <= high and isfinite(value)):
+                allowed = f'in {low:g}..{high:g}' if high < inf else f'from {low:g}'
+                allowed = 'finite' if low <= value <= high else allowed
                 raise MdepthError(f'{where}{item.name} is {value}: it must be {allowed}')
 
 
@@ -56,6 +57,27 @@ def build(kind: Any, values: Any, where: str = '') -> Any:
         else:
             built[name] = _convert(hints[name], value, where + name)
     return kind(**built)
+
+
+def from_text(kind: Any, name: str, text: str) -> Any:
+    """What an override `name=text` of the dataclass `kind` means, as `build` takes it.
+
+    Texts are taken as they stand, for they are paths and patterns, of which YAML would make
+    something else; a list of texts may be written [a, b]. All else is YAML.
+    """
+    hint = kind
+    for part in name.split('.'):
+        hint = get_type_hints(hint).get(part, Any) if is_dataclass(hint) else Any
+    texts = get_origin(hint) is tuple and get_args(hint)[0] is str
+    if texts and text.startswith('['):
+        try:
+            values = yaml.safe_load(text)
+        except yaml.YAMLError:
+            return text  # a pattern such as [0-9]*.bag
+        return values if isinstance(values, list) else text
+    if hint is str or texts or not text:
+        return text
+    return yaml.safe_load(text)
 
 
 def plain(value: Any) -> Any:

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
 
 from mdepth_training.config import Experiment
 from mdepth_training.data import Triplets, TripletSource, open_triplets
 from mdepth_training.data.synthetic import SyntheticTriplets
+from mdepth_training.run_folder import is_first_process
 
 
 def open_source(experiment: Experiment, cache: Path) -> TripletSource:
@@ -35,7 +35,7 @@ def open_validation(experiment: Experiment, cache: Path) -> TripletSource | None
     if not (data.validation or data.validation_split):
         return None
     with _alone(cache):
-        if rank_zero_only.rank == 0:
+        if is_first_process():
             Console().print('For the validation loss:')
         recordings = data.validation or data.recordings
         return _recorded(experiment, recordings, data.validation_split, cache)
@@ -60,7 +60,7 @@ def _recorded(
         stereo='S' in experiment.training.sources,
         skip_static=data.skip_static,
         cache=cache,
-        console=Console(quiet=rank_zero_only.rank != 0),
+        console=Console(quiet=not is_first_process()),
     )
 
 

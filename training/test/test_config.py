@@ -47,12 +47,38 @@ def test_overrides_and_round_trip(tmp_path: Path) -> None:
         ('training: {devices: 0}', 'training.devices is 0'),
         ('data: {synthetic: {frames: 2}}', 'data.synthetic.frames is 2'),
         ('data: {synthetic: {moving: .nan}}', 'data.synthetic.moving is nan'),
+        ('training: {steady_motion: .inf}', 'training.steady_motion is inf: it must be finite'),
+        ('network: {rotation_scale: .nan}', 'a number that is not finite'),
+        ('training: {seed: 20261105143000}', 'training.seed is 20261105143000'),
     ],
 )
 def test_mistakes_are_named(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / 'bad.yaml').write_text(text)
     with pytest.raises(MdepthError, match=message.replace('.', r'\.')):
         load_experiment(tmp_path / 'bad.yaml')
+
+
+@pytest.mark.parametrize(
+    ('override', 'expected'),
+    [
+        ('data.recordings=*.mcap', ('*.mcap',)),
+        ('data.recordings=[0-9]*.bag', ('[0-9]*.bag',)),
+        ('data.recordings=drives/run #2.mcap', ('drives/run #2.mcap',)),
+        ('data.recordings=2011_09_26', ('2011_09_26',)),
+        ('data.recordings=2024-05-01', ('2024-05-01',)),
+        ('data.recordings=[a, b c]', ('a', 'b c')),
+        ('data.recordings=[]', ()),
+        ('data.split=1e3', '1e3'),
+        ('name=123', '123'),
+        ('training.initial=no', 'no'),
+    ],
+)
+def test_texts_are_taken_as_they_stand(tmp_path: Path, override: str, expected: object) -> None:
+    (tmp_path / 'a.yaml').write_text('name: a')
+    value = load_experiment(tmp_path / 'a.yaml', [override])
+    for part in override.partition('=')[0].split('.'):
+        value = getattr(value, part)
+    assert value == expected
 
 
 @pytest.mark.parametrize('override', ['training.steps', 'name.x=1', 'a=['])

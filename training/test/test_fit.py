@@ -24,7 +24,7 @@ from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.model_file import load_model
+from mdepth_ros.model_file import load_model, replace_card
 from mdepth_ros.networks import NetworkConfig
 
 TINY = Experiment(
@@ -153,10 +153,59 @@ def test_a_finished_folder_is_not_overwritten(whole: Path) -> None:
         fit(TINY, whole.parent)
 
 
-def test_another_network_does_not_resume(whole: Path) -> None:
-    other = replace(TINY, network=replace(TINY.network, width=0.25))
-    with pytest.raises(MdepthError, match='begun with another network'):
+@pytest.mark.parametrize(
+    ('other', 'named'),
+    [
+        (
+            replace(TINY, network=replace(TINY.network, width=0.25)),
+            r'network\.width=0\.125, not 0',
+        ),
+        (tiny(learning_rate=1e-5), r'training\.learning_rate=0\.001, not 1e-05'),
+        (tiny(seed=7), r'training\.seed=0, not 7'),
+    ],
+)
+def test_other_settings_do_not_resume(whole: Path, other: Experiment, named: str) -> None:
+    """The optimiser would go on with the old ones, and experiment.yaml would tell the new."""
+    with pytest.raises(MdepthError, match=f'begun with {named}'):
         fit(other, whole.parent, resume=True)
+
+
+def test_what_changes_nothing_may_change(cache: Path, tmp_path: Path) -> None:
+    fit(tiny(steps=3), tmp_path, until=1, cache=cache)
+    assert fit(tiny(steps=3, save_every=1, images_every=0), tmp_path, resume=True, cache=cache)
+
+
+def test_damaged_small_files_do_not_end_a_run(whole: Path, cache: Path, tmp_path: Path) -> None:
+    fit(TINY, tmp_path, until=14, cache=cache)
+    for name in ('run.json', 'experiment.yaml'):
+        (tmp_path / name).write_text('')
+    with (tmp_path / 'metrics.csv').open('a') as file:
+        file.write('13,0.3,0.0')
+    assert_equal(whole, fit(TINY, tmp_path, resume=True, cache=cache))
+    assert steps_in(tmp_path) == [20]
+    (tmp_path / 'last.ckpt').write_bytes((tmp_path / 'last.ckpt').read_bytes()[:-1000])
+    with pytest.raises(MdepthError, match=r'last\.ckpt is cut off or damaged'):
+        fit(TINY, tmp_path, resume=True, cache=cache)
+
+
+def test_the_model_is_there_when_all_of_it_is_known(
+    whole: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while the metres are being measured leaves no model without them."""
+
+    def pressed(*_: object) -> float:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr('mdepth_training.fit.metres_per_unit', pressed)
+    with pytest.raises(KeyboardInterrupt):
+        fit(TINY, tmp_path, cache=cache)
+    assert not list(tmp_path.glob('*.safetensors'))
+    monkeypatch.undo()
+    path = fit(TINY, tmp_path, resume=True, cache=cache)
+    assert_equal(whole, path)
+    card, expected = load_model(path)[1], load_model(whole)[1]
+    assert card.metres_per_unit == expected.metres_per_unit
+    assert card.details['began with'] == 'chance'  # as the first start said
 
 
 def test_a_run_begins_with_the_weights_of_another(
@@ -166,7 +215,15 @@ def test_a_run_begins_with_the_weights_of_another(
     path = fit(experiment, tmp_path, cache=cache)
     weights = [load_model(p)[0].depth_decoder.fuse[0].weight for p in (whole, path)]
     torch.testing.assert_close(*weights)
-    assert load_model(path)[1].details['began with'] == 'tiny.safetensors'
+    card = load_model(path)[1]
+    assert card.details['began with'] == 'tiny.safetensors' and card.licence == 'Apache-2.0'
+    other = tmp_path / 'other.safetensors'
+    replace_card(whole, replace(load_model(whole)[1], licence='research'), other)
+    bound = tiny(steps=2, save_every=1, initial=str(other))
+    fit(bound, tmp_path / 'bound', until=1, cache=cache)
+    other.unlink()
+    path = fit(bound, tmp_path / 'bound', resume=True, cache=cache)
+    assert load_model(path)[1].licence == 'Apache-2.0 and research'
 
 
 def test_weights_that_do_not_fit_are_refused_before_anything_is_rendered(
@@ -176,6 +233,19 @@ def test_weights_that_do_not_fit_are_refused_before_anything_is_rendered(
     with pytest.raises(MdepthError, match=r'network\.encoder'):
         fit(other, tmp_path / 'run', cache=tmp_path / 'cache')
     assert not list(tmp_path.rglob('drives-*'))
+
+
+def test_what_a_process_of_the_loader_complains_of_is_one_line(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(*_: object) -> Sample:
+        raise MdepthError('100 triplets in a row cannot be read: is the disk there?')
+
+    monkeypatch.setattr(SyntheticTriplets, 'batch', unreadable)
+    experiment = replace(TINY, data=replace(TINY.data, workers=1))
+    with pytest.raises(MdepthError) as caught:
+        fit(experiment, tmp_path, cache=cache)
+    assert str(caught.value) == '100 triplets in a row cannot be read: is the disk there?'
 
 
 def test_a_full_disk_is_one_line_and_keeps_the_last_checkpoint(

@@ -53,6 +53,11 @@ def test_the_second_stage_cannot_begin_after_the_last_epoch() -> None:
         Timetable.of(Training(epochs=20, joint_from=2000), 10)
 
 
+def test_an_epoch_without_a_step_is_refused() -> None:
+    with pytest.raises(MdepthError, match='has no whole step'):
+        Timetable.of(Training(epochs=3, joint_from=0), 0)
+
+
 def test_decay_is_on_the_weights_of_convolutions_alone() -> None:
     network = JointDepthPose(NetworkConfig(width=0.125))
     names = {id(parameter): name for name, parameter in network.named_parameters()}

@@ -5,12 +5,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import torch
+from mdepth_training.bench import kitti_sized_folder
 
 # Lightning runs it again for the second process. Here norms use no statistics, because those of a
 # process's own samples are not those of all, and ties in the auto-mask are not broken by chance.
@@ -45,6 +48,14 @@ def write_report(self):
     torch.save(report, output / f'process-{self.global_rank}.pt')
 
 
+def stumble(self, sample, index):
+    if self.global_rank == 1 and self.global_step == 1:
+        sample.K[0, 0, 0] = float('nan')
+    return learn(self, sample, index)
+
+
+if sys.argv[4:] == ['stumble']:
+    learn, ImplicitCues.training_step = ImplicitCues.training_step, stumble
 output, devices, batch_size = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 torch.nn.BatchNorm2d.forward = scaled
 view_synthesis.auto_mask = lambda warped, still: (warped < still).float()
@@ -110,3 +121,49 @@ def test_two_processes_have_the_gradient_of_one_with_all_samples(runs) -> None:
     ]
     assert flat[0].norm() > 1e-3
     assert (flat[0] - flat[1]).norm() < 1e-3 * flat[0].norm()
+
+
+def test_one_process_that_gets_no_number_stops_both(tmp_path: Path) -> None:
+    """In one line and with the batch, though each waits for the other within a step."""
+    script, output = tmp_path / 'together.py', tmp_path / 'out'
+    script.write_text(_SCRIPT)
+    run = subprocess.run(
+        [sys.executable, str(script), str(output), '2', '2', 'stumble'],
+        env={**os.environ, 'CUDA_VISIBLE_DEVICES': '', 'OMP_NUM_THREADS': '1'},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert run.returncode == 1
+    assert 'MdepthError: the loss or its gradient was not finite at step' in run.stderr
+    assert 'gloo' not in run.stderr
+    assert list(output.glob('not-finite-batch-1-process-1.safetensors'))
+
+
+def test_a_service_that_is_stopped_saves_though_its_loaders_are_told_too(tmp_path: Path) -> None:
+    config, output = tmp_path / 'tiny.yaml', tmp_path / 'out'
+    drive = kitti_sized_folder(tmp_path / 'drive', 8)
+    config.write_text(
+        'input_size: [64, 96]\nnetwork: {width: 0.125}\n'
+        f'data: {{workers: 1, recordings: [{drive}], skip_static: false}}\n'
+        'training: {steps: 100000, batch_size: 2, save_every: 100000}\n'
+    )
+    command = 'from mdepth_training.cli import main; main()'
+    run = subprocess.Popen(
+        [sys.executable, '-c', command, 'fit', str(config), '-o', str(output)],
+        env={**os.environ, 'CUDA_VISIBLE_DEVICES': '', 'OMP_NUM_THREADS': '1'},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        give_up = time.time() + 120
+        while not (output / 'metrics.csv').exists() and time.time() < give_up:
+            time.sleep(0.1)
+        os.killpg(run.pid, signal.SIGTERM)
+        complaint = run.communicate(timeout=60)[1]
+    finally:
+        run.kill()
+    assert run.returncode == 2 and 'saved: go on with --resume' in complaint.replace('\n', ' ')
+    assert 'Traceback' not in complaint and (output / 'last.ckpt').exists()

@@ -135,6 +135,11 @@ def plan(
     if table not in TABLES:
         raise MdepthError(f'there is no table {table!r}: choose from {", ".join(TABLES)}')
     experiment = load_experiment(config, [*overrides])
+    if (experiment.training.devices, experiment.training.nodes) != (1, 1):
+        raise MdepthError(
+            'every run of an ablation is one process: training.devices and training.nodes must '
+            'be 1, and --jobs says how many run side by side'
+        )
     runs = []
     for seed in range(experiment.training.seed, experiment.training.seed + seeds):
         variants = TABLES[table](experiment)

@@ -55,6 +55,8 @@ def learn_and_score(run: Run, held_out: HeldOut, cache: Path, end: float | None)
 
 
 def _child(run: Run, held_out: HeldOut, cache: Path, end: float | None) -> None:
+    # Ctrl-C in a terminal goes to `ablate` alone, which asks once: asked twice, a run just ends.
+    os.setsid()
     run.folder.mkdir(parents=True, exist_ok=True)
     with (run.folder / OUTPUT).open('a', buffering=1) as file:
         os.dup2(file.fileno(), sys.stdout.fileno())

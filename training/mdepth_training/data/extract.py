@@ -30,6 +30,7 @@ from mdepth_training.config import load_experiment
 from mdepth_training.data.extract_drive import FACTS, Options
 from mdepth_training.data.extract_pool import Pool
 from mdepth_training.data.several import recordings_in
+from mdepth_training.files import write_whole
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 PACKAGES = ('mdepth_ros', 'mdepth-training', 'opencv-python-headless', 'torch')
@@ -52,9 +53,7 @@ class Dataset:
         """Write dataset.json, whole or not at all."""
         made_by = {name: _version(name) for name in PACKAGES}
         text = json.dumps({'format': 1, 'made_by': made_by, 'drives': self.drives}, indent=2)
-        unfinished = self.folder / 'dataset.json.partial'
-        unfinished.write_text(text + '\n')
-        unfinished.replace(self.folder / 'dataset.json')
+        write_whole(self.folder / 'dataset.json', text + '\n')
 
 
 def read_dataset_file(folder: Path) -> dict[str, dict[str, Any]]:

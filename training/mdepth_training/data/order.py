@@ -106,5 +106,7 @@ def _as_it_is(sample: Sample) -> Sample:
 def _single_threaded(_: int) -> None:
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
-    # Ctrl-C goes to all processes of a terminal: the one that learns decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C goes to all processes of a terminal, SIGTERM to all of a service: the one that learns
+    # decides what they mean. These end with it.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

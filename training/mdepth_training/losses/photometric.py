@@ -99,10 +99,11 @@ def masked_mean(error: Tensor, mask: Tensor) -> Tensor:
     Where several processes learn together it is the mean over all their masks, so that the mean
     of the processes' gradients is the gradient of one process with all the samples.
     """
-    return (error * mask).sum() / _mean_over_processes(mask.sum()).clamp(min=1e-6)
+    return (error * mask).sum() / mean_over_processes(mask.sum()).clamp(min=1e-6)
 
 
-def _mean_over_processes(value: Tensor) -> Tensor:
+def mean_over_processes(value: Tensor) -> Tensor:
+    """Mean of a value, without gradient, over the processes that learn together."""
     if distributed.is_available() and distributed.is_initialized():
         value = value.detach().clone()
         distributed.all_reduce(value)

@@ -26,7 +26,7 @@ from mdepth_training.data.augmentation import (
     random_noise,
 )
 from mdepth_training.data.sample import Sample
-from mdepth_training.losses import relative_change
+from mdepth_training.losses import mean_over_processes, relative_change
 from mdepth_training.methods.view_synthesis import (
     Reconstruction,
     View,
@@ -113,7 +113,8 @@ class ImplicitCues(lightning.LightningModule):
         # Not a number where anything is not finite: no loss need be, for a warp to nowhere reads
         # the image's corner, and on a CPU its gradient would read outside of all memory.
         unfinite = 0 * sum(x.float().sum() for x in (sample.K, pose, pose_ahead, *disparities))
-        if self.device.type == 'cpu' and unfinite.isnan():
+        # All processes turn back together: each waits for the others where masks are averaged.
+        if self.device.type == 'cpu' and mean_over_processes(unfinite).isnan():
             return unfinite
         with torch.autocast(self.device.type, enabled=False):
             loss, made = self.view_loss(sample, disparities, pose, pose_ahead, duplicated)
@@ -217,6 +218,7 @@ class ImplicitCues(lightning.LightningModule):
         self.log_dict(values, on_step=True, on_epoch=False)
         self.log('loss', loss, on_step=True, on_epoch=False)
         # At 1e-3 a healthy run is above 0.3 by step 400; a smaller rate takes its time.
+        spread = mean_over_processes(spread)
         if self.global_step * self.settings.learning_rate >= 0.3 and spread < 0.05:
             raise MdepthError(
                 f'the depth collapsed to a constant (log-depth spread {spread:.3f} at step '

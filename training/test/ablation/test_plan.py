@@ -118,6 +118,11 @@ def test_a_folder_of_another_budget_is_refused(config: Path) -> None:
         planned(config, 'ham', 1, 'training.steps=11')
 
 
+def test_runs_of_several_processes_are_refused(config: Path) -> None:
+    with pytest.raises(MdepthError, match=r'training\.devices and training\.nodes must be 1'):
+        plan(config, 'ham', 1, config.parent, ['training.devices=2'])
+
+
 def test_an_unknown_table_names_the_known(config: Path) -> None:
     with pytest.raises(MdepthError, match='components, ham, pose'):
         planned(config, 'losses')
