@@ -31,8 +31,11 @@ from mdepth_training.config import Experiment, load_experiment
 from mdepth_training.files import write_whole
 
 CHECKPOINT = 'last.ckpt'
-# What a run learns does not depend on these.
-_MAY_CHANGE = ('save_every', 'images_every', 'validate_every', 'workers')
+# A run that goes on may find its data elsewhere, and what it learns does not depend on the others.
+_MAY_CHANGE = {
+    *('recordings', 'split', 'validation', 'validation_split', 'initial'),
+    *('save_every', 'images_every', 'validate_every', 'workers'),
+}
 _PACKAGES = ('mdepth_ros', 'mdepth-training', 'torch', 'lightning', 'numpy', 'opencv-python')
 
 
@@ -83,7 +86,7 @@ def check_folder(experiment: Experiment, output: Path, resume: bool) -> Path | N
     if begun.exists() and begun.stat().st_size:
         before = dict(settings_of(load_experiment(begun)))
         for name, value in settings_of(experiment):
-            if before[name] != value and not name.endswith(_MAY_CHANGE):
+            if before[name] != value and name.rpartition('.')[2] not in _MAY_CHANGE:
                 raise MdepthError(
                     f'{output} was begun with {name}={before[name]}, not {value}: leave that as '
                     'it was, or choose another --output (training.initial goes on from a model)'

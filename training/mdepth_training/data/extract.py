@@ -74,8 +74,10 @@ def _unlisted(folder: Path) -> dict[str, dict[str, Any]]:
     """The facts of drives that are whole but not in dataset.json: the program was killed there."""
     found = {}
     for file in sorted(folder.glob(f'*/{FACTS}')):
-        with contextlib.suppress(OSError, ValueError):
-            found[file.parent.name] = dict[str, Any](json.loads(file.read_text()))
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            facts = dict[str, Any](json.loads(file.read_text()))
+            if {'source', 'options', 'frames'} <= facts.keys():  # else it is somebody else's
+                found[file.parent.name] = facts
     return found
 
 

@@ -80,7 +80,8 @@ def extracted(
     try:
         extract([path], folder, options)
     except MdepthError as error:
-        raise MdepthError(f'{error} (options such as --topic: mdepth-train extract)') from None
+        hint = ' (options: mdepth-train extract)' if ' --' in str(error) else ''
+        raise MdepthError(f'{error}{hint}') from None
     return folder
 
 

@@ -12,6 +12,9 @@ from mdepth_ros.sources.base import by_name
 from mdepth_ros.sources.folder import has_images
 from mdepth_ros.sources.recording import FILE_SUFFIXES, is_recording
 
+# What `ros2 bag record` and, with the time of each part, `rosbag record --split` add to a name.
+_PART = re.compile(r'(_?\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d)?_\d+$')
+
 
 def recordings_in(path: Path) -> list[Path]:
     """The bags and videos that lie in a folder; empty where the folder itself is the recording.
@@ -21,9 +24,9 @@ def recordings_in(path: Path) -> list[Path]:
     """
     if not path.is_dir() or (path / 'metadata.yaml').is_file() or has_images(path):
         return []
-    inside = sorted(path.iterdir(), key=by_name)
+    inside = sorted((file for file in path.iterdir() if file.name[0] != '.'), key=by_name)
     files = [file for file in inside if file.is_file() and file.suffix in FILE_SUFFIXES]
-    if files and len({re.sub(r'_\d+$', '', file.stem) for file in files}) == 1:
+    if files and len({_PART.sub('', file.stem) for file in files}) == 1:
         return []
     films = [file for file in inside if file.suffix.lower() in video.SUFFIXES]
     folders = [folder for folder in inside if folder.is_dir() and is_recording(folder)]

@@ -14,7 +14,12 @@ from mdepth_training.data.several import recordings_in
     ('files', 'found'),
     [
         (['a_0.mcap', 'a_1.mcap', 'a_10.mcap'], []),
-        (['a.mcap'], []),
+        (['a.mcap', '._a.mcap'], []),
+        (['x_2026-11-21-10-00-00_0.bag', 'x_2026-11-21-10-05-00_1.bag'], []),
+        (
+            ['2026-11-21-10-00-00.bag', '2026-11-22-09-00-00.bag'],
+            ['2026-11-21-10-00-00.bag', '2026-11-22-09-00-00.bag'],
+        ),
         (['metadata.yaml', 'a.mcap', 'b.mcap'], []),
         (['monday.mcap', 'friday.bag', 'notes.txt'], ['friday.bag', 'monday.mcap']),
         (['one.mp4', 'ten/10.mcap', 'two/metadata.yaml'], ['one.mp4', 'ten', 'two']),
