@@ -23,6 +23,7 @@ INSTALLED = (
     'share/mdepth_ros/launch/multi_camera.launch.py',
     'share/mdepth_ros/launch/evaluate.launch.py',
     'share/mdepth_ros/models/road-nano.safetensors',
+    'share/mdepth_ros/models/road-resnet18.safetensors',
     'share/mdepth_ros/models/synthetic-nano.safetensors',
     'share/mdepth_ros/rviz/mdepth.rviz',
 )
