@@ -9,8 +9,9 @@ in the same order in both, so nothing behind this file knows the difference.
 from __future__ import annotations
 
 import functools
+import re
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,6 +34,8 @@ else:
 
 FILE_SUFFIXES = {'.mcap', '.db3', '.bag'}
 SALVAGED = {'.mcap', '.bag'}
+# What `ros2 bag record` and, with the time of each part, `rosbag record --split` add to a name.
+_PART = re.compile(r'(_?\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d)?_\d+$')
 ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'
 
 
@@ -211,7 +214,11 @@ def _files(path: Path, losses: Losses) -> list[Path]:
         names = tree['rosbag2_bagfile_information']['relative_file_paths']
         named = [path / Path(name).name for name in names]
     except FileNotFoundError:
-        losses.note('no metadata.yaml: the recorder was stopped hard')
+        losses.note(
+            'no metadata.yaml: the recorder was stopped hard'
+            if parts_of_one(_listed(path))
+            else 'several recordings, read as one in the order of their names: take each by itself'
+        )
     except (OSError, YAMLError, KeyError, TypeError, UnicodeDecodeError):
         losses.note('metadata.yaml cannot be read')
     there = [file for file in named if file.is_file()]
@@ -225,6 +232,11 @@ def _files(path: Path, losses: Losses) -> list[Path]:
     if not found:
         raise MdepthError(f'{path} is an empty bag: it holds no .mcap, .db3 or .bag file')
     return found
+
+
+def parts_of_one(files: Sequence[Path]) -> bool:
+    """Tell from the names of bag files whether they are one recording in parts."""
+    return len({_PART.sub('', file.stem) for file in files}) <= 1
 
 
 def _listed(path: Path) -> list[Path]:

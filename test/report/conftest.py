@@ -107,6 +107,8 @@ class World:
                 bag.write('/camera/camera_info', conversions.camera_to_info(CAMERA, header), stamp)
                 if depth:
                     bag.write('/camera/depth', images.depth_message(truth, then), stamp)
+                if edit == 'two depths':
+                    bag.write('/rear/depth', images.depth_message(truth, then), stamp)
                 if moving:
                     message = images.image_message(mask, then, 'mono8')
                     bag.write('/camera/moving', message, stamp)

@@ -47,6 +47,14 @@ def test_depth_image_before_lidar_unless_asked(world):
     assert evaluate_run(world.out, Choice(lidar='/lidar')).depth.truth_topic == '/lidar'
 
 
+def test_a_lidar_that_was_asked_for_needs_no_choice_of_depth_images(world):
+    world.record(lidar=True, edit='two depths')
+    run = world.run()
+    with pytest.raises(MdepthError, match='2 topics of depth images: add --depth-topic'):
+        evaluate_run(run)
+    assert evaluate_run(run, Choice(lidar='/lidar')).depth.truth_topic == '/lidar'
+
+
 def test_lidar_without_a_transform_leaves_the_trajectory(world):
     world.record(depth=False, lidar=True, edit='no lidar frame')
     evaluation = evaluate_run(world.run())

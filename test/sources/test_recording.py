@@ -103,8 +103,11 @@ def test_split_bags_are_read_in_the_order_of_their_numbers(tmp_path):
             tmp_path / f'part{number}', [('/i', recordings.image(number), number)]
         )
         (bag / f'part{number}.mcap').rename(folder / f'bag_{number}.mcap')
-    messages, _ = everything(folder)
+    messages, lost = everything(folder)
     assert [message.time for message in messages] == [1, 2, 10]
+    assert lost == ['no metadata.yaml: the recorder was stopped hard']
+    (folder / 'bag_10.mcap').rename(folder / 'friday.mcap')
+    assert 'several recordings, read as one' in everything(folder)[1][0]
 
 
 @pytest.mark.parametrize('mode', [CompressionMode.NONE, CompressionMode.STORAGE])

@@ -4,16 +4,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from mdepth_ros.sources import video
 from mdepth_ros.sources.base import by_name
 from mdepth_ros.sources.folder import has_images
-from mdepth_ros.sources.recording import FILE_SUFFIXES, is_recording
-
-# What `ros2 bag record` and, with the time of each part, `rosbag record --split` add to a name.
-_PART = re.compile(r'(_?\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d)?_\d+$')
+from mdepth_ros.sources.recording import FILE_SUFFIXES, is_recording, parts_of_one
 
 
 def recordings_in(path: Path) -> list[Path]:
@@ -26,7 +22,7 @@ def recordings_in(path: Path) -> list[Path]:
         return []
     inside = sorted((file for file in path.iterdir() if file.name[0] != '.'), key=by_name)
     files = [file for file in inside if file.is_file() and file.suffix in FILE_SUFFIXES]
-    if files and len({_PART.sub('', file.stem) for file in files}) == 1:
+    if files and parts_of_one(files):
         return []
     films = [file for file in inside if file.suffix.lower() in video.SUFFIXES]
     folders = [folder for folder in inside if folder.is_dir() and is_recording(folder)]
