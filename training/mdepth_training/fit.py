@@ -179,6 +179,7 @@ def write_model(
     settings = experiment.training
     stereo, recorded = 'S' in settings.sources, bool(experiment.data.recordings)
     samples = settings.batch_size * settings.accumulate * _processes(settings)[1]
+    own = 'as that of the recordings' if recorded else 'Apache-2.0'
     card = ModelCard(
         name=experiment.name,
         network=experiment.network,
@@ -193,14 +194,7 @@ def write_model(
         data=source.description,
         seed=settings.seed,
         metrics={},
-        licence=' and '.join(
-            dict.fromkeys(
-                [
-                    'as that of the recordings' if recorded else 'Apache-2.0',
-                    *filter(None, [origin.licence]),
-                ]
-            )
-        ),
+        licence=own if origin.licence in ('', own) else f'{own} and {origin.licence}',
         details={
             'steps': str(timetable.steps),
             'samples of a step': str(samples),

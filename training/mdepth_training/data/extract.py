@@ -100,9 +100,12 @@ def extract(
     jobs = jobs or len(os.sched_getaffinity(0))
     output.mkdir(parents=True, exist_ok=True)
     with _locked(output, console):
-        dataset = Dataset(output, _unlisted(output) | read_dataset_file(output))
-        whole = [Path(os.path.abspath(recording)) for recording in recordings]  # noqa: PTH100
-        single = [one for recording in whole for one in recordings_in(recording) or [recording]]
+        listed, whole = read_dataset_file(output), _unlisted(output)
+        dataset = Dataset(output, whole | listed)
+        if whole.keys() - listed.keys():
+            dataset.save()
+        paths = [Path(os.path.abspath(recording)) for recording in recordings]  # noqa: PTH100
+        single = [one for path in paths for one in recordings_in(path) or [path]]
         todo = _plan(single, dataset, options, console)
         if todo:
             with Pool(min(jobs, len(todo)), jobs) as pool:

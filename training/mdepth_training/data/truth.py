@@ -24,6 +24,7 @@ from mdepth_ros.report.bags import CLOUD, ODOMETRY, Bag, match
 from mdepth_ros.report.depth import TruePoints, project_points
 from mdepth_ros.sources.base import ImageSource
 from mdepth_ros.sources.recording import is_recording
+from mdepth_training.data.view import rectification
 
 TOLERANCE = 0.05  # seconds between an image and its truth
 UNITS = 256  # per metre
@@ -95,8 +96,7 @@ class BagTruth:
         has depth for every third image. `tick` may raise to stop.
         """
         facts: dict[str, Any] = {}
-        R = np.eye(4)
-        R[:3, :3] = np.reshape(camera.rectification, (3, 3))
+        R = rectification(camera)
         if self._odometry is not None:
             folder.mkdir(exist_ok=True)
             write_tum(folder / 'poses.txt', self._poses.of_frame(R.T))

@@ -34,6 +34,13 @@ def choose_view(
     return target_camera(camera, height, width)
 
 
+def rectification(camera: Camera) -> NDArray[np.float64]:
+    """T_rectified_camera [4, 4], R of camera_info: /tf_static speaks of the camera as it hangs."""
+    R = np.eye(4)
+    R[:3, :3] = np.reshape(camera.rectification, (3, 3))
+    return R
+
+
 class Eye:
     """One camera of a drive: its images as the view that the first of them decides shows them.
 

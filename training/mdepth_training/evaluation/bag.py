@@ -17,6 +17,7 @@ from mdepth_ros.report.depth import TruePoints
 from mdepth_ros.report.poses import pose_at
 from mdepth_ros.sources import StaticTransforms, open_source
 from mdepth_ros.sources.topics import IMAGE, choose_image
+from mdepth_training.data.view import rectification
 from mdepth_training.evaluation.shots import (
     TOLERANCE,
     Array,
@@ -74,7 +75,7 @@ def open_bag(path: Path, options: Options) -> Shots:
                 depth,
                 camera,
                 moving,
-                None if pose is None else pose @ _rectification(frame).T,
+                None if pose is None else pose @ rectification(frame.camera).T,
                 path.name,
             )
         for line in source.losses:
@@ -103,14 +104,7 @@ def _transform(extrinsics: StaticTransforms, frame: Frame, other: str) -> Array:
             f'/tf_static does not connect {frame.frame_id!r} (images) with {other!r} (truth): '
             'the truth cannot be projected'
         )
-    return np.asarray(_rectification(frame) @ T)
-
-
-def _rectification(frame: Frame) -> Array:
-    """R [4, 4]: from the camera of /tf_static to the rectified one, which the networks see."""
-    R = np.eye(4)
-    R[:3, :3] = np.reshape(frame.camera.rectification, (3, 3))
-    return R
+    return np.asarray(rectification(frame.camera) @ T)
 
 
 def _poses(bag: Bag, topic: str, extrinsics: StaticTransforms, camera: str) -> Trajectory:

@@ -206,6 +206,8 @@ def test_finished_drives_stay_and_unfinished_ones_are_made_again(tmp_path: Path)
     (data / '.b.partial' / '000099.png').write_bytes(b'half')
     whole = json.loads((data / 'dataset.json').read_text())
     (data / 'dataset.json').unlink()
+    extract(bags[:1], data, EXACT)
+    assert [drive.name for drive in read_dataset(data)] == ['a']
     dataset = extract(bags, data, EXACT)
     assert sorted(dataset.drives) == ['a', 'b']
     assert dataset.drives['a'] == whole['drives']['a']

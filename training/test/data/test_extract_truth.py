@@ -75,17 +75,24 @@ def test_the_place_of_the_partner_is_never_guessed(tmp_path: Path) -> None:
         extract([bag], tmp_path / 'data', STEREO)
 
 
-def test_the_place_of_the_partner_from_tf_static(tmp_path: Path) -> None:
+def partner_by_tf_static(folder: Path, R: dict[str, np.ndarray]) -> np.ndarray:
+    """T_partner_current of two cameras side by side of which /tf_static tells, and their R."""
     messages = stereo_messages(baseline=0.0)
     for topic, message, _ in messages:
-        message.header.frame_id = topic.split('/')[1]
+        message.header.frame_id = side = topic.split('/')[1]
+        if topic.endswith('camera_info'):
+            message.r = R[side].reshape(-1)
     tree = recordings.static_transforms(
         ('base_link', 'left', (1.0, 0.3, 1.5), OPTICAL),
         ('base_link', 'right', (1.0, -0.3, 1.5), OPTICAL),
     )
-    bag = recordings.write_ros2(tmp_path / 'bag', [('/tf_static', tree, START), *messages])
-    extract([bag], tmp_path / 'data', STEREO)
-    T = np.loadtxt(tmp_path / 'data/bag/stereo/T_partner_current.txt')
+    bag = recordings.write_ros2(folder / 'bag', [('/tf_static', tree, START), *messages])
+    extract([bag], folder / 'data', STEREO)
+    return np.loadtxt(folder / 'data/bag/stereo/T_partner_current.txt')
+
+
+def test_the_place_of_the_partner_from_tf_static(tmp_path: Path) -> None:
+    T = partner_by_tf_static(tmp_path, {'left': np.eye(3), 'right': np.eye(3)})
     expected = np.eye(4)
     expected[0, 3] = -0.6  # REP-103: y is to the left, so the right camera is the second
     np.testing.assert_allclose(T, expected, atol=1e-12)
@@ -200,18 +207,7 @@ def test_truth_is_of_the_rectified_camera(tmp_path: Path) -> None:
 
 
 def test_the_place_of_a_rectified_partner_from_tf_static(tmp_path: Path) -> None:
-    messages = stereo_messages(baseline=0.0)
-    for topic, message, _ in messages:
-        message.header.frame_id = topic.split('/')[1]
-        if topic.endswith('camera_info'):
-            message.r = turned(5 if 'left' in topic else 3).reshape(-1)
-    tree = recordings.static_transforms(
-        ('base_link', 'left', (1.0, 0.3, 1.5), OPTICAL),
-        ('base_link', 'right', (1.0, -0.3, 1.5), OPTICAL),
-    )
-    bag = recordings.write_ros2(tmp_path / 'bag', [('/tf_static', tree, START), *messages])
-    extract([bag], tmp_path / 'data', STEREO)
-    T = np.loadtxt(tmp_path / 'data/bag/stereo/T_partner_current.txt')
+    T = partner_by_tf_static(tmp_path, {'left': turned(5), 'right': turned(3)})
     point = np.array([0.4, -0.2, 6.0])  # as the left camera has it, before it is rectified
     seen = T @ [*(turned(5) @ point), 1]
     np.testing.assert_allclose(seen[:3], turned(3) @ (point - [0.6, 0, 0]), atol=1e-9)

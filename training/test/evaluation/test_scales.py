@@ -21,8 +21,6 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.estimator import Prediction
 from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
-from mdepth_ros.model_file import ModelCard, save_model
-from mdepth_ros.networks import JointDepthPose, NetworkConfig
 from mdepth_ros.pairing import FramePair
 from mdepth_ros.scale import Scale
 
@@ -80,16 +78,9 @@ def test_only_what_comes_after_convergence_counts() -> None:
     assert errors.depth < 1e-6 and errors.good == pytest.approx(3.0)
 
 
-def test_drives_that_end_before_anything_counts(tmp_path: Path) -> None:
-    network = JointDepthPose(NetworkConfig(width=0.125))
-    card = ModelCard(
-        name='tiny', network=network.config, input_size=(64, 96),
-        camera=(0.58, 1.92, 0.5, 0.5), frame_interval=0.1, metres_per_unit=4.0,
-        method='untrained', data='none', licence='Apache-2.0',
-    )  # fmt: skip
-    save_model(tmp_path / 'tiny.safetensors', network, card)
+def test_drives_that_end_before_anything_counts(model: Path) -> None:
     with pytest.raises(MdepthError, match=r'errors count after 3 s, .*: --frames 32 or more'):
-        evaluate_scales(tmp_path / 'tiny.safetensors', 1, 20, 0.0, 10_000)
+        evaluate_scales(model, 1, 20, 0.0, 10_000)
 
 
 def test_speeds_are_late_and_noisy() -> None:
