@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from mdepth_ros.cli.free_domain import free_domain, own_domain
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -37,3 +39,17 @@ def _ctrl_c_is_heard() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _own_domain() -> Iterator[None]:
+    """Whoever else is on this machine: what these tests start meets nobody but itself."""
+    with own_domain():
+        yield
+
+
+@pytest.fixture
+def other_domain() -> Iterator[int]:
+    """A second domain, for tests that need two."""
+    with free_domain() as domain:
+        yield domain

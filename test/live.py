@@ -8,7 +8,6 @@ quick the machine is.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -43,11 +42,6 @@ CAMERA = Camera(120, 80, 100.0, 100.0, 59.5, 39.5)
 DEADLINE = 60.0  # seconds: for a machine that is busy with something else
 # x forward, y left, z up -> a camera that looks along x, 1 m ahead of and 1.5 m above the base.
 MOUNT = np.array([[0.0, 0, 1, 1], [-1, 0, 0, 0], [0, -1, 0, 1.5], [0, 0, 0, 1]])
-
-
-def domain() -> int:
-    """One of the ids 50 to 69: test processes that run at once hardly meet."""
-    return 50 + os.getpid() % 20
 
 
 def picture(number: int, width: int = 120, height: int = 80) -> np.ndarray:
@@ -201,10 +195,8 @@ def camera_info(
 
 @contextmanager
 def live(make: Callable[..., Any], args: list[str] | None = None, **values: Any) -> Iterator[Live]:
-    """A node under test, on a domain and a loopback of its own; `values` are its parameters."""
-    before = {name: os.environ.get(name) for name in ('ROS_AUTOMATIC_DISCOVERY_RANGE',)}
-    os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-    rclpy.init(args=[], domain_id=domain())
+    """A node under test, in the domain of these tests; `values` are its parameters."""
+    rclpy.init(args=[])
     made = None
     try:
         made = Live(make, args or [], values)
@@ -213,10 +205,6 @@ def live(make: Callable[..., Any], args: list[str] | None = None, **values: Any)
         if made is not None:
             made.close()
         rclpy.try_shutdown()
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Tests that talk: on this machine only, in a ROS domain of the test, never waiting for ever.
+"""Tests that talk: on this machine only, in a ROS domain of their own, never waiting for ever.
 
 What is here is plain rclpy: it runs with ROS 2 and without it. Importing it skips a test module
 where there is neither ROS 2 nor Cyclone DDS.
@@ -29,12 +29,9 @@ if STANDALONE:
     pytest.importorskip('cyclonedds', reason='no wheel for this Python')
 
 
-def on_this_machine(monkeypatch: pytest.MonkeyPatch, domain_id: int) -> None:
-    """Set the environment of a test and of the processes that it starts."""
-    monkeypatch.setenv('ROS_DOMAIN_ID', str(domain_id))
-    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
-    monkeypatch.delenv('ROS_LOCALHOST_ONLY', raising=False)
-    monkeypatch.delenv('ROS_STATIC_PEERS', raising=False)
+def domain() -> int:
+    """The ROS domain of these tests, and of the processes that they start."""
+    return int(os.environ['ROS_DOMAIN_ID'])
 
 
 @contextmanager

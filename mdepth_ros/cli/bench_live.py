@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import struct
 import subprocess
@@ -16,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from mdepth_ros.cli.free_domain import own_domain
 from mdepth_ros.errors import MdepthError
 
 RATE = 10.0  # Hz
@@ -23,11 +23,6 @@ WIDTH, HEIGHT = 1242, 375  # KITTI's
 NAMESPACE = '/mdepth_bench'
 WARM = 3.0  # s that are not measured
 PATIENCE = 120.0  # s for the node to load its model
-# Nobody else's graph: a domain of its own that does not leave this machine.
-ENVIRONMENT = {
-    'ROS_DOMAIN_ID': '89',
-    'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-}
 DRAIN = 10.0  # s at most for the depth of the last image
 
 
@@ -47,11 +42,16 @@ def measure_live(model: Path, seconds: float) -> dict[str, Any]:
 
     Raises MdepthError where the node does not start or gives no depth.
     """
-    from mdepth_ros.cli.live import live_node
     from mdepth_ros.model_file import load_model
 
     load_model(model)  # the node would stay alive and say again and again that it cannot
-    os.environ.update(ENVIRONMENT)
+    with own_domain():  # nobody else's graph
+        return _measure(model, seconds)
+
+
+def _measure(model: Path, seconds: float) -> dict[str, Any]:
+    from mdepth_ros.cli.live import live_node
+
     with _node(model) as process, live_node('mdepth_bench') as node:
         from rclpy.executors import SingleThreadedExecutor
 

@@ -27,10 +27,7 @@ SMALL = NetworkConfig(width=0.125)
 
 
 @pytest.fixture(autouse=True)
-def loopback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The doctor listens to the graph; here on this machine, where nobody else is."""
-    monkeypatch.setenv('ROS_DOMAIN_ID', '75')
-    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('OMP_NUM_THREADS', '1')
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from mdepth_ros.cli import doctor_ros
 from mdepth_ros.cli.finding import BAD, GOOD, NOTE, Finding
+from mdepth_ros.cli.free_domain import own_domain
 from mdepth_ros.ros import bag_topics
 
 # isort: split
@@ -21,7 +22,6 @@ from rclpy.context import Context
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-DOMAIN = '76'
 VARIABLES = (
     'ROS_AUTOMATIC_DISCOVERY_RANGE',
     'ROS_DOMAIN_ID',
@@ -112,15 +112,14 @@ def test_no_buffers_to_look_at(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def camera(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setenv('ROS_DOMAIN_ID', DOMAIN)
-    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
-    context = Context()
-    rclpy.init(context=context)
-    node = rclpy.create_node('driver', context=context)
-    yield node
-    node.destroy_node()
-    rclpy.shutdown(context=context)
+def camera() -> Iterator[Any]:
+    with own_domain():
+        context = Context()
+        rclpy.init(context=context)
+        node = rclpy.create_node('driver', context=context)
+        yield node
+        node.destroy_node()
+        rclpy.shutdown(context=context)
 
 
 def test_the_cameras_of_the_graph(camera: Any) -> None:

@@ -34,8 +34,6 @@ assert bag_topics  # makes rclpy importable
 @pytest.fixture
 def start(monkeypatch):
     """Starts commands as programs of their own; ends those that are left."""
-    monkeypatch.setenv('ROS_DOMAIN_ID', '77')
-    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     monkeypatch.setenv('OMP_NUM_THREADS', '1')
     monkeypatch.setenv('PYTHONUNBUFFERED', '1')
     programs = []

@@ -129,8 +129,7 @@ def test_the_command_leaves_but_no_program_that_calls_it():
 def test_ctrl_c(moment):
     """At any moment of the start: exit status 0 and no traceback."""
     environment = {
-        **os.environ, 'ROS_DOMAIN_ID': '72', 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-        'OMP_NUM_THREADS': '1', 'PYTHONUNBUFFERED': '1',
+        **os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONUNBUFFERED': '1',
     }  # fmt: skip
     program = subprocess.Popen(
         [sys.executable, '-m', 'mdepth_ros.cli.main', 'node', '-p', 'device:=cpu'], cwd=ROOT,

@@ -22,12 +22,6 @@ from mdepth_ros.errors import MdepthError
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(autouse=True)
-def loopback(monkeypatch):
-    monkeypatch.setenv('ROS_DOMAIN_ID', '73')
-    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
-
-
 @pytest.fixture
 def bag(tmp_path):
     return recordings.write_ros2(tmp_path / 'bag', recordings.drive())

@@ -22,12 +22,6 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = [sys.executable, '-m', 'mdepth_ros.cli.main']
 
 
-@pytest.fixture(autouse=True)
-def loopback(monkeypatch):
-    monkeypatch.setenv('ROS_DOMAIN_ID', '74')
-    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
-
-
 def record(*words):
     return CliRunner().invoke(app, [str(word) for word in ('record', *words)])
 

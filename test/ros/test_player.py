@@ -32,7 +32,6 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
 
-DOMAIN = 70
 SECOND = recordings.SECOND
 BEST_EFFORT = LATCHED._replace(
     reliability=QosReliability.BEST_EFFORT, durability=QosDurability.VOLATILE
@@ -57,7 +56,7 @@ class Graph:
 
     def __init__(self) -> None:
         self.context = Context()
-        rclpy.init(context=self.context, domain_id=DOMAIN)
+        rclpy.init(context=self.context)
         self.node = rclpy.create_node('player', context=self.context)
         self._listener = rclpy.create_node('listener', context=self.context)
         self._executor = SingleThreadedExecutor(context=self.context)
@@ -85,8 +84,7 @@ class Graph:
 
 
 @pytest.fixture
-def graph(monkeypatch: pytest.MonkeyPatch) -> Iterator[Graph]:
-    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+def graph() -> Iterator[Graph]:
     made = Graph()
     yield made
     made.close()

@@ -29,7 +29,6 @@ from rclpy.serialization import serialize_message
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import String
 
-DOMAIN = 71
 NANO = 10**9
 
 
@@ -47,7 +46,7 @@ class Graph:
 
     def __init__(self) -> None:
         self.context = Context()
-        rclpy.init(context=self.context, domain_id=DOMAIN)
+        rclpy.init(context=self.context)
         self.executor = SingleThreadedExecutor(context=self.context)
         self.nodes: list[Any] = []
         self.talker = self.node('talker')
@@ -74,8 +73,7 @@ class Graph:
 
 
 @pytest.fixture
-def graph(monkeypatch: pytest.MonkeyPatch) -> Iterator[Graph]:
-    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+def graph() -> Iterator[Graph]:
     made = Graph()
     yield made
     made.close()

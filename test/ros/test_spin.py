@@ -29,8 +29,6 @@ def process(name: str, arguments: Sequence[str]) -> Iterator[subprocess.Popen[st
     command = [sys.executable, '-m', f'mdepth_ros.ros.{name}', '--ros-args', *arguments]
     environment = {
         **os.environ,
-        'ROS_DOMAIN_ID': str(live.domain()),
-        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
         'OMP_NUM_THREADS': '1',
         'PYTHONUNBUFFERED': '1',
     }

@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What tests that talk share: their module names its DOMAIN and, if it has one, its NODE.
+"""What tests that talk share: their module names its NODE, if it has one.
 
 The fixtures import transport themselves: without ROS 2 and Cyclone DDS only tests that talk skip.
 """
@@ -14,15 +14,6 @@ import pytest
 
 from mdepth_ros.standalone.dds import Participant, Reader, Writer
 from mdepth_ros.standalone.qos import QoSProfile
-
-
-@pytest.fixture(autouse=True)
-def _environment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    domain = getattr(request.module, 'DOMAIN', None)
-    if domain is not None:
-        from transport import on_this_machine
-
-        on_this_machine(monkeypatch, domain)
 
 
 @pytest.fixture
@@ -56,9 +47,11 @@ def executor(node: Any) -> Iterator[Any]:
 
 
 @pytest.fixture
-def pair(request: pytest.FixtureRequest) -> Iterator[tuple[Participant, Participant]]:
+def pair() -> Iterator[tuple[Participant, Participant]]:
     """Two participants of DDS."""
-    one, other = Participant(request.module.DOMAIN), Participant(request.module.DOMAIN)
+    from transport import domain
+
+    one, other = Participant(domain()), Participant(domain())
     yield one, other
     one.delete()
     other.delete()

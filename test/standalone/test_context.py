@@ -6,7 +6,7 @@ import gc
 from typing import Any
 
 import pytest
-from transport import context
+from transport import context, domain
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.standalone.arguments import remove_ros_args
@@ -14,14 +14,12 @@ from mdepth_ros.standalone.context import Context, alive_contexts, default_domai
 from mdepth_ros.standalone.executors import SingleThreadedExecutor
 from mdepth_ros.standalone.node import Node
 
-DOMAIN = 25
-
 
 def test_the_domain_is_that_of_the_environment_or_the_call(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, other_domain: int
 ) -> None:
     with context() as inside:
-        assert inside.get_domain_id() == DOMAIN
+        assert inside.get_domain_id() == domain()
     monkeypatch.delenv('ROS_DOMAIN_ID')
     assert default_domain_id() == 0
     for text in ('x', '-1', '233', '1.5'):
@@ -31,8 +29,8 @@ def test_the_domain_is_that_of_the_environment_or_the_call(
     other = Context()
     with pytest.raises(RuntimeError, match='lower than zero'):
         other.init([], domain_id=-1)
-    other.init([], domain_id=DOMAIN + 1)
-    assert other.get_domain_id() == DOMAIN + 1
+    other.init([], domain_id=other_domain)
+    assert other.get_domain_id() == other_domain
     other.shutdown()
 
 

@@ -13,8 +13,6 @@ from mdepth_ros.standalone import cyclone
 from mdepth_ros.standalone.cyclone import library
 from mdepth_ros.standalone.exceptions import RCLError
 
-DOMAIN = 29
-
 
 def test_without_cyclonedds_a_line_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path

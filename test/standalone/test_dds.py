@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from transport import finish, process, wait_until
+from transport import domain, finish, process, wait_until
 
 from mdepth_ros.standalone.dds import Guard, Participant, Reader, WaitSet, Writer
 from mdepth_ros.standalone.exceptions import RCLError
@@ -23,7 +23,6 @@ from mdepth_ros.standalone.qos import (
 from mdepth_ros.standalone.serialization import deserialize_message, serialize_message
 from mdepth_ros.standalone.wire_types import type_hash
 
-DOMAIN = 20
 STRING, IMAGE = 'std_msgs/msg/String', 'sensor_msgs/msg/Image'
 SECOND = 10**9
 
@@ -53,14 +52,14 @@ def test_a_message_arrives_byte_by_byte(connect: Any, words: str) -> None:
 
 
 def test_a_large_image_comes_from_another_process() -> None:
-    reader_side = Participant(DOMAIN)
+    reader_side = Participant(domain())
     reader = Reader(reader_side, 'rt/image', IMAGE, QoSProfile(depth=1))
     code = f"""
 from mdepth_ros.standalone.dds import *
 from mdepth_ros.standalone.messages import message_class
 from mdepth_ros.standalone.qos import QoSProfile
 from mdepth_ros.standalone.serialization import serialize_message
-participant = Participant({DOMAIN})
+participant = Participant({domain()})
 writer = Writer(participant, 'rt/image', {IMAGE!r}, QoSProfile(depth=1))
 while not writer.count_matched():
     pass
@@ -203,9 +202,9 @@ import os, threading
 from mdepth_ros.standalone.dds import Participant
 before = len(os.listdir('/proc/self/task'))  # a library may have threads of its own
 for _ in range(3):
-    Participant({DOMAIN}).delete()
+    Participant({domain()}).delete()
 print(len(os.listdir('/proc/self/task')) - before, threading.active_count())
-open_one = Participant({DOMAIN})
+open_one = Participant({domain()})
 """
     with process(code) as started:
         assert finish(started) == (0, '0 1\n', '')

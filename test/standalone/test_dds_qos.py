@@ -21,7 +21,6 @@ from mdepth_ros.standalone.qos import (
 )
 from mdepth_ros.standalone.time import Duration
 
-DOMAIN = 28
 STRING = 'std_msgs/msg/String'
 
 PROFILES = [

@@ -288,15 +288,13 @@ def test_public_names() -> None:
 
 
 @pytest.fixture
-def node(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def node() -> Iterator[Any]:
     pytest.importorskip('cyclonedds')
     from mdepth_ros.standalone.context import Context
     from mdepth_ros.standalone.node import Node
 
-    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
-    monkeypatch.delenv('ROS_LOCALHOST_ONLY', raising=False)
     context = Context()
-    context.init(args=[], domain_id=43)
+    context.init(args=[])
     node = Node('camera', context=context)
     yield node
     node.destroy_node()

@@ -16,7 +16,6 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
-DOMAIN = 24
 NODE = 'watching'
 OTHER = """
 import rclpy

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from transport import domain
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.standalone.cyclone import library
 from mdepth_ros.standalone.dds import Participant
 from mdepth_ros.standalone.domains import Discovery
-
-DOMAIN = 37
 
 
 def test_discovery_is_what_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,13 +53,13 @@ CLOSED += f'<Tag>ros_discovery_off_{os.getpid()}</Tag>'
 def test_discovery_is_configured_as_in_ros(
     discovery: Discovery, general: str, inside: str
 ) -> None:
-    domain = f'<General>{general}</General><Discovery>{inside}</Discovery>'
-    assert discovery.config() == f'<CycloneDDS><Domain>{domain}</Domain></CycloneDDS>,'
+    both = f'<General>{general}</General><Discovery>{inside}</Discovery>'
+    assert discovery.config() == f'<CycloneDDS><Domain>{both}</Domain></CycloneDDS>,'
     assert accepted(discovery)
 
 
 def accepted(discovery: Discovery) -> bool:
-    handle = library().dds_create_domain(39, discovery.config().encode())
+    handle = library().dds_create_domain(domain(), discovery.config().encode())
     return bool(handle > 0 and library().dds_delete(handle) == 0)
 
 
@@ -91,24 +90,24 @@ def test_the_default_of_the_middleware_is_left_alone() -> None:
 
 
 def test_a_domain_has_one_configuration(
-    pair: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    pair: Any, other_domain: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'OFF')
-    with pytest.raises(MdepthError, match=f'domain {DOMAIN} is already open'):
-        Participant(DOMAIN)
+    with pytest.raises(MdepthError, match=f'domain {domain()} is already open'):
+        Participant(domain())
     log = tmp_path / 'cyclone.log'
     uri = f'<Tracing><Verbosity>config</Verbosity><OutputFile>{log}</OutputFile></Tracing>'
     monkeypatch.setenv('CYCLONEDDS_URI', uri)
-    Participant(DOMAIN + 1).delete()
+    Participant(other_domain).delete()
     assert f'ros_discovery_off_{os.getpid()}' in log.read_text()
     monkeypatch.setenv('CYCLONEDDS_URI', '<nonsense/>')
     with pytest.raises(MdepthError, match="not take CYCLONEDDS_URI '<nonsense/>'"):
-        Participant(DOMAIN + 1)
+        Participant(other_domain)
     monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     interface = '<Interfaces><NetworkInterface address="127.0.0.1"/></Interfaces>'
     monkeypatch.setenv('CYCLONEDDS_URI', f'<General>{interface}</General>')
     with pytest.raises(MdepthError, match='now LOCALHOST; SYSTEM_DEFAULT leaves') as caught:
-        Participant(DOMAIN + 1)
+        Participant(other_domain)
     assert '\n' not in str(caught.value)
     monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'SYSTEM_DEFAULT')
-    Participant(DOMAIN + 1).delete()
+    Participant(other_domain).delete()

@@ -19,7 +19,6 @@ try:
 except ImportError:  # Humble
     from rclpy.qos_event import PublisherEventCallbacks, SubscriptionEventCallbacks
 
-DOMAIN = 35
 NODE = 'tested'
 RELIABLE = QoSProfile(depth=10)
 BEST_EFFORT = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)

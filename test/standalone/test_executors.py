@@ -20,7 +20,6 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from rclpy.task import Future
 from std_msgs.msg import Int32
 
-DOMAIN = 21
 NODE = 'spinning'
 
 
@@ -158,7 +157,7 @@ def test_a_task_runs_in_the_thread_that_spins(executor: Any) -> None:
 
 
 def test_functions_of_rclpy_spin_the_default_context() -> None:
-    rclpy.init(args=[], domain_id=DOMAIN)
+    rclpy.init(args=[])
     try:
         node = rclpy.create_node('default')
         calls: list[int] = []

@@ -27,7 +27,6 @@ from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import String
 
-DOMAIN = 23
 NODE = 'tested'
 
 

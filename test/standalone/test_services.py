@@ -16,7 +16,6 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from std_srvs.srv import Empty, SetBool, Trigger
 
-DOMAIN = 22
 NODE = 'server'
 
 

@@ -13,8 +13,6 @@ from transport import STANDALONE, finish, process
 # isort: split
 
 
-DOMAIN = 32
-
 SPINNING = """
 import sys
 import rclpy

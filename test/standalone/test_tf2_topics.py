@@ -17,8 +17,6 @@ from mdepth_ros.standalone.tf2_topics import (
 )
 from mdepth_ros.standalone.time import Duration, Time
 
-DOMAIN = 42
-
 
 @pytest.fixture
 def nodes() -> Iterator[tuple[Any, Any, Any]]:
@@ -29,7 +27,7 @@ def nodes() -> Iterator[tuple[Any, Any, Any]]:
     from mdepth_ros.standalone.node import Node
 
     context = Context()
-    context.init(args=[], domain_id=DOMAIN)
+    context.init(args=[])
     executor = SingleThreadedExecutor(context=context)
     pair = [Node(name, context=context) for name in ('sender', 'listener')]
     for node in pair:

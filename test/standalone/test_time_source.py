@@ -19,7 +19,6 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock as ClockMessage
 
-DOMAIN = 31
 STEADY = Clock(clock_type=ClockType.STEADY_TIME)
 
 

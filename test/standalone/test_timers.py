@@ -13,7 +13,6 @@ from transport import spin_until
 
 from rclpy.clock import Clock, ClockType
 
-DOMAIN = 30
 NODE = 'spinning'
 STEADY = Clock(clock_type=ClockType.STEADY_TIME)
 

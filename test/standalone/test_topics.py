@@ -18,7 +18,6 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.serialization import deserialize_message, serialize_message
 from std_msgs.msg import Int32, String
 
-DOMAIN = 34
 NODE = 'tested'
 RELIABLE = QoSProfile(depth=10)
 

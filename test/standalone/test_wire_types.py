@@ -24,7 +24,6 @@ from mdepth_ros.standalone.wire_types import (
     type_hash,
 )
 
-DOMAIN = 27
 STRING, IMAGE = 'std_msgs/msg/String', 'sensor_msgs/msg/Image'
 
 
