@@ -10,6 +10,7 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -194,3 +195,13 @@ def test_the_quality_declaration_claims_a_level_of_rep_2004() -> None:
     assert 'quality level 4' in text
     for name in re.findall(r'\]\(([^)#]+)\)', text):
         assert name.startswith('https://') or (ROOT / name).exists(), name
+
+
+def test_every_test_file_has_a_name_of_its_own() -> None:
+    """launch_testing, which a shell with ROS 2 loads into pytest, imports tests by that name."""
+    tests = [
+        path for folder in ('test', 'training/test') for path in (ROOT / folder).rglob('test_*.py')
+    ]
+    names = Counter(path.name for path in tests)
+    assert len(names) > 50
+    assert [name for name, count in names.items() if count > 1] == []
