@@ -1,6 +1,8 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The largest inputs that are believed; what is larger is refused before memory is taken for it."""
+"""The largest inputs that are believed; larger ones are refused before memory is taken."""
+
+from mdepth_ros.errors import MdepthError
 
 LARGEST_IMAGE = 100_000_000
 """Pixels of one image: twice the largest camera sensors of today's vehicles, and 300 MB as RGB."""
@@ -8,3 +10,16 @@ LARGEST_MESSAGE = 1_000_000_000
 """Bytes of one message of a recording, unpacked."""
 LATEST_STAMP = 2**31 * 1_000_000_000 - 1
 """ns: what builtin_interfaces/Time can say (int32 seconds), the year 2038."""
+
+
+def check_stamp(nanoseconds: int, whose: str = 'a stamp') -> int:
+    """The stamp itself, in ns; MdepthError for one that no message of ROS can hold.
+
+    whose  begins the line of the error
+    """
+    if 0 <= nanoseconds <= LATEST_STAMP:
+        return nanoseconds
+    raise MdepthError(
+        f'{whose} is at {nanoseconds // 1_000_000_000} s, but ROS counts from 0 (1970) to '
+        f'{LATEST_STAMP // 1_000_000_000} (2038): correct the clock or the unit it comes from'
+    )

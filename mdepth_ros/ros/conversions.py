@@ -26,6 +26,7 @@ from mdepth_ros.geometry import (
     quaternion_from_rotation,
     rotation_from_quaternion,
 )
+from mdepth_ros.limits import check_stamp
 
 Matrix = NDArray[np.float64]
 
@@ -36,8 +37,8 @@ def stamp_to_nanoseconds(stamp: Any) -> int:
 
 
 def nanoseconds_to_stamp(nanoseconds: int) -> Any:
-    """builtin_interfaces/Time of nanoseconds."""
-    seconds, rest = divmod(int(nanoseconds), 1_000_000_000)
+    """builtin_interfaces/Time of nanoseconds; MdepthError for those that it cannot hold."""
+    seconds, rest = divmod(check_stamp(int(nanoseconds)), 1_000_000_000)
     return Time(sec=seconds, nanosec=rest)
 
 

@@ -16,6 +16,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
+from mdepth_ros.limits import check_stamp
 from mdepth_ros.pairing import Recent
 from mdepth_ros.ros.conversions import camera_from_info, stamp_to_nanoseconds
 from mdepth_ros.ros.images import to_rgb
@@ -217,7 +218,10 @@ class CameraInput:
                 f'{self.info} is of the frame {of_info}, but the images are of {frame_id}, which '
                 'is used: correct the camera driver'
             )
-        return Frame(stamp_to_nanoseconds(message.header.stamp), image, camera, frame_id)
+        stamp = check_stamp(
+            stamp_to_nanoseconds(message.header.stamp), f'{arrival.topic}: an image'
+        )
+        return Frame(stamp, image, camera, frame_id)
 
     def _on_image(self, message: Any) -> None:
         arrival = Arrival(message, time.monotonic(), self.images.topic)

@@ -29,6 +29,7 @@ from mdepth_ros.ros.conversions import (
 )
 
 # isort: split
+from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Quaternion, Transform
 from sensor_msgs.msg import CameraInfo, RegionOfInterest
 
@@ -56,6 +57,17 @@ def test_stamps_are_exact(stamp: int) -> None:
     time = nanoseconds_to_stamp(np.int64(stamp))  # type: ignore[arg-type]
     assert stamp_to_nanoseconds(time) == stamp
     assert (time.sec, time.nanosec) == (stamp // 10**9, stamp % 10**9)
+
+
+def test_stamps_that_a_message_cannot_hold_are_one_line() -> None:
+    """builtin_interfaces/Time has int32 seconds, and rclpy no time before 0."""
+    last = 2**31 * 10**9 - 1
+    assert nanoseconds_to_stamp(last) == Time(sec=2**31 - 1, nanosec=999_999_999)
+    for stamp in (last + 1, -1, -(10**30), 10**30):
+        with pytest.raises(
+            MdepthError, match=r'ROS counts from 0 \(1970\) to 2147483647 \(2038\)'
+        ):
+            make_header(stamp, 'camera')
 
 
 INFO = {

@@ -13,11 +13,14 @@ from live import CAMERA, SECOND, TENTH, camera_info, picture
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.ros import inputs
+from mdepth_ros.ros.conversions import make_header
+from mdepth_ros.ros.images import image_message
 from mdepth_ros.ros.inputs import CameraInput, info_topic
 from mdepth_ros.ros.qos import Endpoints
 from mdepth_ros.ros.statistics import Statistics
 
 # isort: split
+from builtin_interfaces.msg import Time
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 
@@ -229,6 +232,25 @@ def test_an_uncalibrated_camera_gives_no_frame() -> None:
         assert node.input.take() is None and not node.input.camera_known
         running.info()
         assert take(running).camera == CAMERA and node.input.camera_problem == ''
+
+
+@pytest.mark.parametrize(('sec', 'nanosec'), [(2**31 - 1, 10**9), (-1, 0), (-(2**31), 0)])
+def test_an_image_whose_stamp_no_output_can_have_is_not_usable(sec: int, nanosec: int) -> None:
+    with live.live(eye()) as running:
+        node = running.node
+        node.input.images.choose()
+        running.info()
+        message = image_message(picture(1), make_header(SECOND, 'camera'), 'rgb8')
+        message.header.stamp = Time(sec=sec, nanosec=nanosec)
+        publisher = running.publisher(Image, 'image')
+        running.connect('image')
+        publisher.publish(message)
+        with pytest.raises(MdepthError, match=r'^/image: an image is at .* s, but ROS'):
+            take(running)
+        assert node.statistics.snapshot().unreadable == 1
+        assert 'correct the clock' in node.input.camera_problem
+        running.image(SECOND)
+        assert take(running).stamp == SECOND and node.input.camera_problem == ''
 
 
 def test_binning_and_roi_count() -> None:
