@@ -89,10 +89,9 @@ def record(
 def _spin(node: Any, recorder: Recorder, end: float, console: Console) -> None:
     import time
 
-    from rclpy.executors import SingleThreadedExecutor
+    from mdepth_ros.ros.executor import NodeExecutor
 
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
+    executor = NodeExecutor(node)
     shown = 0.0
     try:
         with console.status('waiting for topics') as status:

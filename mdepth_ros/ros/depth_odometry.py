@@ -18,6 +18,7 @@ from mdepth_ros.estimator import Estimator
 from mdepth_ros.model_file import load_model
 from mdepth_ros.ros import health
 from mdepth_ros.ros.camera import LiveCamera
+from mdepth_ros.ros.executor import Dropped
 from mdepth_ros.ros.mount import Mounts
 from mdepth_ros.ros.parameters import DEPTH_ODOMETRY
 from mdepth_ros.ros.qos import Endpoints, latched_qos
@@ -37,7 +38,8 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
 
     Topics, services and parameters are those of the README. Keyword arguments go to rclpy's Node.
 
-    `failure` says why the node cannot go on; '' while it can.
+    `failure` says why the node cannot go on; '' while it can. `dropped` counts what it could not
+    use.
 
     Raises MdepthError for a parameter that cannot be.
     """
@@ -45,6 +47,7 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
     def __init__(self, **options: Any) -> None:
         super().__init__('mdepth', **options)
         self.failure = ''
+        self.dropped = Dropped(self)
         self._closing = False
         self.settings = Settings(self, DEPTH_ODOMETRY)
         values = self.settings.values
@@ -252,7 +255,9 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
             tasks[f'{prefix}output'] = partial(self._output_report, camera)
             tasks[f'{prefix}odometry'] = partial(self._odometry_report, camera, index == 0)
         tasks['scale'] = self._scale_report
-        tasks['topics'] = lambda: health.topics_report(self._endpoints.incompatible())
+        tasks['topics'] = lambda: health.topics_report(
+            self._endpoints.incompatible(), self.dropped.losses
+        )
         tasks['model'] = self._model_report
         return tasks
 

@@ -22,6 +22,7 @@ from mdepth_ros.ros.statistics import Snapshot, Spread
 
 if TYPE_CHECKING:
     from mdepth_ros.estimator import Estimator
+    from mdepth_ros.ros.executor import Loss
     from mdepth_ros.scale import Scale
 
 OK, WARN, ERROR = range(3)
@@ -163,12 +164,22 @@ def _scale_words(scale: Scale) -> str:
     return f'{scale.state}, {scale.value:.3g} m per unit'
 
 
-def topics_report(incompatible: Sequence[Incompatible]) -> Report:
-    """Peers whose QoS does not fit."""
-    if not incompatible:
-        return Report(OK, 'every peer has a compatible QoS')
-    values = tuple((one.topic, f'{one.policy}, {one.peers} so far') for one in incompatible)
-    return Report(WARN, '; '.join(str(one) for one in incompatible), values)
+def topics_report(
+    incompatible: Sequence[Incompatible], dropped: Mapping[str, Loss] | None = None
+) -> Report:
+    """Peers whose QoS does not fit, and what could not be used, by topic or service."""
+    losses = dropped or {}
+    lines = [str(one) for one in incompatible]
+    lines += [
+        f'{name}: messages that cannot be used are dropped ({loss.reason})'
+        for name, loss in losses.items()
+        if loss.is_recent
+    ]
+    values = [(one.topic, f'{one.policy}, {one.peers} so far') for one in incompatible]
+    values += [(f'{name} dropped', str(loss.count)) for name, loss in losses.items()]
+    if not lines:
+        return Report(OK, 'every peer has a compatible QoS', tuple(values))
+    return Report(WARN, '; '.join(lines), tuple(values))
 
 
 def model_report(enabled: bool, estimator: Estimator | None, problem: str) -> Report:

@@ -17,6 +17,7 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera, ImageSampler
 from mdepth_ros.ros.clouds import cloud_builder
 from mdepth_ros.ros.conversions import camera_from_info, stamp_to_nanoseconds
+from mdepth_ros.ros.executor import Dropped
 from mdepth_ros.ros.health import steady_timer
 from mdepth_ros.ros.images import to_depth, to_rgb
 from mdepth_ros.ros.inputs import ImageTopic, info_topic
@@ -44,6 +45,7 @@ class PointCloudNode(Node):  # type: ignore[misc]  # no types without ROS 2
     def __init__(self, **options: Any) -> None:
         super().__init__('point_cloud', **options)
         self.failure = ''
+        self.dropped = Dropped(self)
         self.settings = Settings(self, POINT_CLOUD, on_change=self._rebuild)
         self._endpoints = Endpoints(self)
         self._points = self._endpoints.publisher(PointCloud2, 'points')

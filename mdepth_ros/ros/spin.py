@@ -35,10 +35,12 @@ def start(load: Callable[[], Make], args: Sequence[str] | None = None) -> int:
 def run_node(make: Make, args: Sequence[str] | None = None) -> int:
     """Make a node and spin it until Ctrl-C or its failure; returns the exit status.
 
-    make  gives the node, with `failure` and `close()`; called after rclpy.init(args)
+    make  gives the node, with `failure`, `dropped` and `close()`; called after rclpy.init(args)
     """
     import rclpy
-    from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+    from rclpy.executors import ExternalShutdownException
+
+    from mdepth_ros.ros.executor import NodeExecutor
 
     node, status, initialised = None, 0, False
     try:
@@ -46,8 +48,7 @@ def run_node(make: Make, args: Sequence[str] | None = None) -> int:
         rclpy.init(args=None if args is None else list(args))
         initialised = True
         node = make()
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
+        executor = NodeExecutor(node, node.dropped)
         while rclpy.ok() and not node.failure:
             executor.spin_once(timeout_sec=CHECK)
         if node.failure:

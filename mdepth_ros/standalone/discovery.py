@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes as ct
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -138,15 +139,8 @@ class Graph:
         if self._closed:
             return
         while taken := self._reader.take():
-            info = deserialize_message(taken[0], message_class(INFO_TYPE))
-            self._remote[bytes(info.gid.data)] = [
-                NodeInfo(
-                    node.node_name,
-                    node.node_namespace,
-                    {bytes(gid.data) for gid in (*node.reader_gid_seq, *node.writer_gid_seq)},
-                )
-                for node in info.node_entities_info_seq
-            ]
+            with suppress(RuntimeError):  # whatever its sender is, its nodes stay unknown
+                self._take_nodes(deserialize_message(taken[0], message_class(INFO_TYPE)))
         for topic in (cyclone.PUBLICATIONS, cyclone.SUBSCRIPTIONS):
             for sample, alive in self._take(topic, EndpointSample):
                 gid = bytes(sample.key)
@@ -158,6 +152,16 @@ class Graph:
         for sample, alive in self._take(cyclone.PARTICIPANTS, ParticipantSample):
             if not alive:
                 self._remote.pop(bytes(sample.key), None)
+
+    def _take_nodes(self, info: Any) -> None:
+        self._remote[bytes(info.gid.data)] = [
+            NodeInfo(
+                node.node_name,
+                node.node_namespace,
+                {bytes(gid.data) for gid in (*node.reader_gid_seq, *node.writer_gid_seq)},
+            )
+            for node in info.node_entities_info_seq
+        ]
 
     def _take(self, topic: int, kind: Any) -> Iterator[tuple[Any, bool]]:
         """News of a built-in topic, each with whether the thing is still there."""

@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from rosbags.serde import SerdeError
-
 from .definitions import definitions
 from .messages import wire_types
 
@@ -25,7 +23,7 @@ def deserialize_message(serialized_message: Any, message_type: Any) -> Any:
     try:
         data = memoryview(serialized_message)  # slices of it are not copies
         return wire_types().deserialize_cdr(data, message_type.__msgtype__)
-    except SerdeError as error:
+    except Exception as error:  # rosbags has one of its own for most, not for all that there is
         raise RuntimeError(f'failed to deserialize ROS message: {error}') from error
 
 

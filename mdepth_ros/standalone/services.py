@@ -22,7 +22,7 @@ from .exceptions import InvalidHandle, RCLError
 from .qos import QoSProfile
 from .serialization import deserialize_message, serialize_message
 from .task import Future
-from .waiting import Waitable
+from .waiting import Receiver
 from .wire_types import type_hash
 
 CDR_HEADER = 4  # bytes that say how the rest is encoded
@@ -38,13 +38,15 @@ def _with_header(message: Any, client: int, sequence: int) -> bytes:
 
 
 def _split(data: bytes) -> tuple[int, int, bytes]:
-    """Client handle, sequence number and the message itself."""
+    """Client handle, sequence number and the message itself; RuntimeError where these lack."""
+    if len(data) < CDR_HEADER + HEADER:
+        raise RuntimeError('failed to deserialize ROS message: it has no header of a service')
     order = '<' if data[1] & 1 else '>'
     client, sequence = struct.unpack_from(f'{order}Qq', data, CDR_HEADER)
     return client, sequence, data[:CDR_HEADER] + data[CDR_HEADER + HEADER :]
 
 
-class _Pair(Waitable):
+class _Pair(Receiver):
     """A writer and a reader that belong together, and say so in their user data."""
 
     def __init__(
@@ -116,6 +118,8 @@ def _ids(endpoint: Endpoint, key: str) -> list[str | None]:
 class Service(_Pair):
     """Answers requests: calls back with (request, response), sends what that returns."""
 
+    takes = '_take_service'
+
     def __init__(
         self,
         context: Context,
@@ -128,20 +132,22 @@ class Service(_Pair):
         super().__init__(context, srv_type, name, profile, group, is_service=True)
         self.callback = callback
 
-    def execute(self) -> bool:
-        """Answer the oldest request that waits; TypeError where no response is returned."""
+    def take(self) -> Callable[[], Any] | None:
+        """Take the oldest request that waits, to be answered."""
         taken = None if self._destroyed else self._reader.take()
         if taken is None:
-            return False
+            return None
         client, sequence, data = _split(taken[0])
         request = deserialize_message(data, self.srv_type.Request)
+        return lambda: self._answer(request, client, sequence, taken[1].publication_handle)
+
+    def _answer(self, request: Any, client: int, sequence: int, writer: int) -> None:
         response = self.callback(request, self.srv_type.Response())
         if not isinstance(response, self.srv_type.Response):
             raise TypeError(f'the callback of service {self.srv_name} must return its response')
         self._check()
-        if self._wait_for_reader(taken[1].publication_handle):
+        if self._wait_for_reader(writer):
             self._writer.write(_with_header(response, client, sequence))
-        return True
 
     def _wait_for_reader(self, request_writer: int) -> bool:
         """Whether the client can get the reply: its writer may be known before its reader is."""
@@ -158,6 +164,8 @@ class Service(_Pair):
 
 class Client(_Pair):
     """Asks a service."""
+
+    takes = '_take_client'
 
     def __init__(
         self, context: Context, srv_type: Any, name: str, profile: QoSProfile, group: Any
@@ -196,19 +204,18 @@ class Client(_Pair):
         with self._lock:
             self._pending = {key: kept for key, kept in self._pending.items() if kept != future}
 
-    def execute(self) -> bool:
-        """Finish the future of the oldest reply that waits."""
+    def take(self) -> Callable[[], Any] | None:
+        """Take the oldest reply that waits, for the future of its request."""
         taken = None if self._destroyed else self._reader.take()
         if taken is None:
-            return False
+            return None
         client, sequence, data = _split(taken[0])
+        if client != self._handle:  # all clients of a service hear all of its replies
+            return None
+        reply = deserialize_message(data, self.srv_type.Response)
         with self._lock:
-            # All clients of a service hear all of its replies.
-            future = self._pending.pop(sequence, None) if client == self._handle else None
-        if future is None:
-            return False
-        future.set_result(deserialize_message(data, self.srv_type.Response))
-        return True
+            future = self._pending.pop(sequence, None)
+        return None if future is None else lambda: future.set_result(reply)
 
     def service_is_ready(self) -> bool:
         """Whether there is a service that gets requests, and whose replies arrive."""

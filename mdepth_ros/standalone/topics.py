@@ -25,7 +25,7 @@ from .exceptions import InvalidHandle, RCLError
 from .qos import QoSProfile
 from .serialization import deserialize_message, serialize_message
 from .time import Duration
-from .waiting import Waitable
+from .waiting import Receiver, Waitable
 from .wire_types import type_hash
 
 Callbacks = PublisherEventCallbacks | SubscriptionEventCallbacks
@@ -161,8 +161,10 @@ class Publisher:
             self._writer.delete()
 
 
-class Subscription(Waitable):
+class Subscription(Receiver):
     """Calls back with the messages of one topic."""
+
+    takes = '_take_subscription'
 
     def __init__(
         self,
@@ -211,22 +213,20 @@ class Subscription(Waitable):
         """How many publishers it has now; 0 when it is no longer usable."""
         return 0 if self._destroyed else len(self._reader.matched_handles())
 
-    def execute(self) -> bool:
-        """Call back with the oldest message that waits."""
+    def take(self) -> Callable[[], Any] | None:
+        """Take the oldest message that waits, for the callback."""
         taken = None if self._destroyed else self._reader.take()
         if taken is None:
-            return False
+            return None
         data, info = taken
         message = data if self.raw else deserialize_message(data, self.msg_type)
-        if self._with_info:
-            times = {
-                'source_timestamp': info.source_timestamp,
-                'received_timestamp': time.time_ns(),
-            }
-            self.callback(message, times)
-        else:
-            self.callback(message)
-        return True
+        if not self._with_info:
+            return lambda: self.callback(message)
+        times = {
+            'source_timestamp': info.source_timestamp,
+            'received_timestamp': time.time_ns(),
+        }
+        return lambda: self.callback(message, times)
 
     def _warn(self, info: Any) -> None:
         self._logger.warning(

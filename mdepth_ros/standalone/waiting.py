@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from .callback_groups import CallbackGroup
 from .context import Context
@@ -33,6 +33,29 @@ class Waitable:
     def destroy(self) -> None:
         """Give up; execute() does nothing from now on."""
         self._destroyed = True
+
+
+class Receiver(Waitable):
+    """Waits for messages: taking one and calling back are two steps.
+
+    takes  name of the executor's method that takes, as in rclpy
+    """
+
+    takes: ClassVar[str]
+
+    def take(self) -> Callable[[], Any] | None:
+        """What is to be called for the oldest message that waits; None without one.
+
+        Raises RuntimeError for bytes that are no such message; they are gone then.
+        """
+        raise NotImplementedError
+
+    def execute(self) -> bool:
+        """Take, and call."""
+        work = self.take()
+        if work is not None:
+            work()
+        return work is not None
 
 
 class GuardCondition(Waitable):

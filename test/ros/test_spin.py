@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,16 @@ from pathlib import Path
 
 import live
 import pytest
+import raw_messages
+from transport import STANDALONE, spin_until
+
+# isort: split
+from diagnostic_msgs.msg import DiagnosticArray
+from nav_msgs.msg import Odometry
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.serialization import serialize_message
+from sensor_msgs.msg import CameraInfo, Image
+from tf2_msgs.msg import TFMessage
 
 PATIENCE = 3 * live.DEADLINE  # a program of its own loads torch first
 RUN = {
@@ -98,3 +109,33 @@ def test_23_a_mistake_of_the_user_is_one_line_and_2() -> None:
         assert running.returncode == 2
         assert "error: device is 'gpu': use auto, cpu, cuda, cuda:N" in said
         assert 'Traceback' not in said
+
+
+def test_no_message_ends_the_program(model: Path) -> None:
+    """Anybody on the network may send bytes that are no message, to any topic of the node."""
+    options = ['device:=cpu', 'threads:=1', 'scale:=speed', f'model:={model}']
+    arguments = [word for option in options for word in ('-p', option)]
+    kinds = {'/image': Image, '/camera_info': CameraInfo, '/tf': TFMessage, '/speed': Odometry}
+    heard: list[DiagnosticArray] = []
+    with process('depth_odometry_node', arguments) as running, raw_messages.sender('bad') as bad:
+        bad.node.create_subscription(DiagnosticArray, '/diagnostics', heard.append, 10)
+        executor = SingleThreadedExecutor(context=bad.node.context)
+        executor.add_node(bad.node)
+        sends = {topic: bad.topic(kind, topic) for topic, kind in kinds.items()}
+        found = bad.node.count_subscribers
+        spin_until(executor, lambda: all(found(topic) for topic in kinds), 'the node')
+        while not all(f'{topic} dropped' in str(heard[-1:]) for topic in kinds):
+            for topic, send in sends.items():
+                whole = bytes(serialize_message(kinds[topic]()))
+                send(whole + b'x' * 40 if STANDALONE else whole[:9])
+            end = time.monotonic() + 0.2
+            spin_until(executor, lambda end=end: time.monotonic() > end)
+            assert running.poll() is None
+        executor.shutdown()
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=PATIENCE)
+    assert running.returncode == 0 and 'Traceback' not in said
+    for topic in kinds:
+        (line,) = [line for line in said.splitlines() if f'{topic}: a message cannot' in line]
+        # The bytes may be here before the name of their sender.
+        assert re.search('correct its sender, (bad|whose node is not known); more of them', line)

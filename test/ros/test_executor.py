@@ -1,0 +1,191 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What others send ends no node; what our own callbacks raise does."""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from raw_messages import Sender, sender
+from transport import STANDALONE, context, spin_until
+
+from mdepth_ros.ros import executor as module
+from mdepth_ros.ros import health
+from mdepth_ros.ros.executor import NodeExecutor
+
+# isort: split
+import rclpy
+from builtin_interfaces.msg import Time
+from rcl_interfaces.msg import Parameter, ParameterValue
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter as NodeParameter
+from rclpy.serialization import serialize_message
+from rosgraph_msgs.msg import Clock
+from std_msgs.msg import String
+from std_srvs.srv import SetBool
+
+only_standalone = pytest.mark.skipif(not STANDALONE, reason='DDS is out of reach in ROS 2')
+
+
+def said(words: str) -> bytes:
+    return bytes(serialize_message(String(data=words)))
+
+
+# The generated code of ROS 2 replaces what is no UTF-8, and does not look behind the end.
+BAD = {
+    'no UTF-8': said('abc').replace(b'abc', b'a\xff\xfe'),
+    'bytes behind the end': said('abc') + b'x' * 40,
+    'another encapsulation': b'\x00\x07' + said('abc')[2:],
+}
+if not STANDALONE:
+    BAD = {'too short': said('abc')[:10], 'a length of 4 GB': said('')[:4] + b'\xff' * 4 + b'x\0'}
+
+
+class Victim:
+    """A node with one subscription, in its own context, and what spins it."""
+
+    def __init__(self, inside: Any, **options: Any) -> None:
+        self.node = rclpy.create_node('victim', context=inside, **options)
+        self.executor = NodeExecutor(self.node)
+        self.heard: list[str] = []
+        self.node.create_subscription(String, 'words', self.hear, 10)
+
+    def hear(self, message: Any) -> None:
+        if message.data == 'fault':
+            raise ValueError('a fault of ours')
+        self.heard.append(message.data)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        losses = self.executor._dropped.losses
+        return {name: loss.count for name, loss in losses.items()}
+
+    def until(self, condition: Callable[[], Any]) -> None:
+        spin_until(self.executor, condition)
+
+
+@pytest.fixture
+def victim(request: pytest.FixtureRequest) -> Iterator[Victim]:
+    with context() as inside:
+        made = Victim(inside, **getattr(request, 'param', {}))
+        yield made
+        made.executor.shutdown()
+        made.node.destroy_node()
+
+
+@pytest.fixture
+def attacker(victim: Victim) -> Iterator[Sender]:
+    with sender('attacker') as made:
+        yield made
+
+
+def connected(victim: Victim, attacker: Sender, kind: Any, topic: str) -> Callable[[bytes], None]:
+    """What sends bytes to the victim, which knows by then who does it."""
+    send = attacker.topic(kind, topic)
+    find = victim.node.get_publishers_info_by_topic
+    victim.until(lambda: 'attacker' in [info.node_name for info in find(topic)])
+    victim.until(lambda: attacker.node.count_subscribers(topic))
+    return send
+
+
+@pytest.mark.parametrize('bad', BAD.values(), ids=BAD.keys())
+def test_what_cannot_be_read_is_dropped_counted_and_said_once(
+    victim: Victim, attacker: Sender, bad: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    send = connected(victim, attacker, String, '/words')
+    for data in (said('one'), bad, bad, said('two'), bad, said('three')):
+        send(data)
+    victim.until(lambda: 'three' in victim.heard)
+    assert victim.heard == ['one', 'two', 'three']
+    assert victim.counts == {'/words': 3}
+    lines = [line for line in capfd.readouterr().err.splitlines() if '/words: ' in line]
+    assert len(lines) == 1
+    assert 'a message cannot be used and was dropped (failed to ' in lines[0]
+    assert 'correct its sender, attacker; more of them are only counted' in lines[0]
+
+
+def test_a_fault_in_a_callback_of_ours_is_raised(victim: Victim, attacker: Sender) -> None:
+    send = connected(victim, attacker, String, '/words')
+    send(said('fault'))
+    with pytest.raises(ValueError, match='a fault of ours'):
+        victim.until(lambda: False)
+    assert victim.counts == {}
+
+
+@pytest.mark.parametrize(
+    'victim', [{'parameter_overrides': [NodeParameter('use_sim_time', value=True)]}], indirect=True
+)
+def test_a_time_that_cannot_be_leaves_the_clock_alone(victim: Victim, attacker: Sender) -> None:
+    """rclpy raises in its own callback, which no node can catch."""
+    send = connected(victim, attacker, Clock, '/clock')
+    now = victim.node.get_clock().now
+    for count, seconds in enumerate((5, 6), 1):
+        send(bytes(serialize_message(Clock(clock=Time(sec=-3)))))
+        victim.until(lambda c=count: victim.counts.get('/clock') == c)
+        send(bytes(serialize_message(Clock(clock=Time(sec=seconds)))))
+        victim.until(lambda s=seconds: now().nanoseconds == s * 10**9)
+
+
+def test_a_parameter_of_no_type_is_no_end(victim: Victim, attacker: Sender) -> None:
+    client = attacker.node.create_client(SetParameters, '/victim/set_parameters')
+    value = ParameterValue(type=99)
+    victim.until(client.service_is_ready)
+    client.call_async(SetParameters.Request(parameters=[Parameter(name='x', value=value)]))
+    end = time.monotonic() + 1.0
+    victim.until(lambda: victim.counts or time.monotonic() > end)
+    assert set(victim.counts) <= {'/victim/set_parameters'}
+    assert STANDALONE or victim.counts
+
+
+@only_standalone
+def test_requests_that_cannot_be_read(victim: Victim, attacker: Sender) -> None:
+    asked: list[bool] = []
+
+    def answer(request: Any, response: Any) -> Any:
+        asked.append(request.data)
+        return response
+
+    victim.node.create_service(SetBool, '~/enable', answer)
+    send = attacker.dds('rq/victim/enableRequest', 'std_srvs/srv/SetBool_Request')
+    header = b'\x00\x01\x00\x00' + struct.pack('<Qq', 1, 1)
+    for bad in (header + b'\x01' * 30, b'\x00\x07' + header[2:] + b'\x01'):
+        before = sum(victim.counts.values())
+        send(bad)
+        victim.until(lambda b=before: sum(victim.counts.values()) > b)
+    send(header + b'\x01')
+    victim.until(lambda: asked == [True])
+    assert victim.counts == {'/victim/enable': 2}
+
+
+def test_a_message_that_stays_takes_no_whole_core(victim: Victim) -> None:
+    class Stuck:
+        topic_name = '/stuck'
+
+    def take(entity: Any) -> None:
+        raise RuntimeError('failed to take')
+
+    start = time.monotonic()
+    for _ in range(20):
+        assert victim.executor._tolerant(take, Stuck()) is None
+    assert time.monotonic() - start >= 20 * module.BREATH
+    assert victim.counts == {'/stuck': 20}
+
+
+def test_rclpy_takes_by_the_methods_that_are_overridden() -> None:
+    for name in ('_take_subscription', '_take_service', '_take_client'):
+        assert callable(getattr(rclpy.executors.SingleThreadedExecutor, name))
+
+
+def test_diagnostics_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    loss = module.Loss(3, 'no UTF-8', time.monotonic())
+    report = health.topics_report([], {'/image': loss})
+    assert report.level == health.WARN
+    assert report.message == '/image: messages that cannot be used are dropped (no UTF-8)'
+    assert report.values == (('/image dropped', '3'),)
+    loss.time -= module.RECENT
+    report = health.topics_report([], {'/image': loss})
+    assert (report.level, report.values) == (health.OK, (('/image dropped', '3'),))
