@@ -114,5 +114,7 @@ class NodeExecutor(SingleThreadedExecutor):  # type: ignore[misc]  # no types wi
         if not self.context.ok():
             raise error  # it is the end of the node that it tells of
         of_topic = hasattr(entity, 'topic_name')
-        self._dropped.add(entity.topic_name if of_topic else entity.srv_name, error, of_topic)
+        # Humble's services have no absolute name.
+        name = entity.topic_name if of_topic else getattr(entity, 'service_name', entity.srv_name)
+        self._dropped.add(name, error, of_topic)
         time.sleep(BREATH)

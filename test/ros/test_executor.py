@@ -35,14 +35,12 @@ def said(words: str) -> bytes:
     return bytes(serialize_message(String(data=words)))
 
 
-# The generated code of ROS 2 replaces what is no UTF-8, and does not look behind the end.
+# In ROS 2 it is up to the middleware: Cyclone DDS gives what it could read of all of these.
 BAD = {
     'no UTF-8': said('abc').replace(b'abc', b'a\xff\xfe'),
     'bytes behind the end': said('abc') + b'x' * 40,
     'another encapsulation': b'\x00\x07' + said('abc')[2:],
 }
-if not STANDALONE:
-    BAD = {'too short': said('abc')[:10], 'a length of 4 GB': said('')[:4] + b'\xff' * 4 + b'x\0'}
 
 
 class Victim:
@@ -92,6 +90,7 @@ def connected(victim: Victim, attacker: Sender, kind: Any, topic: str) -> Callab
     return send
 
 
+@only_standalone
 @pytest.mark.parametrize('bad', BAD.values(), ids=BAD.keys())
 def test_what_cannot_be_read_is_dropped_counted_and_said_once(
     victim: Victim, attacker: Sender, bad: bytes, capfd: pytest.CaptureFixture[str]
@@ -106,6 +105,29 @@ def test_what_cannot_be_read_is_dropped_counted_and_said_once(
     assert len(lines) == 1
     assert 'a message cannot be used and was dropped (failed to ' in lines[0]
     assert 'correct its sender, attacker; more of them are only counted' in lines[0]
+
+
+def test_a_topic_that_could_not_be_taken_from_is_taken_from_again(
+    victim: Victim, attacker: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """rclpy would wait no more for a subscription whose message it could not take."""
+    taken = rclpy.executors.SingleThreadedExecutor._take_subscription
+
+    def take(executor: Any, subscription: Any) -> Any:
+        work = taken(executor, subscription)
+        if subscription.topic_name == '/words' and len(takes) < 2:
+            takes.append(subscription)
+            raise UnicodeDecodeError('utf-8', b'x', 0, 1, 'invalid start byte')
+        return work
+
+    takes: list[Any] = []
+    monkeypatch.setattr(rclpy.executors.SingleThreadedExecutor, '_take_subscription', take)
+    send = connected(victim, attacker, String, '/words')
+    for count, words in enumerate(('one', 'two'), 1):
+        send(said(words))
+        victim.until(lambda c=count: victim.counts.get('/words') == c)
+    send(said('three'))
+    victim.until(lambda: victim.heard == ['three'])
 
 
 def test_a_fault_in_a_callback_of_ours_is_raised(victim: Victim, attacker: Sender) -> None:
@@ -135,10 +157,10 @@ def test_a_parameter_of_no_type_is_no_end(victim: Victim, attacker: Sender) -> N
     value = ParameterValue(type=99)
     victim.until(client.service_is_ready)
     client.call_async(SetParameters.Request(parameters=[Parameter(name='x', value=value)]))
-    end = time.monotonic() + 1.0
+    end = time.monotonic() + 0.5
     victim.until(lambda: victim.counts or time.monotonic() > end)
-    assert set(victim.counts) <= {'/victim/set_parameters'}
-    assert STANDALONE or victim.counts
+    # rclpy raises; without ROS 2 the answer says that there is no such type.
+    assert victim.counts == ({} if STANDALONE else {'/victim/set_parameters': 1})
 
 
 @only_standalone

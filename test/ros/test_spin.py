@@ -116,6 +116,7 @@ def test_no_message_ends_the_program(model: Path) -> None:
     options = ['device:=cpu', 'threads:=1', 'scale:=speed', f'model:={model}']
     arguments = [word for option in options for word in ('-p', option)]
     kinds = {'/image': Image, '/camera_info': CameraInfo, '/tf': TFMessage, '/speed': Odometry}
+    dropped = kinds if STANDALONE else ()  # Cyclone DDS in ROS 2 gives what it could read
     heard: list[DiagnosticArray] = []
     with process('depth_odometry_node', arguments) as running, raw_messages.sender('bad') as bad:
         bad.node.create_subscription(DiagnosticArray, '/diagnostics', heard.append, 10)
@@ -124,10 +125,13 @@ def test_no_message_ends_the_program(model: Path) -> None:
         sends = {topic: bad.topic(kind, topic) for topic, kind in kinds.items()}
         found = bad.node.count_subscribers
         spin_until(executor, lambda: all(found(topic) for topic in kinds), 'the node')
-        while not all(f'{topic} dropped' in str(heard[-1:]) for topic in kinds):
+        rounds = 0
+        while rounds < 5 or not all(f'{topic} dropped' in str(heard[-1:]) for topic in dropped):
+            rounds += 1
             for topic, send in sends.items():
                 whole = bytes(serialize_message(kinds[topic]()))
-                send(whole + b'x' * 40 if STANDALONE else whole[:9])
+                send(whole + b'x' * 40)
+                send(whole[: max(len(whole) // 2, 5)])
             end = time.monotonic() + 0.2
             spin_until(executor, lambda end=end: time.monotonic() > end)
             assert running.poll() is None
@@ -135,7 +139,7 @@ def test_no_message_ends_the_program(model: Path) -> None:
         running.send_signal(signal.SIGINT)
         _, said = running.communicate(timeout=PATIENCE)
     assert running.returncode == 0 and 'Traceback' not in said
-    for topic in kinds:
+    for topic in dropped:
         (line,) = [line for line in said.splitlines() if f'{topic}: a message cannot' in line]
         # The bytes may be here before the name of their sender.
         assert re.search('correct its sender, (bad|whose node is not known); more of them', line)
