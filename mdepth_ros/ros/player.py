@@ -18,18 +18,19 @@ from pathlib import Path
 from typing import Any
 
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.limits import check_stamp
 from mdepth_ros.ros import bag_topics  # before rclpy: makes it importable
 from mdepth_ros.sources.base import RawMessage
 from mdepth_ros.sources.recording import Recording, Topic
 
 # isort: split
+from builtin_interfaces.msg import Time
 from rclpy.duration import Duration
 from rclpy.qos import DurabilityPolicy
 from rosbags import rosbag1, rosbag2
 from rosbags.interfaces import ConnectionExtRosbag1, Qos
 from rosgraph_msgs.msg import Clock
 
-from mdepth_ros.ros.conversions import nanoseconds_to_stamp
 from mdepth_ros.ros.recording import LATCHED
 
 CLOCK_TOPIC = '/clock'
@@ -221,4 +222,6 @@ class Player:
 
     def _tick(self, stamp: int) -> None:
         if self._clock is not None:
-            self._clock.publish(Clock(clock=nanoseconds_to_stamp(stamp)))
+            check_stamp(stamp, 'the time of the bag')
+            now = Time(sec=stamp // NANO, nanosec=stamp % NANO)
+            self._clock.publish(Clock(clock=now))

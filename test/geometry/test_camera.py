@@ -47,6 +47,28 @@ def opencv_project(camera: Camera, points: np.ndarray) -> Any:
     return cv2.projectPoints(points, zero, zero, matrix, d)[0][:, 0]
 
 
+def opencv_unproject(camera: Camera, pixels: np.ndarray) -> np.ndarray:
+    """Pixels -> points at depth 1, [N, 2], as exactly as this version of OpenCV can.
+
+    OpenCV 4 takes the number of iterations in a function of another name than OpenCV 5, and for
+    fisheye cameras not before 4.6.
+    """
+    criteria = {'criteria': (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 500, 1e-13)}
+    matrix, same = camera.matrix(torch.float64).numpy(), np.eye(3)
+    if camera.model == 'equidistant':
+        d = np.zeros(4)
+        undistort, keywords = cv2.fisheye.undistortPoints, criteria
+        if 'criteria' not in undistort.__doc__:
+            keywords = {}
+    else:
+        d = np.zeros(8)
+        undistort = getattr(cv2, 'undistortPointsIter', cv2.undistortPoints)
+        keywords = criteria
+    d[: len(camera.distortion)] = camera.distortion
+    found: np.ndarray = undistort(pixels[:, None], matrix, d, R=same, P=same, **keywords)
+    return found[:, 0]
+
+
 def test_projects_as_opencv(camera: Camera) -> None:
     rays = camera.unproject(pixels_of(camera))
     points = rays[rays.isfinite().all(-1)] * torch.linspace(1, 30, 5).double()[:, None, None]
@@ -60,17 +82,7 @@ def test_unprojects_as_opencv(camera: Camera) -> None:
     pixels = pixels_of(camera)
     rays = camera.unproject(pixels)
     ok = rays.isfinite().all(-1)
-    matrix = camera.matrix(torch.float64).numpy()
-    criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 500, 1e-13)
-    theirs = pixels[ok].numpy()[:, None]
-    if camera.model == 'equidistant':
-        d = np.zeros(4)
-        d[: len(camera.distortion)] = camera.distortion
-        theirs = cv2.fisheye.undistortPoints(theirs, matrix, d, criteria=criteria)[:, 0]
-    else:
-        d = np.zeros(8)
-        d[: len(camera.distortion)] = camera.distortion
-        theirs = cv2.undistortPoints(theirs, matrix, d, criteria=criteria)[:, 0]
+    theirs = opencv_unproject(camera, pixels[ok].numpy())
     ours = rays[ok][:, :2].numpy()
     # OpenCV's fixed point drifts off in far corners: judge where it solved its own equation.
     lifted = np.concatenate([theirs, np.ones_like(theirs[:, :1])], 1)
