@@ -10,6 +10,16 @@ LARGEST_MESSAGE = 1_000_000_000
 """Bytes of one message of a recording, unpacked."""
 LATEST_STAMP = 2**31 * 1_000_000_000 - 1
 """ns: what builtin_interfaces/Time can say (int32 seconds), the year 2038."""
+LARGEST_TEXT = 16_000_000
+"""Bytes of a JSON file; the index of a large dataset has some."""
+LARGEST_YAML = 500_000
+"""Bytes of a YAML file, and values in it: some 3000 parts of a bag, and seconds to read."""
+LARGEST_DEPTH = 40
+"""Levels of lists and mappings in JSON and YAML; what this project reads has six at most."""
+LARGEST_DIGITS = 40
+"""Characters of a whole number."""
+LARGEST_INPUT = 4_194_304
+"""Pixels of a network's input, such as 2048x2048: a network of full width takes some 4 GB then."""
 
 
 def check_stamp(nanoseconds: int, whose: str = 'a stamp') -> int:

@@ -54,8 +54,7 @@ def bench(
     """
     import json as json_format
 
-    from rich.console import Console
-
+    from mdepth_ros.cli.shell import Console
     from mdepth_ros.errors import MdepthError
     from mdepth_ros.networks import NetworkConfig
 
@@ -254,6 +253,7 @@ def _machine(estimator: Any) -> dict[str, Any]:
 
 def _print(console: Any, numbers: dict[str, Any]) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     machine, medians = numbers['machine'], numbers['medians_ms']
     height, width = numbers['size']
@@ -301,7 +301,7 @@ def _print(console: Any, numbers: dict[str, Any]) -> None:
         ),
     ]
     for name, text, value, limit in rows:
-        verdict = '[green]pass' if value <= limit else '[red]miss'
+        verdict = Text('pass', 'green') if value <= limit else Text('miss', 'red')
         targets.add_row(
             name, text, f'{limit:g}' if limit == LARGEST_RATIO else f'{limit:.1%}', verdict
         )

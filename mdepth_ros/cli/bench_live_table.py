@@ -21,6 +21,7 @@ STAGES = {
 def print_live(console: Any, numbers: dict[str, Any]) -> None:
     """Print what `measure_live` returned."""
     from rich.table import Table
+    from rich.text import Text
 
     stages, age = numbers['stages_ms'], numbers['age_ms']
     table = Table(
@@ -52,7 +53,7 @@ def print_live(console: Any, numbers: dict[str, Any]) -> None:
     for heading in ('', 'measured', 'at most', ''):
         targets.add_column(heading, justify='right' if heading else 'left')
     for label, value, most, unit in targets_of(numbers):
-        verdict = '[green]pass' if value <= most else '[red]miss'
+        verdict = Text('pass', 'green') if value <= most else Text('miss', 'red')
         targets.add_row(label, f'{value:.1f} {unit}', f'{most:.1f} {unit}', verdict)
     console.print(targets)
 

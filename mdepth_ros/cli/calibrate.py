@@ -73,10 +73,10 @@ def calibrate(
     """
     from dataclasses import replace
 
-    from rich.console import Console
     from rich.progress import track
 
     from mdepth_ros.calibration import calibrate, synthetic_pairs
+    from mdepth_ros.cli.shell import Console
     from mdepth_ros.estimator import Estimator
     from mdepth_ros.model_file import load_model, replace_card
     from mdepth_ros.motion_noise import AXES, sizes_of

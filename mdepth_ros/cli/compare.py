@@ -42,15 +42,10 @@ def compare(
 
     Example: mdepth compare LIVE OUT --max-lost 3
     """
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from mdepth_ros.cli.shell import print_rows
 
     comparison = compare_runs(live, offline, topic, frame_interval)
-    table = Table.grid(padding=(0, 2))
-    for label, text in comparison.rows():
-        table.add_row(Text(label, style='cyan', no_wrap=True), Text(text, overflow='fold'))
-    Console().print(table)
+    print_rows(comparison.rows())
     lost = len(comparison.lost)
     if comparison.different or (max_lost is not None and lost > max_lost):
         raise typer.Exit(1)

@@ -48,8 +48,7 @@ def convert(
 
     Example: mdepth convert mono_640x192 -o mono.safetensors
     """
-    from rich.console import Console
-
+    from mdepth_ros.cli.shell import Console
     from mdepth_ros.model_file import ModelCard, save_model
     from mdepth_ros.networks.foreign import from_imagenet, from_monodepth2
 

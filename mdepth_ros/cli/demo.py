@@ -32,10 +32,9 @@ def demo(
 
     Example: mdepth demo --seed 3
     """
-    from rich.console import Console
-
     from mdepth_ros.cli.evaluate import publish
     from mdepth_ros.cli.run import run
+    from mdepth_ros.cli.shell import Console
     from mdepth_ros.cli.synth import synth
     from mdepth_ros.report import evaluate_run
     from mdepth_ros.report.overview import write_overview

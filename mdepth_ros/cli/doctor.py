@@ -20,9 +20,10 @@ def doctor() -> None:
 
     Exit status 1 where something is broken; a note means slower or less, not broken.
     """
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from mdepth_ros.cli.shell import Console
 
     colours = {GOOD: 'green', NOTE: 'yellow', BAD: 'red'}
     table = Table(show_lines=False)
@@ -32,7 +33,7 @@ def doctor() -> None:
     for finding in findings():
         broken |= finding.state == BAD
         state = Text(finding.state, style=colours[finding.state])
-        table.add_row(state, finding.subject, Text(finding.found), Text(finding.remedy))
+        table.add_row(state, finding.subject, finding.found, finding.remedy)
     Console().print(table)
     if broken:
         raise typer.Exit(1)

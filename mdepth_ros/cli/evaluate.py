@@ -12,8 +12,7 @@ import typer
 from mdepth_ros.errors import MdepthError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from mdepth_ros.cli.shell import Console
     from mdepth_ros.evaluation.depth import Crop
     from mdepth_ros.report import Evaluation
 
@@ -51,8 +50,7 @@ def evaluate(
 
     Example: mdepth evaluate OUT --fail-if 'abs_rel>0.2' --fail-if 'drift_translation>5'
     """
-    from rich.console import Console
-
+    from mdepth_ros.cli.shell import Console
     from mdepth_ros.report import Choice, Condition, evaluate_run
 
     if crop not in ('none', 'garg'):

@@ -19,10 +19,7 @@ def info(model: Annotated[Path, typer.Argument(help='A model file (.safetensors)
     """
     import hashlib
 
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
+    from mdepth_ros.cli.shell import print_rows
     from mdepth_ros.model_file import load_model
 
     network, card = load_model(model)
@@ -34,7 +31,4 @@ def info(model: Annotated[Path, typer.Argument(help='A model file (.safetensors)
         ('file', f'{model}, {len(content):,} bytes'),
         ('sha256', f'{hashlib.sha256(content).hexdigest()[:16]}...'),
     ]
-    table = Table.grid(padding=(0, 2))
-    for label, text in rows:
-        table.add_row(Text(label, style='cyan', no_wrap=True), Text(text, overflow='fold'))
-    Console().print(table)
+    print_rows(rows)

@@ -21,7 +21,7 @@ from mdepth_ros.cli.node import PASS_ON, node
 from mdepth_ros.cli.play import play
 from mdepth_ros.cli.record import record
 from mdepth_ros.cli.run import run
-from mdepth_ros.cli.shell import run_app
+from mdepth_ros.cli.shell import checked, run_app
 from mdepth_ros.cli.synth import synth
 from mdepth_ros.ctrl_c import ctrl_c
 
@@ -37,7 +37,7 @@ COMMANDS = (
     *(node, play, record, compare, bench, doctor),
 )
 for command in COMMANDS:
-    app.command(context_settings=PASS_ON if command is node else None)(command)
+    app.command(context_settings=PASS_ON if command is node else None)(checked(command))
 
 
 def main() -> None:

@@ -15,8 +15,7 @@ import typer
 from mdepth_ros.errors import MdepthError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from mdepth_ros.cli.shell import Console
     from mdepth_ros.ros.player import Played, Player
 
 DISCOVERY = 2.0
@@ -65,9 +64,8 @@ def play(
 
     mdepth play DRIVE.bag --rate 0.5 --topics '/camera/*,/tf_static' --remap /camera/image:=/image
     """
-    from rich.console import Console
-
     from mdepth_ros.cli.live import live_node
+    from mdepth_ros.cli.shell import Console
     from mdepth_ros.ros.bag_topics import choose, split_names
     from mdepth_ros.ros.player import Player, offered_profiles
     from mdepth_ros.sources.recording import Recording

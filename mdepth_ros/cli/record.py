@@ -14,8 +14,7 @@ import typer
 from mdepth_ros.errors import MdepthError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from mdepth_ros.cli.shell import Console
     from mdepth_ros.ros.recorder import Recorder
 
 
@@ -47,9 +46,8 @@ def record(
     """
     import time
 
-    from rich.console import Console
-
     from mdepth_ros.cli.live import live_node
+    from mdepth_ros.cli.shell import Console, say
     from mdepth_ros.ros.bag_topics import split_names
     from mdepth_ros.ros.recorder import Recorder, TopicsBag
 
@@ -83,7 +81,7 @@ def record(
     if recorder is None:  # Ctrl-C while it started
         return
     _report(recorder)
-    typer.echo(f'bag: {output}')
+    say(f'bag: {output}')
 
 
 def _spin(node: Any, recorder: Recorder, end: float, console: Console) -> None:
@@ -115,8 +113,9 @@ def _advice(recorder: Recorder, use_sim_time: bool) -> str:
 
 
 def _report(recorder: Recorder) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from mdepth_ros.cli.shell import Console
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     table = Table.grid(padding=(0, 2))

@@ -16,7 +16,7 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.shipped import shipped_model
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from mdepth_ros.cli.shell import Console
 
 
 def run(
@@ -106,11 +106,8 @@ def run(
 
     mdepth run 2011_09_26/2011_09_26_drive_0005_sync -o OUT --frames 100
     """
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     from mdepth_ros import offline
+    from mdepth_ros.cli.shell import Console, print_rows
     from mdepth_ros.perception import build_perception
     from mdepth_ros.report.scale import plot_scale, read_scale
     from mdepth_ros.ros.outputs import TOPICS
@@ -187,10 +184,7 @@ def run(
             on_progress=advance,
         )
     report.warnings += perception.estimator.warnings
-    table = Table.grid(padding=(0, 2))
-    for label, text in report.rows():
-        table.add_row(Text(label, style='cyan', no_wrap=True), Text(text, overflow='fold'))
-    Console().print(table)
+    print_rows(report.rows())
     if (series := read_scale(output)) is not None:
         plot_scale(output / 'scale.png', series)
     if report.interrupted:

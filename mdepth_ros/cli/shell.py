@@ -1,34 +1,143 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How a command ends: with its own status, or with one line for what a user can mend."""
+"""Between a command and the terminal: what goes in is checked, what comes out is safe to show.
+
+A command ends with its own status, or with one line for what a user can mend.
+"""
 
 from __future__ import annotations
 
+import errno
+import functools
+import inspect
+import io
+import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
 
-from rich.console import Console
+import rich.console
+import typer
+from rich.table import Table
+from rich.text import Text
 
-from mdepth_ros.errors import MdepthError
+from mdepth_ros.errors import MdepthError, shown
+
+LARGEST_LINE = 4000
+LARGEST_NUMBER = 2**63 - 1
+_ClickException: Any = typer.BadParameter.__mro__[2]  # typer brings its own click, or uses click's
+Command = TypeVar('Command', bound=Callable[..., Any])
 
 
-def run_app(app: Callable[[], object]) -> None:
+class Console(rich.console.Console):
+    """A console that shows control characters of texts, also in tables, and does not obey them.
+
+    Nor does it obey rich's own markup, which may be in a name as well.
+    """
+
+    def __init__(self, *, markup: bool = False, **options: Any) -> None:
+        super().__init__(markup=markup, **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Make a line of a text; every text that is printed comes by here."""
+        return super().render_str(shown(text), **options)
+
+
+def say(line: str) -> None:
+    """Print a line."""
+    Console(highlight=False, markup=False, soft_wrap=True).print(line)
+
+
+def print_rows(rows: Iterable[tuple[str, str]]) -> None:
+    """Print labels and texts as two columns."""
+    table = Table.grid(padding=(0, 2))
+    for label, text in rows:
+        style = Text(shown(label), style='cyan', no_wrap=True)
+        table.add_row(style, Text(shown(text), overflow='fold'))
+    Console().print(table)
+
+
+def checked(command: Command) -> Command:
+    """Make a command that first refuses what no option or argument of any command can be.
+
+    That is a number that is not finite or has more than 64 bits, and a path that cannot be.
+    """
+    hints = get_type_hints(command, include_extras=True)
+
+    @functools.wraps(command)
+    def run(*arguments: Any, **options: Any) -> Any:
+        given = inspect.signature(command).bind(*arguments, **options).arguments
+        for name, value in given.items():
+            for one in value if isinstance(value, (list, tuple)) else (value,):
+                if reason := _reason_against(one):
+                    raise MdepthError(
+                        f'{_on_command_line(name, hints)} {str(one)[:200]}: {reason}'
+                    )
+        return command(*arguments, **options)
+
+    return run  # type: ignore[return-value]
+
+
+def _reason_against(value: object) -> str:
+    if isinstance(value, float) and not math.isfinite(value):
+        return 'give a finite number'
+    if isinstance(value, int) and abs(value) > LARGEST_NUMBER:
+        return 'the number is too large'
+    if isinstance(value, Path):
+        try:
+            value.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return ''
+        except OSError as error:
+            circle = 'the path leads in a circle of symbolic links'
+            return circle if error.errno == errno.ELOOP else f'{error.strerror}'
+    return ''
+
+
+def _on_command_line(name: str, hints: dict[str, Any]) -> str:
+    text = name.rstrip('_').replace('_', '-')
+    return f'--{text}' if 'OptionInfo' in str(hints.get(name)) else text.upper()
+
+
+def run_app(app: Callable[..., object]) -> None:
     """Run a command line; Ctrl-C becomes exit status 130.
 
-    MdepthError, and what the file system refuses, become one line and exit status 2.
+    MdepthError, a wrong use, and what the file system refuses become one line and exit status 2.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal of another encoding shows escapes
+            stream.reconfigure(errors='backslashreplace')
     try:
-        app()
+        status = app(standalone_mode=False) if isinstance(app, typer.Typer) else app()
+        if isinstance(status, int) and status:
+            sys.exit(status)
     except MdepthError as error:
         _refuse(str(error))
+    except _ClickException as error:
+        _refuse_use(error)
     except OSError as error:
         what = f'{error.filename}: ' if error.filename else ''
         _refuse(f'{what}{error.strerror or error}; choose another place or free some space')
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
+
+
+def _refuse_use(error: Any) -> None:
+    context = getattr(error, 'ctx', None)
+    if context is None:
+        _refuse(error.format_message())
+    elif type(error).__name__ == 'NoArgsIsHelpError':
+        print(context.get_help())
+        sys.exit(2)
+    else:
+        message = error.format_message().rstrip('.')
+        _refuse(f'{message}; {context.command_path} --help tells more')
 
 
 def _refuse(line: str) -> None:
     console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+    if len(line) > LARGEST_LINE:
+        line = f'{line[:LARGEST_LINE]}...'
     console.print(f'error: {line}')
     sys.exit(2)

@@ -58,9 +58,9 @@ def synth(
     """
     import math
 
-    from rich.console import Console
     from rich.progress import track
 
+    from mdepth_ros.cli.shell import Console
     from mdepth_ros.geometry import Camera
     from mdepth_ros.machine import choose_device
     from mdepth_ros.synthetic import WorldConfig, make_drive

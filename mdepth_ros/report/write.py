@@ -20,6 +20,7 @@ from mdepth_ros.evaluation.trajectory import Array
 from mdepth_ros.report import Evaluation, plots
 from mdepth_ros.report.bags import ByStamp
 from mdepth_ros.report.depth import DENSE_POINTS, LIDAR_CELL, TOLERANCE, DepthResult, views
+from mdepth_ros.report.markdown import code, plain
 from mdepth_ros.report.motion import MotionResult
 from mdepth_ros.report.scale import plot_scale, right_scale, scale_lines
 from mdepth_ros.report.uncertainty import plot_twists
@@ -138,9 +139,9 @@ def picture_of(evaluation: Evaluation, stamp: int) -> Array | None:
 
 def _lines(evaluation: Evaluation) -> list[str]:
     run, truth = evaluation.run, evaluation.truth
-    lines = ['# Evaluation', '', f'* run: `{run.path}`, source `{run.info.get("source")}`']
-    lines += [f'* model: `{run.info.get("model")}`'] if 'model' in run.info else []
-    lines += [f'* truth: `{truth.name}`', '']
+    lines = ['# Evaluation', '', f'* run: {code(run.path)}, source {code(run.info.get("source"))}']
+    lines += [f'* model: {code(run.info.get("model"))}'] if 'model' in run.info else []
+    lines += [f'* truth: {code(truth.name)}', '']
     lines += ['## Depth', '', *_depth_lines(evaluation)]
     lines += ['', '## Trajectory', '', *_motion_lines(evaluation)]
     if evaluation.motion is not None and evaluation.motion.twists is not None:
@@ -155,14 +156,14 @@ def _lines(evaluation: Evaluation) -> list[str]:
     losses = [*run.bag.recording.losses.lines()]
     losses += truth.bag.recording.losses.lines() if truth.bag else []
     if losses:
-        lines += ['', '## What could not be read', '', *(f'* {line}' for line in losses)]
+        lines += ['', '## What could not be read', '', *(f'* {plain(line)}' for line in losses)]
     return lines
 
 
 def _depth_lines(evaluation: Evaluation) -> list[str]:
     depth = evaluation.depth
     if depth is None:
-        return [f'Not compared: {evaluation.no_depth}.']
+        return [f'Not compared: {plain(evaluation.no_depth)}.']
     whole = depth.means['']
     left_out = depth.estimates - len(depth.matches)
     unscored = len(depth.matches) - len(depth.frames)
@@ -176,9 +177,9 @@ def _depth_lines(evaluation: Evaluation) -> list[str]:
     differences = np.abs([frame[1] for frame in depth.frames])
     lines += [
         '',
-        f'* estimate `{evaluation.run.depth_topic}` against {kind} `{depth.truth_topic}`'
+        f'* estimate {code(evaluation.run.depth_topic)} against {kind} {code(depth.truth_topic)}'
         + (
-            f', moving things by `{evaluation.truth.moving_topic}`'
+            f', moving things by {code(evaluation.truth.moving_topic)}'
             if '_moving' in depth.means
             else ''
         ),
@@ -229,14 +230,14 @@ def _ranking_lines(depth: DepthResult) -> list[str]:
 def _motion_lines(evaluation: Evaluation) -> list[str]:
     motion = evaluation.motion
     if motion is None:
-        return [f'Not compared: {evaluation.no_motion}.']
+        return [f'Not compared: {plain(evaluation.no_motion)}.']
     raw, scaled = motion.raw, motion.scaled
     length = motion.truth.distances[-1]
     rows = motion_rows(motion)
     lines = ['| | as it is | scaled |', '|---|---:|---:|', *(f'| {" | ".join(r)} |' for r in rows)]
     lines += [
         '',
-        f'* poses of `{motion.frame}` against `{evaluation.truth.pose_name}`'
+        f'* poses of {code(motion.frame)} against {code(evaluation.truth.pose_name)}'
         + (f'; {motion.note}' if motion.note else ''),
         f'* {len(motion.truth)} of {motion.estimates} estimated poses have a true pose at their '
         f'time; the true path is {length:.1f} m long',

@@ -22,9 +22,9 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from rich.console import Console
 from rich.table import Table
 
+from mdepth_ros.cli.shell import Console
 from mdepth_ros.geometry import Camera
 from mdepth_ros.machine import choose_device
 from mdepth_ros.synthetic import WorldConfig, make_drive

@@ -12,7 +12,7 @@ os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
 import typer
 
-from mdepth_ros.cli.shell import run_app
+from mdepth_ros.cli.shell import checked, run_app, say
 from mdepth_training.evaluation.command import evaluate
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app = typer.Typer(
 
 
 @app.command()
+@checked
 def fit(
     config: Annotated[Path, typer.Argument(help='The experiment, a YAML file.')],
     output: Annotated[Path, typer.Option('--output', '-o', help='Folder of the run.')],
@@ -57,15 +58,16 @@ def fit(
     if not is_first_process():  # the first of several processes writes the model and tells of it
         return
     if model.exists():
-        print(f'the model: {model}')
+        say(f'the model: {model}')
     else:
-        print('stopped, with a checkpoint: go on with the same command and --resume')
+        say('stopped, with a checkpoint: go on with the same command and --resume')
 
 
-app.command()(evaluate)
+app.command()(checked(evaluate))
 
 
 @app.command()
+@checked
 def ablate(
     config: Annotated[Path, typer.Argument(help='The experiment that the variants vary.')],
     output: Annotated[Path, typer.Option('--output', '-o', help='Folder of all runs.')],
@@ -102,10 +104,11 @@ def ablate(
         frames=frames,
         overrides=overrides or [],
     )
-    print(f'the report: {report}')
+    say(f'the report: {report}')
 
 
 @app.command()
+@checked
 def bench(
     config: Annotated[Path, typer.Argument(help='The experiment, a YAML file.')],
     data: Annotated[
@@ -129,6 +132,7 @@ def bench(
 
 
 @app.command()
+@checked
 def extract(
     recordings: Annotated[
         list[Path], typer.Argument(help='Bags, videos, image folders or KITTI drives.')

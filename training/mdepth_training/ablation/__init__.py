@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from mdepth_ros.cli.shell import say
 from mdepth_ros.errors import MdepthError
 from mdepth_training.ablation.held_out import HeldOut
 from mdepth_training.ablation.plan import TABLES, Run, plan
@@ -58,7 +59,8 @@ def ablate(
     title = f'Ablation: {table} of {config.name}'
     facts = _facts(runs, held_out, overrides)
     text = write_report(path, title, facts, runs, results, failures)
-    print(text)
+    for line in text.splitlines():
+        say(line)
     if failures:
         raise MdepthError(f'{len(failures)} of {len(runs)} runs failed, see {path}')
     return path

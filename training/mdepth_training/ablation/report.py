@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mdepth_ros.report.markdown import plain
 from mdepth_training.ablation.plan import Run
 
 # Student's t that leaves 2.5 % above it, by degrees of freedom from 1 on.
@@ -149,7 +150,7 @@ def write_report(
 ) -> str:
     """Write `path` (Markdown), and beside it as CSV every single value; return the text."""
     against = {run.variant: run.against for run in runs}
-    lines = [f'# {title}', '', *(f'* {fact}' for fact in facts), '']
+    lines = [f'# {plain(title)}', '', *(f'* {plain(fact)}' for fact in facts), '']
     lines += ['Mean and standard deviation over the seeds; AbsRel and d1 median-scaled.', '']
     lines += [*table(results, [*against]), '']
     pairs = [(variant, other) for variant, other in against.items() if variant != other]
@@ -157,7 +158,7 @@ def write_report(
     open_runs = [run.name for run in runs if (run.variant, run.seed) not in results]
     if missing := [name for name in open_runs if name not in failures]:
         lines += [f'* Not finished: {", ".join(missing)}.']
-    lines += [f'* Failed: {name}: {why}' for name, why in failures.items()]
+    lines += [f'* Failed: {plain(name)}: {plain(why)}' for name, why in failures.items()]
     text = '\n'.join(lines) + '\n'
     path.write_text(text)
     columns = sorted({key for scores in results.values() for key in scores})

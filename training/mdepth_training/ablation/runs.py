@@ -18,8 +18,7 @@ from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from rich.console import Console
-
+from mdepth_ros.cli.shell import Console
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.machine import usable_cores
 from mdepth_training.ablation.held_out import HeldOut

@@ -22,9 +22,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from mdepth_ros.cli.shell import Console, say
 from mdepth_ros.errors import MdepthError
 from mdepth_training.config import load_experiment
 from mdepth_training.data.extract_drive import FACTS, Options
@@ -267,7 +267,8 @@ def extract_command(
         f'go on with: mdepth-train fit {config or "CONFIG"} -o RUN --set '
         + shlex.quote(f'data.recordings={output}'),
     ]
-    Console(highlight=False, markup=False, soft_wrap=True).print('\n'.join(lines))
+    for line in lines:
+        say(line)
     if dataset.failures:
         raise MdepthError(f'{len(dataset.failures)} of the recordings gave no drive, see above')
 

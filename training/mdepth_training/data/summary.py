@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 from rich.table import Column, Table
 
+from mdepth_ros.cli.shell import Console
 from mdepth_training.data.findings import Findings
 from mdepth_training.data.formats import open_drives
 from mdepth_training.data.selection import Selection

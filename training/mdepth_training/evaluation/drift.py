@@ -23,10 +23,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from mdepth_ros.cli.shell import Console
 from mdepth_ros.estimator import Estimator
 from mdepth_ros.evaluation import (
     MotionErrors,

@@ -9,8 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from rich.console import Console
-
+from mdepth_ros.cli.shell import Console
 from mdepth_ros.errors import MdepthError
 from mdepth_training.evaluation import report
 from mdepth_training.evaluation.formats import READERS, guess_protocol, open_shots

@@ -18,10 +18,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich.console import Console
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from mdepth_ros.cli.shell import Console
 from mdepth_ros.confidence import SMALLEST, WITHIN, terms
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import mean_sparsification, scaled_relative_errors, sparsification

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from rich.console import Console
 
+from mdepth_ros.cli.shell import Console
 from mdepth_ros.evaluation import SCORES, DepthErrors
+from mdepth_ros.report.markdown import plain
 from mdepth_training.evaluation.motion import STEADY, motion_numbers, straight_on
 from mdepth_training.evaluation.score import Errors, Result
 
@@ -106,7 +107,8 @@ def show(result: Result, console: Console) -> None:
     for line in summary(result):
         console.print(line)
     for table in tables(result):
-        console.print(f'\n{table.title}')
+        console.print()
+        console.print(table.title)
         for line in _aligned([table.columns, *table.rows]):
             console.print(line, soft_wrap=True)
 
@@ -126,9 +128,10 @@ def _aligned(rows: list[list[str]]) -> list[str]:
 def write(result: Result, folder: Path) -> None:
     """Write scores.md, scores.csv (a row for each predictor) and images.csv (for each image)."""
     folder.mkdir(parents=True, exist_ok=True)
-    lines = [f'# {result.predictors[0]}', '', *(f'- {line}' for line in summary(result)), '']
+    lines = [f'# {plain(result.predictors[0])}', '']
+    lines += [*(f'- {plain(line)}' for line in summary(result)), '']
     for table in tables(result):
-        lines += [f'## {table.title}', '', _markdown(table.columns)]
+        lines += [f'## {plain(table.title)}', '', _markdown(table.columns)]
         lines += ['|' + '---|' * len(table.columns), *map(_markdown, table.rows), '']
     (folder / 'scores.md').write_text('\n'.join(lines), encoding='utf-8')
     others = {result.predictors[0]: result.ranking() | result.agreement() | result.motion()}
@@ -162,7 +165,7 @@ def _flat(errors: Errors) -> dict[str, float]:
 
 
 def _markdown(cells: Iterable[str]) -> str:
-    return '| ' + ' | '.join(cells) + ' |'
+    return '| ' + ' | '.join(map(plain, cells)) + ' |'
 
 
 def _csv(path: Path, rows: list[dict[str, object]]) -> None:

@@ -24,9 +24,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 from rich.table import Table
 
+from mdepth_ros.cli.shell import Console
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.estimator import Estimator, Prediction
 from mdepth_ros.evaluation import relative

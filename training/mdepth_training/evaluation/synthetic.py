@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from mdepth_ros.cli.shell import Console
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import (
     DepthScores,
