@@ -10,7 +10,6 @@ yes, no, on and off are bools.
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,14 +67,12 @@ def read_yaml(path: Path) -> Any:
 def parse_json(text: str) -> Any:
     """Values of JSON; raises TextError.
 
-    Depth, digits and length are limited, and numbers are finite.
+    Depth, digits and length are limited. Numbers may be infinite or NaN: who uses them looks.
     """
     if len(text) > LARGEST_TEXT:
         raise TextError(f'it is longer than {LARGEST_TEXT:,} characters')
     try:
-        value = json.loads(
-            text, parse_int=_integer, parse_float=_float, parse_constant=_not_finite
-        )
+        value = json.loads(text, parse_int=_integer)
     except RecursionError:
         _too_deep()
     except TextError:
@@ -93,7 +90,7 @@ def parse_json(text: str) -> Any:
 def parse_yaml(text: str) -> Any:
     """Values of one document of YAML, None where it is empty; raises TextError.
 
-    Depth, digits and length are limited; so is what aliases (*) stand for. Numbers are finite.
+    Depth, digits and length are limited; so is what aliases (*) stand for. Numbers as in JSON.
     """
     if len(text) > LARGEST_YAML:
         raise TextError(f'it is longer than {LARGEST_YAML:,} characters')
@@ -222,9 +219,9 @@ def _scalar(event: Any) -> Any:
     if INTEGER.fullmatch(text):
         return _integer(text)
     if FLOAT.fullmatch(text):
-        return _float(text)
+        return float(text)
     if NOT_FINITE.fullmatch(text):
-        _not_finite(text)
+        return float(text.replace('.', ''))
     return text
 
 
@@ -232,17 +229,6 @@ def _integer(text: str) -> int:
     if len(text) > LARGEST_DIGITS:
         raise TextError(f'a number of {len(text)} digits is too large')
     return int(text, 0 if text[:2] in ('0x', '0o') else 10)
-
-
-def _float(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        _not_finite(text)
-    return value
-
-
-def _not_finite(text: str) -> NoReturn:
-    raise TextError(f'{text[:LARGEST_DIGITS]} is not a finite number')
 
 
 def _too_deep() -> NoReturn:

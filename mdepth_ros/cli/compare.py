@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.texts import read_json
 
 if TYPE_CHECKING:
     from mdepth_ros.report.bags import Bag
@@ -210,7 +210,7 @@ def _depth_topic(bag: Bag, wanted: str | None) -> str:
 def _interval(offline: Path) -> float:
     """The frame interval of an offline run."""
     try:
-        return float(json.loads((offline / 'run.json').read_text('utf-8'))['frame_interval'])
+        return float(read_json(offline / 'run.json')['frame_interval'])
     except (OSError, ValueError, KeyError, TypeError):
         raise MdepthError(
             f'{offline} is not what `mdepth run` wrote: give its directory, or --frame-interval'

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from mdepth_ros.report.bags import CLOUD, ODOMETRY, Bag
 from mdepth_ros.sources.base import StaticTransforms
 from mdepth_ros.sources.recording import is_recording
 from mdepth_ros.sources.topics import IMAGE
+from mdepth_ros.texts import read_json
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Run:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self.info = dict[str, Any](json.loads((path / 'run.json').read_text('utf-8')))
+            self.info = dict[str, Any](read_json(path / 'run.json'))
         except (OSError, ValueError, TypeError):
             raise MdepthError(
                 f'{path} is not the output of a run (no readable run.json): '

@@ -9,10 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.texts import parse_yaml, read_text
 
 if TYPE_CHECKING:
     from mdepth_ros.geometry import Camera
@@ -82,16 +80,16 @@ def read_intrinsics(text: str | Path) -> Intrinsics:
         return pinhole(*numbers)
     path = Path(text)
     try:
-        content = path.read_text('utf-8')
+        content = read_text(path)
         lines = [line for line in content.splitlines() if not line.startswith(('%', '#'))]
         if path.suffix in {'.yaml', '.yml'}:
-            return _from_yaml(YAML(typ='safe', pure=True).load('\n'.join(lines)))
+            return _from_yaml(parse_yaml('\n'.join(lines)))
         return _from_text(lines)
     except OSError as error:
         raise MdepthError(
             f'no intrinsics at {text!s} ({error.strerror}): give {ACCEPTED}'
         ) from None
-    except (YAMLError, KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         what = f'no {error}' if isinstance(error, KeyError) else str(error).splitlines()[0]
         raise MdepthError(
             f'cannot read intrinsics from {path} ({what}): give {ACCEPTED}'

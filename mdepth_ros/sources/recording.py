@@ -20,12 +20,11 @@ from rosbags.interfaces import Connection
 from rosbags.serde import SerdeError
 from rosbags.typesys import Stores, TypesysError, get_typestore
 from rosbags.typesys.store import Typestore
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.sources import damaged
 from mdepth_ros.sources.base import Losses, RawMessage, by_name
+from mdepth_ros.texts import TextError, read_yaml
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -210,7 +209,7 @@ def _files(path: Path, losses: Losses) -> list[Path]:
         return [path]
     named = []
     try:
-        tree = YAML(typ='safe', pure=True).load((path / 'metadata.yaml').read_text('utf-8'))
+        tree = read_yaml(path / 'metadata.yaml')
         names = tree['rosbag2_bagfile_information']['relative_file_paths']
         named = [path / Path(name).name for name in names]
     except FileNotFoundError:
@@ -219,7 +218,7 @@ def _files(path: Path, losses: Losses) -> list[Path]:
             if parts_of_one(_listed(path))
             else 'several recordings, read as one in the order of their names: take each by itself'
         )
-    except (OSError, YAMLError, KeyError, TypeError, UnicodeDecodeError):
+    except (OSError, TextError, KeyError, TypeError):
         losses.note('metadata.yaml cannot be read')
     there = [file for file in named if file.is_file()]
     if there and there[0].suffix not in FILE_SUFFIXES:

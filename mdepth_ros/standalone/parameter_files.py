@@ -30,6 +30,8 @@ from ruamel.yaml.events import (
 )
 
 PARAMETERS = 'ros__parameters'
+LARGEST_FILE = 500_000  # bytes; reading takes some seconds then
+LARGEST_DEPTH = 40  # levels: of namespaces and of parts of the names
 TRUE = {'Y', 'y', 'yes', 'Yes', 'YES', 'true', 'True', 'TRUE', 'on', 'On', 'ON'}
 FALSE = {'N', 'n', 'no', 'No', 'NO', 'false', 'False', 'FALSE', 'off', 'Off', 'OFF'}
 INTEGER = re.compile('[+-]?(0[xX][0-9a-fA-F]+|[0-9]+)')
@@ -69,14 +71,18 @@ def file_parameters(path: str) -> Iterator[tuple[str, str, Any]]:
     Raises ParameterFileError.
     """
     try:
-        text = Path(path).read_text(encoding='utf-8')
+        with Path(path).open('rb') as file:
+            content = file.read(LARGEST_FILE + 1)
+        text = content.decode()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else 'it is not UTF-8'
         raise ParameterFileError(str(reason)) from error
-    for content in _load(text):
-        if not isinstance(content, _Mapping):
+    if len(content) > LARGEST_FILE:
+        raise ParameterFileError(f'it is longer than {LARGEST_FILE:,} bytes')
+    for tree in _load(text):
+        if not isinstance(tree, _Mapping):
             raise ParameterFileError('it does not start with the name of a node')
-        yield from _nodes(content, '')
+        yield from _nodes(tree, '')
 
 
 def _nodes(mapping: _Mapping, prefix: str) -> Iterator[tuple[str, str, Any]]:
@@ -108,7 +114,7 @@ def _flat(mapping: _Mapping, prefix: str) -> Iterator[tuple[str, Any]]:
 def _load(text: str) -> list[Any]:
     """Content of each document in some YAML; none in comments only."""
     try:
-        events = iter(list(YAML(typ='safe', pure=True).parse(text)))
+        events = iter(list(_not_too_deep(YAML(typ='safe', pure=True).parse(text))))
         return [
             _node(next(events), events)
             for event in events
@@ -119,6 +125,18 @@ def _load(text: str) -> list[Any]:
         where = f' in line {mark.line + 1}' if mark is not None else ''
         problem = getattr(error, 'problem', None) or 'it is not YAML'
         raise ParameterFileError(f'{problem}{where}') from error
+
+
+def _not_too_deep(events: Iterator[Event]) -> Iterator[Event]:
+    """The events; what is nested without end is refused before it is read to its end."""
+    depth = 0
+    for event in events:
+        depth += isinstance(event, (MappingStartEvent, SequenceStartEvent))
+        depth -= isinstance(event, (MappingEndEvent, SequenceEndEvent))
+        if depth > LARGEST_DEPTH:
+            line = event.start_mark.line + 1
+            raise ParameterFileError(f'line {line}: nested deeper than {LARGEST_DEPTH} levels')
+        yield event
 
 
 def _node(event: Event, rest: Iterator[Event], line: int = 1) -> Any:

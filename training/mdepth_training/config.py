@@ -8,12 +8,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import yaml
-
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.networks import NetworkConfig
+from mdepth_ros.texts import TextError, dump_yaml, read_yaml
 from mdepth_training.files import write_whole
-from mdepth_training.settings import build, check, from_text, markdown_table, plain, setting
+from mdepth_training.settings import build, check, from_text, markdown_table, setting
 
 
 @dataclass(frozen=True)
@@ -159,11 +158,11 @@ def load_experiment(path: Path, overrides: list[str] | None = None) -> Experimen
     Raises MdepthError for a missing file, an unknown key or a value of the wrong type.
     """
     try:
-        values = yaml.safe_load(path.read_text()) or {}
+        values = read_yaml(path) or {}
     except OSError as error:
         raise MdepthError(f'cannot read the configuration {path}: {error.strerror}') from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise MdepthError(f'{path} is not YAML: {str(error).splitlines()[0]}') from error
+    except TextError as error:
+        raise MdepthError(f'{path} cannot be used: {error}') from None
     if not isinstance(values, dict):
         raise MdepthError(f'{path} must be a mapping of names to values')
     for override in overrides or []:
@@ -176,14 +175,18 @@ def load_experiment(path: Path, overrides: list[str] | None = None) -> Experimen
             for parent in parents:
                 node = node.setdefault(parent, {})
             node[last] = from_text(Experiment, key, value)
-        except (AttributeError, TypeError, yaml.YAMLError):
+        except TextError as error:
+            raise MdepthError(
+                f'cannot set {override!r} ({error}): write it as training.steps=100'
+            ) from None
+        except (AttributeError, TypeError):
             raise MdepthError(f'cannot set {override!r}: write it as training.steps=100') from None
     return build(Experiment, values)  # type: ignore[no-any-return]
 
 
 def save_experiment(experiment: Experiment, path: Path) -> None:
     """Write the resolved experiment as YAML, so that the same run can be made again."""
-    write_whole(path, yaml.safe_dump(plain(asdict(experiment)), sort_keys=False))
+    write_whole(path, dump_yaml(asdict(experiment)))
 
 
 if __name__ == '__main__':  # the table of training/README.md

@@ -27,6 +27,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.machine import usable_cores
+from mdepth_ros.texts import read_json
 from mdepth_training.config import Experiment, load_experiment
 from mdepth_training.files import write_whole
 
@@ -158,7 +159,7 @@ def record_start(output: Path, experiment: Experiment, details: Mapping[str, Any
 def read_starts(output: Path) -> list[dict[str, Any]]:
     """What run.json says of the starts so far; none where it is missing or damaged."""
     try:
-        starts = json.loads((output / 'run.json').read_text())
+        starts = read_json(output / 'run.json')
     except (OSError, ValueError):
         return []
     return [dict(start) for start in starts]

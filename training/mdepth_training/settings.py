@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import types
 from collections.abc import Iterator
@@ -12,9 +13,8 @@ from dataclasses import field, fields, is_dataclass
 from math import inf, isfinite
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-import yaml
-
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.texts import TextError, parse_yaml
 
 _ONE = {bool: 'true or false', int: 'a whole number', float: 'a number', str: 'a text'}
 _MANY = {int: 'whole numbers', float: 'numbers', str: 'texts'}
@@ -71,20 +71,13 @@ def from_text(kind: Any, name: str, text: str) -> Any:
     texts = get_origin(hint) is tuple and get_args(hint)[0] is str
     if texts and text.startswith('['):
         try:
-            values = yaml.safe_load(text)
-        except yaml.YAMLError:
+            values = parse_yaml(text)
+        except TextError:
             return text  # a pattern such as [0-9]*.bag
         return values if isinstance(values, list) else text
     if hint is str or texts or not text:
         return text
-    return yaml.safe_load(text)
-
-
-def plain(value: Any) -> Any:
-    """Tuples as lists, all the way down: what YAML can hold."""
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    return [plain(item) for item in value] if isinstance(value, tuple) else value
+    return parse_yaml(text)
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:
@@ -142,7 +135,7 @@ def markdown_table(kind: Any) -> str:
     """Every setting below `kind` as a table for the README."""
     rows = ['| setting | type | default | what it is |', '|---|---|---|---|']
     for name, type_, default, text in described(kind):
-        value = yaml.safe_dump(plain(default), default_flow_style=True).split('\n')[0]
+        value = (default or "''") if isinstance(default, str) else json.dumps(default)
         rows.append(f'| `{name}` | {type_} | `{value}` | {text} |')
     return '\n'.join(rows)
 

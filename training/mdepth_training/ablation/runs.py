@@ -21,6 +21,7 @@ from pathlib import Path
 from mdepth_ros.cli.shell import Console
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.machine import usable_cores
+from mdepth_ros.texts import read_json
 from mdepth_training.ablation.held_out import HeldOut
 from mdepth_training.ablation.plan import Run
 
@@ -30,7 +31,7 @@ SCORES, OUTPUT = 'scores.json', 'output.txt'
 def scores_of(run: Run, held_out: HeldOut) -> dict[str, float] | None:
     """The scores of a finished run on these drives, else None."""
     try:
-        stored = json.loads((run.folder / SCORES).read_text())
+        stored = read_json(run.folder / SCORES)
     except (OSError, ValueError):
         return None
     return stored['scores'] if stored['on'] == held_out.key() else None

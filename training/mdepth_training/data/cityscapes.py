@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera
 from mdepth_ros.sources.folder import list_images
+from mdepth_ros.texts import read_json
 from mdepth_training.data.drive import Drive, Partner
 from mdepth_training.data.findings import Findings
 from mdepth_training.data.image_file import first_size
@@ -80,7 +80,7 @@ def _drive(
     name: str, numbers: list[int], images: list[Path], calibration: Path, stereo: bool
 ) -> Drive:
     try:
-        tree = json.loads(calibration.read_text())
+        tree = read_json(calibration)
         fx, fy, cx, cy = (float(tree['intrinsic'][key]) for key in ('fx', 'fy', 'u0', 'v0'))
         baseline = float(tree['extrinsic']['baseline'])
     except (OSError, ValueError, KeyError, TypeError):

@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera
+from mdepth_ros.texts import read_json
 from mdepth_training.data.drive import Drive
 from mdepth_training.data.image_file import first_size
 
@@ -25,7 +25,7 @@ def dgp_drives(path: Path) -> list[Drive]:
 
 def _drive(file: Path) -> Drive:
     try:
-        scene = json.loads(file.read_text())
+        scene = read_json(file)
         taken = [
             (item['id']['name'], file.parent / item['datum']['image']['filename'])
             for item in scene['data']
@@ -34,7 +34,7 @@ def _drive(file: Path) -> Drive:
         camera = min(name for name, _ in taken)
         images = sorted(image for name, image in taken if name == camera)
         key = scene['samples'][0]['calibration_key']
-        tree = json.loads((file.parent / 'calibration' / f'{key}.json').read_text())
+        tree = read_json(file.parent / 'calibration' / f'{key}.json')
         k = tree['intrinsics'][tree['names'].index(camera)]
         view = Camera(*first_size(images), k['fx'], k['fy'], k['cx'], k['cy'])
         return Drive(f'{file.parent.name}/{camera}', images, [_stamp(i) for i in images], view)

@@ -26,6 +26,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from mdepth_ros.cli.shell import Console, say
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.texts import read_json
 from mdepth_training.config import load_experiment
 from mdepth_training.data.extract_drive import FACTS, Options
 from mdepth_training.data.extract_pool import Pool
@@ -62,7 +63,7 @@ def read_dataset_file(folder: Path) -> dict[str, dict[str, Any]]:
     if not path.exists():
         return {}
     try:
-        drives = json.loads(path.read_text())['drives']
+        drives = read_json(path)['drives']
         return {name: dict(facts) for name, facts in drives.items() if (folder / name).is_dir()}
     except (ValueError, KeyError, TypeError, AttributeError):
         raise MdepthError(
@@ -75,7 +76,7 @@ def _unlisted(folder: Path) -> dict[str, dict[str, Any]]:
     found = {}
     for file in sorted(folder.glob(f'*/{FACTS}')):
         with contextlib.suppress(OSError, ValueError, TypeError):
-            facts = dict[str, Any](json.loads(file.read_text()))
+            facts = dict[str, Any](read_json(file))
             if {'source', 'options', 'frames'} <= facts.keys():  # else it is somebody else's
                 found[file.parent.name] = facts
     return found

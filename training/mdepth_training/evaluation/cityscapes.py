@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from functools import partial
@@ -17,6 +16,7 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
 from mdepth_ros.sources.folder import read_image
+from mdepth_ros.texts import read_json
 from mdepth_training.data.cityscapes import KEPT_ROWS, LEFT, RATE
 from mdepth_training.evaluation.shots import Array, Options, Shot, Shots, read_depth
 
@@ -83,7 +83,7 @@ def open_cityscapes(path: Path, options: Options) -> Shots:
 def _calibration(root: Path, place: Path, name: str) -> tuple[Camera, float]:
     path = root / 'camera' / place / f'{name}_camera.json'
     try:
-        tree = json.loads(path.read_text())
+        tree = read_json(path)
         fx, fy, cx, cy = (float(tree['intrinsic'][key]) for key in ('fx', 'fy', 'u0', 'v0'))
         return Camera(2048, 1024, fx, fy, cx, cy), float(tree['extrinsic']['baseline'])
     except (OSError, ValueError, KeyError, TypeError):

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from mdepth_ros.evaluation import inverse, pose_matrices
 from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
 from mdepth_ros.sources.folder import read_image
+from mdepth_ros.texts import read_json
 from mdepth_training.data.dgp import scene_files
 from mdepth_training.evaluation.shots import (
     Array,
@@ -104,14 +104,14 @@ def _depth(sample: _Sample, camera: Camera) -> Array:
 def _samples(scene: Path, camera: str) -> list[_Sample]:
     """The samples of a scene in time order."""
     try:
-        tree = json.loads(scene.read_text())
+        tree = read_json(scene)
         data = {datum['key']: datum for datum in tree['data']}
         samples = []
         for sample in tree['samples']:
             named = {data[key]['id']['name']: data[key]['datum'] for key in sample['datum_keys']}
             image, lidar = named[camera]['image'], named['LIDAR']['point_cloud']
             file = scene.parent / 'calibration' / f'{sample["calibration_key"]}.json'
-            calibration = json.loads(file.read_text())
+            calibration = read_json(file)
             k = calibration['intrinsics'][calibration['names'].index(camera)]
             samples.append(
                 _Sample(
