@@ -18,6 +18,16 @@ LARGEST_DEPTH = 40
 """Levels of lists and mappings in JSON and YAML; what this project reads has six at most."""
 LARGEST_DIGITS = 40
 """Characters of a whole number."""
+LARGEST_CARD = 1_000_000
+"""Characters of the card of a model."""
+FRAME_INTERVAL = (1e-3, 10.0)
+"""Seconds between the two frames of a pair."""
+FOCAL, CENTRE = (0.05, 100.0), (-2.0, 3.0)
+"""Of a trained camera, as shares of the image: views from 170 degrees down to half a degree."""
+DEPTH_RANGE = (1e-4, 1e6)
+"""Network units."""
+LARGEST_FACTOR = 1e6
+"""Of what is multiplied or divided by: a scale, a calibration; far from what overflows."""
 LARGEST_INPUT = 4_194_304
 """Pixels of a network's input, such as 2048x2048: a network of full width takes some 4 GB then."""
 

@@ -9,8 +9,11 @@ import math
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from mdepth_ros import limits
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.limits import LARGEST_FACTOR
 from mdepth_ros.networks import NetworkConfig
+from mdepth_ros.texts import TextError, parse_json
 
 FORMAT = 1
 SCALE_SPREAD = 'scale spread'
@@ -65,19 +68,26 @@ class ModelCard:
                 f'the card has input_size {width}x{height}: the sides must be multiples of 32, '
                 'from 64'
             )
-        if not all(math.isfinite(value) for value in self.camera) or min(self.camera[:2]) <= 0:
-            raise ModelFileError(f'the card has camera {self.camera}: focal lengths must be > 0')
-        positive = {
-            'frame_interval': self.frame_interval,
-            'metres_per_unit': 1.0 if self.metres_per_unit is None else self.metres_per_unit,
-        }
-        for name, value in positive.items():
-            if not 0 < value < math.inf:
-                raise ModelFileError(f'the card has {name} {value}: it must be above 0')
-        if not 0 <= self.scale_spread < math.inf:
+        if height * width > limits.LARGEST_INPUT:
             raise ModelFileError(
-                f'the card has {SCALE_SPREAD} {self.scale_spread}: calibrate the model again'
+                f'the card has input_size {width}x{height}: networks of more than '
+                f'{limits.LARGEST_INPUT:,} pixels are not run'
             )
+        for value in self.camera[:2]:
+            _within('a focal length', value, limits.FOCAL)
+        for value in self.camera[2:]:
+            _within('an image centre', value, limits.CENTRE)
+        _within('frame_interval', self.frame_interval, limits.FRAME_INTERVAL)
+        if self.metres_per_unit is not None:
+            _within('metres_per_unit', self.metres_per_unit, (1 / LARGEST_FACTOR, LARGEST_FACTOR))
+        for value in self.motion_noise or ():
+            _within('motion_noise', value, (0.0, LARGEST_FACTOR))
+        for name, value in self.calibration.items():
+            low = 0.0 if name == SCALE_SPREAD else -LARGEST_FACTOR
+            _within(f'a calibration {name}', value, (low, LARGEST_FACTOR))
+        for name, value in self.metrics.items():
+            if not math.isfinite(value):
+                raise ModelFileError(f'the card has a metric {name} that is {value}')
 
     @property
     def scale_spread(self) -> float:
@@ -94,10 +104,12 @@ class ModelCard:
     @staticmethod
     def from_json(text: str) -> ModelCard:
         """Read `to_json`'s text; raises ModelFileError for anything else, naming the entry."""
+        if len(text) > limits.LARGEST_CARD:
+            raise ModelFileError(f'the model card has {len(text):,} characters: it is none')
         try:
-            values = json.loads(text)
-        except ValueError as error:
-            raise ModelFileError(f'the model card is not JSON ({error})') from error
+            values = parse_json(text)
+        except TextError as error:
+            raise ModelFileError(f'the model card cannot be read: {error}') from None
         version = values.pop('format', None) if isinstance(values, dict) else None
         if version != FORMAT:
             raise ModelFileError(
@@ -199,3 +211,12 @@ def _typed(name: str, kind: str, value: Any) -> Any:
     if not ok:
         raise ModelFileError(f'the model card has {name} = {value!r}, which is not {kind}')
     return value
+
+
+def _within(name: str, value: float, allowed: tuple[float, float]) -> None:
+    low, high = allowed
+    if not low <= value <= high:
+        raise ModelFileError(
+            f'the card has {name} {value:g}: it must be {low:g} to {high:g}; '
+            'was it written by another program, or is the file damaged?'
+        )

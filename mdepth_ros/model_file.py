@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 _KEY = 'mdepth_card'
+_FLOATS = {'F16', 'BF16', 'F32', 'F64'}
 
 
 def save_model(path: Path, network: JointDepthPose, card: ModelCard, half: bool = True) -> None:
@@ -62,8 +63,28 @@ def load_model(path: Path) -> tuple[JointDepthPose, ModelCard]:
     """
     with _open(Path(path)) as file:
         card = _card(path, file.metadata())
+        _check_shapes(path, file, card)
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     network = JointDepthPose(card.network)
+    _load(path, network, state)
+    if not all(weight.isfinite().all() for weight in network.state_dict().values()):
+        raise ModelFileError(f'{path} has weights that are not finite: train or copy it again')
+    return network.eval(), card
+
+
+def _check_shapes(path: Path, file: Any, card: ModelCard) -> None:
+    """Compare the card with what the file lists, before memory is taken for either."""
+    listed = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+    for name, entry in listed.items():
+        if entry.get_dtype() not in _FLOATS and not is_counter(name):
+            raise ModelFileError(f'{path}: {name} is {entry.get_dtype()}, and weights are floats')
+    with torch.device('meta'):  # shapes alone
+        network = JointDepthPose(card.network)
+        state = {name: torch.empty(entry.get_shape()) for name, entry in listed.items()}
+    _load(path, network, state)
+
+
+def _load(path: Path, network: JointDepthPose, state: Mapping[str, Tensor]) -> None:
     try:
         load_weights(network, state)
     except MdepthError as error:
@@ -71,7 +92,6 @@ def load_model(path: Path) -> tuple[JointDepthPose, ModelCard]:
             f'{path}: the weights do not fit the network of the card: {error}; '
             'it was not written by this version of mdepth: convert or train it again'
         ) from error
-    return network.eval(), card
 
 
 def replace_card(path: Path, card: ModelCard, output: Path | None = None) -> None:

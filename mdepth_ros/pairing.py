@@ -24,6 +24,7 @@ from typing import Generic, TypeVar
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.frame import Frame
+from mdepth_ros.limits import FRAME_INTERVAL
 
 NANO = 1_000_000_000
 REPEATED = 'repeated stamp'
@@ -98,8 +99,11 @@ class Pairing:
     def __init__(
         self, frame_interval: float, tolerance: float | None = None, keyframes: bool = False
     ) -> None:
-        if not 0 < frame_interval < math.inf:
-            raise MdepthError(f'frame interval {frame_interval} s: give a time above zero')
+        shortest, longest = FRAME_INTERVAL
+        if not shortest <= frame_interval <= longest:
+            raise MdepthError(
+                f'frame interval {frame_interval} s: give a time from {shortest:g} to {longest:g}'
+            )
         if tolerance is not None and not 0 <= tolerance < math.inf:
             raise MdepthError(f'pairing tolerance {tolerance} s: give zero or more')
         self.frame_interval = frame_interval

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.limits import DEPTH_RANGE, LARGEST_FACTOR
 from mdepth_ros.networks.attention import ATTENTIONS
 from mdepth_ros.networks.cues import IDCE
 from mdepth_ros.networks.depth import SCALES, DepthDecoder, disparity_to_depth
@@ -68,9 +69,14 @@ class NetworkConfig:
         near, far = self.depth_range
         if not 0 < near < far:
             raise MdepthError(f'depth range {near}..{far} does not ascend from above 0')
+        if not (DEPTH_RANGE[0] <= near and far <= DEPTH_RANGE[1]):
+            allowed = f'{DEPTH_RANGE[0]:g} to {DEPTH_RANGE[1]:g}'
+            raise MdepthError(f'depth range {near}..{far}: it must lie in {allowed}')
         numbers = (self.disparity_bias, self.rotation_scale, self.translation_scale, self.mean)
         if not all(map(math.isfinite, (*numbers, self.std, near, far))):
             raise MdepthError(f'{self} has a number that is not finite')
+        if max(map(abs, (*numbers, self.std))) > LARGEST_FACTOR:
+            raise MdepthError(f'{self} has a number above {LARGEST_FACTOR:g}')
         if not self.std > 0:
             raise MdepthError(f'std {self.std} of the image normalisation is not above 0')
 

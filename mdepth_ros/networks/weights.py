@@ -37,4 +37,7 @@ def load_weights(module: nn.Module, state: Mapping[str, Tensor]) -> None:
     ]
     if parts:
         raise MdepthError(', '.join(parts))
-    module.load_state_dict(state)
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:  # sparse or quantised tensors
+        raise MdepthError(str(error).strip().splitlines()[-1].strip()) from None

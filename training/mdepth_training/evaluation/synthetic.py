@@ -164,7 +164,8 @@ def evaluate(
         noise = (own['rpe_translation_percent'] / 100, float(np.radians(own['rotation_deg'])))
         text = f'{drives} held-out drives of {frames} frames, seeds from {first_seed}'
         details = {**card.details, 'metrics measured on': f'{text}, appearance {appearance:g}'}
-        card = replace(card, metrics=own, motion_noise=noise, details=details)
+        metrics = {name: value for name, value in own.items() if np.isfinite(value)}
+        card = replace(card, metrics=metrics, motion_noise=noise, details=details)
         replace_card(model, card)
     return numbers
 
