@@ -8,7 +8,10 @@ of ROS 1 alike. Writing fills `data` in the way that is quick on every distribut
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import cv2
@@ -17,6 +20,9 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image
 
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.sources.bit_depth import BitDepth, to_eight
+from mdepth_ros.sources.picture import PictureError, decode, turned_line, upright
+from mdepth_ros.sources.picture_header import read_header, size_problem
 
 Rgb = NDArray[np.uint8]
 Convert = Callable[[NDArray[Any]], NDArray[Any]]
@@ -68,6 +74,9 @@ for _name, _code in (
 ):
     _FORMATS[f'bayer_{_name}8'] = ('u1', 1, _cv(_code))
     _FORMATS[f'bayer_{_name}16'] = ('u2', 1, _cv(_code))
+_PAIRED = {'yuv422', 'uyvy', 'yuv422_yuy2', 'yuyv'}
+# As image_transport begins the format of a compressed mosaic.
+_BAYER = re.compile(r'\s*bayer_(rggb|bggr|gbrg|grbg)', re.IGNORECASE)
 # What `image_message` writes: type of one channel and channels.
 _WRITTEN = {
     'rgb8': ('u1', 3),
@@ -78,26 +87,101 @@ _WRITTEN = {
 }
 
 
+class ImageReader:
+    """Reads the images of one stream: 16-bit intensities of all of them with one gain.
+
+    tell  gets a line about what was made of them: bits in use, pictures turned upright; it may get
+          the same line again, and from any thread
+    """
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._depth = BitDepth(tell)
+
+    def later(self, message: Any) -> tuple[int, Callable[[], Rgb]]:
+        """Bits of the intensities, and what decodes the message, in any thread (see `to_rgb`).
+
+        What depends on the order of the images is settled now.
+        """
+        if not _is_deep(message):
+            return 8, partial(self._finished, message)
+        try:
+            pixels, finish = self._opened(message)
+        except ImageError as error:
+            return 8, partial(_fail, error)
+        bits = self._depth.take(pixels)
+        return bits, lambda: finish(to_eight(pixels, bits))
+
+    def read(self, message: Any) -> tuple[int, Rgb]:
+        """The same at once. Raises ImageError as `to_rgb`."""
+        bits, image = self.later(message)
+        return bits, image()
+
+    def _finished(self, message: Any) -> Rgb:
+        pixels, finish = self._opened(message)
+        return finish(pixels)
+
+    def _opened(self, message: Any) -> tuple[NDArray[Any], Convert]:
+        """Pixels as the message has them, and what makes RGB of them once they have 8 bits."""
+        if not hasattr(message, 'encoding'):
+            return self._decompressed(message)
+        if message.encoding not in _FORMATS:
+            known = ', '.join(_FORMATS)
+            raise ImageError(f'unknown image encoding {message.encoding!r}: known are {known}')
+        kind, channels, convert = _FORMATS[message.encoding]
+        if message.encoding in _PAIRED and message.width % 2:
+            raise ImageError(
+                f'a {message.encoding} image has pairs of columns, not {message.width}'
+            )
+        return _pixels(message, kind, channels), convert
+
+    def _decompressed(self, message: Any) -> tuple[NDArray[Any], Convert]:
+        form = message.format
+        if 'compressedDepth' in form:
+            raise ImageError(
+                f'{form!r} holds depth, not a picture: choose an image topic with colours'
+            )
+        data = bytes(message.data)
+        try:
+            pixels, orientation = decode(data, turn=False)
+        except PictureError as error:
+            raise ImageError(
+                f'a compressed image of {len(data)} bytes does not decode as {form!r}: {error}'
+            ) from None
+        # The colours are those of PNG and JPEG, whatever the format says of rgb and bgr: it tells
+        # what the image was before. Only a mosaic is stored as it was.
+        convert = _BGR if pixels.ndim == 3 else _GREY
+        mosaic = _BAYER.match(form)
+        if mosaic and pixels.ndim == 2:
+            convert = _FORMATS[f'bayer_{mosaic[1].lower()}8'][2]
+        if orientation == 1:
+            return pixels, convert
+        self._tell(turned_line(orientation))
+        return pixels, lambda eight: upright(convert(eight), orientation)
+
+
 def to_rgb(message: Any) -> Rgb:
-    """RGB uint8 [H, W, 3] of an Image or CompressedImage; 16-bit intensities are divided by 256.
+    """RGB uint8 [H, W, 3] of an Image or CompressedImage, read as the only one of its stream.
 
     A view of the message's data where the encoding allows it (rgb8, rgba8): then it is read-only
     where the data is, and rows may be padded.
 
-    Raises ImageError for an unknown encoding, too little data and pictures that do not decode.
+    Raises ImageError for an unknown encoding, too little data, pictures that do not decode, and
+    more pixels than LARGEST_IMAGE.
     """
-    if not hasattr(message, 'encoding'):
-        return _decompress(message)
-    if message.encoding not in _FORMATS:
-        known = ', '.join(_FORMATS)
-        raise ImageError(f'unknown image encoding {message.encoding!r}: known are {known}')
-    kind, channels, convert = _FORMATS[message.encoding]
-    pixels = _pixels(message, kind, channels)
-    if kind == 'u2':
-        pixels = (pixels >> 8).astype(np.uint8)
-    if message.encoding in {'yuv422', 'uyvy', 'yuv422_yuy2', 'yuyv'} and message.width % 2:
-        raise ImageError(f'a {message.encoding} image has pairs of columns, not {message.width}')
-    return convert(pixels)
+    return ImageReader(lambda line: None).read(message)[1]
+
+
+def _is_deep(message: Any) -> bool:
+    """Whether the message has intensities of 16 bits."""
+    if hasattr(message, 'encoding'):
+        return message.encoding in _FORMATS and _FORMATS[message.encoding][0] == 'u2'
+    header = read_header(io.BytesIO(bytes(message.data)))
+    return header is not None and header.deep
+
+
+def _fail(error: ImageError) -> Rgb:
+    raise error
 
 
 def to_depth(message: Any) -> NDArray[np.float32]:
@@ -124,8 +208,8 @@ def _pixels(message: Any, kind: str, channels: int) -> NDArray[Any]:
     dtype = np.dtype(('>' if message.is_bigendian else '<') + kind)
     height, width, step = int(message.height), int(message.width), int(message.step)
     row = width * channels * dtype.itemsize
-    if not height or not width:
-        raise ImageError(f'the image is empty: {width} x {height} pixels')
+    if problem := size_problem(width, height):
+        raise ImageError(problem)
     if step < row:
         raise ImageError(
             f'image rows of {step} bytes cannot hold {width} pixels of {message.encoding}'
@@ -136,30 +220,6 @@ def _pixels(message: Any, kind: str, channels: int) -> NDArray[Any]:
     shape = (height, width, channels)[: 2 + (channels > 1)]
     strides = (step, channels * dtype.itemsize, dtype.itemsize)[: len(shape)]
     return np.ndarray(shape, dtype, data, strides=strides)
-
-
-def _decompress(message: Any) -> Rgb:
-    if 'compressedDepth' in message.format:
-        raise ImageError(
-            f'{message.format!r} holds depth, not a picture: choose an image topic with colours'
-        )
-    data = bytes(message.data)
-    # A JPEG that was cut off decodes without complaint, and grey from there on.
-    cut = data[:2] == b'\xff\xd8' and data.rfind(b'\xff\xd9') < data.rfind(b'\xff\xda')
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
-    image = None
-    if data and not cut:
-        try:
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-        except cv2.error:
-            image = None
-    if image is None or image.dtype not in (np.uint8, np.uint16):
-        raise ImageError(
-            f'a compressed image of {len(data)} bytes does not decode as {message.format!r}'
-        )
-    if image.dtype == np.uint16:
-        image = (image >> 8).astype(np.uint8)
-    return _BGR(image)
 
 
 def image_message(image: NDArray[Any], header: Any, encoding: str) -> Any:

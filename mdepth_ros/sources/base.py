@@ -58,8 +58,9 @@ class Losses:
         self._counts[key] += count
 
     def note(self, line: str) -> None:
-        """Say something once, without a number."""
-        self._counts[('', line)] = 1
+        """Say something once, without a number; nothing, where there is nothing to say."""
+        if line:
+            self._counts[('', line)] = 1
 
     def lines(self) -> list[str]:
         """Return the losses as lines for a person: '3 images skipped: data is too short'."""

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 
 import cv2
@@ -14,10 +14,13 @@ from numpy.typing import NDArray
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.sources.base import ImageSource, Item, by_name
+from mdepth_ros.sources.bit_depth import STEPS, bits_in_use, bits_line, to_eight
 from mdepth_ros.sources.intrinsics import ACCEPTED, Intrinsics, read_intrinsics
+from mdepth_ros.sources.picture import PictureError, decode_file, turned_line
 
 SUFFIXES = {'.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.ppm', '.pgm', '.webp'}
 DEFAULT_RATE = 10.0
+SAMPLED = 9  # images of a folder that tell how many bits all of them use
 LATEST = 9e9  # seconds: later stamps do not fit 64 bits of nanoseconds
 CALIBRATIONS = ('camera.yaml', 'camera_info.yaml', 'sensor.yaml', 'intrinsics.txt')
 
@@ -45,7 +48,7 @@ class FolderSource(ImageSource):
         """Yield the images; see ImageSource."""
         camera = self._intrinsics.for_images()
         for stamp, path in zip(self._stamps, self._images, strict=True):
-            yield Item(stamp, partial(read_image, path), camera)
+            yield Item(stamp, partial(read_image, path, self._lost.note), camera)
 
 
 def read_folder(
@@ -94,16 +97,42 @@ def list_images(folder: Path) -> list[Path]:
     return sorted((path for path in images if path.name[0] != '.'), key=by_name)
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
-    """Read an image file as RGB uint8 [H, W, 3]; MdepthError if it is not one."""
+def read_image(
+    path: Path, tell: Callable[[str], None] = lambda line: None
+) -> NDArray[np.uint8]:
+    """Read an image file as RGB uint8 [H, W, 3], upright; MdepthError if it is not one.
+
+    Images of 16 bits are read with the gain that suits their folder, so that it does not matter in
+    which order they are read. `tell` gets a line where the pixels are not those of the file.
+    """
     try:
-        data = np.fromfile(path, np.uint8)
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    except (OSError, cv2.error):
-        image = None
-    if image is None:
-        raise MdepthError('the file is not an image that OpenCV can read')
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+        pixels, orientation = decode_file(path)
+    except PictureError as error:
+        raise MdepthError(f'the file is not an image that can be read: {error}') from None
+    if orientation != 1:
+        tell(turned_line(orientation))
+    if pixels.dtype == np.uint16:
+        bits, line = _bits_of(path.parent)
+        tell(line)
+        pixels = to_eight(pixels, bits)
+    code = cv2.COLOR_BGR2RGB if pixels.ndim == 3 else cv2.COLOR_GRAY2RGB
+    return np.asarray(cv2.cvtColor(pixels, code), np.uint8)
+
+
+@lru_cache(maxsize=16)
+def _bits_of(folder: Path) -> tuple[int, str]:
+    """How many bits the images of a folder use, told from SAMPLED of them, and the line on it."""
+    images = list_images(folder)
+    most, line = 0, ''
+    for image in images[:: max(1, len(images) // SAMPLED)]:
+        try:
+            pixels = decode_file(image).pixels
+        except PictureError:
+            continue
+        bits = bits_in_use(pixels) if pixels.dtype == np.uint16 else 0
+        if bits > most:
+            most, line = bits, bits_line(pixels, bits)
+    return most or STEPS[-1], line
 
 
 def _stamps(path: Path, images: Sequence[Path], rate: float | None) -> list[int]:

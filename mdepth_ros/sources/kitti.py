@@ -73,7 +73,7 @@ class KittiSource(ImageSource):
             known = bisect_right(self._speeds, (stamp, math.inf))
             heard = tuple(self._speeds[done:known])
             done = known
-            yield Item(stamp, partial(read_image, image), camera, heard)
+            yield Item(stamp, partial(read_image, image, self._lost.note), camera, heard)
 
 
 def raw_images(drive: Path, camera: str) -> tuple[list[Path], list[int]]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.sources.base import ImageSource, Item
 from mdepth_ros.sources.intrinsics import ACCEPTED, Intrinsics
+from mdepth_ros.sources.picture_header import size_problem
 
 SUFFIXES = {'.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v', '.mpg', '.mpeg'}
 
@@ -46,8 +47,11 @@ class VideoSource(ImageSource):
                 raise MdepthError(f'cannot read {path} as a video: convert it to MP4 (H.264)')
             fps = rate or float(video.get(cv2.CAP_PROP_FPS))
             count = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+            size = video.get(cv2.CAP_PROP_FRAME_WIDTH), video.get(cv2.CAP_PROP_FRAME_HEIGHT)
         finally:
             video.release()
+        if size[0] > 0 and (problem := size_problem(int(size[0]), int(size[1]))):
+            raise MdepthError(f'{path}: {problem}')
         if not 0.1 <= fps <= 1000:
             raise MdepthError(f'{path} does not say its frame rate: add --rate')
         self._path = path

@@ -7,29 +7,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image
-
 from mdepth_ros.errors import MdepthError
-
-# The last bytes of a file that is whole.
-_ENDS = {'JPEG': b'\xff\xd9', 'PNG': b'IEND\xaeB`\x82'}
+from mdepth_ros.sources.picture import header_of
 
 
 def image_size(path: Path) -> tuple[int, int] | None:
-    """Return width and height from the header; None where the file is missing, cut or no image.
+    """Return width and height, as the image is seen, from the header.
 
-    Only a file that does not end as its format ends is decoded: OpenCV fills what a cut JPEG lacks
-    with grey, and says nothing.
+    None where the file is missing, cut off, too large or no image.
     """
-    try:
-        with Image.open(path) as image, path.open('rb') as file:
-            end = _ENDS.get(image.format or '', b'')
-            file.seek(-max(len(end), 1), 2)
-            if not file.read().endswith(end):
-                image.load()
-            return image.size
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return None
+    header = header_of(path)
+    return None if header is None else header.size
 
 
 def first_size(images: Sequence[Path]) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
 from mdepth_ros.sources.folder import read_image
+from mdepth_ros.sources.picture import PictureError, decode_file
 from mdepth_ros.texts import read_json
 from mdepth_training.data.cityscapes import KEPT_ROWS, LEFT, RATE
 from mdepth_training.evaluation.shots import Array, Options, Shot, Shots, read_depth
@@ -105,8 +106,9 @@ def _frame(root: Path, place: Path, sequence: str, number: int, camera: Camera) 
 
 def _movable(root: Path, place: Path, name: str, size: tuple[int, int], rows: int) -> Array | None:
     path = root / 'gtFine' / place / f'{name}_gtFine_labelIds.png'
-    labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.is_file() else None
-    if labels is None:
+    try:
+        labels = decode_file(path).pixels
+    except PictureError:
         return None
     labels = cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST)
     return np.isin(labels[:rows], MOVABLE)

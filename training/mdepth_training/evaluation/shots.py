@@ -10,7 +10,6 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +18,7 @@ from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
 from mdepth_ros.pairing import Pairing
 from mdepth_ros.report.depth import project_points
+from mdepth_ros.sources.picture import PictureError, decode_file
 
 Array = NDArray[Any]
 TOLERANCE = 0.05  # seconds between an image and its truth
@@ -166,10 +166,9 @@ def read_depth(path: Path, per_metre: float) -> Array:
     Raises DamagedTruthError where it is none.
     """
     try:
-        data = np.fromfile(path, np.uint8)
-        image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
-    except (OSError, cv2.error):
-        image = None
-    if image is None or image.dtype != np.uint16 or image.ndim != 2:
+        image = decode_file(path).pixels
+    except PictureError as error:
+        raise DamagedTruthError(f'{path} is not a depth image of 16 bits: {error}') from None
+    if image.dtype != np.uint16 or image.ndim != 2:
         raise DamagedTruthError(f'{path} is not a depth image of 16 bits')
     return np.asarray(image.astype(np.float32) / np.float32(per_metre))
