@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +24,7 @@ class Frame:
     frame_id  the optical frame (REP-103: z forward, x right, y down)
     speeds    (stamp in ns, m/s) of the vehicle that became known since the frame before; they may
               be older than the image, and younger
+    bits      of the camera's intensities, the uppermost 8 of which are the image's
     """
 
     stamp: int
@@ -31,3 +32,11 @@ class Frame:
     camera: Camera
     frame_id: str = 'camera_optical_frame'
     speeds: tuple[tuple[int, float], ...] = ()
+    bits: int = 8
+
+    def as_dark_as(self, other: Frame) -> Frame:
+        """The frame with the gain of a later one, which may have found that more bits are used."""
+        if self.bits >= other.bits:
+            return self
+        image = np.right_shift(self.image, np.uint8(other.bits - self.bits))
+        return replace(self, image=image, bits=other.bits)

@@ -125,6 +125,7 @@ class Pairing:
             self._remember(frame)
         if previous is None:
             return FramePair(frame, frame, reason)
+        previous = previous.as_dark_as(frame)
         return FramePair(frame, previous, '', (frame.stamp - previous.stamp) / NANO)
 
     def adapt(self, pair: FramePair, parallax: float, turn: float) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.sources.base import ImageSource, RawMessage, Source, StaticTransforms
@@ -39,6 +40,7 @@ def open_source(
     intrinsics: str | Path | None = None,
     speed: str | None = None,
     rate: float | None = None,
+    rectified: bool | None = None,
     start: float = 0.0,
     frames: int | None = None,
 ) -> ImageSource:
@@ -49,6 +51,9 @@ def open_source(
     intrinsics   see `read_intrinsics`; wins over what the recording says
     speed        topic of the vehicle's speed in a bag
     rate         frames per second of a video or folder that does not say
+    rectified    whether the images are rectified already, so that of the calibration only P, else
+                 K, holds; None: the name of a topic tells, and other images are as their
+                 calibration says
     start        seconds after the first image at which to begin
     frames       how many frames to deliver at most
 
@@ -64,21 +69,18 @@ def open_source(
         raise MdepthError(f'{rate:g} frames per second: give a --rate from 0.1 to 1000')
     if not 0 <= start < math.inf:
         raise MdepthError(f'a start at {start:g} s: give --start in seconds after the first image')
-    given = read_intrinsics(intrinsics) if intrinsics is not None else None
+    common: dict[str, Any] = {
+        'intrinsics': read_intrinsics(intrinsics) if intrinsics is not None else None,
+        'rectified': rectified,
+        'start': start,
+        'frames': frames,
+    }
     if is_recording(path):
-        return BagSource(
-            path,
-            topic=topic,
-            camera_info=camera_info,
-            intrinsics=given,
-            speed=speed,
-            start=start,
-            frames=frames,
-        )
+        return BagSource(path, topic=topic, camera_info=camera_info, speed=speed, **common)
     if path.is_file() and path.suffix.lower() in video.SUFFIXES:
-        return video.VideoSource(path, intrinsics=given, rate=rate, start=start, frames=frames)
+        return video.VideoSource(path, rate=rate, **common)
     if path.is_dir() and (kitti.find_raw_drive(path) or kitti.is_odometry(path)):
-        return kitti.KittiSource(path, camera=topic, intrinsics=given, start=start, frames=frames)
+        return kitti.KittiSource(path, camera=topic, **common)
     if path.is_dir() and folder.has_images(path):
-        return folder.FolderSource(path, intrinsics=given, rate=rate, start=start, frames=frames)
+        return folder.FolderSource(path, rate=rate, **common)
     raise MdepthError(f'cannot tell what {path} is: give {ACCEPTED}')

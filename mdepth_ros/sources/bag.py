@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +20,15 @@ from mdepth_ros.sources.base import (
     StaticTransforms,
 )
 from mdepth_ros.sources.intrinsics import ACCEPTED, Intrinsics
+from mdepth_ros.sources.picture_header import exchanged
 from mdepth_ros.sources.recording import Recording
 from mdepth_ros.sources.topics import (
     CAMERA_INFO,
     COMPRESSED,
     IMAGE,
+    as_arrives,
     camera_frame,
     choose_image,
-    is_rectified,
     sibling_info,
 )
 
@@ -48,6 +48,14 @@ TYPES = {
     'tf2_msgs/msg/TFMessage': TFMessage,
 }
 DEPTH_ENCODINGS = {'16UC1', '32FC1', '64FC1'}
+
+
+def _encoding(message: Any) -> str:
+    """What the pixels of an image message are, or were before they were compressed."""
+    if message is None:
+        return ''
+    name = getattr(message, 'encoding', None) or message.format.partition(';')[0]
+    return str(name).strip()
 
 
 def static_transforms(messages: Iterable[Any], losses: Losses) -> StaticTransforms:
@@ -71,6 +79,7 @@ class BagSource(ImageSource):
     camera_info  its camera_info topic where that is not the sibling of the image topic
     intrinsics   used instead of camera_info
     speed        topic of the vehicle's speed (Odometry or TwistStamped)
+    rectified    whether the images are rectified already; None: their topic's name tells
 
     As attributes, topic and info_topic are those that were found (None: intrinsics were given).
     Stamps are those of the headers, the bag's where a header has none. An image gets the latest
@@ -85,12 +94,13 @@ class BagSource(ImageSource):
         camera_info: str | None = None,
         intrinsics: Intrinsics | None = None,
         speed: str | None = None,
+        rectified: bool | None = None,
         start: float = 0.0,
         frames: int | None = None,
     ) -> None:
         self.recording = Recording(path)
         lost = self.recording.losses
-        self._intrinsics = intrinsics
+        self._intrinsics, self._rectified = intrinsics, rectified
         self.topic = self._find_images(topic)
         self.info_topic = None if intrinsics else self._find_info(camera_info)
         self._speed = self._find_speed(speed)
@@ -113,11 +123,21 @@ class BagSource(ImageSource):
 
     def _find_images(self, wanted: str | None) -> str:
         topics = self.recording.topics
-        raw = [t.name for t in topics.values() if t.type == IMAGE and t.messages]
-        first = {name: self._first(name) for name in raw}
-        depth = {n for n, m in first.items() if m is not None and m.encoding in DEPTH_ENCODINGS}
-        topic = choose_image(topics, wanted, depth)
-        if topic in depth:
+        raw = [t.name for t in topics.values() if t.type in {IMAGE, COMPRESSED} and t.messages]
+        encodings = {name: _encoding(self._first(name)) for name in raw}
+        depth = {name for name, encoding in encodings.items() if encoding in DEPTH_ENCODINGS}
+        try:
+            topic = choose_image(topics, wanted, depth)
+        except MdepthError as error:
+            found = [name for name in sorted(depth) if encodings[name] == '16UC1']
+            if wanted is not None or not found:
+                raise
+            raise MdepthError(
+                f'{error}; {" and ".join(found)} may be depth or pictures (16UC1): name it by '
+                '--topic if it holds pictures'
+            ) from None
+        # Whoever names a topic knows what it holds: cameras for heat send 16UC1 too.
+        if encodings[topic] in {'32FC1', '64FC1'}:
             raise MdepthError(f'{topic} holds depth, no pictures: choose a camera by --topic')
         return topic
 
@@ -160,10 +180,16 @@ class BagSource(ImageSource):
         raws = self.recording.messages(['/tf_static'])
         return static_transforms(map(self._message, raws), self.recording.losses)
 
+    def _as_arrives(self, camera: Camera) -> Camera:
+        camera, line = as_arrives(camera, self.topic, self._rectified)
+        self._lost.note(line)
+        return camera
+
     def items(self) -> Iterator[Item]:
         """Yield the images with their camera and speed; see ImageSource."""
         wanted = [t for t in (self.topic, self.info_topic, self._speed) if t is not None]
-        cameras = _Cameras(self.topic, self._intrinsics)
+        cameras = _Cameras(self._as_arrives, self._intrinsics)
+        reader = images.ImageReader(self._lost.note)
         if self.info_topic is not None:
             first = self._first(self.info_topic)
             if first is None:
@@ -178,8 +204,8 @@ class BagSource(ImageSource):
         waiting: tuple[int, Any, tuple[tuple[int, float], ...]] | None = None
 
         def item(stamp: int, message: Any, heard: tuple[tuple[int, float], ...]) -> Item:
-            image = partial(images.to_rgb, message)
-            return Item(stamp, image, cameras.at(stamp), heard, tuple(inputs))
+            bits, image = reader.later(message)
+            return Item(stamp, image, cameras.at(stamp), heard, tuple(inputs), bits)
 
         for raw in self.recording.messages(wanted):
             message = self._message(raw)
@@ -213,8 +239,10 @@ class BagSource(ImageSource):
 class _Cameras:
     """The calibration of an image: supplied, or the latest camera_info at or before its stamp."""
 
-    def __init__(self, topic: str, intrinsics: Intrinsics | None) -> None:
-        self._rectified = is_rectified(topic)
+    def __init__(
+        self, as_arrives: Callable[[Camera], Camera], intrinsics: Intrinsics | None
+    ) -> None:
+        self._as_arrives = as_arrives
         self._supplied = intrinsics.for_images() if intrinsics is not None else None
         # Only a few: what comes behind an image is at most a little younger than it.
         self._recent: deque[tuple[int, Camera | MdepthError]] = deque(maxlen=8)
@@ -222,17 +250,15 @@ class _Cameras:
     def add(self, stamp: int, message: Any) -> None:
         camera: Camera | MdepthError
         try:
-            camera = conversions.camera_from_info(message)
-            # The camera_info of a rectified image describes the image before; P is what is left.
-            camera = camera.pinhole() if self._rectified else camera
+            camera = self._as_arrives(conversions.camera_from_info(message))
         except MdepthError as error:
             camera = error
         self._recent.append((stamp, camera))
 
     def at(self, stamp: int) -> Callable[[int, int], Camera]:
         """Return what gives the camera for the size of the image taken at `stamp`."""
-        if self._supplied is not None:
-            return self._supplied
+        if (supplied := self._supplied) is not None:
+            return lambda width, height: self._as_arrives(supplied(width, height))
         before = [camera for time, camera in self._recent if time <= stamp]
         known = before[-1] if before else self._recent[0][1]
 
@@ -240,9 +266,10 @@ class _Cameras:
             if isinstance(known, MdepthError):
                 raise known
             if (known.width, known.height) != (width, height):
+                size = known.width, known.height
                 raise MdepthError(
                     f'its camera_info is for {known.width}x{known.height} '
-                    f'but the image is {width}x{height}'
+                    f'but the image is {width}x{height}{exchanged(size, (width, height))}'
                 )
             return known
 

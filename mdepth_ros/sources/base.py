@@ -150,6 +150,7 @@ class Item:
     """One image that is not decoded yet: `image()` gives RGB uint8 [H, W, 3].
 
     `camera(width, height)` gives the camera of an image of that size. Both raise MdepthError.
+    `bits` are those of a Frame.
     """
 
     stamp: int
@@ -157,6 +158,7 @@ class Item:
     camera: Callable[[int, int], Camera]
     speeds: tuple[tuple[int, float], ...] = ()
     inputs: tuple[RawMessage, ...] = field(default=(), repr=False)
+    bits: int = 8
 
 
 class ImageSource(ABC):
@@ -228,7 +230,7 @@ class ImageSource(ABC):
                 continue
             delivered += 1
             self.inputs = item.inputs
-            yield Frame(item.stamp, image, camera, self.frame_id, item.speeds)
+            yield Frame(item.stamp, image, camera, self.frame_id, item.speeds, item.bits)
         self.inputs = ()
         if delivered == 0:
             raise MdepthError(f'{self.name}: no image could be read: {reason}')

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """16-bit pixels -> 8 bits. A camera uses 10, 12 or 14 of the 16, and no message says how many.
 
-The bits in use decide, not the darkest and brightest pixel of an image: the gain is a power of two,
-is the same for all images that fit, and only ever falls, at most four times in a recording. So the
-two images of a pair are equally bright, and none flickers with what it shows.
+The bits in use decide, not the darkest and brightest pixel of an image: the gain is a power of
+two, is the same for all images that fit, and only ever falls, at most four times in a recording.
+So the two images of a pair are equally bright, and none flickers with what it shows.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def bits_in_use(pixels: NDArray[Any]) -> int:
 
 def to_eight(pixels: NDArray[Any], bits: int) -> NDArray[np.uint8]:
     """uint8 of uint16 pixels of which so many bits are in use; more than they hold is white."""
-    return np.minimum(pixels >> (bits - 8), 255).astype(np.uint8)
+    return np.asarray(np.minimum(pixels >> (bits - 8), 255), np.uint8)
 
 
 def bits_line(pixels: NDArray[Any], bits: int) -> str:

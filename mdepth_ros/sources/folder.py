@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.sources.base import ImageSource, Item, by_name
 from mdepth_ros.sources.bit_depth import STEPS, bits_in_use, bits_line, to_eight
 from mdepth_ros.sources.intrinsics import ACCEPTED, Intrinsics, read_intrinsics
-from mdepth_ros.sources.picture import PictureError, decode_file, turned_line
+from mdepth_ros.sources.picture import PictureError, decode_file, header_of, turned_line
 
 SUFFIXES = {'.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.ppm', '.pgm', '.webp'}
 DEFAULT_RATE = 10.0
@@ -38,10 +39,12 @@ class FolderSource(ImageSource):
         *,
         intrinsics: Intrinsics | None = None,
         rate: float | None = None,
+        rectified: bool | None = None,
         start: float = 0.0,
         frames: int | None = None,
     ) -> None:
         self._images, self._stamps, self._intrinsics = read_folder(path, intrinsics, rate)
+        self._intrinsics = replace(self._intrinsics, rectified=bool(rectified))
         super().__init__(path.name, total=len(self._images), start=start, frames=frames)
 
     def items(self) -> Iterator[Item]:
@@ -97,9 +100,7 @@ def list_images(folder: Path) -> list[Path]:
     return sorted((path for path in images if path.name[0] != '.'), key=by_name)
 
 
-def read_image(
-    path: Path, tell: Callable[[str], None] = lambda line: None
-) -> NDArray[np.uint8]:
+def read_image(path: Path, tell: Callable[[str], None] = lambda line: None) -> NDArray[np.uint8]:
     """Read an image file as RGB uint8 [H, W, 3], upright; MdepthError if it is not one.
 
     Images of 16 bits are read with the gain that suits their folder, so that it does not matter in
@@ -117,6 +118,12 @@ def read_image(
         pixels = to_eight(pixels, bits)
     code = cv2.COLOR_BGR2RGB if pixels.ndim == 3 else cv2.COLOR_GRAY2RGB
     return np.asarray(cv2.cvtColor(pixels, code), np.uint8)
+
+
+def bits_of(images: Sequence[Path]) -> str:
+    """What `read_image` tells of the bits of these images; '' where there is nothing to tell."""
+    header = header_of(images[0]) if images else None
+    return _bits_of(images[0].parent)[1] if header is not None and header.deep else ''
 
 
 @lru_cache(maxsize=16)

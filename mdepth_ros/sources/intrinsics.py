@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.sources.picture_header import exchanged
 from mdepth_ros.texts import parse_yaml, read_text
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Intrinsics:
     """A calibration for images of one size; without a size, for every image that comes.
 
     k, r, p as in sensor_msgs/CameraInfo (9, 9 and 12 numbers, row-major; empty where unknown).
+    rectified: the images are rectified already, and only p (else k) holds.
     """
 
     model: str
@@ -35,20 +37,22 @@ class Intrinsics:
     r: tuple[float, ...] = ()
     p: tuple[float, ...] = ()
     size: tuple[int, int] | None = None
+    rectified: bool = False
 
     def camera(self, width: int, height: int) -> Camera:
         """Return the camera of an image of this size; MdepthError if it was made for another."""
         if self.size is not None and self.size != (width, height):
             raise MdepthError(
                 f'the intrinsics are for {self.size[0]}x{self.size[1]} '
-                f'but the image is {width}x{height}'
+                f'but the image is {width}x{height}{exchanged(self.size, (width, height))}'
             )
         from mdepth_ros.geometry import Camera
 
-        return Camera.from_info(
+        camera = Camera.from_info(
             width, height, self.model, self.d, self.k, self.r or (0.0,) * 9, self.p or (0.0,) * 12,
             0, 0, NO_ROI,
         )  # fmt: skip
+        return camera.pinhole() if self.rectified else camera
 
     def for_images(self) -> Callable[[int, int], Camera]:
         """Return `camera` for one recording, where all images must have the size of the first."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -47,6 +48,7 @@ class KittiSource(ImageSource):
         *,
         camera: str | None = None,
         intrinsics: Intrinsics | None = None,
+        rectified: bool | None = None,
         start: float = 0.0,
         frames: int | None = None,
     ) -> None:
@@ -62,7 +64,8 @@ class KittiSource(ImageSource):
             projection = partial(sequence_projection, path, camera)
             self._speeds = []
         self.has_speed = bool(self._speeds)
-        self._intrinsics = intrinsics or intrinsics_of(projection())
+        found = intrinsics or intrinsics_of(projection())
+        self._intrinsics = replace(found, rectified=bool(rectified))
         super().__init__((drive or path).name, total=len(self._images), start=start, frames=frames)
 
     def items(self) -> Iterator[Item]:

@@ -87,7 +87,7 @@ def decode_file(path: Path) -> Picture:
 
 
 def header_of(path: Path) -> Header | None:
-    """The header of a file that holds a whole picture; None where it is missing, cut or no picture.
+    """The header of a file; None where that is missing, cut off, too large or no picture.
 
     Only a file that does not end as its kind ends is read to its end.
     """

@@ -12,6 +12,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, BinaryIO
 
 from mdepth_ros.limits import LARGEST_IMAGE
@@ -28,7 +29,7 @@ class Header:
     kind           'PNG', 'JPEG' ...
     width, height  of the pixels as they are stored
     deep           whether a channel has more than 8 bits
-    orientation    1 to 8, as EXIF and TIFF 6.0 number them; 1: the rows are stored as they are seen
+    orientation    1 to 8, as EXIF and TIFF 6.0 number them; 1: stored as it is to be seen
     place          of a TIFF, where in the file the orientation stands; 0: nowhere
     """
 
@@ -61,6 +62,13 @@ def size_problem(width: int, height: int) -> str:
             f'an image of {width}x{height} pixels is too large: '
             f'at most {LARGEST_IMAGE / 1e6:g} million are read'
         )
+    return ''
+
+
+def exchanged(wanted: tuple[int, int], found: tuple[int, int]) -> str:
+    """What to add to the complaint that (width, height) are not those of a calibration."""
+    if wanted[0] != wanted[1] and wanted == found[::-1]:
+        return ' (pictures are turned upright by their EXIF: calibrate turned ones, or remove it)'
     return ''
 
 
@@ -215,7 +223,7 @@ def _pnm(file: BinaryIO) -> Header | None:
     lines = [line.partition(b'#')[0] for line in text[2:].split(b'\n')]
     words = b' '.join(lines).split()
     if text[:2] == b'P7':  # PAM: names and numbers
-        known = dict(zip(words, words[1:], strict=False))
+        known = dict(pairwise(words))
         width, height, most = (int(known[k]) for k in (b'WIDTH', b'HEIGHT', b'MAXVAL'))
     else:
         width, height = int(words[0]), int(words[1])

@@ -4,15 +4,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.sources.base import CAMERA_FRAME
 from mdepth_ros.sources.recording import Topic
 
+if TYPE_CHECKING:
+    from mdepth_ros.geometry import Camera
+
 IMAGE = 'sensor_msgs/msg/Image'
 COMPRESSED = 'sensor_msgs/msg/CompressedImage'
 CAMERA_INFO = 'sensor_msgs/msg/CameraInfo'
+_WORD = re.compile('[A-Z]+(?![a-z])|[A-Z]?[a-z]+')
+_RECTIFIED = {'rect', 'rectified', 'rectify', 'imagerect', 'undist', 'undistort', 'undistorted'}
+_DISTORTED = {'raw', 'distorted', 'unrect'}
+_NOT = {'not', 'no', 'non', 'un', 'pre', 'before', 'to', 'be'}
 
 
 def base_topic(topic: str) -> str:
@@ -20,9 +29,52 @@ def base_topic(topic: str) -> str:
     return topic.removesuffix('/compressed')
 
 
+def says_rectified(topic: str) -> tuple[bool, bool]:
+    """Whether the images of a topic are rectified already, by its name, and whether that is sure.
+
+    image_rect_color, imageRect, image_undistorted are, image_raw is not: that is sure. rect/image,
+    whose last part does not say it, is a guess, and so is what no part says: not rectified.
+    """
+    parts = [part for part in base_topic(topic).split('/') if part]
+    for back, part in enumerate(reversed(parts)):
+        words = [word.lower() for word in _WORD.findall(part)]
+        for before, word in zip(['', *words], words, strict=False):
+            if word in _RECTIFIED or word.endswith(('rectified', 'undistorted')):
+                opposite = word not in _RECTIFIED and word.startswith(('un', 'non', 'not'))
+                return not opposite and before not in _NOT, back == 0
+        if _DISTORTED & set(words):
+            return False, back == 0
+    return False, False
+
+
+def as_arrives(
+    camera: Camera, topic: str, said: bool | None, option: str = 'add --{}'
+) -> tuple[Camera, str]:
+    """The camera of the images of a topic as they arrive, from that of their camera_info.
+
+    The camera_info of a rectified image describes the image before; P is what is left.
+
+    said    whether the images are rectified, where a person said it; None: the name tells
+    option  how a person says it, with {} for 'rectified' or 'unrectified'
+
+    Also a line for a person; '' where nothing was guessed, or where it is all the same.
+    """
+    rectified, sure = says_rectified(topic) if said is None else (said, True)
+    pinhole = camera.pinhole()
+    if sure or camera == pinhole:
+        return (pinhole if rectified else camera), ''
+    states = ['rectified', 'not rectified']
+    taken, other = states if rectified else states[::-1]
+    remedy = option.format(other.replace('not ', 'un'))
+    return (pinhole if rectified else camera), (
+        f'{topic} is taken for {taken}, which its name does not tell for sure and makes a '
+        f'difference: if its images are {other}, {remedy}'
+    )
+
+
 def is_rectified(topic: str) -> bool:
-    """Tell whether the images of a topic are rectified already (image_rect, image_rect_color)."""
-    return 'rect' in base_topic(topic).rpartition('/')[2].split('_')
+    """Whether the images of a topic are taken for rectified (see `says_rectified`)."""
+    return says_rectified(topic)[0]
 
 
 def sibling_info(topic: str) -> str:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -33,6 +34,7 @@ class VideoSource(ImageSource):
         *,
         intrinsics: Intrinsics | None,
         rate: float | None = None,
+        rectified: bool | None = None,
         start: float = 0.0,
         frames: int | None = None,
     ) -> None:
@@ -56,7 +58,7 @@ class VideoSource(ImageSource):
             raise MdepthError(f'{path} does not say its frame rate: add --rate')
         self._path = path
         self._fps = fps
-        self._intrinsics = intrinsics
+        self._intrinsics = replace(intrinsics, rectified=bool(rectified))
         super().__init__(path.name, total=count if count > 0 else None, start=start, frames=frames)
 
     def items(self) -> Iterator[Item]:

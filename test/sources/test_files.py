@@ -114,7 +114,9 @@ def test_bad_image_in_a_folder(tmp_path):
     (folder / '0000000001.png').write_bytes(b'no picture')
     source = open_source(folder, intrinsics=PINHOLE)
     assert [int(frame.image[0, 0, 0]) for frame in source] == [0, 2]
-    assert source.losses == ['1 images skipped: the file is not an image that OpenCV can read']
+    assert source.losses[0].startswith(
+        '1 images skipped: the file is not an image that can be read'
+    )
 
 
 def test_size_change_in_a_folder_is_counted(tmp_path):

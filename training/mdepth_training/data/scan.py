@@ -8,7 +8,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.sources.folder import read_image
+from mdepth_ros.sources.picture import header_of
 from mdepth_training.data.drive import Drive
 from mdepth_training.data.image_file import image_size, state_of
 from mdepth_training.data.static import Grey, small_grey, static_frames
@@ -32,11 +33,13 @@ class Scan:
     sizes     [N, 2] width and height; 0, 0 where a file is missing or cannot be read
     partners  the same of the partner's images; [0, 2] where there is no partner
     static    [N] frames of a standing camera; all False where that was not asked
+    turned    [N] those that are turned upright as their EXIF says; [0] where nobody looked
     """
 
     sizes: NDArray[np.int32]
     partners: NDArray[np.int32]
     static: NDArray[np.bool_]
+    turned: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
 
 
 def scan(
@@ -51,7 +54,7 @@ def scan(
     path = cache / 'scans' / f'{_key(drive, interval)}.npz'
     try:
         with np.load(path) as known:
-            found = Scan(known['sizes'], known['partners'], known['static'])
+            found = Scan(*(known[n] for n in ('sizes', 'partners', 'static', 'turned')))
         for _ in drive.images:
             tick()
         return found
@@ -61,11 +64,12 @@ def scan(
         sizes, static = _look(drive, interval, pool, tick)
         theirs = drive.partner.images if drive.partner is not None else ()
         partners = _as_array(pool.map(image_size, theirs))
+        turned = np.fromiter(pool.map(_is_turned, drive.images), bool, len(drive.images))
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f'.{os.getpid()}.npz')
-    np.savez(partial, sizes=sizes, partners=partners, static=static)
+    np.savez(partial, sizes=sizes, partners=partners, static=static, turned=turned)
     partial.replace(path)
-    return Scan(sizes, partners, static)
+    return Scan(sizes, partners, static, turned)
 
 
 def _look(
@@ -100,6 +104,11 @@ def _decoded(path: Path) -> tuple[tuple[int, int] | None, Grey]:
     except MdepthError:
         pass
     return None, _BLANK
+
+
+def _is_turned(path: Path) -> bool:
+    header = header_of(path)
+    return header is not None and header.orientation != 1
 
 
 def _as_array(sizes: Iterable[tuple[int, int] | None]) -> NDArray[np.int32]:
