@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import repeat, starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mdepth_ros.cli.options import Intrinsics, Rate, Topic, given
+from mdepth_ros.cli.options import Intrinsics, Rate, Rectified, Topic, given
 from mdepth_ros.errors import MdepthError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mdepth_ros.sources.base import ImageSource
 
 FIRST_SEED = 40000  # neither training nor the drives of evaluation have such seeds
-_OF_DRIVES = {'truth', 'odom_topic', 'truth_frame', 'topic', 'intrinsics', 'rate'}
+_OF_DRIVES = {'truth', 'odom_topic', 'truth_frame', 'topic', 'intrinsics', 'rectified', 'rate'}
 _OF_WORLD = {'drives', 'frames', 'seed', 'appearance'}
 
 
@@ -47,6 +47,7 @@ def calibrate(
     ] = None,
     topic: Topic = None,
     intrinsics: Intrinsics = None,
+    rectified: Rectified = None,
     rate: Rate = None,
     drives: Annotated[int, typer.Option(min=2, help='Synthetic drives to measure on.')] = 24,
     frames: Annotated[int, typer.Option(min=30, help='Frames of each synthetic drive.')] = 70,
@@ -88,11 +89,19 @@ def calibrate(
             raise MdepthError(f'{option} is for drives of your own: name them as well')
     if truth and len(truth) != len(recordings or ()):
         raise MdepthError(f'--truth {len(truth)} times for {len(recordings or ())} drives')
+    console = Console(highlight=False, markup=False)
     network, card = load_model(model)
     estimator = Estimator(network, card)
     if recordings:
-        options = {'topic': topic, 'intrinsics': intrinsics, 'rate': rate}
-        driving = _recorded(estimator, recordings, truth, odom_topic, truth_frame, options)
+        options = {
+            'topic': topic,
+            'intrinsics': intrinsics,
+            'rectified': rectified,
+            'rate': rate,
+        }
+        driving = _recorded(
+            estimator, recordings, truth, odom_topic, truth_frame, options, console.print
+        )
         names = ', '.join(recording.resolve().name for recording in recordings)
         where = f'recorded drives with true poses: {names}'
         total = len(recordings)
@@ -118,7 +127,6 @@ def calibrate(
     replace_card(model, card, output)
     sizes = sizes_of(measured[0].motions, measured[0].residuals).mean(0, keepdims=True)
     typical = found.noise.stds(sizes)[0]
-    console = Console(highlight=False)
     console.print(f'calibrated on {text}')
     console.print(
         'a typical pair, std: '
@@ -142,8 +150,9 @@ def _recorded(
     odom_topic: str | None,
     truth_frame: str | None,
     options: dict[str, Any],
+    say: Callable[[str], None],
 ) -> Iterator[DrivePairs]:
-    """The pairs of recordings with true poses."""
+    """The pairs of recordings with true poses; `say` gets what was lost of them."""
     from mdepth_ros.calibration import drive_pairs
     from mdepth_ros.offline import find_base
     from mdepth_ros.report.poses import camera_poses, with_poses
@@ -158,7 +167,10 @@ def _recorded(
 
     def drive(recording: Path, source: ImageSource, poses: Trajectory, name: str) -> DrivePairs:
         try:
-            return drive_pairs(estimator, with_poses(source, poses, name))
+            pairs = drive_pairs(estimator, with_poses(source, poses, name))
+            for line in source.losses:
+                say(f'{recording.name}: {line}')
+            return pairs
         except MdepthError as error:
             raise MdepthError(f'{recording}: {error}') from None
 

@@ -13,6 +13,13 @@ Intrinsics = Annotated[
     str | None, typer.Option(help='fx,fy,cx,cy in pixels, a camera_info YAML, or a text file.')
 ]
 Rate = Annotated[float | None, typer.Option(help='Frames per second of a video or image folder.')]
+Rectified = Annotated[
+    bool | None,
+    typer.Option(
+        '--rectified/--unrectified',
+        help="Whether the images are rectified already; default: by the topic's name.",
+    ),
+]
 
 
 def given(context: typer.Context) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mdepth_ros.cli.options import Intrinsics, Rate, Topic
+from mdepth_ros.cli.options import Intrinsics, Rate, Rectified, Topic
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.shipped import shipped_model
 
@@ -33,6 +33,7 @@ def run(
         str | None, typer.Option(help='Its camera_info, where that is not its sibling.')
     ] = None,
     intrinsics: Intrinsics = None,
+    rectified: Rectified = None,
     rate: Rate = None,
     topics: Annotated[
         str, typer.Option(help='Outputs to write, with commas between, or all.')
@@ -122,6 +123,7 @@ def run(
         intrinsics=intrinsics,
         speed=speed,
         rate=rate,
+        rectified=rectified,
         start=start,
         frames=frames,
     )
@@ -164,6 +166,8 @@ def run(
             card=card.to_json(),
             settings={
                 'source': str(source.resolve()),
+                'topic': getattr(drive, 'topic', None),
+                'rectified': rectified,
                 'model': card.name,
                 'device': perception.estimator.device.type,
                 'precision': perception.estimator.precision,

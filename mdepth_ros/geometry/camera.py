@@ -16,6 +16,7 @@ from torch import Tensor
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import lens
 from mdepth_ros.geometry.lens import COEFFICIENTS
+from mdepth_ros.limits import LARGEST_IMAGE
 
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 _INTRINSICS = ('fx', 'fy', 'cx', 'cy')
@@ -73,7 +74,7 @@ class Camera:
                 f'{self.model} takes {COEFFICIENTS[self.model]} distortion coefficients, not '
                 f'{len(self.distortion)}: calibrate without thin prism and tilt, or rectify first'
             )
-        if self.width < 1 or self.height < 1:
+        if self.width < 1 or self.height < 1 or self.width * self.height > LARGEST_IMAGE:
             raise CameraError(f'an image of {self.width} x {self.height} pixels has no camera')
         numbers = [*self._k, *self.distortion, *self.rectification, *(self.rectified or ())]
         if not all(math.isfinite(number) for number in numbers):

@@ -122,6 +122,8 @@ def find_truth(run: Run, choice: Choice) -> Truth:
 def _from_bag(run: Run, path: Path, choice: Choice) -> Truth:
     bag = Bag(path)
     images, clouds, odometry = bag.depth_topics(), bag.topics(CLOUD), bag.topics(ODOMETRY)
+    # Pictures of 16UC1 look like depth, but they are what the run was made of.
+    images = [topic for topic in images if topic != run.info.get('topic')]
     depth = lidar = None
     if choice.depth or not choice.lidar:
         depth = choose_topic(bag, images, choice.depth, '--depth-topic', 'depth images')

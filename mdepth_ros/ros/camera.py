@@ -22,6 +22,7 @@ from mdepth_ros.ros.inputs import Arrival, CameraInput
 from mdepth_ros.ros.mount import Mounts
 from mdepth_ros.ros.outputs import TOPICS, Outputs
 from mdepth_ros.ros.parameter import Values
+from mdepth_ros.ros.parameters import IMAGES_ARE
 from mdepth_ros.ros.qos import Endpoints, output_qos, tf_qos
 from mdepth_ros.ros.settings import Settings
 from mdepth_ros.ros.silence import why_no_height
@@ -65,7 +66,10 @@ class LiveCamera:
         self.name, self.frame_id = name, ''
         self.statistics = Statistics()
         transport = values['image_transport']
-        self.input = CameraInput(node, endpoints, name, transport, self.statistics, notify)
+        rectified = IMAGES_ARE[values['images_are']]
+        self.input = CameraInput(
+            node, endpoints, name, transport, self.statistics, notify, rectified
+        )
         self._node, self._settings, self._mounts = node, settings, mounts
         self._prefix = f'{name}/' if name else ''
         names = [topic for topic in TOPICS if topic != 'tf' or first]

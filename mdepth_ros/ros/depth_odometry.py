@@ -263,8 +263,9 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
 
     def _input_report(self, camera: LiveCamera) -> health.Report:
         images = camera.input.images
-        facts = self._silence(camera)
-        return health.input_report(camera.statistics.snapshot(), facts, images.topic, images.kind)
+        silence, assumed = self._silence(camera), camera.input.assumed
+        now = camera.statistics.snapshot()
+        return health.input_report(now, silence, images.topic, images.kind, assumed)
 
     def _output_report(self, camera: LiveCamera) -> health.Report:
         return health.output_report(camera.statistics.snapshot(), self._silence(camera))

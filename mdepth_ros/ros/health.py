@@ -42,8 +42,14 @@ class Report(NamedTuple):
     values: tuple[tuple[str, str], ...] = ()
 
 
-def input_report(now: Snapshot, silence: str, topic: str, transport: str) -> Report:
-    """Rate, age and losses of the images. `silence`: why there is no output, '' where there is."""
+def input_report(
+    now: Snapshot, silence: str, topic: str, transport: str, assumed: str = ''
+) -> Report:
+    """Rate, age and losses of the images.
+
+    silence  why there is no output, '' where there is
+    assumed  what of the images is not certain, '' where all is
+    """
     level, message = OK, f'{now.input_rate:.1f} Hz'
     age = now.input_age.median
     foreign = abs(age) > FOREIGN_CLOCK
@@ -58,6 +64,7 @@ def input_report(now: Snapshot, silence: str, topic: str, transport: str) -> Rep
     values = (
         ('topic', topic),
         ('transport', transport),
+        ('assumed', assumed or 'nothing'),
         ('rate [Hz]', f'{now.input_rate:.2f}'),
         ('age at arrival, median [ms]', 'unknown' if foreign else f'{1e3 * age:.1f}'),
         ('since the last image [s]', _seconds(now.since_input)),

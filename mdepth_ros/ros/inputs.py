@@ -19,10 +19,10 @@ from mdepth_ros.geometry import Camera
 from mdepth_ros.limits import check_stamp
 from mdepth_ros.pairing import Recent
 from mdepth_ros.ros.conversions import camera_from_info, stamp_to_nanoseconds
-from mdepth_ros.ros.images import to_rgb
+from mdepth_ros.ros.images import ImageReader
 from mdepth_ros.ros.qos import Endpoints
 from mdepth_ros.ros.statistics import Statistics
-from mdepth_ros.sources.topics import base_topic, camera_frame, is_rectified, sibling_info
+from mdepth_ros.sources.topics import as_arrives, base_topic, camera_frame, sibling_info
 
 TYPES = {'Image': Image, 'CompressedImage': CompressedImage}
 
@@ -118,6 +118,9 @@ class CameraInput:
 
     namespace  of the camera below the node's; '' for the node's own
     notify     called, in the executor's thread, when `take` has something to give
+    rectified  whether the images are rectified already; None: the name of their topic tells
+
+    `assumed` says, for a person, what of the images is not certain; '' where all is.
 
     The executor's thread fills it, and the thread of the networks takes the newest image: one that
     was not taken in time is replaced and counted, so that no queue ages. The images of the last
@@ -132,15 +135,17 @@ class CameraInput:
         transport: str,
         statistics: Statistics,
         notify: Callable[[], None],
+        rectified: bool | None = None,
     ) -> None:
         self._node, self._statistics, self._notify = node, statistics, notify
+        self._rectified = rectified
         prefix = f'{namespace}/' if namespace else ''
         image, info = f'{prefix}image', f'{prefix}camera_info'
         self.images = ImageTopic(node, endpoints, image, transport, self._on_image)
         self.info = info_topic(node, image, info)
-        self.camera_problem = ''
+        self.camera_problem = self.assumed = ''
+        self._reader = ImageReader(lambda line: self._tell(f'{self.images.topic}: {line}'))
         self._calibration: tuple[Any, Camera | None] = (None, None)
-        self._rectified = is_rectified(self.images.topic)
         self._lock = threading.Lock()
         self._newest: Arrival | None = None
         self._recent: Recent[Arrival] = Recent(0)
@@ -200,7 +205,7 @@ class CameraInput:
 
     def _decoded(self, arrival: Arrival) -> Frame:
         message = arrival.message
-        image = to_rgb(message)
+        bits, image = self._reader.read(message)
         camera = self._calibration[1]
         size = image.shape[1], image.shape[0]
         if camera is None or (camera.width, camera.height) != size:
@@ -221,7 +226,7 @@ class CameraInput:
         stamp = check_stamp(
             stamp_to_nanoseconds(message.header.stamp), f'{arrival.topic}: an image'
         )
-        return Frame(stamp, image, camera, frame_id)
+        return Frame(stamp, image, camera, frame_id, bits=bits)
 
     def _on_image(self, message: Any) -> None:
         arrival = Arrival(message, time.monotonic(), self.images.topic)
@@ -248,9 +253,10 @@ class CameraInput:
         camera = None
         problem = ''
         try:
-            camera = camera_from_info(message)
-            # The camera_info of a rectified image describes the image before; P is what is left.
-            camera = camera.pinhole() if self._rectified else camera
+            camera, self.assumed = as_arrives(
+                camera_from_info(message), self.images.topic, self._rectified, 'set images_are: {}'
+            )
+            self._tell(self.assumed)
         except MdepthError as error:
             problem = f'{self.info}: {error}'
             self._node.get_logger().error(f'{problem}; no depth until it is mended')
@@ -264,7 +270,7 @@ class CameraInput:
             self._notify()
 
     def _tell(self, line: str) -> None:
-        if line not in self._told:
+        if line and line not in self._told:
             self._told.add(line)
             self._node.get_logger().warning(line)
 

@@ -59,6 +59,13 @@ _TRANSPORT = Parameter(
     'Whether to listen to images or to compressed images; auto: to what is published.',
     choices=('auto', 'raw', 'compressed'),
 )
+_IMAGES_ARE = Parameter(
+    'images_are',
+    'auto',
+    'Whether the images are rectified already, so that only P of their camera_info holds; auto: '
+    'the name of their topic tells (image_rect, image_undistorted; others are unrectified).',
+    choices=('auto', 'rectified', 'unrectified'),
+)
 
 DEPTH_ODOMETRY: tuple[Parameter, ...] = (
     Parameter(
@@ -89,6 +96,7 @@ DEPTH_ODOMETRY: tuple[Parameter, ...] = (
         high=256,
     ),
     _TRANSPORT,
+    _IMAGES_ARE,
     _frame('odom_frame', 'odom', 'Frame in which the odometry is given.'),
     _frame(
         'base_frame',
@@ -205,6 +213,7 @@ DEPTH_ODOMETRY: tuple[Parameter, ...] = (
 POINT_CLOUD: tuple[Parameter, ...] = (
     *_CLOUD,
     _TRANSPORT,
+    _IMAGES_ARE,
     Parameter(
         'stamp_tolerance',
         0.0,
@@ -214,6 +223,8 @@ POINT_CLOUD: tuple[Parameter, ...] = (
         dynamic=True,
     ),
 )
+IMAGES_ARE = {'auto': None, 'rectified': True, 'unrectified': False}
+"""The choices of images_are, as `as_arrives` takes them."""
 NODES = {'depth_odometry_node': DEPTH_ODOMETRY, 'point_cloud_node': POINT_CLOUD}
 
 

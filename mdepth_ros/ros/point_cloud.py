@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -21,10 +22,10 @@ from mdepth_ros.ros.executor import Dropped
 from mdepth_ros.ros.health import steady_timer
 from mdepth_ros.ros.images import to_depth, to_rgb
 from mdepth_ros.ros.inputs import ImageTopic, info_topic
-from mdepth_ros.ros.parameters import POINT_CLOUD
+from mdepth_ros.ros.parameters import IMAGES_ARE, POINT_CLOUD
 from mdepth_ros.ros.qos import Endpoints
 from mdepth_ros.ros.settings import Settings, unknown_keys
-from mdepth_ros.sources.topics import is_rectified
+from mdepth_ros.sources.topics import as_arrives
 
 LOOK = 0.5  # seconds between looks at the graph
 KEPT = 4  # messages of a stream that wait for those of the others
@@ -52,15 +53,19 @@ class PointCloudNode(Node):  # type: ignore[misc]  # no types without ROS 2
         depth = self.resolve_topic_name('depth/image_rect')
         transport = self.settings.values['image_transport']
         self._image = ImageTopic(self, self._endpoints, 'image', transport, self._on_image)
-        self._calibration = _Calibration(info_topic(self, 'depth/image_rect', 'depth/camera_info'))
-        self._calibration.rectified = is_rectified(depth)
-        self._of_image = _Calibration(info_topic(self, 'image', 'camera_info'))
+        self._calibration = _Calibration(
+            info_topic(self, 'depth/image_rect', 'depth/camera_info'), None, self._tell
+        )
+        self._calibration.images = depth
+        said = IMAGES_ARE[self.settings.values['images_are']]
+        self._of_image = _Calibration(info_topic(self, 'image', 'camera_info'), said, self._tell)
         self._streams = {  # what belongs to an image is taken before the image
             self._calibration.topic: (CameraInfo, self._calibration.take),
             self._of_image.topic: (CameraInfo, self._of_image.take),
             depth: (Image, self._on_depth),
         }
         self._inputs: list[Any] = []
+        self._told: set[str] = set()
         self._depths: dict[int, Any] = {}  # by stamp, in order of arrival
         self._images: dict[int, Any] = {}
         self._sampler: ImageSampler | None = None
@@ -72,6 +77,11 @@ class PointCloudNode(Node):  # type: ignore[misc]  # no types without ROS 2
             self.get_logger().warning(line)
         self._look()
         steady_timer(self, LOOK, self._look)
+
+    def _tell(self, line: str) -> None:
+        if line and line not in self._told:
+            self._told.add(line)
+            self.get_logger().warning(line)
 
     def close(self) -> bool:
         """Nothing has to end: always True."""
@@ -158,7 +168,7 @@ class PointCloudNode(Node):  # type: ignore[misc]  # no types without ROS 2
         width, height = rgb.shape[1], rgb.shape[0]
         if camera.model != 'pinhole':  # depth and image are of the same lens
             return np.asarray(cv2.resize(rgb, (camera.width, camera.height)))
-        self._of_image.rectified = is_rectified(self._image.topic)
+        self._of_image.images = self._image.topic
         own = self._of_image.known
         source = self._of_image.camera(width, height) if own else camera.scaled(width, height)
         if source == camera:
@@ -172,11 +182,15 @@ class PointCloudNode(Node):  # type: ignore[misc]  # no types without ROS 2
 
 
 class _Calibration:
-    """The latest camera_info of a topic; of `rectified` images only its P holds."""
+    """The latest camera_info of a topic, for the images of another: of rectified ones P holds.
 
-    def __init__(self, topic: str) -> None:
+    rectified, tell  see `as_arrives`; tell gets its line
+    """
+
+    def __init__(self, topic: str, rectified: bool | None, tell: Callable[[str], None]) -> None:
         self.topic = topic
-        self.rectified = False
+        self.images = ''
+        self._rectified, self._tell = rectified, tell
         self._message: Any = None
 
     @property
@@ -194,7 +208,8 @@ class _Calibration:
         Raises CameraError for an uncalibrated camera.
         """
         camera = camera_from_info(self._message)
-        camera = camera.pinhole() if self.rectified else camera
+        camera, line = as_arrives(camera, self.images, self._rectified, 'set images_are: {}')
+        self._tell(line)
         if (camera.width, camera.height) == (width, height):
             return camera
         return camera.scaled(width, height)

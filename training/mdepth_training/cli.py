@@ -12,6 +12,7 @@ os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
 import typer
 
+from mdepth_ros.cli.options import Rectified
 from mdepth_ros.cli.shell import checked, run_app, say
 from mdepth_training.evaluation.command import evaluate
 
@@ -151,6 +152,7 @@ def extract(
         str | None, typer.Option(help='Its camera_info, where that is not its sibling.')
     ] = None,
     intrinsics: Annotated[str | None, typer.Option(help="'fx,fy,cx,cy', or a file.")] = None,
+    rectified: Rectified = None,
     rate: Annotated[
         float | None, typer.Option(help='Frames per second of a video or image folder.')
     ] = None,
@@ -196,6 +198,7 @@ def extract(
         topic=topic,
         camera_info=camera_info,
         intrinsics=intrinsics,
+        rectified=rectified,
         rate=rate,
         stereo_topic=stereo_topic,
         truth_cloud=truth_cloud,

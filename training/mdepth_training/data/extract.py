@@ -138,7 +138,9 @@ def _plan(
         source = str(recording.resolve())
         if source in finished:
             name = finished[source]
-            if dataset.drives[name]['options'] != json.loads(json.dumps(asdict(options))):
+            # A drive of an older version does not know the options that came since.
+            before = json.loads(json.dumps(asdict(Options()))) | dataset.drives[name]['options']
+            if before != json.loads(json.dumps(asdict(options))):
                 raise MdepthError(
                     f'{dataset.folder / name} was made of {recording} with other options: '
                     'delete it, or choose another --output'

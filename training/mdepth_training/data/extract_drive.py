@@ -51,7 +51,7 @@ class Options:
     interval        seconds from image to image; 0: all that were recorded
     keep_static     keep also the images of a standing camera
     png             without loss, three times the space
-    topic, camera_info, intrinsics, rate      see mdepth_ros.sources.open_source
+    topic, camera_info, intrinsics, rectified, rate  see mdepth_ros.sources.open_source
     stereo_topic    of the other camera of a stereo pair
     truth_cloud, truth_depth, truth_odometry  topics of the truth, for evaluation
     """
@@ -65,6 +65,7 @@ class Options:
     topic: str | None = None
     camera_info: str | None = None
     intrinsics: str | None = None
+    rectified: bool | None = None
     rate: float | None = None
     stereo_topic: str | None = None
     truth_cloud: str | None = None
@@ -96,6 +97,7 @@ class Options:
             topic=self.topic,
             camera_info=self.camera_info,
             intrinsics=self.intrinsics,
+            rectified=self.rectified,
             rate=self.rate,
         )
 
@@ -157,7 +159,9 @@ class _Drive:
         self.eyes = [Eye(options.input_size, options.size)]
         self._partner: BagSource | None = None
         if options.stereo_topic is not None:
-            partner = open_source(recording, topic=options.stereo_topic)
+            partner = open_source(
+                recording, topic=options.stereo_topic, rectified=options.rectified
+            )
             if not isinstance(source, BagSource) or not isinstance(partner, BagSource):
                 raise MdepthError(f'{recording} is not a bag: it has no --stereo-topic')
             self._partner = partner

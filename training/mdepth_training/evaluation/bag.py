@@ -36,7 +36,9 @@ def open_bag(path: Path, options: Options) -> Shots:
     Raises MdepthError where it knows neither, or where there are several to choose from.
     """
     bag = Bag(path)
-    depths = bag.depth_topics()
+    # A topic that is named holds pictures, also where they look like depth (16UC1).
+    named = '/' + (options.topic or '').lstrip('/')
+    depths = [topic for topic in bag.depth_topics() if topic != named]
     truth = _only(depths, 'depth images') or _only(bag.topics(CLOUD), 'point clouds')
     odometry = _only(bag.topics(ODOMETRY), 'odometry')
     if truth is None and odometry is None:
@@ -51,7 +53,12 @@ def open_bag(path: Path, options: Options) -> Shots:
     shots = Shots(path.name, len(images), lambda: iter(()))
 
     def read() -> Iterator[Shot]:
-        source = open_source(path, topic=options.topic, intrinsics=options.intrinsics)
+        source = open_source(
+            path,
+            topic=options.topic,
+            intrinsics=options.intrinsics,
+            rectified=options.rectified,
+        )
         points = None
         if truth is not None:
             points = TruePoints(bag, truth, truth not in depths, mask, set(matches.values()))

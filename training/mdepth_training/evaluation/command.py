@@ -9,14 +9,25 @@ from typing import Annotated
 
 import typer
 
-from mdepth_ros.cli.options import given
+from mdepth_ros.cli.options import Rectified, given
 from mdepth_ros.errors import MdepthError
 
 _ALL = {'model', 'output', 'precision', 'cues'}
 _WORLD = {'drives', 'frames', 'appearance', 'first_seed'}
 _OPTIONS = {
     '--data': {
-        *('data', 'protocol', 'split', 'topic', 'intrinsics', 'crop', 'cap', 'view', 'refine'),
+        *(
+            'data',
+            'protocol',
+            'split',
+            'topic',
+            'intrinsics',
+            'rectified',
+            'crop',
+            'cap',
+            'view',
+            'refine',
+        ),
         *('camera_height', 'prior', 'first_frame', 'limit'),
     },
     '--scales': {'scales', 'slope', 'refine', *_WORLD},
@@ -41,6 +52,7 @@ def evaluate(
     split: Annotated[Path | None, typer.Option(help='List of the images to score.')] = None,
     topic: Annotated[str | None, typer.Option(help='Camera topic or image folder.')] = None,
     intrinsics: Annotated[str | None, typer.Option(help="'fx,fy,cx,cy', or a file.")] = None,
+    rectified: Rectified = None,
     crop: Annotated[
         str | None, typer.Option(help="none, garg, cityscapes or nyu, not the protocol's own.")
     ] = None,
@@ -115,6 +127,7 @@ def evaluate(
             split=split,
             topic=topic,
             intrinsics=intrinsics,
+            rectified=rectified,
             crop=crop,
             cap=cap,
             view=view,

@@ -30,6 +30,7 @@ def evaluate(
     split: Path | None = None,
     topic: str | None = None,
     intrinsics: str | None = None,
+    rectified: bool | None = None,
     crop: str | None = None,
     cap: float | None = None,
     view: str | None = None,
@@ -75,7 +76,7 @@ def evaluate(
         cues=cues,
     )
     card = predictor.card
-    options = Options(card.frame_interval, card.camera, split, topic, intrinsics)
+    options = Options(card.frame_interval, card.camera, split, topic, intrinsics, rectified)
     shots = open_shots(data, name, options).first(limit)
     console = Console(highlight=False, markup=False)
     try:

@@ -63,6 +63,7 @@ class Options:
     split       file that lists the images to score, instead of the protocol's own list
     topic       camera topic of a bag, image folder of a KITTI sequence
     intrinsics  as `mdepth run --intrinsics` takes them
+    rectified   as `mdepth run --rectified`
     """
 
     interval: float
@@ -70,6 +71,7 @@ class Options:
     split: Path | None = None
     topic: str | None = None
     intrinsics: str | None = None
+    rectified: bool | None = None
 
 
 @dataclass

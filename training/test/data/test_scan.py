@@ -42,7 +42,13 @@ def test_the_second_look_is_from_memory(make_drive, tmp_path: Path) -> None:
     drive = make_drive()
     first = scan(drive, 0.1, tmp_path / 'cache')
     (file,) = (tmp_path / 'cache/scans').iterdir()
-    np.savez(file, sizes=first.sizes * 2, partners=first.partners, static=first.static)
+    np.savez(
+        file,
+        sizes=first.sizes * 2,
+        partners=first.partners,
+        static=first.static,
+        turned=first.turned,
+    )
     ticks = []
     assert (
         scan(drive, 0.1, tmp_path / 'cache', lambda: ticks.append(1)).sizes[0] == (248, 76)
