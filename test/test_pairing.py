@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -214,3 +215,17 @@ def test_without_key_frames_nothing_adapts() -> None:
         pair = pairing.pair(frame(time))
         pairing.adapt(pair, 1e-9, 0.0)
     assert pair.interval == pytest.approx(0.1)
+
+
+def test_a_pair_is_equally_bright() -> None:
+    """More bits came into use: the earlier frame is taken down to the gain of the later one."""
+    pairing = Pairing(0.1)
+    ten = replace(frame(5.0), image=IMAGE + np.uint8(200), bits=10)
+    twelve = replace(frame(5.1), bits=12)
+    pairing.pair(ten)
+    pair = pairing.pair(twelve)
+    assert (pair.reason, pair.previous.stamp, pair.previous.bits) == ('', ten.stamp, 12)
+    assert (pair.previous.image == 50).all() and pair.previous.image.dtype == np.uint8
+    assert (ten.image == 200).all()
+    pairing.pair(replace(frame(5.2), bits=12))
+    assert pairing.pair(replace(frame(5.3), bits=12)).previous.image is IMAGE

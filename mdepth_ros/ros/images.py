@@ -129,11 +129,12 @@ class ImageReader:
             known = ', '.join(_FORMATS)
             raise ImageError(f'unknown image encoding {message.encoding!r}: known are {known}')
         kind, channels, convert = _FORMATS[message.encoding]
+        pixels = _pixels(message, kind, channels)
         if message.encoding in _PAIRED and message.width % 2:
             raise ImageError(
                 f'a {message.encoding} image has pairs of columns, not {message.width}'
             )
-        return _pixels(message, kind, channels), convert
+        return pixels, convert
 
     def _decompressed(self, message: Any) -> tuple[NDArray[Any], Convert]:
         form = message.format

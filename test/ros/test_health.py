@@ -44,6 +44,9 @@ def changed(**values: Any) -> Snapshot:
 
 def test_input() -> None:
     report = health.input_report(GOOD, '', '/image', 'Image')
+    assert dict(report.values)['assumed'] == 'nothing'
+    guess = health.input_report(GOOD, '', '/image', 'Image', 'it is taken for rectified')
+    assert dict(guess.values)['assumed'] == 'it is taken for rectified' and guess.level == 0
     values = dict(report.values)
     assert (report.level, report.message) == (OK, '10.0 Hz')
     assert values['age at arrival, median [ms]'] == '5.0' and values['topic'] == '/image'

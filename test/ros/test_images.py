@@ -8,6 +8,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pictures
 import pytest
 from rosbags.highlevel import AnyReader
 from rosbags.typesys import Stores, get_typestore
@@ -149,14 +150,144 @@ def test_jpegs_are_written_as_they_are_read() -> None:
     np.testing.assert_allclose(to_rgb(message).astype(int), rgb, atol=12)
 
 
-def test_a_jpeg_keeps_the_geometry_of_the_sensor() -> None:
-    """An EXIF note that the picture lies on its side does not turn it: K knows nothing of it."""
-    picture = compressed('.jpg', np.zeros((16, 32, 3), np.uint8), 'jpeg')
-    exif = b'Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0'
-    data = bytes(picture.data)
-    marker = b'\xff\xe1' + (len(exif) + 2).to_bytes(2, 'big') + exif
-    picture.data = data[:2] + marker + data[2:]
-    assert to_rgb(picture).shape == (16, 32, 3)
+@pytest.mark.parametrize('bits', [8, 16])
+@pytest.mark.parametrize('pattern', ['rggb', 'bggr', 'gbrg', 'grbg'])
+@pytest.mark.parametrize(
+    'form',
+    [
+        'bayer_{0}{1}; png compressed bayer_{0}{1}',
+        'bayer_{0}{1}; png compressed ',
+        ' BAYER_{0}{1} ;png',
+        'bayer_{0}{1}',
+    ],
+)
+def test_a_compressed_mosaic_is_what_the_raw_one_is(pattern: str, bits: int, form: str) -> None:
+    mosaic = RGB[..., 1].copy() if bits == 8 else WIDE[..., 1].copy()
+    raw = to_rgb(message(mosaic, f'bayer_{pattern}{bits}'))
+    found = to_rgb(compressed('.png', mosaic, form.format(pattern, bits)))
+    np.testing.assert_array_equal(found, raw)
+    assert (raw[..., 0] != raw[..., 2]).any()  # it has colours
+
+
+@pytest.mark.parametrize('pattern', ['rggb', 'bggr', 'gbrg', 'grbg'])
+def test_a_mosaic_in_a_jpeg(pattern: str) -> None:
+    mosaic = np.empty((32, 32), np.uint8)
+    for place, letter in enumerate(pattern):
+        mosaic[place // 2 :: 2, place % 2 :: 2] = (200, 100, 20)['rgb'.index(letter)]
+    rgb = to_rgb(compressed('.jpg', mosaic, f'bayer_{pattern}8; jpeg compressed '))
+    np.testing.assert_allclose(rgb.astype(int), np.broadcast_to((200, 100, 20), rgb.shape), atol=9)
+
+
+@pytest.mark.parametrize('extension', ['.png', '.jpg'])
+def test_a_mosaic_that_was_compressed_in_colours_is_left_as_it_is(extension: str) -> None:
+    smooth = np.zeros((32, 32, 3), np.uint8) + np.uint8([20, 100, 200])
+    for form in ('bayer_grbg8; jpeg compressed bgr8', 'bayer_rggb8; png compressed bgr8'):
+        rgb = to_rgb(compressed(extension, smooth, form))
+        np.testing.assert_allclose(rgb.astype(int), smooth[..., ::-1], atol=4)
+
+
+def test_a_mosaic_is_made_colours_before_it_is_turned() -> None:
+    mosaic = np.random.default_rng(3).integers(0, 256, (6, 8), dtype=np.uint8)
+    turned = CompressedImage(format='bayer_gbrg8; png compressed ')
+    turned.data = pictures.lying('png', mosaic, 6)
+    upright = cv2.rotate(to_rgb(message(mosaic, 'bayer_gbrg8')), cv2.ROTATE_90_CLOCKWISE)
+    np.testing.assert_array_equal(to_rgb(turned), upright)
+
+
+@pytest.mark.parametrize(
+    'format_',
+    ['', 'png', 'PNG', 'jpeg', 'rgb8; jpeg compressed ', 'rgb8; png compressed rgb8', 'mono8; png',
+     'rgba8; png compressed bgra8', '8UC3; png compressed ', 'bgr8'],
+)  # fmt: skip
+def test_the_colours_are_those_of_the_file_whatever_the_format_says(format_: str) -> None:
+    """PNG and JPEG know which channel is red; the format tells what the image was before."""
+    data = np.frombuffer(cv2.imencode('.png', RGB[..., ::-1])[1], np.uint8)
+    expected = cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    np.testing.assert_array_equal(to_rgb(compressed('.png', RGB[..., ::-1], format_)), expected)
+    np.testing.assert_array_equal(expected, RGB)
+    alpha = np.concatenate([RGB[..., ::-1], ALPHA], 2)
+    np.testing.assert_array_equal(to_rgb(compressed('.png', alpha, format_)), RGB)
+    np.testing.assert_array_equal(to_rgb(compressed('.png', GREY, format_)), grey3(GREY))
+
+
+TWELVE = RGB.astype(np.uint16) * 16 + 9
+
+
+@pytest.mark.parametrize('big', [False, True])
+@pytest.mark.parametrize(
+    ('encoding', 'pixels', 'eight'),
+    [('mono16', TWELVE[..., 1], GREY), ('16UC1', TWELVE[..., 1], GREY), ('rgb16', TWELVE, RGB),
+     ('bgr16', TWELVE[..., ::-1], RGB)],
+)  # fmt: skip
+def test_12_bits_are_brought_to_8(encoding: str, pixels: Any, eight: Any, big: bool) -> None:
+    expected = eight if eight.ndim == 3 else grey3(eight)
+    np.testing.assert_array_equal(to_rgb(message(pixels, encoding, 3, big)), expected)
+    packed = compressed('.png', pixels if encoding == 'bgr16' else pixels[..., ::-1], 'png')
+    if pixels.ndim == 3:
+        np.testing.assert_array_equal(to_rgb(packed), RGB)
+    mosaic = to_rgb(message(TWELVE[..., 1], 'bayer_rggb16', 3, big))
+    np.testing.assert_array_equal(mosaic, to_rgb(message(GREY, 'bayer_rggb8')))
+
+
+def test_images_of_a_stream_have_one_gain_raw_and_compressed() -> None:
+    lines: list[str] = []
+    dark, bright = TWELVE[..., 1] >> 3, TWELVE[..., 1]
+    for make in (
+        lambda pixels: message(pixels, 'mono16'),
+        lambda pixels: compressed('.png', pixels, 'mono16; png compressed '),
+    ):
+        reader = images.ImageReader(lines.append)
+        bits = [reader.read(make(pixels))[0] for pixels in (dark, bright, dark)]
+        assert bits == [10, 12, 12]
+        np.testing.assert_array_equal(
+            reader.read(make(dark))[1], grey3((dark >> 4).astype(np.uint8))
+        )
+        # What is read later, in another thread, has the gain of its turn.
+        again = images.ImageReader(lines.append)
+        later = [again.later(make(pixels))[1] for pixels in (dark, bright)]
+        np.testing.assert_array_equal(later[1](), grey3(GREY))
+        np.testing.assert_array_equal(later[0](), grey3((dark >> 2).astype(np.uint8)))
+    assert set(lines) == {
+        '16-bit images of 10 bits: 0 to 1023 becomes 0 to 255',
+        '16-bit images of 12 bits: 0 to 4095 becomes 0 to 255',
+    }
+
+
+def test_8_bits_stay_as_they_are_however_dark() -> None:
+    reader = images.ImageReader(pytest.fail)
+    for encoding in ('mono8', 'rgb8', '8UC1'):
+        pixels, expected = CASES[encoding]
+        assert (reader.read(message(pixels // 30, encoding))[1] == expected // 30).all()
+
+
+@pytest.mark.parametrize('orientation', range(1, 9))
+def test_a_jpeg_is_read_upright(orientation: int) -> None:
+    """The road is below the sky for the networks; a file and OpenCV's imread are read so too."""
+    lines: list[str] = []
+    data = pictures.lying('jpg', np.ascontiguousarray(RGB[..., ::-1]), orientation)
+    picture = CompressedImage(format='jpeg', data=data)
+    rgb = images.ImageReader(lines.append).read(picture)[1]
+    expected = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    np.testing.assert_array_equal(rgb, expected)
+    assert all(stride > 0 for stride in rgb.strides)
+    assert len(lines) == (orientation != 1)
+
+
+def test_sizes_that_cannot_be_are_refused_before_memory_is_taken() -> None:
+    for height, width in ((30000, 30000), (2**32 - 1, 2**32 - 1), (1, 2**32 - 1)):
+        for encoding in ('mono8', 'rgb8', 'mono16', 'bayer_rggb8', 'yuv422'):
+            absurd = SimpleNamespace(
+                height=height, width=width, step=2**32 - 1, encoding=encoding, is_bigendian=0,
+                data=b'', header=HEADER,
+            )  # fmt: skip
+            with pytest.raises(ImageError, match=f'{width}x{height} pixels is too large'):
+                to_rgb(absurd)
+        absurd.encoding = '32FC1'
+        with pytest.raises(ImageError, match='is too large'):
+            to_depth(absurd)
+    with pytest.raises(ImageError, match='image data has 9 bytes, its header says 4294967295'):
+        to_rgb(SimpleNamespace(height=1, width=3, step=2**32 - 1, encoding='mono8',
+                               is_bigendian=0, data=bytes(9)))  # fmt: skip
 
 
 def test_bad_images_say_what_is_wrong() -> None:

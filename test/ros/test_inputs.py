@@ -28,22 +28,29 @@ from sensor_msgs.msg import CompressedImage, Image
 class Eye(Node):
     """A node with one CameraInput; `namespace_` and `transport` are set by the test."""
 
-    camera, transport = '', 'auto'
+    camera, transport, rectified = '', 'auto', None
 
     def __init__(self, **options: Any) -> None:
         super().__init__('eye', **options)
         self.notified = 0
         self.statistics = Statistics()
         self.input = CameraInput(
-            self, Endpoints(self), self.camera, self.transport, self.statistics, self._notify
+            self,
+            Endpoints(self),
+            self.camera,
+            self.transport,
+            self.statistics,
+            self._notify,
+            self.rectified,
         )
 
     def _notify(self) -> None:
         self.notified += 1
 
 
-def eye(camera: str = '', transport: str = 'auto') -> type[Eye]:
-    return type('Eye', (Eye,), {'camera': camera, 'transport': transport})
+def eye(camera: str = '', transport: str = 'auto', rectified: bool | None = None) -> type[Eye]:
+    values = {'camera': camera, 'transport': transport, 'rectified': rectified}
+    return type('Eye', (Eye,), values)
 
 
 def take(running: live.Live) -> Any:
@@ -330,3 +337,45 @@ def test_the_same_camera_info_is_read_once(monkeypatch: pytest.MonkeyPatch) -> N
         assert len(read) == 1
         running.node.input._on_info(camera_info(6, d=[0.1, 0.0, 0.0, 0.0, 0.0]))
         assert len(read) == 2
+
+
+@pytest.mark.parametrize(
+    ('image', 'said', 'model', 'guess'),
+    [('/cam/image_undistorted', None, 'pinhole', ''), ('/cam/image_raw', None, 'plumb_bob', ''),
+     ('/rect/image', None, 'pinhole', 'set images_are: unrectified'),
+     ('/cam/image', None, 'plumb_bob', 'set images_are: rectified'),
+     ('/cam/image', True, 'pinhole', ''), ('/cam/image_rect', False, 'plumb_bob', '')],
+)  # fmt: skip
+def test_images_are_rectified_once(image: str, said: bool | None, model: str, guess: str) -> None:
+    info = image.rpartition('/')[0] + '/camera_info'
+    with live.live(eye(rectified=said), ['-r', f'image:={image}']) as running:
+        node = running.node
+        node.input.images.choose()
+        running.info(topic=info, d=[-0.3, 0.1, 0.0, 0.0, 0.0])
+        running.image(SECOND, image)
+        assert take(running).camera.model == model
+        assert node.input.assumed.endswith(guess) and bool(node.input.assumed) == bool(guess)
+        assert node.input._told == {node.input.assumed} - {''}
+        # Where it is all the same, nothing is assumed any more.
+        running.info(topic=info)
+        running.until(lambda: node.input.assumed == '', 'the other calibration')
+
+
+def test_pictures_of_heat_are_read_as_offline_and_it_is_told() -> None:
+    """12 bits in 16UC1: the gain of the brightest so far, for raw and compressed alike."""
+    bright = picture(3)[..., 1].astype(np.uint16) << 4
+    with live.live(eye()) as running:
+        node = running.node
+        running.info()
+        running.publisher(Image, '/image')
+        node.input.images.choose()
+        running.connect('/image')
+        frames = []
+        for number, pixels in enumerate((bright, bright >> 3), 1):
+            message = image_message(pixels, make_header(number * SECOND, 'camera'), '16UC1')
+            running.publisher(Image, '/image').publish(message)
+            frames.append(take(running))
+        assert [frame.bits for frame in frames] == [12, 12]
+        np.testing.assert_array_equal(frames[0].image[..., 0], picture(3)[..., 1])
+        np.testing.assert_array_equal(frames[1].image[..., 0], picture(3)[..., 1] >> 3)
+        assert node.input._told == {'/image: 16-bit images of 12 bits: 0 to 4095 becomes 0 to 255'}

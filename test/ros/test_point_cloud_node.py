@@ -194,3 +194,18 @@ def test_an_uncalibrated_depth_gives_no_cloud() -> None:
         assert not clouds
         feed(running, 2 * SECOND)
         cloud_at(running, clouds, 2 * SECOND)
+
+
+def test_images_are_as_a_person_says() -> None:
+    """The name of the topic says nothing, the camera_info has a lens: said, it is P alone."""
+    lens = {'d': [-0.3, 0.1, 0.0, 0.0, 0.0]}
+    for said, equal in (('rectified', True), ('auto', False)):
+        with live.live(PointCloudNode, images_are=said) as running:
+            clouds = running.listen(PointCloud2, '/points')
+            running.info(SECOND, **lens)
+            running.image(SECOND, number=3)
+            running.until(lambda r=running: r.node._coloured, 'the image topic to be seen')
+            feed(running, SECOND)
+            cloud = cloud_at(running, clouds, SECOND)
+            assert np.array_equal(colours(cloud), picture(3)) == equal
+            assert len(running.node._told) == (not equal)

@@ -53,7 +53,9 @@ def test_the_header_tells_16_bits(kind: str) -> None:
 @pytest.mark.parametrize('kind', ['png', 'jpg', 'webp', 'bmp', 'tiff', 'ppm', 'gif'])
 @pytest.mark.parametrize('size', [(30000, 30000), (60000, 1700), (16383, 16383)])
 def test_what_is_too_large_is_refused_by_its_header(kind: str, size: tuple[int, int]) -> None:
-    with pytest.raises(PictureError, match=f'{size[0]}x{size[1]} pixels is too large: at most 100'):
+    with pytest.raises(
+        PictureError, match=f'{size[0]}x{size[1]} pixels is too large: at most 100'
+    ):
         decode(pictures.huge(kind, *size))
 
 
