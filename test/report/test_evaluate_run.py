@@ -317,3 +317,10 @@ def test_damaged_static_transforms_are_skipped_and_counted(world):
     damaged = Bag(run / 'bag')
     assert damaged.transforms().frames() == set()
     assert '1 messages skipped' in damaged.recording.losses.lines()[0]
+
+
+def test_the_pictures_of_a_run_are_no_truth(world):
+    """Those of a camera for heat are 16UC1, as depth may be: they look like it."""
+    world.record()
+    truth = evaluate_run(world.run(info={'topic': '/camera/depth'})).truth
+    assert truth.bag.depth_topics() == ['/camera/depth'] and truth.depth_topic is None

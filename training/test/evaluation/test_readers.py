@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import recordings
 from mdepth_training.data.split import read_split
 from mdepth_training.evaluation import kitti
 from mdepth_training.evaluation.formats import guess_protocol, open_shots
@@ -239,3 +240,24 @@ def test_an_option_that_a_reader_does_not_use(
 ) -> None:
     with pytest.raises(MdepthError, match=complaint):
         open_shots(tmp_path, protocol, replace(OPTIONS, **options))
+
+
+def test_the_pictures_of_a_bag_are_not_its_truth(tmp_path: Path) -> None:
+    """A camera for heat sends 16UC1, as a depth camera does: the topic that is named is one."""
+    stamps = [recordings.SECOND + n * recordings.SECOND // 10 for n in range(3)]
+    messages = []
+    for stamp in stamps:
+        messages.append(('/heat/camera_info', recordings.camera_info(stamp), stamp))
+        for number, topic in enumerate(('/heat/image_raw', '/z/depth')):
+            pixels = (recordings.picture(number)[..., 1].astype('<u2') << 4).reshape(-1)
+            image = recordings.image(stamp, encoding='16UC1', data=pixels.view(np.uint8))
+            image.step = 2 * recordings.WIDTH
+            messages.append((topic, image, stamp))
+    bag = recordings.write_ros2(tmp_path / 'bag', messages)
+    with pytest.raises(MdepthError, match='2 topics of depth images'):
+        open_shots(bag, 'recording', OPTIONS)
+    shots = open_shots(bag, 'recording', replace(OPTIONS, topic='/heat/image_raw'))
+    np.testing.assert_array_equal(next(iter(shots)).frame.image[..., 1],
+                                  recordings.picture(0)[..., 1])  # fmt: skip
+    assert len(list(shots)) == 3
+    assert shots.notes == ['16-bit images of 12 bits: 0 to 4095 becomes 0 to 255']
