@@ -7,7 +7,9 @@ from mdepth_ros.errors import MdepthError
 LARGEST_IMAGE = 100_000_000
 """Pixels of one image: twice the largest camera sensors of today's vehicles, and 300 MB as RGB."""
 LARGEST_MESSAGE = 1_000_000_000
-"""Bytes of one message of a recording, unpacked."""
+"""Bytes of one message of a recording, or of one chunk of messages, unpacked."""
+LARGEST_RATIO = 1000
+"""How many times its size a compressed file of a recording may be, where that is more."""
 LATEST_STAMP = 2**31 * 1_000_000_000 - 1
 """ns: what builtin_interfaces/Time can say (int32 seconds), the year 2038."""
 LARGEST_TEXT = 16_000_000

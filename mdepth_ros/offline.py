@@ -31,7 +31,7 @@ from mdepth_ros.frame import Frame
 from mdepth_ros.report.scale import ScaleFile
 from mdepth_ros.ros import conversions, outputs  # before any message: makes them importable
 from mdepth_ros.ros.clouds import MAX_STEP
-from mdepth_ros.ros.recording import BagWriter
+from mdepth_ros.ros.recording import BagWriter, behind_link, clear_remains
 from mdepth_ros.run_report import RunReport
 from mdepth_ros.sources.base import RawMessage, Source
 
@@ -98,7 +98,8 @@ def run(
     on_progress   called with the number of frames done, and of all where that is known
 
     Ctrl-C ends the run after the frame at hand: what there is so far is whole, and the report says
-    `interrupted`. Raises MdepthError where the output exists already, where a kept topic and an
+    `interrupted`. Where it is killed, the bag so far is in `<output>.partial`, and stays there.
+    Raises MdepthError where the output, or such a bag, exists already, where a kept topic and an
     output have the same name, and for a full disk; then nothing is left of the output.
     """
     base_frame, mount = find_base(source, base_frame)
@@ -154,6 +155,7 @@ def run(
 @contextmanager
 def _directory(output: Path, overwrite: bool) -> Iterator[Path]:
     """Give a directory to write in; it becomes `output` when everything in it is whole."""
+    output = behind_link(output)
     if output.name in ('', '..'):
         raise MdepthError(f'{output} is no name for the results: name a directory to be made')
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
@@ -162,9 +164,8 @@ def _directory(output: Path, overwrite: bool) -> Iterator[Path]:
         if not (output / 'run.json').is_file():
             raise MdepthError(f'{output} is not the output of a run: it is not overwritten')
     partial = output.with_name(f'{output.name}.partial')
+    clear_remains(partial, overwrite)
     try:
-        if partial.exists():
-            shutil.rmtree(partial)
         partial.mkdir(parents=True)
         yield partial
         if output.exists():

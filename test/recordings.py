@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import struct
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -147,3 +148,85 @@ def write_ros1(path: Path, messages: Iterable[Message]) -> Path:
                 topics[topic] = writer.add_connection(topic, kind, typestore=ROS1)
             writer.write(topics[topic], time, ROS1.serialize_ros1(message, kind))
     return path
+
+
+def _text(text: str) -> bytes:
+    return struct.pack('<I', len(text.encode())) + text.encode()
+
+
+def _record(op: int, body: bytes) -> bytes:
+    return struct.pack('<BQ', op, len(body)) + body
+
+
+class Mcap:
+    """An MCAP file by hand (mcap.dev/spec), for what rosbags does not write.
+
+    compression  name of the chunks' compression and the function that does it; None: no chunks
+    end          with a footer, without an index
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        profile: str = 'ros2',
+        compression: tuple[str, Callable[[bytes], bytes]] | None = ('', bytes),
+    ) -> None:
+        self.path, self._compression = path, compression
+        self._parts = [b'\x89MCAP0\r\n', _record(1, _text(profile) + _text('by hand'))]
+        self._chunk: list[bytes] = []
+        self._times: list[int] = []
+        self._channels = 0
+
+    def channel(
+        self, topic: str, schema: str, encoding: str = 'cdr', schema_encoding: str = 'ros2msg',
+        definition: str = '',
+    ) -> int:  # fmt: skip
+        """Add a channel with a schema of its own; no schema where its name is empty."""
+        self._channels += 1
+        number = self._channels if schema else 0
+        if schema:
+            body = struct.pack('<H', number) + _text(schema) + _text(schema_encoding)
+            self._chunk.append(_record(3, body + _text(definition)))
+        body = struct.pack('<HH', self._channels, number) + _text(topic) + _text(encoding)
+        self._chunk.append(_record(4, body + struct.pack('<I', 0)))
+        return self._channels
+
+    def message(self, channel: int, time: int, data: bytes, published: int | None = None) -> None:
+        times = struct.pack('<QQ', time, time if published is None else published)
+        self._chunk.append(_record(5, struct.pack('<HI', channel, 0) + times + bytes(data)))
+        self._times.append(time)
+
+    def end_chunk(self, packed: bytes | None = None, size: int | None = None) -> None:
+        """Write the chunk; `packed` and `size`: in place of what it holds."""
+        data = b''.join(self._chunk)
+        if self._compression is None:
+            self._parts.append(data)
+        else:
+            name, compress = self._compression
+            packed = compress(data) if packed is None else packed
+            head = (min(self._times, default=0), max(self._times, default=0))
+            head = struct.pack('<QQQI', *head, len(data) if size is None else size, 0)
+            self._parts.append(
+                _record(6, head + _text(name) + struct.pack('<Q', len(packed)) + packed)
+            )
+        self._chunk, self._times = [], []
+
+    def close(self, end: bool = True) -> Path:
+        if self._chunk:
+            self.end_chunk()
+        if end:
+            self._parts += [_record(0x0F, bytes(4)), _record(2, bytes(20)), b'\x89MCAP0\r\n']
+        self.path.write_bytes(b''.join(self._parts))
+        return self.path
+
+
+def write_ros1_mcap(path: Path, messages: Iterable[Message], **options: Any) -> Path:
+    """What `mcap convert` makes of a ROS 1 bag."""
+    mcap = Mcap(path, 'ros1', **options)
+    channels: dict[str, int] = {}
+    for topic, message, time in messages:
+        kind = message.__msgtype__
+        if topic not in channels:
+            channels[topic] = mcap.channel(topic, kind.replace('/msg/', '/'), 'ros1', 'ros1msg')
+        mcap.message(channels[topic], time, ROS1.serialize_ros1(message, kind))
+    return mcap.close()

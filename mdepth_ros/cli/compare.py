@@ -197,9 +197,11 @@ def _difference(one: Any, other: Any) -> float:
 
 
 def _depth_topic(bag: Bag, wanted: str | None) -> str:
+    from mdepth_ros.sources.base import absolute
+
     topics = [t for t in bag.depth_topics() if t.endswith(DEPTH)]
     if wanted is not None:
-        topics = [t for t in topics if t == '/' + wanted.lstrip('/')]
+        topics = [t for t in topics if t == absolute(wanted)]
     if not topics:
         raise MdepthError(f'no {wanted or DEPTH} in {bag.recording.path}: {bag.inventory()}')
     if len(topics) > 1:

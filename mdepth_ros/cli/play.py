@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -87,7 +88,7 @@ def play(
                 node,
                 recording,
                 chosen,
-                offered_profiles(bag),
+                offered_profiles(recording),
                 remaps=remaps,
                 rate=rate,
                 start=start,
@@ -98,17 +99,19 @@ def play(
             _begin(player, wanted, wait, delay, console)
             while True:
                 with _progress(console, player.total) as advance:
-                    played = player.play(advance)
+                    played = player.play(advance, partial(_waiting, console))
                 _report(console, played, recording.losses.lines())
                 if not loop:
                     break
 
 
 def _remap(text: str) -> tuple[str, str]:
+    from mdepth_ros.sources.base import absolute
+
     before, colon, after = text.partition(':=')
     if not (before and colon and after):
         raise MdepthError(f'--remap {text}: write from:=to')
-    return '/' + before.lstrip('/'), '/' + after.lstrip('/')
+    return absolute(before), absolute(after)
 
 
 def _begin(
@@ -124,6 +127,25 @@ def _begin(
         raise MdepthError(f'nobody subscribed to {" and ".join(wanted)} within {seconds:g} s')
     if wait != 0:
         console.print('nobody listens so far: playing')
+
+
+def _waiting(console: Console, seconds: float, start: float) -> None:
+    """Say how long nothing is played, and how to leave that out."""
+    console.print(
+        f'the next message comes in {_span(seconds)}: wait, or leave that out with '
+        f'--start {math.floor(start * 10) / 10:.1f}'
+    )
+
+
+def _span(seconds: float) -> str:
+    """'2 d 3 h', '12 s': the two largest units."""
+    units = (('y', 365 * 86400), ('d', 86400), ('h', 3600), ('min', 60), ('s', 1))
+    first = next((i for i, (_, size) in enumerate(units) if seconds >= size), len(units) - 1)
+    words, left = [], round(seconds)
+    for name, size in units[first : first + 2]:
+        count, left = divmod(left, size)
+        words += [f'{count} {name}'] if count else []
+    return ' '.join(words)
 
 
 def _report(console: Console, played: Played, losses: list[str]) -> None:

@@ -18,8 +18,9 @@ from mdepth_ros.evaluation import Trajectory, pose_matrices
 from mdepth_ros.geometry import Camera
 from mdepth_ros.ros import conversions  # before any message: makes them importable
 from mdepth_ros.sources.bag import static_transforms
-from mdepth_ros.sources.base import RawMessage, StaticTransforms
+from mdepth_ros.sources.base import RawMessage, StaticTransforms, known_time
 from mdepth_ros.sources.recording import Recording
+from mdepth_ros.sources.stored import first_line
 from mdepth_ros.sources.topics import CAMERA_INFO, IMAGE
 
 # isort: split
@@ -63,7 +64,7 @@ class Bag:
         try:
             return deserialize_message(raw.data, _message_class(raw.type))
         except Exception as error:  # rclpy and its stand-in have errors of their own
-            self.recording.losses.add('messages skipped', (str(error).splitlines() or [''])[0])
+            self.recording.skip(raw.topic, raw.time, first_line(error))
             return None
 
     def first(self, topic: str) -> Any:
@@ -181,7 +182,7 @@ def _stamp(raw: RawMessage) -> int:
     """Stamp of a message that begins with a std_msgs/Header; the bag's time where it is zero."""
     order = '<' if raw.data[1] & 1 else '>'  # CDR: the second byte is the byte order
     seconds, nanoseconds = struct.unpack_from(f'{order}iI', raw.data, 4)
-    return int(seconds) * 10**9 + int(nanoseconds) or raw.time
+    return known_time(int(seconds) * 10**9 + int(nanoseconds), raw.time)
 
 
 def _message_class(kind: str) -> Any:

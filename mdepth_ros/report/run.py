@@ -12,7 +12,7 @@ from typing import Any
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import Trajectory, layout, read_trajectory
 from mdepth_ros.report.bags import CLOUD, ODOMETRY, Bag
-from mdepth_ros.sources.base import StaticTransforms
+from mdepth_ros.sources.base import StaticTransforms, absolute
 from mdepth_ros.sources.recording import is_recording
 from mdepth_ros.sources.topics import IMAGE
 from mdepth_ros.texts import read_json
@@ -160,7 +160,7 @@ def choose_topic(
 ) -> str | None:
     """Return the topic asked for, the only one, or the only one that is called truth."""
     if wanted is not None:
-        name = '/' + wanted.lstrip('/')
+        name = absolute(wanted)
         if name not in found:
             raise MdepthError(
                 f'no {what} on {name}: {option} can be {" or ".join(found)}'
@@ -177,7 +177,7 @@ def choose_topic(
 
 def _moving(bag: Bag, depth: str | None, wanted: str | None) -> str | None:
     """The mask of moving things that belongs to a depth image: its sibling `moving`."""
-    name = wanted or f'{(depth or "").rpartition("/")[0]}/moving'
+    name = absolute(wanted) if wanted else f'{(depth or "").rpartition("/")[0]}/moving'
     if name in bag.topics(IMAGE):
         return name
     if wanted is not None:

@@ -21,6 +21,7 @@ from rosbags.interfaces import (
 )
 
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.sources.base import absolute
 
 # A consumer that stalls for a moment loses nothing; memory is used only while it stalls.
 DEPTH = 1000
@@ -37,7 +38,7 @@ def message_class(kind: str) -> Any:
 
 def split_names(text: str) -> list[str]:
     """Names or patterns with commas between, made absolute: 'odom, /cam/*' -> /odom, /cam/*."""
-    return ['/' + name.strip().lstrip('/') for name in text.split(',') if name.strip()]
+    return [absolute(name.strip()) for name in text.split(',') if name.strip()]
 
 
 def matches(name: str, patterns: Iterable[str]) -> bool:

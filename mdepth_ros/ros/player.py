@@ -12,9 +12,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from mdepth_ros.errors import MdepthError
@@ -22,40 +20,31 @@ from mdepth_ros.limits import check_stamp
 from mdepth_ros.ros import bag_topics  # before rclpy: makes it importable
 from mdepth_ros.sources.base import RawMessage
 from mdepth_ros.sources.recording import Recording, Topic
+from mdepth_ros.sources.stored import LATCHED, first_line
 
 # isort: split
 from builtin_interfaces.msg import Time
 from rclpy.duration import Duration
 from rclpy.qos import DurabilityPolicy
-from rosbags import rosbag1, rosbag2
-from rosbags.interfaces import ConnectionExtRosbag1, Qos
+from rosbags.interfaces import Qos
 from rosgraph_msgs.msg import Clock
-
-from mdepth_ros.ros.recording import LATCHED
 
 CLOCK_TOPIC = '/clock'
 NANO = 1_000_000_000
 SETTLED = 0.3  # s without a new subscriber: discovery is over
+LONG = 10.0  # s without a message: whoever waits is told
 LINGER = 0.5  # s at most that a reliable subscriber has to ask for the last messages again
 
 
-def offered_profiles(path: Path) -> dict[str, list[Qos]]:
+def offered_profiles(recording: Recording) -> dict[str, list[Qos]]:
     """The QoS profiles that the publishers of each topic offered when a bag was recorded.
 
-    What was latched in ROS 1, and every /tf_static, is latched here. Of a bag that cannot be read
-    in order nothing is known.
+    What was latched in ROS 1, and every /tf_static, is latched here.
     """
-    profiles: dict[str, list[Qos]] = {}
-    opened = rosbag1.Reader if path.suffix == '.bag' else rosbag2.Reader
-    with suppress(Exception), opened(path) as reader:  # damage has errors of all kinds
-        for connection in reader.connections:
-            found = profiles.setdefault(connection.topic, [])
-            if isinstance(connection.ext, ConnectionExtRosbag1):
-                found += [LATCHED] if connection.ext.latching else []
-            else:
-                found += connection.ext.offered_qos_profiles
-            if connection.topic.endswith('/tf_static'):  # old recorders did not say so
-                found.append(LATCHED)
+    profiles = {name: list(found) for name, found in recording.profiles.items()}
+    for name, found in profiles.items():
+        if name.endswith('/tf_static'):  # old recorders did not say so
+            found.append(LATCHED)
     return profiles
 
 
@@ -122,6 +111,7 @@ class Player:
         self._recording = recording
         self._rate, self._start, self._clock_rate = rate, round(start * NANO), clock
         self._clock = node.create_publisher(Clock, CLOCK_TOPIC, 1) if clock else None
+        self._first = 0
         self.skipped: list[Topic] = []
         self._outlets: dict[str, Any] = {}
         self._latched: dict[str, deque[RawMessage]] = {}
@@ -169,19 +159,31 @@ class Player:
             time.sleep(0.02)
         return False
 
-    def play(self, on_progress: Callable[[int, float], None] | None = None) -> Played:
+    def play(
+        self,
+        on_progress: Callable[[int, float], None] | None = None,
+        on_wait: Callable[[float, float], None] | None = None,
+    ) -> Played:
         """Play the bag once; Ctrl-C (KeyboardInterrupt) ends it between two messages.
 
         on_progress  called with the messages and the seconds of the bag that are done
+        on_wait      called before a wait of more than LONG, with its seconds and those from the
+                     first message of the bag to the one that comes then
         """
         played = Played()
-        origin, pace = 0, Pace(0, self._rate)
+        origin, pace = 0, None
         for message in self._messages():
-            if not played.messages:
+            if pace is None:
                 origin, pace = message.time, Pace(message.time, self._rate)
+            if on_wait is not None and (wait := pace.due(message.time)) > LONG:
+                on_wait(wait, (message.time - self._first) / NANO)
             self._sleep(pace, message.time)
             self._tick(message.time)
-            self._outlets[message.topic].publish(message.data)
+            try:
+                self._outlets[message.topic].publish(message.data)
+            except Exception as error:  # rclpy and its stand-in have errors of their own
+                self._recording.skip(message.topic, message.time, first_line(error))
+                continue
             played.late = max(played.late, -pace.due(message.time))
             played.messages += 1
             played.seconds = (message.time - origin) / NANO
@@ -189,6 +191,9 @@ class Player:
             if on_progress is not None:
                 on_progress(played.messages, played.seconds)
         if not played.messages:
+            if pace is not None:
+                lost = '; '.join(self._recording.losses.lines())
+                raise MdepthError(f'{self._recording.path}: nothing of it can be played: {lost}')
             raise MdepthError(
                 f'{self._recording.path} has no messages {self._start / NANO:g} s after its first'
             )
@@ -201,7 +206,8 @@ class Player:
         begin: int | None = None
         held = {name: queue.copy() for name, queue in self._latched.items()}
         for message in self._recording.messages(self._outlets):
-            begin = message.time + self._start if begin is None else begin
+            if begin is None:
+                self._first, begin = message.time, message.time + self._start
             if message.time < begin:
                 if message.topic in held:
                     held[message.topic].append(message)

@@ -17,41 +17,39 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mdepth_ros.errors import MdepthError
 from mdepth_ros.ros import bag_topics  # before rclpy: makes it importable
-from mdepth_ros.ros.recording import BagWriter
+from mdepth_ros.ros.recording import COMMIT, BagWriter, remains
 
 # isort: split
 from rclpy.clock import Clock, ClockType
 from rclpy.qos import QoSProfile
 from rosbags.interfaces import Qos
+from rosbags.rosbag2.storage_mcap import McapWriter
 
 LOOK = 0.2  # s between two looks at the graph
-HEAD = 1024  # bytes of a file that no message has reached yet
+FLUSH = 2.0  # s of messages that are lost when this is killed
 
 
 class TopicsBag(BagWriter):
     """A bag whose topics are known before their first message, with what publishers offer.
 
     Unlike other bags it cannot be made again: where the disk is full, or the machine died, what
-    there is so far stays in `<folder>.partial`, and an .mcap is read without its end.
-
-    Raises MdepthError for such remains of an earlier recording, unless `overwrite`.
+    there is so far stays in `<folder>.partial`, and is read without its end.
     """
-
-    def __init__(self, folder: Path, storage: str = 'mcap', *, overwrite: bool = False) -> None:
-        partial = folder.with_name(f'{folder.name}.partial')
-        left = _remains(partial)
-        if left is not None and not overwrite:
-            raise MdepthError(
-                f'{left} is what an earlier recording left: move it away or add --overwrite'
-            )
-        super().__init__(folder, storage, overwrite=overwrite)
 
     @property
     def remains(self) -> Path | None:
         """The file that holds what was recorded, where the bag did not become whole."""
-        return _remains(self._partial)
+        return remains(self._partial)
+
+    def flush(self) -> None:
+        """Give the system what came so far, however little: it keeps it if this is killed."""
+        with self._complain():
+            storage = self._writer.storage
+            if isinstance(storage, McapWriter) and storage.chunk.msgs:
+                storage.close_chunk()
+            self._unflushed = COMMIT + 1
+            self._give_away()
 
     def _discard(self) -> None:
         with suppress(OSError, sqlite3.Error):
@@ -69,11 +67,6 @@ class TopicsBag(BagWriter):
     def knows(self, msgtype: str) -> bool:
         """Tell whether the definition of a type is at hand: a bag holds those of its messages."""
         return msgtype in self._types.fielddefs
-
-
-def _remains(partial: Path) -> Path | None:
-    files = (file for file in partial.glob('*/*.mcap') if file.stat().st_size > HEAD)
-    return next(files, None)
 
 
 class Recorder:
@@ -104,6 +97,9 @@ class Recorder:
         # Steady: a recorder that only looked while /clock runs would miss what comes before it.
         self._timer = node.create_timer(
             LOOK, self.look, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
+        self._flushing = node.create_timer(
+            FLUSH, bag.flush, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
 
     def look(self) -> None:
@@ -168,4 +164,5 @@ class Recorder:
         self.counts[topic] += 1
 
     def _now(self) -> int:
-        return int(self._node.get_clock().now().nanoseconds)
+        # A /clock before 1970 is nothing that a bag can say.
+        return max(0, int(self._node.get_clock().now().nanoseconds))

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import signal
 import sqlite3
@@ -16,37 +17,22 @@ from types import FrameType, TracebackType
 from typing import Any, Literal
 
 from rclpy.serialization import serialize_message
-from rosbags.interfaces import (
-    Connection,
-    Qos,
-    QosDurability,
-    QosHistory,
-    QosLiveliness,
-    QosReliability,
-    QosTime,
-)
+from rosbags.interfaces import Connection
 from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.rosbag2.storage_mcap import McapWriter
+from rosbags.rosbag2.storage_sqlite3 import Sqlite3Writer
 from rosbags.typesys import Stores, get_typestore
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.ros import STANDALONE
+from mdepth_ros.sources.sqlite import journals
+from mdepth_ros.sources.stored import LATCHED
 
+HEAD = 1024  # bytes of an .mcap that no message has reached yet
+COMMIT = 1 << 20  # bytes of messages in one transaction, which a killed process loses
 STORAGE = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
 # Version 8 of metadata.yaml: every distribution from Humble on reads its QoS profiles.
 VERSION: Literal[8] = 8
-_UNSET = QosTime(0, 0)
-# What a latched topic offers: a subscriber that comes late gets the last message (tf2, nav2).
-LATCHED = Qos(
-    QosHistory.KEEP_LAST,
-    1,
-    QosReliability.RELIABLE,
-    QosDurability.TRANSIENT_LOCAL,
-    _UNSET,
-    _UNSET,
-    QosLiveliness.AUTOMATIC,
-    _UNSET,
-    avoid_ros_namespace_conventions=False,
-)
 
 
 def message_type(message: Any) -> str:
@@ -60,10 +46,11 @@ class BagWriter:
 
     The bag is written beside its place, in `<folder>.partial`, and moved there when it is whole:
     at the end of the `with` block, and on Ctrl-C, which keeps what was written so far. After any
-    other error nothing is left. Topics in `latched` offer transient-local durability.
+    other error nothing is left. A process that is killed leaves `<folder>.partial`, which is read
+    as any bag, but for the last megabyte. Topics in `latched` offer transient-local durability.
 
     Raises MdepthError where the folder holds something already (`overwrite` replaces a bag, and
-    nothing else) and where the disk does not take the data.
+    nothing else) or a killed process left messages, and where the disk does not take the data.
     """
 
     def __init__(
@@ -74,7 +61,7 @@ class BagWriter:
         overwrite: bool = False,
         latched: Sequence[str] = ('/tf_static',),
     ) -> None:
-        self.folder = Path(folder)
+        self.folder = behind_link(Path(folder))
         if self.folder.name in ('', '..'):
             raise MdepthError(f'{folder} is no name for a bag: name a directory to be made')
         self._latched = set(latched)
@@ -88,17 +75,17 @@ class BagWriter:
         self._partial = self.folder.with_name(f'{self.folder.name}.partial')
         # rosbags names the file by its folder: bag_0.mcap, as rosbag2 does for a folder `bag`.
         self._bag = self._partial / f'{self.folder.name}_0'
-        try:
-            if self._partial.exists():  # a crash left it
-                shutil.rmtree(self._partial)
-        except OSError as error:
-            raise MdepthError(f'cannot remove {self._partial} ({error}): remove it') from error
+        self._unflushed = 0
+        clear_remains(self._partial, overwrite)
         self._writer = Writer(self._bag, version=VERSION, storage_plugin=STORAGE[storage])
 
     def __enter__(self) -> BagWriter:
         try:
             with self._complain():
                 self._writer.open()
+                if isinstance(self._writer.storage, Sqlite3Writer):
+                    # The system keeps what a killed process wrote; waiting for the disk is slow.
+                    self._writer.storage.conn.execute('PRAGMA synchronous=OFF')
         except KeyboardInterrupt:
             self._discard()
             raise
@@ -123,6 +110,17 @@ class BagWriter:
                     offered_qos_profiles=[LATCHED] if topic in self._latched else [],
                 )
             self._writer.write(self._connections[topic], stamp, data)
+            self._unflushed += len(data)
+            self._give_away()
+
+    def _give_away(self) -> None:
+        """Give the system what is whole: it keeps that when the process is killed."""
+        storage = self._writer.storage
+        if isinstance(storage, McapWriter) and not storage.chunk.bio.tell():
+            storage.bio.flush()  # a chunk was just closed
+        elif isinstance(storage, Sqlite3Writer) and self._unflushed > COMMIT:
+            storage.conn.commit()
+            self._unflushed = 0
 
     def __exit__(
         self,
@@ -158,6 +156,54 @@ class BagWriter:
             raise MdepthError(
                 f'{why}: {self.folder} was not written; free some space or choose another place'
             ) from error
+
+
+def behind_link(folder: Path) -> Path:
+    """The folder that a link leads to: the link itself cannot be replaced by a folder."""
+    if not folder.is_symlink():
+        return folder
+    if not folder.exists():
+        raise MdepthError(f'{folder} is a link that leads nowhere: remove it')
+    return Path(os.path.realpath(folder))
+
+
+def remains(partial: Path) -> Path | None:
+    """The bag file with messages that a killed process left in the folder it wrote in."""
+    files = sorted(file for file in partial.rglob('*_0.*') if file.is_file())
+    return next((file for file in files if _has_messages(file)), None)
+
+
+def clear_remains(partial: Path, overwrite: bool) -> None:
+    """Remove the folder in which a killed process wrote.
+
+    Raises MdepthError where there are messages in it, unless `overwrite`.
+    """
+    left = remains(partial)
+    if left is not None and not overwrite:
+        raise MdepthError(
+            f'{left} is what came before an earlier run or recording was killed, and can be '
+            f'read: move {partial} away, or add --overwrite'
+        )
+    try:
+        if partial.exists():
+            shutil.rmtree(partial)
+    except OSError as error:
+        raise MdepthError(f'cannot remove {partial} ({error}): remove it') from error
+
+
+def _has_messages(file: Path) -> bool:
+    if file.suffix == '.mcap':
+        return file.stat().st_size > HEAD
+    if file.suffix != '.db3':
+        return False
+    if any(journal.stat().st_size for journal in journals(file)):
+        return True  # whatever is in it: SQLite makes it whole where it is read
+    try:
+        address = f'{file.resolve().as_uri()}?immutable=1'
+        database = sqlite3.connect(address, uri=True)
+        return bool(database.execute('SELECT EXISTS(SELECT 1 FROM messages)').fetchone()[0])
+    except sqlite3.Error:
+        return False
 
 
 @contextmanager

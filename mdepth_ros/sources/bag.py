@@ -18,10 +18,13 @@ from mdepth_ros.sources.base import (
     Losses,
     RawMessage,
     StaticTransforms,
+    absolute,
+    known_time,
 )
 from mdepth_ros.sources.intrinsics import ACCEPTED, Intrinsics
 from mdepth_ros.sources.picture_header import exchanged
 from mdepth_ros.sources.recording import Recording
+from mdepth_ros.sources.stored import first_line
 from mdepth_ros.sources.topics import (
     CAMERA_INFO,
     COMPRESSED,
@@ -144,7 +147,7 @@ class BagSource(ImageSource):
     def _find_info(self, wanted: str | None) -> str:
         topics = self.recording.topics
         infos = [t.name for t in topics.values() if t.type == CAMERA_INFO and t.messages]
-        topic = sibling_info(self.topic) if wanted is None else '/' + wanted.lstrip('/')
+        topic = sibling_info(self.topic) if wanted is None else absolute(wanted)
         if topic not in infos:
             there = f'; --camera-info can be {" or ".join(sorted(infos))}' if infos else ''
             raise MdepthError(
@@ -154,6 +157,7 @@ class BagSource(ImageSource):
         return topic
 
     def _find_speed(self, topic: str | None) -> str | None:
+        topic = None if topic is None else absolute(topic)
         known = self.recording.topics.get(topic or '')
         accepted = {'nav_msgs/msg/Odometry', 'geometry_msgs/msg/TwistStamped'}
         if topic is not None and (known is None or known.type not in accepted):
@@ -173,7 +177,7 @@ class BagSource(ImageSource):
         try:
             return deserialize_message(raw.data, TYPES[raw.type])
         except Exception as error:  # rclpy and its stand-in have errors of their own
-            self.recording.losses.add('messages skipped', (str(error).splitlines() or [''])[0])
+            self.recording.skip(raw.topic, raw.time, first_line(error))
             return None
 
     def _static_transforms(self) -> StaticTransforms:
@@ -213,13 +217,12 @@ class BagSource(ImageSource):
                 continue
             stamp = conversions.stamp_to_nanoseconds(message.header.stamp)
             if raw.topic == self._speed:
-                speeds.append((stamp or raw.time, conversions.speed_of(message)))
+                speeds.append((known_time(stamp, raw.time), conversions.speed_of(message)))
                 continue
-            if stamp == 0:
+            if stamp <= 0:
+                none = 'without a stamp' if stamp == 0 else 'of a time before 1970 or after 2038'
+                self.recording.losses.note(f'headers {none}: the time of recording is used')
                 stamp = raw.time
-                self.recording.losses.note(
-                    'headers without a stamp: the time of recording is used'
-                )
             raw = raw._replace(time=stamp)
             if raw.topic == self.info_topic:
                 cameras.add(stamp, message)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.frame import Frame
+from mdepth_ros.limits import LATEST_STAMP
 
 if TYPE_CHECKING:
     from mdepth_ros.geometry import Camera
@@ -33,6 +34,16 @@ def by_name(path: Path) -> list[tuple[int, str]]:
     """Key for sorting files as people count: bag_2 before bag_10."""
     parts = re.split(r'([0-9]+)', path.name)
     return [(int(part), '') if part.isdigit() else (-1, part) for part in parts]
+
+
+def absolute(topic: str) -> str:
+    """Return a topic's name as the graph has it: 'image', '//image/' -> '/image'."""
+    return '/' + '/'.join(part for part in topic.split('/') if part)
+
+
+def known_time(stamp: int, recorded: int) -> int:
+    """Return the time of a message in ns: its header's; that of recording if that is none."""
+    return stamp if stamp > 0 else recorded
 
 
 class RawMessage(NamedTuple):
@@ -218,6 +229,10 @@ class ImageSource(ABC):
             waiting = waiting and item.stamp < begin + round(self._start * 1e9)
             if waiting:
                 reason = f'there are no images {self._start:g} s after the first'
+                continue
+            if not 0 <= item.stamp < LATEST_STAMP:
+                reason = 'their times are before 1970 or after 2038: ROS cannot say them'
+                self._lost.add('images skipped', reason)
                 continue
             if self._frames is not None and delivered >= self._frames:
                 break

@@ -1,59 +1,83 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Any bag as serialised ROS 2 messages: sqlite3, MCAP and ROS 1, whole or damaged.
-
-Messages of ROS 1 are handed out as CDR: the messages that this project reads have the same fields
-in the same order in both, so nothing behind this file knows the difference.
-"""
+"""Any bag as serialised ROS 2 messages: sqlite3, MCAP and ROS 1, whole or damaged."""
 
 from __future__ import annotations
 
-import functools
+import errno
 import re
-import sys
-from collections.abc import Collection, Iterator, Sequence
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from rosbags import rosbag1, rosbag2
-from rosbags.interfaces import Connection
-from rosbags.serde import SerdeError
-from rosbags.typesys import Stores, TypesysError, get_typestore
-from rosbags.typesys.store import Typestore
+from rosbags.interfaces import Qos
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.sources import damaged
-from mdepth_ros.sources.base import Losses, RawMessage, by_name
+from mdepth_ros.limits import LATEST_STAMP
+from mdepth_ros.sources.base import Losses, RawMessage, absolute, by_name
+from mdepth_ros.sources.mcap import Mcap
+from mdepth_ros.sources.ros1_bag import Ros1Bag
+from mdepth_ros.sources.sqlite import Sqlite, temporary_folder
+from mdepth_ros.sources.stored import READ, Channel, Stored, first_line, to_cdr
+from mdepth_ros.sources.unpack import unpack_file
 from mdepth_ros.texts import TextError, read_yaml
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
 FILE_SUFFIXES = {'.mcap', '.db3', '.bag'}
-SALVAGED = {'.mcap', '.bag'}
+PACKED = '.zstd'
+"""What rosbag2 adds to the name of a file that it compressed as a whole."""
 # What `ros2 bag record` and, with the time of each part, `rosbag record --split` add to a name.
 _PART = re.compile(r'(_?\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d)?_\d+$')
-ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'
+_TOLD = 100_000  # messages that are remembered as lost; further ones may be counted twice
 
 
 class Topic(NamedTuple):
-    """A topic of a recording: name, type as 'pkg/msg/Name', number of messages."""
+    """A topic of a recording: absolute name, type as 'pkg/msg/Name', number of messages.
+
+    The type of messages that are not read says so: 'foxglove.CompressedImage (protobuf)'.
+    """
 
     name: str
     type: str
     messages: int
 
 
+class Part(Protocol):
+    """A file of a recording, open for reading."""
+
+    path: Path
+
+    @property
+    def channels(self) -> list[Channel]:
+        """What is in it."""
+
+    def messages(self, topics: Collection[str]) -> Iterator[Stored]:
+        """Yield the messages of some topics, named as in the file, in the order of their time."""
+
+    def close(self) -> None:
+        """Close the file."""
+
+
+_FORMATS: dict[str, Callable[[Path, Losses], Part]] = {
+    '.mcap': Mcap,
+    '.db3': Sqlite,
+    '.bag': Ros1Bag,
+}
+
+
 class Recording:
     """A bag that is open for reading; use it as a context manager.
 
     path is a bag directory (with or without metadata.yaml), an .mcap, .db3 or .bag file, or a
-    folder of such files, which are read one after the other. A file that cannot be opened in order
-    is read record by record, and `losses` says so.
+    folder of such files, which are read one after the other. What cannot be read in order is read
+    record by record, and `losses` says so. Topics have absolute names, whatever was recorded:
+    'image', '/image' and '//image/' are one. Times are from 0 to LATEST_STAMP.
 
-    Raises MdepthError if the path is missing, is no bag, or holds no message at all.
+    topics    by name
+    profiles  the QoS that the publishers of each topic offered, where that is known
+
+    Raises MdepthError if the path is missing, is no bag, or holds no ROS message at all.
     """
 
     def __init__(self, path: Path, losses: Losses | None = None) -> None:
@@ -61,60 +85,94 @@ class Recording:
             raise MdepthError(f'no such recording: {path}')
         self.path = path
         self.losses = Losses() if losses is None else losses
-        self._parts: list[_Indexed | _Salvaged] = []
+        self._parts: list[Part] = []
+        self._lost: set[tuple[str, int]] = set()
         try:
             for file in _files(path, self.losses):
-                self._parts.append(_open(file, self.losses))
+                self._parts.append(self._open(file))
+            channels = [channel for part in self._parts for channel in part.channels]
+            self.topics = _topics(channels)
+            self._check(channels)
         except BaseException:
             self.close()
             raise
-        self.topics: dict[str, Topic] = {}
-        for topic in (topic for part in self._parts for topic in part.topics):
-            before = self.topics.get(topic.name)
-            count = topic.messages + (before.messages if before else 0)
-            self.topics[topic.name] = topic._replace(messages=count)
-        if not any(topic.messages for topic in self.topics.values()):
-            self.close()
-            lost = '; '.join(self.losses.lines())
-            raise MdepthError(f'{path} holds no messages' + (f' ({lost})' if lost else ''))
+        self.profiles: dict[str, list[Qos]] = {name: [] for name in self.topics}
+        for channel in channels:
+            self.profiles[absolute(channel.topic)] += channel.profiles
 
     def messages(self, topics: Collection[str]) -> Iterator[RawMessage]:
         """Yield the messages of some topics in the order of their bag time.
 
         Damage that shows up on the way is counted; what lies behind it is still tried.
         """
-        for number, part in enumerate(self._parts):
-            last = -1
-            try:
-                for message in part.messages(topics):
-                    last = message.time
-                    yield from self._readable(message, part.path)
+        wanted = set(map(absolute, topics))
+        for part in self._parts:
+            names = {c.topic: absolute(c.topic) for c in part.channels}
+            names = {name: whole for name, whole in names.items() if whole in wanted}
+            if not names:
                 continue
-            except Exception as error:  # rosbags passes on whatever damaged bytes made it raise
-                self.losses.note(f'{part.path.name} is damaged ({_first_line(error)})')
-            if part.path.suffix in SALVAGED:
-                part.close()
-                self._parts[number] = _Salvaged(part.path, self.losses)
-                for message in self._parts[number].messages(topics):
-                    if message.time > last:
-                        yield from self._readable(message, part.path)
+            try:
+                for stored in part.messages(names):
+                    yield from self._readable(stored, names[stored.topic])
+            except Exception as error:  # libraries pass on whatever damaged bytes made them raise
+                self.losses.note(f'{part.path.name} is damaged ({first_line(error)})')
 
-    def _readable(self, message: RawMessage, path: Path) -> Iterator[RawMessage]:
-        """Yield the message as plain CDR, or count it as lost.
+    def skip(self, topic: str, time: int, why: str) -> None:
+        """Count a message that cannot be read, once, however often it is tried."""
+        if (topic, time) not in self._lost:
+            if len(self._lost) < _TOLD:
+                self._lost.add((topic, time))
+            self.losses.add('messages skipped', why)
 
-        Compression per message is not announced by an MCAP file on its own; CDR begins with a zero
-        byte, so that the two cannot be mistaken.
-        """
-        try:
-            if path.suffix == '.bag':
-                cdr = bytes(_ros2_types().ros1_to_cdr(message.data, message.type))
-                message = message._replace(data=cdr)
-            elif message.data[:4] == ZSTD_MAGIC:
-                message = message._replace(data=zstd.decompress(message.data))
-        except (SerdeError, TypesysError, zstd.ZstdError) as error:
-            self.losses.add('messages skipped', _first_line(error))
+    def _readable(self, stored: Stored, topic: str) -> Iterator[RawMessage]:
+        """Yield the message as plain CDR, at a time that ROS can say, or count it as lost."""
+        kind = self.topics[topic].type
+        if _label(stored.type, stored.encoding) != kind:
+            self.skip(topic, stored.time, f'{stored.type} on {topic}, which is of {kind}')
             return
-        yield message
+        try:
+            data = to_cdr(stored)
+        except MdepthError as error:
+            self.skip(topic, stored.time, str(error))
+            return
+        time = min(max(stored.time, 0), LATEST_STAMP)
+        if time != stored.time:
+            self.losses.note('times of recording before 1970 or after 2038: taken as those')
+        yield RawMessage(topic, kind, time, data)
+
+    def _open(self, path: Path) -> Part:
+        try:
+            if path.suffix == PACKED:
+                plain = temporary_folder(self) / path.stem
+                unpack_file(path, plain)
+                path = plain
+            make = _FORMATS.get(path.suffix)
+            if make is None:
+                raise MdepthError('it is no .mcap, .db3 or .bag file')
+            return make(path, self.losses)
+        except PermissionError:
+            raise MdepthError(f'cannot read {path}: permission denied') from None
+        except OSError as error:
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise MdepthError(
+                    f'{tempfile.gettempdir()} has no room for a copy of {path}: name a place with '
+                    'more room in TMPDIR'
+                ) from None
+            raise MdepthError(f'cannot read {path}: {error.strerror or error}') from None
+        except MdepthError as error:
+            raise MdepthError(f'cannot read {path}: {error}') from None
+
+    def _check(self, channels: Sequence[Channel]) -> None:
+        held = [channel for channel in channels if channel.messages]
+        if not held:
+            lost = '; '.join(self.losses.lines())
+            raise MdepthError(f'{self.path} holds no messages' + (f' ({lost})' if lost else ''))
+        if not any(channel.encoding in READ for channel in held):
+            kinds = sorted({_label(channel.type, channel.encoding) for channel in held})
+            raise MdepthError(
+                f'{self.path} holds no ROS messages, but {", ".join(kinds)}: convert them to '
+                f'sensor_msgs in {" or ".join(READ)}'
+            )
 
     def close(self) -> None:
         """Close the files."""
@@ -133,74 +191,29 @@ def is_recording(path: Path) -> bool:
     """Tell from names alone whether a path is a bag."""
     if path.is_dir():
         return (path / 'metadata.yaml').is_file() or bool(_listed(path))
-    return path.suffix in FILE_SUFFIXES
+    return _is_bag_file(path)
 
 
-class _Indexed:
-    """A file, or a directory of compressed files, that rosbags can read."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._reader: rosbag1.Reader | rosbag2.Reader
-        self._reader = rosbag1.Reader(path) if path.suffix == '.bag' else rosbag2.Reader(path)
-        self._reader.open()
-        self.topics = [Topic(c.topic, _type(c.msgtype), c.msgcount) for c in self._connections()]
-
-    def _connections(self) -> list[Connection]:
-        return list(self._reader.connections)
-
-    def messages(self, topics: Collection[str]) -> Iterator[RawMessage]:
-        wanted = [c for c in self._connections() if c.topic in topics]
-        if not wanted:
-            return
-        for connection, time, data in self._reader.messages(wanted):
-            yield RawMessage(connection.topic, _type(connection.msgtype), time, bytes(data))
-
-    def close(self) -> None:
-        self._reader.close()
+def _is_bag_file(path: Path) -> bool:
+    return Path(path.name.removesuffix(PACKED)).suffix in FILE_SUFFIXES
 
 
-class _Salvaged:
-    """A file that is read record by record because its index is missing or wrong."""
-
-    def __init__(self, path: Path, losses: Losses) -> None:
-        self.path = path
-        self._losses = losses
-        counts: dict[tuple[str, str], int] = {}
-        for record in damaged.scan(path, losses):
-            key = (record.topic, _type(record.type))
-            counts[key] = counts.get(key, 0) + 1
-        self.topics = [Topic(*key, count) for key, count in counts.items()]
-
-    def messages(self, topics: Collection[str]) -> Iterator[RawMessage]:
-        # The losses were counted when the file was opened.
-        for record in damaged.scan(self.path, Losses()):
-            if record.topic in topics:
-                yield RawMessage(record.topic, _type(record.type), record.time, record.data)
-
-    def close(self) -> None:
-        """Nothing stays open."""
+def _label(kind: str, encoding: str) -> str:
+    """The type of messages; of those that are not read, with their encoding."""
+    return kind if encoding in READ and kind else f'{kind or "no schema"} ({encoding})'
 
 
-@functools.cache
-def _ros2_types() -> Typestore:
-    # What this project reads is the same in every distribution.
-    return get_typestore(Stores.ROS2_HUMBLE)
-
-
-def _open(path: Path, losses: Losses) -> _Indexed | _Salvaged:
-    try:
-        return _Indexed(path)
-    except PermissionError:
-        raise MdepthError(f'cannot read {path}: permission denied') from None
-    except Exception as error:  # rosbags passes on whatever damaged bytes made it raise
-        reason = _first_line(error)
-    if path.suffix in SALVAGED:
-        salvaged = _Salvaged(path, losses)
-        if salvaged.topics:
-            losses.note(f'{path.name} is damaged ({reason}): read what could be read')
-            return salvaged
-    raise MdepthError(f'cannot read {path}: {reason}')
+def _topics(channels: Iterable[Channel]) -> dict[str, Topic]:
+    """The topics of channels; of several types on one topic, that of most messages."""
+    counts: dict[str, Counter[str]] = {}
+    for channel in channels:
+        kinds = counts.setdefault(absolute(channel.topic), Counter())
+        kinds[_label(channel.type, channel.encoding)] += channel.messages
+    topics = {}
+    for name, kinds in counts.items():
+        ((kind, messages),) = kinds.most_common(1)
+        topics[name] = Topic(name, kind, messages)
+    return topics
 
 
 def _files(path: Path, losses: Losses) -> list[Path]:
@@ -221,34 +234,24 @@ def _files(path: Path, losses: Losses) -> list[Path]:
     except (OSError, TextError, KeyError, TypeError):
         losses.note('metadata.yaml cannot be read')
     there = [file for file in named if file.is_file()]
-    if there and there[0].suffix not in FILE_SUFFIXES:
-        return [path]  # compressed files: rosbags unpacks them with the help of metadata.yaml
     if len(there) < len(named):
         losses.note(
             f'{len(named) - len(there)} of {len(named)} files of metadata.yaml are missing'
         )
     found = there or _listed(path)
     if not found:
-        raise MdepthError(f'{path} is an empty bag: it holds no .mcap, .db3 or .bag file')
+        inside = [*sorted(path.glob('*/')), *sorted(path.glob('*/*/'))]
+        bag = next((folder for folder in inside if is_recording(folder)), None)
+        where = f': {bag} is one' if bag is not None else ''
+        raise MdepthError(f'{path} is an empty bag: it holds no .mcap, .db3 or .bag file{where}')
     return found
 
 
 def parts_of_one(files: Sequence[Path]) -> bool:
     """Tell from the names of bag files whether they are one recording in parts."""
-    return len({_PART.sub('', file.stem) for file in files}) <= 1
+    return len({_PART.sub('', Path(file.name.removesuffix(PACKED)).stem) for file in files}) <= 1
 
 
 def _listed(path: Path) -> list[Path]:
     """Return the bag files of a folder, bag_2 before bag_10."""
-    files = (f for f in path.iterdir() if f.suffix in FILE_SUFFIXES and f.is_file())
-    return sorted(files, key=by_name)
-
-
-def _type(name: str) -> str:
-    """Return 'pkg/msg/Name' for that and for the old 'pkg/Name'."""
-    package, _, rest = name.partition('/')
-    return f'{package}/msg/{rest.rpartition("/")[2]}'
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip('.')
+    return sorted((f for f in path.iterdir() if _is_bag_file(f) and f.is_file()), key=by_name)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.sources.base import CAMERA_FRAME
+from mdepth_ros.sources.base import CAMERA_FRAME, absolute
 from mdepth_ros.sources.recording import Topic
 
 if TYPE_CHECKING:
@@ -103,8 +103,8 @@ def choose_image(
     """
     images = [t for t in topics.values() if t.type in {IMAGE, COMPRESSED} and t.messages]
     if wanted is not None:
-        name = '/' + wanted.lstrip('/')
-        found = [t for t in (name, f'{name}/compressed', wanted) if t in {i.name for i in images}]
+        name = absolute(wanted)
+        found = [t for t in (name, f'{name}/compressed') if t in {i.name for i in images}]
         if not found:
             raise MdepthError(f'no images on {name}; {_inventory(images, topics)}')
         return found[0]

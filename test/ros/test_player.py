@@ -99,7 +99,7 @@ def drive(tmp_path: Path) -> Iterator[Recording]:
 
 def player(graph: Graph, recording: Recording, **more: Any) -> Player:
     return Player(
-        graph.node, recording, list(recording.topics), offered_profiles(recording.path), **more
+        graph.node, recording, list(recording.topics), offered_profiles(recording), **more
     )
 
 
@@ -294,9 +294,9 @@ def test_profiles_of_a_bag(tmp_path: Path) -> None:
                 topic, 'std_msgs/msg/String', typestore=store, offered_qos_profiles=offered
             )
             writer.write(connection, 1, b'\x00\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00')
-    found = offered_profiles(tmp_path / 'bag')
+    with Recording(tmp_path / 'bag') as recording:
+        found = offered_profiles(recording)
     assert found == {'/a': [BEST_EFFORT], '/b': [], '/x/tf_static': [LATCHED]}
-    assert offered_profiles(tmp_path / 'no bag') == {}
 
 
 def test_latched_topics_of_ros_1_are_latched(tmp_path: Path) -> None:
@@ -307,7 +307,8 @@ def test_latched_topics_of_ros_1_are_latched(tmp_path: Path) -> None:
                 topic, 'std_msgs/msg/String', typestore=recordings.ROS1, latching=latching
             )
             writer.write(connection, 1, b'\x00\x00\x00\x00')
-    assert offered_profiles(path) == {'/map': [LATCHED], '/other': []}
+    with Recording(path) as recording:
+        assert offered_profiles(recording) == {'/map': [LATCHED], '/other': []}
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,10 @@ import pytest
 import recordings
 from recordings import ROS1, ROS2, SECOND
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin
+from rosbags.rosbag2 import Reader as Reader2
 from rosbags.rosbag2 import Writer as Writer2
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.sources.base import Losses
-from mdepth_ros.sources.damaged import scan
 from mdepth_ros.sources.recording import Recording
 
 
@@ -169,15 +168,18 @@ def test_cut_anywhere_is_one_line_or_some_messages(tmp_path):
             assert lost
 
 
-def test_scan_equals_the_indexed_reader(tmp_path):
-    bag = recordings.write_ros2(tmp_path / 'bag', recordings.drive(5))
-    whole, _ = everything(bag)
-    lost = Losses()
-    records = list(scan(bag / 'bag.mcap', lost))
-    assert [(r.topic, r.time, r.data) for r in records] == [
-        (m.topic, m.time, m.data) for m in whole
-    ]
-    assert not lost.lines()
+@pytest.mark.parametrize('end', [37, 45, 3000])
+def test_without_its_end_a_file_is_as_rosbags_reads_it_whole(tmp_path, end):
+    """By the index, and record by record, the same messages as an implementation of others."""
+    bag = compressed(tmp_path / 'bag', CompressionMode.STORAGE, StoragePlugin.MCAP)
+    with Reader2(bag) as reader:
+        oracle = [(c.topic, time, bytes(data)) for c, time, data in reader.messages()]
+    assert [(m.topic, m.time, m.data) for m in everything(bag)[0]] == oracle
+    data = (bag / 'bag.mcap').read_bytes()
+    (bag / 'bag.mcap').write_bytes(data[:-end])
+    messages, lost = everything(bag)
+    assert [(m.topic, m.time, m.data) for m in messages] == oracle
+    assert any('bag.mcap is damaged (its end is missing)' in line for line in lost)
 
 
 def test_real_damaged_files(data_dir):

@@ -22,7 +22,7 @@ from mdepth_ros.evaluation import write_tum
 from mdepth_ros.geometry import Camera
 from mdepth_ros.report.bags import CLOUD, ODOMETRY, Bag, match
 from mdepth_ros.report.depth import TruePoints, project_points
-from mdepth_ros.sources.base import ImageSource
+from mdepth_ros.sources.base import ImageSource, absolute
 from mdepth_ros.sources.recording import is_recording
 from mdepth_training.data.view import rectification
 
@@ -64,7 +64,7 @@ class BagTruth:
             self._poses = poses.of_frame(self._transform(child, inverse=True))
 
     def _topic(self, wanted: str | None, found: Sequence[str], what: str) -> str | None:
-        name = None if wanted is None else '/' + wanted.lstrip('/')
+        name = None if wanted is None else absolute(wanted)
         if name is not None and name not in found:
             there = f': it can be {" or ".join(found)}' if found else ''
             raise MdepthError(f'no --truth-{what} on {name} in {self._bag.recording.path}{there}')

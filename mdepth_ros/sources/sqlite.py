@@ -1,0 +1,128 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The sqlite3 files of rosbag2, of every version, whole or as a killed recorder left them."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import tempfile
+import weakref
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from rosbags.rosbag2.metadata import parse_qos
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.limits import LARGEST_MESSAGE
+from mdepth_ros.sources.base import Losses
+from mdepth_ros.sources.stored import Channel, Stored, first_line, plain_type
+
+JOURNALS = ('-journal', '-wal')
+"""What SQLite has beside a database that was not closed: without it the database is not whole."""
+
+
+class Sqlite:
+    """A .db3 file that is open for reading; it is never changed.
+
+    Raises MdepthError where it is no such file, or is damaged.
+    """
+
+    def __init__(self, path: Path, losses: Losses) -> None:
+        self.path = path
+        self._losses = losses
+        self._told: set[int] = set()
+        if any(file.stat().st_size for file in journals(path)):
+            losses.note(f'{path.name} was not closed: its recorder was stopped hard, or runs')
+            path = _recovered(path, temporary_folder(self))
+        try:
+            # A plain open would ask for a lock, and write where the recorder was killed.
+            address = f'{path.resolve().as_uri()}?immutable=1'
+            self._database = sqlite3.connect(address, uri=True, check_same_thread=False)
+            self._database.text_factory = lambda text: text.decode(errors='replace')
+            self._topics = self._read_topics()
+        except sqlite3.Error as error:
+            raise MdepthError(_advice(error, self.path)) from None
+
+    @property
+    def channels(self) -> list[Channel]:
+        """The topics, with their numbers of messages."""
+        return list(self._topics.values())
+
+    def messages(self, topics: Collection[str]) -> Iterator[Stored]:
+        """Yield the messages of some topics, named as in the file, in the order of their time."""
+        wanted = [key for key, channel in self._topics.items() if channel.topic in topics]
+        query = (
+            'SELECT id, topic_id, timestamp, CASE WHEN length(data) <= ? THEN data END '
+            f'FROM messages WHERE topic_id IN ({",".join("?" * len(wanted))}) ORDER BY timestamp'
+        )
+        for row, key, time, data in self._database.execute(query, (LARGEST_MESSAGE, *wanted)):
+            channel = self._topics[key]
+            if isinstance(data, bytes) and isinstance(time, int):
+                yield Stored(channel.topic, channel.type, channel.encoding, time, data)
+            elif row not in self._told:
+                self._told.add(row)
+                why = f'no bytes, or more than {LARGEST_MESSAGE}'
+                self._losses.add('messages skipped', why)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def _read_topics(self) -> dict[int, Channel]:
+        has = {row[1] for row in self._database.execute('PRAGMA table_info(topics)')}
+        if not {'id', 'name', 'type'} <= has:
+            raise MdepthError('it is no bag: it has no table of topics')
+        parts = [
+            name if name in has else "''"
+            for name in ('name', 'type', 'serialization_format', 'offered_qos_profiles')
+        ]
+        counts = dict(
+            self._database.execute('SELECT topic_id, count(*) FROM messages GROUP BY topic_id')
+        )
+        topics = {}
+        for key, name, kind, encoding, offered in self._database.execute(
+            f'SELECT id, {", ".join(parts)} FROM topics ORDER BY id'
+        ):
+            try:
+                profiles = tuple(parse_qos(offered)) if offered else ()
+            except Exception:  # YAML that others wrote
+                profiles = ()
+            count = counts.get(key, 0)
+            topics[key] = Channel(name, plain_type(kind), encoding or 'cdr', count, profiles)
+        return topics
+
+
+def journals(path: Path) -> list[Path]:
+    """The files of SQLite that lie beside a database."""
+    files = (path.with_name(path.name + ending) for ending in JOURNALS)
+    return [file for file in files if file.is_file()]
+
+
+def temporary_folder(owner: object) -> Path:
+    """A folder that is removed with its owner."""
+    folder = tempfile.mkdtemp(prefix='mdepth-')
+    weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+def _recovered(path: Path, folder: Path) -> Path:
+    """A copy of a database and its journal in which SQLite undid what was half written."""
+    copy = folder / path.name
+    try:
+        for file in (path, *journals(path)):
+            shutil.copyfile(file, folder / file.name)
+        database = sqlite3.connect(copy)
+        database.execute('PRAGMA journal_mode=DELETE').fetchall()  # takes in what the log holds
+        database.execute('SELECT count(*) FROM sqlite_master').fetchall()
+        database.close()
+    except sqlite3.Error as error:
+        raise MdepthError(_advice(error, path)) from None
+    return copy
+
+
+def _advice(error: Exception, path: Path) -> str:
+    why = first_line(error)
+    if 'malformed' not in why:
+        return why
+    return f'{why}; `sqlite3 {path.name} .recover | sqlite3 WHOLE.db3` may save what is left'

@@ -1,0 +1,94 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Compressed messages, chunks and files of recordings, unpacked as far as their limit.
+
+A few kilobytes can unpack to more than the memory holds. What a header says of its size is no
+help: it may be missing, or wrong. So the bytes are counted while they come.
+"""
+
+from __future__ import annotations
+
+import bz2
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from lz4.frame import LZ4FrameDecompressor  # type: ignore[import-untyped]
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.limits import LARGEST_MESSAGE, LARGEST_RATIO
+
+if sys.version_info >= (3, 14):
+    from compression.zstd import ZstdDecompressor
+else:
+    from backports.zstd import ZstdDecompressor
+
+ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'
+_STEP = 1 << 24  # bytes that are unpacked at once
+_DECOMPRESSORS: dict[str, Callable[[], Any]] = {
+    'zstd': ZstdDecompressor,
+    'lz4': LZ4FrameDecompressor,
+    'bz2': bz2.BZ2Decompressor,
+}
+
+
+def unpack(compression: str, data: bytes, limit: int = LARGEST_MESSAGE) -> bytes:
+    """Unpack frames, one after the other; of data that are cut off, what can be had.
+
+    Raises MdepthError for an unknown compression, for damage, and for more than `limit` bytes.
+    """
+    if compression in ('', 'none'):
+        return data
+    parts, size = [], 0
+    try:
+        for part in _pieces(compression, data):
+            parts.append(part)
+            size += len(part)
+            if size > limit:
+                raise MdepthError(f'unpacked they are larger than {limit} bytes')
+        return b''.join(parts)
+    except MemoryError:
+        raise MdepthError('unpacked they are larger than the memory') from None
+
+
+def unpack_file(path: Path, target: Path) -> None:
+    """Unpack a file of zstd; raises MdepthError for damage, and for a bomb (LARGEST_RATIO)."""
+    limit = max(LARGEST_MESSAGE, LARGEST_RATIO * path.stat().st_size)
+    size, decompressor = 0, ZstdDecompressor()
+    with path.open('rb') as file, target.open('wb') as out:
+        data = file.read(_STEP)
+        while data or not decompressor.needs_input:
+            if decompressor.eof:
+                data, decompressor = decompressor.unused_data + data, ZstdDecompressor()
+            part = _decompress(decompressor, data)
+            size += len(part)
+            if size > limit:
+                raise MdepthError(f'unpacked it is larger than {limit} bytes')
+            out.write(part)
+            done = decompressor.needs_input or decompressor.eof
+            data = file.read(_STEP) if done else b''
+
+
+def _pieces(compression: str, data: bytes) -> Iterator[bytes]:
+    make = _DECOMPRESSORS.get(compression)
+    if make is None:
+        raise MdepthError(f'unknown compression {compression!r}')
+    while data:
+        decompressor = make()
+        part = _decompress(decompressor, data)
+        while part:
+            yield part
+            if decompressor.eof or decompressor.needs_input:
+                break
+            part = _decompress(decompressor, b'')
+        data = decompressor.unused_data or b'' if decompressor.eof else b''
+
+
+def _decompress(decompressor: Any, data: bytes) -> bytes:
+    try:
+        return bytes(decompressor.decompress(data, max_length=_STEP))
+    except MemoryError:
+        raise
+    except Exception as error:  # each library has its own errors
+        raise MdepthError((str(error).splitlines() or ['damaged'])[0].rstrip('.')) from None
