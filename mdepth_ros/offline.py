@@ -228,9 +228,13 @@ class _Trajectory:
         self._first: Matrix | None = None
 
     def __enter__(self) -> _Trajectory:
-        self._tum: TextIO = (self._folder / 'trajectory.tum').open('w', encoding='utf-8')
-        self._kitti: TextIO = (self._folder / 'trajectory.kitti').open('w', encoding='utf-8')
+        self._tum: TextIO = self._open('trajectory.tum')
+        self._kitti: TextIO = self._open('trajectory.kitti')
         return self
+
+    def _open(self, name: str) -> TextIO:
+        # Line by line: a run that is killed leaves what it did.
+        return (self._folder / name).open('w', buffering=1, encoding='utf-8')
 
     def add(self, estimate: Estimate) -> None:
         base, _ = conversions.pose_of_base(estimate.pose, estimate.pose_covariance, self._mount)

@@ -12,6 +12,7 @@ from typing import Any
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import Trajectory, layout, read_trajectory
 from mdepth_ros.report.bags import CLOUD, ODOMETRY, Bag
+from mdepth_ros.ros.recording import remains
 from mdepth_ros.sources.base import StaticTransforms, absolute
 from mdepth_ros.sources.recording import is_recording
 from mdepth_ros.sources.topics import IMAGE
@@ -43,6 +44,12 @@ class Run:
         try:
             self.info = dict[str, Any](read_json(path / 'run.json'))
         except (OSError, ValueError, TypeError):
+            for folder in (path, path.with_name(f'{path.name}.partial')):
+                if (left := remains(folder)) is not None:
+                    raise MdepthError(
+                        f'{folder} is of a run that was killed: run it again (its bag so far can be '
+                        f'played and read: {left})'
+                    ) from None
             raise MdepthError(
                 f'{path} is not the output of a run (no readable run.json): '
                 'make one with `mdepth run SOURCE -o OUT`'

@@ -88,8 +88,9 @@ class Recording:
         self._parts: list[Part] = []
         self._lost: set[tuple[str, int]] = set()
         try:
-            for file in _files(path, self.losses):
-                self._parts.append(self._open(file))
+            files = _files(path, self.losses)
+            for file in files:
+                self._add(file, alone=len(files) == 1)
             channels = [channel for part in self._parts for channel in part.channels]
             self.topics = _topics(channels)
             self._check(channels)
@@ -139,6 +140,15 @@ class Recording:
         if time != stored.time:
             self.losses.note('times of recording before 1970 or after 2038: taken as those')
         yield RawMessage(topic, kind, time, data)
+
+    def _add(self, file: Path, alone: bool) -> None:
+        """Open a file; one of several that cannot be read is a loss."""
+        try:
+            self._parts.append(self._open(file))
+        except MdepthError as error:
+            if alone:
+                raise
+            self.losses.note(str(error))
 
     def _open(self, path: Path) -> Part:
         try:

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compressed messages, chunks and files of recordings, unpacked as far as their limit.
 
-A few kilobytes can unpack to more than the memory holds. What a header says of its size is no
-help: it may be missing, or wrong. So the bytes are counted while they come.
+A few kilobytes can unpack to more than the memory holds. A header may say so, and is believed; but
+it may also say nothing, or something wrong, so the bytes are counted while they come.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from lz4.frame import LZ4FrameDecompressor  # type: ignore[import-untyped]
+from lz4.frame import get_frame_info as lz4_frame_info
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.limits import LARGEST_MESSAGE, LARGEST_RATIO
 
 if sys.version_info >= (3, 14):
-    from compression.zstd import ZstdDecompressor
+    from compression.zstd import ZstdDecompressor, get_frame_info
 else:
-    from backports.zstd import ZstdDecompressor
+    from backports.zstd import ZstdDecompressor, get_frame_info
 
 ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'
 _STEP = 1 << 24  # bytes that are unpacked at once
@@ -40,13 +41,15 @@ def unpack(compression: str, data: bytes, limit: int = LARGEST_MESSAGE) -> bytes
     """
     if compression in ('', 'none'):
         return data
-    parts, size = [], 0
+    parts, size = [], _announced(compression, data)
     try:
-        for part in _pieces(compression, data):
+        for part in _pieces(compression, data) if size <= limit else ():
             parts.append(part)
-            size += len(part)
+            size = sum(map(len, parts))
             if size > limit:
-                raise MdepthError(f'unpacked they are larger than {limit} bytes')
+                break
+        if size > limit:
+            raise MdepthError(f'unpacked they are larger than {limit} bytes')
         return b''.join(parts)
     except MemoryError:
         raise MdepthError('unpacked they are larger than the memory') from None
@@ -68,6 +71,16 @@ def unpack_file(path: Path, target: Path) -> None:
             out.write(part)
             done = decompressor.needs_input or decompressor.eof
             data = file.read(_STEP) if done else b''
+
+
+def _announced(compression: str, data: bytes) -> int:
+    """The bytes that the header of the first frame announces; 0 where it does not."""
+    try:
+        if compression == 'zstd':
+            return get_frame_info(data).decompressed_size or 0
+        return int(lz4_frame_info(data)['content_size']) if compression == 'lz4' else 0
+    except Exception:  # damage is found out where it is unpacked
+        return 0
 
 
 def _pieces(compression: str, data: bytes) -> Iterator[bytes]:
