@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -201,9 +200,7 @@ def _check(source: Path, output: Path, encoding: str, storage: str) -> None:
         raise MdepthError(f'--encoding {encoding}: 32FC1 or 16UC1')
     if storage not in {'mcap', 'sqlite3'}:
         raise MdepthError(f'--storage {storage}: mcap or sqlite3')
-    # Unlike Path.resolve, this raises nothing for links that lead in a circle.
-    there = Path(os.path.realpath(source))
-    if Path(os.path.realpath(output)) in (there, *there.parents):
+    if output.resolve() in (source.resolve(), *source.resolve().parents):
         raise MdepthError(f'{output} holds the source: choose another place for the results')
 
 

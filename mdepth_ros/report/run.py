@@ -47,8 +47,8 @@ class Run:
             for folder in (path, path.with_name(f'{path.name}.partial')):
                 if (left := remains(folder)) is not None:
                     raise MdepthError(
-                        f'{folder} is of a run that was killed: run it again (its bag so far can be '
-                        f'played and read: {left})'
+                        f'{folder} is of a run that was killed: run it again (its bag so far, '
+                        f'{left}, can be played and read)'
                     ) from None
             raise MdepthError(
                 f'{path} is not the output of a run (no readable run.json): '

@@ -17,36 +17,34 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from rosbags.interfaces import Qos
-from rosbags.rosbag2.metadata import parse_qos
-
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.limits import LARGEST_MESSAGE
 from mdepth_ros.sources.base import Losses
+from mdepth_ros.sources.mcap_records import (
+    CHANNEL,
+    CHUNK,
+    CHUNK_INDEX,
+    DATA_END,
+    FOOTER,
+    MAGIC,
+    MESSAGE,
+    SCHEMA,
+    STATISTICS,
+    Chunk,
+    chunk_of_index,
+    head,
+    joined,
+    profiles,
+    records,
+    text,
+)
 from mdepth_ros.sources.stored import Channel, Stored, first_line, plain_type
 from mdepth_ros.sources.unpack import unpack
 
-MAGIC = b'\x89MCAP0\r\n'
-_FOOTER, _SCHEMA, _CHANNEL, _MESSAGE, _CHUNK = 0x02, 0x03, 0x04, 0x05, 0x06
-_CHUNK_INDEX, _STATISTICS, _DATA_END = 0x08, 0x0B, 0x0F
 _RUN = 1 << 22  # bytes of messages outside of chunks that are taken as one
 # What a file that does not name the encoding of its messages most likely means.
 _ENCODINGS = {'ros1msg': 'ros1', 'ros2msg': 'cdr', 'ros2idl': 'cdr', 'omgidl': 'cdr'}
 _Damage = (struct.error, MdepthError, OSError, ValueError, MemoryError)
-
-
-class _Chunk(NamedTuple):
-    """Where messages lie: times of the first and the last, offset, end, whether it is a record.
-
-    channels are those of its messages; None: not known.
-    """
-
-    first: int
-    last: int
-    at: int
-    end: int
-    is_record: bool
-    channels: frozenset[int] | None
 
 
 class _Entry(NamedTuple):
@@ -76,7 +74,7 @@ class Mcap:
         self._told: set[int] = set()
         self._schemas: dict[int, tuple[str, str]] = {}
         self._channels: dict[int, Channel] = {}
-        self._chunks: list[_Chunk] = []
+        self._chunks: list[Chunk] = []
         self._counts: Counter[int] = Counter()
         self._size = path.stat().st_size
         self._file = path.open('rb')
@@ -130,7 +128,7 @@ class Mcap:
     def _merged(self, wanted: frozenset[int]) -> Iterator[_Entry]:
         """The messages of all chunks in the order of time; chunks are opened when it is due."""
         chunks = [c for c in self._chunks if c.channels is None or wanted & c.channels]
-        chunks.sort(key=lambda chunk: chunk.first, reverse=True)
+        chunks = sorted(chunks, key=lambda chunk: chunk.first)[::-1]
         number, waiting = 0, list[_Entry]()
         while chunks or waiting:
             while chunks and (not waiting or chunks[-1].first <= waiting[0].time):
@@ -140,32 +138,32 @@ class Mcap:
             if waiting:
                 yield heapq.heappop(waiting)
 
-    def _entries(self, chunk: _Chunk, number: int, wanted: Collection[int]) -> Iterator[_Entry]:
+    def _entries(self, chunk: Chunk, number: int, wanted: Collection[int]) -> Iterator[_Entry]:
         for count, (op, file, at, length) in enumerate(self._inner(chunk)):
-            if op == _MESSAGE:
-                channel, time = _head(file, at)
+            if op == MESSAGE:
+                channel, time = head(file, at)
                 if channel in wanted and length > LARGEST_MESSAGE:
                     self._lost(at, 'messages skipped', f'larger than {LARGEST_MESSAGE} bytes')
                 elif channel in wanted:
                     yield _Entry(time, (number, count), channel, file, at + 22, length - 22)
 
-    def _inner(self, chunk: _Chunk) -> Iterator[tuple[int, BinaryIO, int, int]]:
+    def _inner(self, chunk: Chunk) -> Iterator[tuple[int, BinaryIO, int, int]]:
         """Kind, file, offset and length of the records of a chunk."""
         file, start, end = self._inside(chunk)
-        for op, at, length, whole in _records(file, start, end):
-            if whole and (op != _MESSAGE or length >= 22):
+        for op, at, length, whole in records(file, start, end):
+            if whole and (op != MESSAGE or length >= 22):
                 yield op, file, at, length
             elif chunk.end < self._size:
                 self._damaged('a record without an end')
 
-    def _inside(self, chunk: _Chunk) -> tuple[BinaryIO, int, int]:
+    def _inside(self, chunk: Chunk) -> tuple[BinaryIO, int, int]:
         """The file in which the records of a chunk lie, their offset and end; none: damaged."""
         if not chunk.is_record:
             return self._file, chunk.at, chunk.end
         try:
             self._file.seek(chunk.at)
             op, length = struct.unpack('<BQ', self._file.read(9))
-            if op != _CHUNK:
+            if op != CHUNK:
                 raise _WrongIndexError
             _, _, size, crc = struct.unpack('<QQQI', self._file.read(28))
             (letters,) = struct.unpack('<I', self._file.read(4))
@@ -198,17 +196,17 @@ class Mcap:
         """Read the summary at the end; False where there is none, or not enough in it."""
         self._file.seek(max(0, self._size - 37))
         op, length, start, magic = struct.unpack('<BQQ12x8s', self._file.read().rjust(37, b'\0'))
-        if magic != MAGIC or (op, length) != (_FOOTER, 20):
+        if magic != MAGIC or (op, length) != (FOOTER, 20):
             raise MdepthError('its end is missing')
         chunks, messages = -1, 0
-        for op, at, length, whole in _records(self._file, start, self._size) if start else ():
-            if op == _FOOTER or not whole:
+        for op, at, length, whole in records(self._file, start, self._size) if start else ():
+            if op == FOOTER or not whole:
                 break
-            if op in {_SCHEMA, _CHANNEL}:
+            if op in {SCHEMA, CHANNEL}:
                 self._define(op, self._body(at, length))
-            elif op == _CHUNK_INDEX:
-                self._chunks.append(_chunk_of_index(self._body(at, length)))
-            elif op == _STATISTICS:
+            elif op == CHUNK_INDEX:
+                self._chunks.append(chunk_of_index(self._body(at, length)))
+            elif op == STATISTICS:
                 body = self._body(at, length)
                 messages, _, _, _, _, chunks = struct.unpack_from('<QHIIII', body)
                 (size,) = struct.unpack_from('<I', body, 42)
@@ -221,38 +219,38 @@ class Mcap:
         """Go through the file from its beginning; find the channels, and count the messages."""
         self._counts.clear()
         self._chunks.clear()
-        run: list[_Chunk] = []  # messages outside of chunks
-        for op, at, length, whole in _records(self._file, len(MAGIC), self._size):
-            if op == _MESSAGE and whole:
-                run += self._examined(_Chunk(0, 0, at - 9, at + length, False, None))
+        run: list[Chunk] = []  # messages outside of chunks
+        for op, at, length, whole in records(self._file, len(MAGIC), self._size):
+            if op == MESSAGE and whole:
+                run += self._examined(Chunk(0, 0, at - 9, at + length, False, None))
                 if run and run[-1].end - run[0].at > _RUN:
-                    self._chunks.append(_joined(run))
+                    self._chunks.append(joined(run))
                     run = []
                 continue
             if run:
-                self._chunks.append(_joined(run))
+                self._chunks.append(joined(run))
                 run = []
-            if op == _CHUNK:
-                self._chunks += self._examined(_Chunk(0, 0, at - 9, at + length, True, None))
-            elif op in {_SCHEMA, _CHANNEL} and whole:
+            if op == CHUNK:
+                self._chunks += self._examined(Chunk(0, 0, at - 9, at + length, True, None))
+            elif op in {SCHEMA, CHANNEL} and whole:
                 self._try_define(op, at, self._body(at, length))
             if not whole:
                 self._losses.note('the recording ends in the middle of a record')
-            if op == _DATA_END:
+            if op == DATA_END:
                 break
-        self._chunks += [_joined(run)] if run else []
+        self._chunks += [joined(run)] if run else []
 
-    def _examined(self, chunk: _Chunk) -> list[_Chunk]:
+    def _examined(self, chunk: Chunk) -> list[Chunk]:
         """The chunk with what is in it; nothing if there is no message in it."""
         counts: Counter[int] = Counter()
         first, last = 1 << 64, 0
         for op, file, at, length in self._inner(chunk):
-            if op == _MESSAGE:
-                channel, time = _head(file, at)
+            if op == MESSAGE:
+                channel, time = head(file, at)
                 if channel in self._channels:
                     counts[channel] += 1
                     first, last = min(first, time), max(last, time)
-            elif op in {_SCHEMA, _CHANNEL} and length <= LARGEST_MESSAGE:
+            elif op in {SCHEMA, CHANNEL} and length <= LARGEST_MESSAGE:
                 file.seek(at)
                 self._try_define(op, chunk.at, file.read(length))
         self._counts += counts
@@ -268,18 +266,18 @@ class Mcap:
 
     def _define(self, op: int, body: bytes) -> None:
         """Take a schema or a channel."""
-        if op == _SCHEMA:
+        if op == SCHEMA:
             (key,) = struct.unpack_from('<H', body)
-            name, at = _text(body, 2)
-            self._schemas[key] = name, _text(body, at)[0]
+            name, at = text(body, 2)
+            self._schemas[key] = name, text(body, at)[0]
             return
         key, schema = struct.unpack_from('<HH', body)
-        topic, at = _text(body, 4)
-        encoding, at = _text(body, at)
+        topic, at = text(body, 4)
+        encoding, at = text(body, at)
         name, described = self._schemas.get(schema, ('', ''))
         encoding = encoding or _ENCODINGS.get(described, 'unknown')
         self._channels[key] = Channel(
-            topic, plain_type(name), encoding, 0, tuple(_profiles(body[at + 4 :]))
+            topic, plain_type(name), encoding, 0, profiles(body[at + 4 :])
         )
 
     def _body(self, at: int, length: int) -> bytes:
@@ -287,57 +285,3 @@ class Mcap:
             raise MdepthError('a record without an end')
         self._file.seek(at)
         return self._file.read(length)
-
-
-def _records(file: BinaryIO, at: int, end: int) -> Iterator[tuple[int, int, int, bool]]:
-    """Kind, offset and length of the records up to `end`; False: it ends before the record."""
-    while at + 9 <= end:
-        file.seek(at)
-        head = file.read(9)
-        if len(head) < 9:
-            return
-        op, length = struct.unpack('<BQ', head)
-        at += 9
-        yield op, at, min(length, end - at), length <= end - at
-        at += length
-
-
-def _head(file: BinaryIO, at: int) -> tuple[int, int]:
-    """Channel and time of the message at an offset."""
-    file.seek(at)
-    channel, _, time = struct.unpack('<HIQ', file.read(14))
-    return channel, time
-
-
-def _chunk_of_index(body: bytes) -> _Chunk:
-    first, last, at, length, size = struct.unpack_from('<QQQQI', body)
-    channels = frozenset(key for key, _ in struct.iter_unpack('<HQ', body[36 : 36 + size]))
-    return _Chunk(first, last, at, at + length, True, channels or None)
-
-
-def _joined(run: list[_Chunk]) -> _Chunk:
-    channels = frozenset(key for one in run for key in one.channels or ())
-    first, last = min(one.first for one in run), max(one.last for one in run)
-    return _Chunk(first, last, run[0].at, run[-1].end, False, channels)
-
-
-def _text(body: bytes, at: int) -> tuple[str, int]:
-    """Return the length-prefixed string at an offset, and the offset behind it."""
-    (length,) = struct.unpack_from('<I', body, at)
-    if at + 4 + length > len(body):
-        raise MdepthError('a text without an end')
-    return body[at + 4 : at + 4 + length].decode(), at + 4 + length
-
-
-def _profiles(metadata: bytes) -> list[Qos]:
-    """The QoS that the publishers of a channel offered, where its metadata say so."""
-    at = 0
-    try:
-        while at < len(metadata):
-            key, at = _text(metadata, at)
-            value, at = _text(metadata, at)
-            if key == 'offered_qos_profiles':
-                return list(parse_qos(value))
-    except Exception:  # YAML that others wrote
-        return []
-    return []

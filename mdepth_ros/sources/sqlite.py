@@ -11,12 +11,10 @@ import weakref
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from rosbags.rosbag2.metadata import parse_qos
-
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.limits import LARGEST_MESSAGE
 from mdepth_ros.sources.base import Losses
-from mdepth_ros.sources.stored import Channel, Stored, first_line, plain_type
+from mdepth_ros.sources.stored import Channel, Stored, first_line, plain_type, read_profiles
 
 JOURNALS = ('-journal', '-wal')
 """What SQLite has beside a database that was not closed: without it the database is not whole."""
@@ -84,11 +82,7 @@ class Sqlite:
         for key, name, kind, encoding, offered in self._database.execute(
             f'SELECT id, {", ".join(parts)} FROM topics ORDER BY id'
         ):
-            try:
-                profiles = tuple(parse_qos(offered)) if offered else ()
-            except Exception:  # YAML that others wrote
-                profiles = ()
-            count = counts.get(key, 0)
+            count, profiles = counts.get(key, 0), read_profiles(offered)
             topics[key] = Channel(name, plain_type(kind), encoding or 'cdr', count, profiles)
         return topics
 

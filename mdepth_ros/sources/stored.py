@@ -19,10 +19,12 @@ from rosbags.interfaces import (
     QosReliability,
     QosTime,
 )
+from rosbags.rosbag2.metadata import parse_qos
 from rosbags.typesys import Stores, get_typestore
 from rosbags.typesys.store import Typestore
 
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.limits import LARGEST_YAML
 from mdepth_ros.sources.unpack import ZSTD_MAGIC, unpack
 
 READ = ('cdr', 'ros1')
@@ -87,6 +89,14 @@ def plain_type(name: str) -> str:
         parts = [part for part in parts if part != 'dds_']
         parts[-1] = parts[-1].removesuffix('_')
     return '/'.join(parts if len(parts) != 2 else (parts[0], 'msg', parts[1]))
+
+
+def read_profiles(offered: str) -> tuple[Qos, ...]:
+    """The QoS profiles of a topic as rosbag2 stores them; none where they cannot be read."""
+    try:
+        return tuple(parse_qos(offered)) if 0 < len(offered) < LARGEST_YAML else ()
+    except Exception:  # YAML that others wrote
+        return ()
 
 
 def first_line(error: BaseException) -> str:

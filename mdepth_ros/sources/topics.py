@@ -128,10 +128,14 @@ def _is_depth(name: str) -> bool:
 def _inventory(images: list[Topic], topics: Mapping[str, Topic]) -> str:
     if images:
         return 'image topics: ' + ', '.join(sorted(t.name for t in images))
-    names = sorted(
-        f'{t.name} ({t.type.rpartition("/")[2]}, {t.messages})' for t in topics.values()
-    )
+    names = sorted(f'{t.name} ({_short(t.type)}, {t.messages})' for t in topics.values())
     return 'its topics are ' + ', '.join(names)
+
+
+def _short(kind: str) -> str:
+    """The name of a type; with its package where that is all that makes it no camera's."""
+    name = kind.rpartition('/')[2]
+    return kind if name.endswith('Image') else name
 
 
 def _or(names: Collection[str]) -> str:
