@@ -23,12 +23,18 @@ def target_camera(source: Camera, height: int, width: int) -> Camera:
     return pinhole.cropped(*pinhole.largest_crop(width / height)).scaled(width, height)
 
 
+MOST_SAMPLES = 16
+"""Samples for a pixel: more are of a calibration that cannot be, and of any amount of memory."""
+
+
 class ImageSampler:
     """Images of one camera as another, a pinhole camera, would take them from the same place.
 
     Bilinear. Where the image shrinks by more than two, several samples at most two source pixels
     apart are averaged, so that no source pixel is passed over. What the source does not show is
     black. The sampling grid is computed once and stays on the device.
+
+    Raises CameraError where the two cameras have too little to do with each other.
     """
 
     def __init__(self, source: Camera, target: Camera, device: torch.device | str = 'cpu') -> None:
@@ -36,8 +42,16 @@ class ImageSampler:
             raise CameraError('an image can only be sampled into a pinhole camera')
         self.source, self.target = source, target
         shrink_y, shrink_x = source.fy / target.fy, source.fx / target.fx
+        positions = target.width * max(shrink_x / 2, 1) * target.height * max(shrink_y / 2, 1)
+        most = MOST_SAMPLES * max(source.width * source.height, target.width * target.height)
+        if not positions <= most:
+            raise CameraError(
+                f'a focal length of {source.fx:g} px is too far from that of the rectified image: '
+                'correct K and P of the camera_info'
+            )
         # Rounding must not turn an exact 2 into two samples.
-        self._samples = math.ceil(shrink_y / 2 - 1e-6), math.ceil(shrink_x / 2 - 1e-6)
+        rows, columns = (max(math.ceil(shrink / 2 - 1e-6), 1) for shrink in (shrink_y, shrink_x))
+        self._samples = rows, columns
         pixels = self._sample_positions()
         # The outer half of the edge pixels has no neighbour to blend with: it repeats the edge.
         size = pixels.new_tensor([source.width, source.height])

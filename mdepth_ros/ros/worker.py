@@ -139,7 +139,8 @@ class Worker:
                 self._step_group(group)
                 self._failures, self.problem = 0, ''
             except Exception as error:
-                self._failures += 1
+                # What a camera sends is for its user to mend, and no reason to give up.
+                self._failures += not isinstance(error, MdepthError)
                 self._fail('a frame is lost', error)
                 if torch.cuda.is_available():
                     torch.cuda.empty_cache()

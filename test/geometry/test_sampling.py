@@ -161,3 +161,16 @@ def test_refuses_what_does_not_fit(tilt: tuple[float, ...]) -> None:
         ImageSampler(camera, replace(camera, model='equidistant'))
     with pytest.raises(CameraError, match='sees nothing'):
         ImageSampler(camera, replace(camera, cx=5000.0))
+
+
+@pytest.mark.parametrize('focal', [1e-300, 1e-5, 1e6, 1e30, 1e308])
+@pytest.mark.parametrize('of_target', [False, True])
+def test_focal_lengths_that_cannot_be_take_no_memory(focal: float, of_target: bool) -> None:
+    """Bytes on the network may say anything of K and P, and one image was to take 900 GB."""
+    usual, odd = Camera(120, 80, 100, 100, 60, 40), Camera(120, 80, focal, focal, 60, 40)
+    source, target = (usual, odd) if of_target else (odd, usual)
+    if source.fx > target.fx:
+        with pytest.raises(CameraError, match='correct K and P of the camera_info'):
+            ImageSampler(source, target)
+    else:  # less than a pixel of the source fills the view
+        assert ImageSampler(source, target).samples == (1, 1)
