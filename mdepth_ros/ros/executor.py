@@ -17,6 +17,8 @@ from typing import Any
 
 from rclpy.executors import SingleThreadedExecutor
 
+from mdepth_ros.errors import shown
+
 # Whose callbacks are not ours: clock, parameter services and TF refuse some values by raising.
 FOREIGN = ('rclpy.', 'tf2_ros.', 'mdepth_ros.standalone.')
 BREATH = 0.001  # s after a failure: a message that stayed where it was must not take a whole core
@@ -52,8 +54,8 @@ class Dropped:
         if before is None:
             sender = self._publishers(name) if of_topic else 'a client'
             self._node.get_logger().warning(
-                f'{name}: a message cannot be used and was dropped ({reason}): correct its '
-                f'sender, {sender}; more of them are only counted'
+                f'{name}: a message cannot be used and was dropped ({shown(reason)}): correct '
+                f'its sender, {shown(sender)}; more of them are only counted'
             )
 
     def _publishers(self, topic: str) -> str:
