@@ -1,9 +1,9 @@
-# make demo | test | lint | bench: each makes .venv with what it needs; nothing else is installed anywhere.
+# make demo | test | lint | bench | fuzz: each makes .venv with what it needs; nothing else is installed anywhere.
 PYTHON ?= python3
 export OMP_WAIT_POLICY ?= PASSIVE
 BIN := .venv/bin
 
-.PHONY: demo test lint bench evaluate train clean
+.PHONY: demo test lint bench fuzz evaluate train clean
 demo: .venv/ready
 	$(BIN)/mdepth demo --output demo --overwrite
 
@@ -17,6 +17,13 @@ lint: .venv/ready
 
 bench: .venv/ready
 	$(BIN)/mdepth bench
+
+# Hostile inputs of every kind (SECURITY.md); what breaks the rule is kept in fuzz-failures/.
+FUZZ_SEED ?= 0
+FUZZ_COUNT ?= 2000
+FUZZ_SECONDS ?= 600
+fuzz: .venv/ready
+	$(BIN)/python -m fuzz --seed $(FUZZ_SEED) --count $(FUZZ_COUNT) --seconds $(FUZZ_SECONDS)
 
 # The shipped model on held-out synthetic drives, beside the trivial predictors.
 evaluate: .venv/ready

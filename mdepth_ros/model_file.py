@@ -18,6 +18,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.model_card import ModelCard, ModelFileError
@@ -78,10 +79,19 @@ def _check_shapes(path: Path, file: Any, card: ModelCard) -> None:
     for name, entry in listed.items():
         if entry.get_dtype() not in _FLOATS and not is_counter(name):
             raise ModelFileError(f'{path}: {name} is {entry.get_dtype()}, and weights are floats')
-    with torch.device('meta'):  # shapes alone
+    with torch.device('meta'), _NoChance():
         network = JointDepthPose(card.network)
         state = {name: torch.empty(entry.get_shape()) for name, entry in listed.items()}
     _load(path, network, state)
+
+
+class _NoChance(TorchFunctionMode):
+    """Leaves out the first random weights: of shapes alone torch loads its compiler for them."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (Tensor.uniform_, Tensor.normal_):
+            return args[0]
+        return func(*args, **(kwargs or {}))
 
 
 def _load(path: Path, network: JointDepthPose, state: Mapping[str, Tensor]) -> None:
