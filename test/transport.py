@@ -23,6 +23,7 @@ from mdepth_ros import standalone
 
 ROOT = Path(__file__).resolve().parents[1]
 STANDALONE = standalone.ensure()
+only_standalone = pytest.mark.skipif(not STANDALONE, reason='of the stand-in for ROS 2')
 LIMIT = 30.0  # seconds; a machine that is busy with other things must not fail a test
 
 if STANDALONE:

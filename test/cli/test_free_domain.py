@@ -53,12 +53,15 @@ def test_a_domain_with_a_participant_is_not_free(
 
 def test_a_real_participant_is_seen() -> None:
     pytest.importorskip('transport')
+    from rclpy.node import Node
     from transport import context, domain
 
     first = 7400 + 250 * domain()
     assert module._is_silent(first)
-    with context():
+    with context() as inside:
+        node = Node('participant', context=inside)
         assert not module._is_silent(first)
+        node.destroy_node()
     assert module._is_silent(first)
 
 

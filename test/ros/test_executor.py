@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from raw_messages import Sender, sender
-from transport import STANDALONE, context, spin_until
+from transport import STANDALONE, context, only_standalone, spin_until
 
 from mdepth_ros.ros import executor as module
 from mdepth_ros.ros import health
@@ -27,8 +27,6 @@ from rclpy.serialization import serialize_message
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import String
 from std_srvs.srv import SetBool
-
-only_standalone = pytest.mark.skipif(not STANDALONE, reason='DDS is out of reach in ROS 2')
 
 
 def said(words: str) -> bytes:

@@ -6,13 +6,15 @@ import gc
 from typing import Any
 
 import pytest
-from transport import context, domain
+from transport import context, domain, only_standalone
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.standalone.arguments import remove_ros_args
 from mdepth_ros.standalone.context import Context, alive_contexts, default_domain_id
 from mdepth_ros.standalone.executors import SingleThreadedExecutor
 from mdepth_ros.standalone.node import Node
+
+pytestmark = only_standalone
 
 
 def test_the_domain_is_that_of_the_environment_or_the_call(

@@ -6,12 +6,14 @@ import importlib.util
 from pathlib import Path
 
 import pytest
-from transport import context
+from transport import context, only_standalone
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.standalone import cyclone
 from mdepth_ros.standalone.cyclone import library
 from mdepth_ros.standalone.exceptions import RCLError
+
+pytestmark = only_standalone
 
 
 def test_without_cyclonedds_a_line_says_what_to_do(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from transport import domain, finish, process, wait_until
+from transport import domain, finish, only_standalone, process, wait_until
 
 from mdepth_ros.standalone.dds import Guard, Participant, Reader, WaitSet, Writer
 from mdepth_ros.standalone.exceptions import RCLError
@@ -22,6 +22,8 @@ from mdepth_ros.standalone.qos import (
 )
 from mdepth_ros.standalone.serialization import deserialize_message, serialize_message
 from mdepth_ros.standalone.wire_types import type_hash
+
+pytestmark = only_standalone
 
 STRING, IMAGE = 'std_msgs/msg/String', 'sensor_msgs/msg/Image'
 SECOND = 10**9

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from transport import domain
+from transport import domain, only_standalone
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.standalone.cyclone import library
 from mdepth_ros.standalone.dds import Participant
 from mdepth_ros.standalone.domains import Discovery
+
+pytestmark = only_standalone
 
 
 def test_discovery_is_what_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
