@@ -15,7 +15,7 @@ class MdepthError(Exception):
 
 
 def shown(text: object) -> str:
-    """Text of others as one line that is safe on a terminal: an escape is written as \\x1b.
+    r"""Text of others as one line that is safe on a terminal: an escape is written as \x1b.
 
     So are all control characters and newlines, the marks that turn the direction of reading, and
     halves of surrogate pairs; letters of every language stay.

@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Are errors as large as their covariances say?"""
+"""Whether errors are as large as their covariances say."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Are the errors of the twist as large as its covariance says?"""
+"""Whether the errors of the twist are as large as its covariance says."""
 
 from __future__ import annotations
 
