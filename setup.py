@@ -57,7 +57,7 @@ setup(
         'torch>=2.4',
         'numpy>=1.21,<3',
         'opencv-python-headless>=4.5,<6',
-        'rosbags>=0.11,<0.12',
+        'rosbags>=0.11.6,<0.12',  # older ones believe every length in a message
         # rosbags brings these three too; damaged bags and camera files are read with them.
         'lz4>=4',
         'ruamel.yaml>=0.18',
