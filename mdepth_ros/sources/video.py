@@ -1,10 +1,16 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A video file as a stream of frames: time stamps from its frame rate, intrinsics from outside."""
+"""A video file as a stream of frames: stamps from the times in the file, intrinsics from outside.
+
+The first image has the stamp 0, each other one its time in the file less that of the first: phones
+and dashcams change their rate with the light, so that counting images would be wrong.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,17 +19,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.sources.base import ImageSource, Item
+from mdepth_ros.sources.base import ImageSource, Item, Losses
 from mdepth_ros.sources.intrinsics import ACCEPTED, Intrinsics
 from mdepth_ros.sources.picture_header import size_problem
 
-SUFFIXES = {'.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v', '.mpg', '.mpeg'}
+# These containers hold the number of their images; that of others is a guess of the decoder.
+COUNTED = {'.mp4', '.m4v', '.mov', '.3gp', '.3g2', '.avi'}
+# Without a container there is no time, and the decoder makes up 25 images per second.
+BARE = {'.h264', '.264', '.h265', '.265', '.hevc', '.mjpg', '.mjpeg'}
+SUFFIXES = {
+    *COUNTED, *BARE, '.mkv', '.webm', '.mpg', '.mpeg', '.ts', '.mts', '.m2ts', '.wmv', '.asf',
+    '.flv', '.ogv',
+}  # fmt: skip
+PROBED = 5
+LONGEST_GAP = 86_400_000.0  # ms: a longer one is a damaged time
+TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
 class VideoSource(ImageSource):
     """A video that OpenCV can read; the first frame has the time stamp 0.
 
-    rate  frames per second where the file does not say or says it wrongly
+    rate  frames per second, instead of the times in the file; needed where it has none
     """
 
     one_at_a_time = True
@@ -43,40 +59,117 @@ class VideoSource(ImageSource):
                 f'{path} is a video and says nothing about its camera: '
                 f'add --intrinsics with {ACCEPTED}'
             )
-        video = cv2.VideoCapture(str(path))
-        try:
-            if not video.isOpened():
-                raise MdepthError(f'cannot read {path} as a video: convert it to MP4 (H.264)')
-            fps = rate or float(video.get(cv2.CAP_PROP_FPS))
-            count = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+        with _opened(path) as video:
             size = video.get(cv2.CAP_PROP_FRAME_WIDTH), video.get(cv2.CAP_PROP_FRAME_HEIGHT)
-        finally:
-            video.release()
-        if size[0] > 0 and (problem := size_problem(int(size[0]), int(size[1]))):
-            raise MdepthError(f'{path}: {problem}')
-        if not 0.1 <= fps <= 1000:
-            raise MdepthError(f'{path} does not say its frame rate: add --rate')
-        self._path = path
-        self._fps = fps
+            if size[0] > 0 and (problem := size_problem(int(size[0]), int(size[1]))):
+                raise MdepthError(f'{path}: {problem}')
+            timed = _has_times(video, path) and path.suffix.lower() not in BARE
+            count = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+            self._turn = _turn(video)
+        if not timed and rate is None:
+            raise MdepthError(f'{path} holds no times of its images: add --rate')
+        known = count > 0 and path.suffix.lower() in COUNTED
+        super().__init__(path.name, total=count if known else None, start=start, frames=frames)
+        self._path, self._rate = path, rate
         self._intrinsics = replace(intrinsics, rectified=bool(rectified))
-        super().__init__(path.name, total=count if count > 0 else None, start=start, frames=frames)
+        if rate is not None and timed:
+            self._lost.note(f'--rate {rate:g} is used, not the times in the file')
+        if self._turn:
+            self._lost.note(
+                f'the video is to be shown turned by {self._turn} degrees clockwise: its images '
+                'are turned, and the intrinsics must be those of the turned image'
+            )
 
     def items(self) -> Iterator[Item]:
         """Yield the images; each is decoded by the video at its turn, see ImageSource."""
-        video = cv2.VideoCapture(str(self._path))
         camera = self._intrinsics.for_images()
-        count = 0
-        try:
+        clock, count = _Clock(self._lost), 0
+        with _opened(self._path) as video:
             while video.grab():
-                stamp = round(count * 1e9 / self._fps)
-                yield Item(stamp, lambda: _decode(video), camera)
+                stamp: int | None
+                if self._rate is not None:
+                    stamp = round(count * 1e9 / self._rate)
+                else:
+                    stamp = clock.stamp(float(video.get(cv2.CAP_PROP_POS_MSEC)))
                 count += 1
-        finally:
-            video.release()
+                if stamp is not None:
+                    yield Item(stamp, lambda: _decode(video, self._turn), camera)
 
 
-def _decode(video: cv2.VideoCapture) -> NDArray[np.uint8]:
+class _Clock:
+    """Times in a file (ms, 0 where an image has none) -> stamps in ns that grow, the first 0."""
+
+    def __init__(self, losses: Losses) -> None:
+        self._losses = losses
+        self._time: float | None = None  # of the image before, as in the file
+        self._start = 0.0  # what has the stamp 0
+        self._last, self._step = 0.0, 1000 / 30  # ms
+
+    def stamp(self, time: float) -> int | None:
+        """The stamp of the next image; None where it has the same time as the one before."""
+        if self._time is None:
+            self._time = self._start = time
+            return 0
+        gone = time - self._time
+        if time == 0 or not math.isfinite(time):  # so OpenCV 4.5 and 4.6 end a video
+            self._losses.add(
+                'images without a time in the file', 'taken as one interval after the one before'
+            )
+            found = self._last + self._step
+        elif gone < 0 or gone > LONGEST_GAP:
+            self._losses.add('jumps of the time in the file', 'the video goes on after each')
+            found = self._last + self._step
+            self._time, self._start = time, time - found
+        else:
+            found, self._time = time - self._start, time
+        if found <= self._last:
+            self._losses.add('images skipped', 'they have the time of the one before')
+            return None
+        self._step, self._last = found - self._last, found
+        return round(found * 1e6)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
+    """The video, its images not turned by OpenCV, whose versions disagree."""
+    video = cv2.VideoCapture(str(path))
+    try:
+        if not video.isOpened():
+            raise MdepthError(f'cannot read {path} as a video: convert it to MP4 (H.264)')
+        video.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
+        yield video
+    finally:
+        video.release()
+
+
+def _has_times(video: cv2.VideoCapture, path: Path) -> bool:
+    """Whether the times of the first images grow; MdepthError where there is no image."""
+    times: list[float] = []
+    while len(times) < PROBED and video.grab():
+        times.append(float(video.get(cv2.CAP_PROP_POS_MSEC)))
+    if not times:
+        code = int(video.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, 'little', signed=True)
+        name = code.decode('ascii', 'replace')
+        codec = f'images in the codec {name.upper()}' if name.isprintable() else 'images'
+        raise MdepthError(
+            f'{path} holds no {codec} that OpenCV can decode here: convert it to MP4 (H.264)'
+        )
+    return len(times) == 1 or any(time > times[0] for time in times)
+
+
+def _turn(video: cv2.VideoCapture) -> int:
+    """Degrees clockwise, 0 to 270, by which a player turns the images."""
+    angle = video.get(cv2.CAP_PROP_ORIENTATION_META)
+    if not math.isfinite(angle):
+        return 0
+    if cv2.__version__.startswith('4.6.'):  # counts the other way
+        angle = -angle
+    return round(angle / 90) % 4 * 90
+
+
+def _decode(video: cv2.VideoCapture, turn: int) -> NDArray[np.uint8]:
     good, image = video.retrieve()
     if not good:
         raise MdepthError('the video decoder refused it')
+    image = cv2.rotate(image, TURNS[turn]) if turn else image
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)

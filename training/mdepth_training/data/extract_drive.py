@@ -278,7 +278,7 @@ class _Drive:
         step = round(self._options.interval * 1e9)
         last, due = -1, -(10**18)
         items = self._source.items()
-        if not self._source.one_at_a_time:  # a video's stamps are counted, and in order
+        if not self._source.one_at_a_time:  # a video's stamps grow
 
             def ahead() -> None:
                 tick()

@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import cv2
+import films
 import numpy as np
 import pytest
 import recordings
@@ -354,3 +355,14 @@ def test_a_video_needs_its_calibration_beside_it(tmp_path: Path) -> None:
     assert len(drive.images) == 6 and all(b - a == 10**8 for a, b in pairwise(drive.stamps))
     assert (drive.camera.width, drive.camera.height, drive.camera.fx) == (64, 43, 50)
     assert extracted(video, tmp_path / 'cache', (64, 96)) == folder
+
+
+def test_the_times_of_a_video_are_those_in_the_file(tmp_path: Path) -> None:
+    times = [0, 33, 67, 167, 267, 367, 400, 433]
+    images = [recordings.picture(n, 96, 64) for n in range(8)]
+    film = films.write_film(tmp_path / 'dusk.webm', times, images, claimed=1000.0)
+    options = Options(intrinsics='70,70,48,32', keep_static=True)
+    dataset = extract([film], tmp_path / 'data', options)
+    assert facts(dataset)['frames'] == 8
+    lines = (tmp_path / 'data' / 'dusk' / 'times.txt').read_text().split()
+    assert [round(1000 * float(line)) for line in lines] == times
