@@ -1,86 +1,177 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Trajectory files: TUM (`t x y z qx qy qz qw`) and KITTI (upper 3x4, row by row)."""
+"""Trajectory files: TUM (`t x y z qx qy qz qw`), KITTI (upper 3x4, row by row), EuRoC (CSV).
+
+Times are in seconds, ms, us or ns (see mdepth_ros.tables); a line that names the columns decides
+which is which.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 import numpy as np
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation.trajectory import Array, Trajectory
+from mdepth_ros.tables import Table, read_table, shown
 
 KITTI_INTERVAL = 100_000_000  # ns between frames of KITTI: 10 Hz
-LAYOUTS = {8: 'tum', 12: 'kitti', 13: 'kitti'}
+LAYOUTS = {8: 'tum', 12: 'kitti', 13: 'kitti', 17: 'euroc'}
+TUM = (0, 1, 2, 3, 4, 5, 6, 7)  # columns of t x y z qx qy qz qw
+EUROC = (0, 1, 2, 3, 5, 6, 7, 4)
+MOST_INDEX = 10_000_000
+_AXIS = re.compile(r'(.*?)[_.\- ]?([xyzw])(\[.*\])?')
+_POSITION = re.compile(r'$|(^|.*[._])(p|t|pos|position|trans|translation)([._].*|$)')
+_ROTATION = re.compile(r'(^|.*[._])(q|quat|quaternion|orientation|rot|rotation)([._].*|$)')
+_TIME = re.compile(
+    r'(^|.*[._ ])(t|time|time_?stamp|stamp|s|secs?|seconds?)(_?[nuµm]?s(ecs?)?)?(\[.*\])?'
+)
 
 
 def layout(path: Path) -> str:
-    """'tum' or 'kitti', by the number of columns; MdepthError where it is neither."""
-    rows = _rows(path)
-    if len(rows[0]) not in LAYOUTS:
-        raise MdepthError(
-            f'{path}: {len(rows[0])} columns; TUM files have 8, KITTI files 12 or 13'
-        )
-    return LAYOUTS[len(rows[0])]
+    """'tum', 'euroc' or 'kitti', by the columns; MdepthError where it is none of them."""
+    return _layout(_poses(path))
 
 
 def read_trajectory(path: Path, times: Path | None = None) -> Trajectory:
-    """Read a TUM or KITTI file, told apart by the columns; sorted by stamp.
+    """Read a TUM, KITTI or EuRoC file, told apart by the columns; sorted by stamp.
 
     KITTI files hold no time: frame i (the leading index where there is one, else the line) gets
-    line i of `times` (seconds), or i * 0.1 s. Raises MdepthError for a missing file and for
-    lines that do not fit.
+    line i of `times`, or i * 0.1 s. Raises MdepthError for a missing file and for lines that do
+    not fit.
     """
-    kind, rows = layout(path), _rows(path)
-    if any(len(row) != len(rows[0]) for row in rows):
-        raise MdepthError(f'{path}: its lines differ in the number of columns')
-    try:
-        if kind == 'tum':
-            stamps = [_nanoseconds(row[0]) for row in rows]
-            values = np.array([row[1:] for row in rows], np.float64)
-            poses = pose_matrices(values[:, :3], values[:, 3:])
-        else:
-            indices = [int(float(r[0])) for r in rows] if len(rows[0]) == 13 else range(len(rows))
-            stamps = _kitti_stamps(indices, times)
-            poses = np.zeros((len(rows), 4, 4))
-            poses[:, :3] = np.array([row[-12:] for row in rows], np.float64).reshape(-1, 3, 4)
-            poses[:, 3, 3] = 1
-    except (ValueError, InvalidOperation) as error:
-        raise MdepthError(f'{path}: not a trajectory: {error}') from None
-    if not np.isfinite(poses).all():
-        raise MdepthError(f'{path}: holds poses that are not finite')
-    order = np.argsort(stamps, kind='stable')
-    return Trajectory(np.array(stamps, np.int64)[order], poses[order])
+    table = _poses(path)
+    kind, width = _layout(table), len(table.rows[0])
+    if kind == 'kitti':
+        values = _numbers(table, range(width - 12, width))
+        stamps = _kitti_stamps(table, times)
+        poses = np.zeros((len(values), 4, 4))
+        poses[:, :3] = values.reshape(-1, 3, 4)
+        poses[:, 3, 3] = 1
+        square = poses[:, :3, :3] @ poses[:, :3, :3].transpose(0, 2, 1)
+        _refuse(table, np.abs(square - np.eye(3)).max((1, 2)) > 0.1, 'holds no rotation')
+    else:
+        columns = _named(table) or (EUROC if kind == 'euroc' else TUM)
+        stamps = table.times(columns[0])
+        values = _numbers(table, columns[1:])
+        length: Array = np.linalg.norm(values[:, 3:], axis=1)
+        _refuse(table, np.asarray(length == 0), 'has a quaternion of length zero')
+        _refuse(table, np.asarray(np.abs(np.log(length)) > 0.7), 'has no unit quaternion')
+        poses = pose_matrices(values[:, :3], values[:, 3:])
+    return _in_order(table, np.array(stamps, np.int64), poses)
 
 
-def _rows(path: Path) -> list[list[str]]:
-    try:
-        lines = path.read_text(encoding='utf-8').splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else 'not a text file'
-        raise MdepthError(f'cannot read trajectory {path}: {reason}') from None
-    rows = [line.replace(',', ' ').split() for line in lines if line.strip()[:1] not in ('', '#')]
-    if not rows:
+def _poses(path: Path) -> Table:
+    table = read_table(path, 'trajectory ')
+    if not table.rows:
         raise MdepthError(f'{path}: holds no pose')
-    return rows
+    return table
 
 
-def _nanoseconds(seconds: str) -> int:
-    return round(Decimal(seconds) * 1_000_000_000)  # float64 would lose 200 ns of a stamp of today
+def _layout(table: Table) -> str:
+    width = len(table.rows[0])
+    if _named(table):
+        return 'tum'
+    if width not in LAYOUTS:
+        raise MdepthError(
+            f'{table.path}: {width} columns; TUM files have 8, KITTI files 12 or 13, those of '
+            'EuRoC 17: others need a first line of names: time,x,y,z,qx,qy,qz,qw'
+        )
+    if (
+        width == 8
+        and table.commas
+        and not table.names
+        and len(table.rows[0][0].split('.')[0]) > 12
+    ):
+        raise MdepthError(
+            f'{table.path}: TUM files have qw last, those of EuRoC first: say which this is in a '
+            'first line of names: time,x,y,z,qx,qy,qz,qw'
+        )
+    return LAYOUTS[width]
 
 
-def _kitti_stamps(indices: Sequence[int], times: Path | None) -> list[int]:
+def _named(table: Table) -> tuple[int, ...] | None:
+    """The columns of t x y z qx qy qz qw by their names; None where they do not say it."""
+    found: dict[str, int] = {}
+    if len(table.names) != len(table.rows[0]):
+        return None
+    for index, name in enumerate(table.names):
+        axis = _AXIS.fullmatch(name)
+        if axis and _ROTATION.fullmatch(axis[1]):
+            found.setdefault(f'q{axis[2]}', index)
+        elif axis and axis[2] != 'w' and _POSITION.fullmatch(axis[1]):
+            found.setdefault(axis[2], index)
+        elif _TIME.fullmatch(name):
+            found.setdefault('t', index)
+    wanted = ('t', 'x', 'y', 'z', 'qx', 'qy', 'qz', 'qw')
+    return tuple(found[key] for key in wanted) if found.keys() >= set(wanted) else None
+
+
+def _numbers(table: Table, columns: Sequence[int]) -> Array:
+    """Columns as float64 [N, len(columns)].
+
+    Raises MdepthError for a row of another width, and for what is no finite number.
+    """
+    width = len(table.rows[0])
+    for row, line in zip(table.rows, table.lines, strict=True):
+        if len(row) != width:
+            raise MdepthError(
+                f'{table.path}: its lines differ in the number of columns: line {line} has '
+                f'{len(row)}, the first {width}: mend or delete it'
+            )
+    values = np.empty((len(table.rows), len(columns)))
+    for row, line, out in zip(table.rows, table.lines, values, strict=True):
+        for place, column in enumerate(columns):
+            try:
+                out[place] = float(row[column])
+            except ValueError:
+                raise MdepthError(
+                    f'{table.path}: not a trajectory: {shown(row[column])} in line {line}'
+                ) from None
+    _refuse(table, np.asarray(~np.isfinite(values).all(1)), 'holds a pose that is not finite')
+    return values
+
+
+def _refuse(table: Table, wrong: Array, why: str) -> None:
+    if wrong.any():
+        line = table.lines[int(np.argmax(wrong))]
+        more = f' ({wrong.sum()} such lines)' if wrong.sum() > 1 else ''
+        raise MdepthError(f'{table.path}: line {line} {why}{more}: mend or delete it')
+
+
+def _kitti_stamps(table: Table, times: Path | None) -> list[int]:
+    """By the leading column of 13, an index or a time, else by the line."""
+    indices = list(range(len(table.rows)))
+    if len(table.rows[0]) == 13:
+        first = _numbers(table, [0])[:, 0]
+        if (first != np.floor(first)).any() or not (first >= 0).all() or max(first) > MOST_INDEX:
+            return table.times()
+        indices = first.astype(int).tolist()
     if times is None:
         return [i * KITTI_INTERVAL for i in indices]
-    stamps = [_nanoseconds(row[0]) for row in _rows(times)]
+    stamps = read_table(times).times()
     if max(indices) >= len(stamps):
         raise MdepthError(
             f'{times}: {len(stamps)} times, but the poses go up to frame {max(indices)}'
         )
     return [stamps[i] for i in indices]
+
+
+def _in_order(table: Table, stamps: Array, poses: Array) -> Trajectory:
+    """The poses sorted by stamp, each time once; MdepthError where many poses share theirs."""
+    order = np.argsort(stamps, kind='stable')
+    stamps, poses = stamps[order], poses[order]
+    again = np.concatenate([[False], stamps[1:] == stamps[:-1]])
+    other = again & np.concatenate([[False], (poses[1:] != poses[:-1]).any((1, 2))])
+    if 10 * other.sum() > len(stamps):
+        raise MdepthError(
+            f'{table.path}: {other.sum()} of {len(stamps)} poses have the time of another: write '
+            'the times with all their digits'
+        )
+    return Trajectory(stamps[~again], poses[~again])
 
 
 def write_tum(path: Path, trajectory: Trajectory) -> None:

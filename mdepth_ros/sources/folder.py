@@ -18,19 +18,20 @@ from mdepth_ros.sources.base import ImageSource, Item, by_name
 from mdepth_ros.sources.bit_depth import STEPS, bits_in_use, bits_line, to_eight
 from mdepth_ros.sources.intrinsics import ACCEPTED, Intrinsics, read_intrinsics
 from mdepth_ros.sources.picture import PictureError, decode_file, header_of, turned_line
+from mdepth_ros.tables import Table, nanoseconds, read_table
 
 SUFFIXES = {'.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.ppm', '.pgm', '.webp'}
 DEFAULT_RATE = 10.0
 SAMPLED = 9  # images of a folder that tell how many bits all of them use
-LATEST = 9e9  # seconds: later stamps do not fit 64 bits of nanoseconds
 CALIBRATIONS = ('camera.yaml', 'camera_info.yaml', 'sensor.yaml', 'intrinsics.txt')
 
 
 class FolderSource(ImageSource):
     """Images in the order of their names.
 
-    Stamps: data.csv of EuRoC ('stamp in ns,file'), times.txt (seconds, one per image), else `rate`
-    (Hz, default 10). Intrinsics: the option, else one of CALIBRATIONS in the folder.
+    Stamps: data.csv of EuRoC ('stamp,file'), times.txt (one per image), both in seconds, ms, us or
+    ns (see mdepth_ros.tables), else `rate` (Hz, default 10). Intrinsics: the option, else one of
+    CALIBRATIONS in the folder.
     """
 
     def __init__(
@@ -157,31 +158,53 @@ def _stamps(path: Path, images: Sequence[Path], rate: float | None) -> list[int]
 
 
 def read_times(path: Path, count: int, rate: float | None) -> list[int]:
-    """Return at least `count` stamps in ns: all of a file of seconds, or `count` by `rate`.
+    """Return at least `count` stamps in ns: all of a file of times, or `count` by `rate`.
 
-    The rate is 10 Hz if unknown. Raises MdepthError for a file that has fewer, or no seconds.
+    The rate is 10 Hz if unknown. Raises MdepthError for a file that has fewer, or no times.
     """
     if rate is not None or not path.is_file():
         return [round(i * 1e9 / (rate or DEFAULT_RATE)) for i in range(count)]
-    try:
-        seconds = [float(line) for line in path.read_text().split()]
-        if any(abs(value) >= LATEST for value in seconds):
-            raise MdepthError(f'{path} does not hold seconds: are these nanoseconds?')
-        stamps = [round(value * 1e9) for value in seconds]
-    except (ValueError, OverflowError):
-        raise MdepthError(f'{path} is not a list of seconds: mend it, or add --rate') from None
+    stamps = _not_negative(_times(read_table(path)), path)
     if len(stamps) < count:
         raise MdepthError(f'{path} has {len(stamps)} stamps for {count} images: add --rate')
     return stamps
 
 
+def _times(table: Table) -> list[int]:
+    """The times of a file with one in each line, behind its number or not, or all in one line."""
+    if len(table.rows) == 1:
+        return nanoseconds(table.rows[0], table.path)
+    widths = {len(row) for row in table.rows}
+    if widths == {2}:
+        numbers, values = table.column(0), table.column(1)
+        if numbers == [str(int(numbers[0] == '1') + index) for index in range(len(numbers))]:
+            return table.times(1)
+        if table.commas and all(word.isdecimal() for word in values):  # 0,033: decimal commas
+            words = [f'{whole}.{rest}' for whole, rest in table.rows]
+            return nanoseconds(words, table.path)
+    if widths - {1}:
+        raise MdepthError(f'{table.path}: give one time in each line, or add --rate')
+    return table.times()
+
+
 def _listed(path: Path, images: Sequence[Path]) -> tuple[list[Path], list[int]]:
     """Read EuRoC's data.csv, keeping the images that exist (excerpts keep the whole list)."""
     known = {image.name: image for image in images}
-    text = path.read_text(encoding='utf-8', errors='replace')
-    rows = [line.split(',') for line in text.splitlines() if ',' in line]
-    rows = [row for row in rows if row[0].isdecimal()]
-    found = [(known[row[1].strip()], int(row[0])) for row in rows if row[1].strip() in known]
-    if not found:
+    table = read_table(path)
+    names = [[Path(word.replace('\\', '/')).name for word in row] for row in table.rows]
+    place = next((i for i in range(2) if any(len(n) > 1 and n[i] in known for n in names)), None)
+    if place is None:
         raise MdepthError(f'{path} lists none of the images beside it: add --rate to ignore it')
+    table.column(1)  # says which line lacks it
+    stamps = _not_negative(table.times(1 - place), path)
+    listed = zip((name[place] for name in names), stamps, strict=True)
+    found = [(known[name], stamp) for name, stamp in listed if name in known]
     return [image for image, _ in found], [stamp for _, stamp in found]
+
+
+def _not_negative(stamps: list[int], path: Path) -> list[int]:
+    if min(stamps, default=0) < 0:
+        raise MdepthError(
+            f'{path}: an image at {min(stamps) / 1e9:g} s: give times from 0 on, or add --rate'
+        )
+    return stamps

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.limits import LATEST_STAMP
 from mdepth_ros.sources.base import ImageSource, Item
 from mdepth_ros.sources.folder import list_images, read_image, read_times
 from mdepth_ros.sources.intrinsics import Intrinsics, pinhole
@@ -84,7 +85,11 @@ def raw_images(drive: Path, camera: str) -> tuple[list[Path], list[int]]:
     images = _images(drive / camera / 'data')
     listed = drive / camera / 'timestamps.txt'
     try:
-        stamps = [_nanoseconds(line) for line in listed.read_text().splitlines() if line.strip()]
+        stamps = [
+            _nanoseconds(line)
+            for line in listed.read_text('utf-8-sig').splitlines()
+            if line.strip()
+        ]
         # An excerpt keeps the whole list; the number in the name says which line is meant.
         return images, [stamps[int(image.stem)] for image in images]
     except (OSError, ValueError, IndexError):
@@ -97,13 +102,13 @@ def raw_speeds(drive: Path) -> list[tuple[int, float]]:
     'vf', the ninth number of each file of oxts/data (its dataformat.txt).
     """
     try:
-        lines = (drive / 'oxts' / 'timestamps.txt').read_text().splitlines()
+        lines = (drive / 'oxts' / 'timestamps.txt').read_text('utf-8-sig').splitlines()
         stamps = [_nanoseconds(line) for line in lines if line.strip()]
         files = sorted((drive / 'oxts' / 'data').glob('*.txt'))
         speeds = [(stamps[int(f.stem)], float(f.read_text().split()[8])) for f in files]
     except (OSError, ValueError, IndexError):
         return []
-    return sorted(speeds)
+    return sorted(speed for speed in speeds if math.isfinite(speed[1]))
 
 
 def sequence_images(path: Path, camera: str) -> tuple[list[Path], list[int]]:
@@ -148,13 +153,16 @@ def _nanoseconds(line: str) -> int:
     """Read '2011-09-26 13:04:32.345808896'; KITTI does not name a time zone, UTC is assumed."""
     seconds, _, fraction = line.strip().partition('.')
     moment = datetime.strptime(seconds, '%Y-%m-%d %H:%M:%S').replace(tzinfo=timezone.utc)
-    return int(moment.timestamp()) * 10**9 + int(fraction.ljust(9, '0')[:9])
+    stamp = int(moment.timestamp()) * 10**9 + int(fraction.ljust(9, '0')[:9])
+    if not 0 <= stamp <= LATEST_STAMP:
+        raise ValueError
+    return stamp
 
 
 def _projection(path: Path, label: str, row: int | None = None) -> NDArray[np.float64]:
     """Read the 3x4 projection named `label`; `row` counts where a file has no labels."""
     try:
-        lines = [line for line in path.read_text().splitlines() if line.strip()]
+        lines = [line for line in path.read_text('utf-8-sig').splitlines() if line.strip()]
         named = [line.partition(':')[2] for line in lines if line.startswith(f'{label}:')]
         if not named and row is not None and ':' not in lines[row]:
             named = [lines[row]]

@@ -80,7 +80,7 @@ def test_quaternions_near_half_turns():
         ('1 2 3\n', '3 columns'),
         ('1 0 0 0 0 0 0 1\n1 2\n', 'differ in the number of columns'),
         ('1 0 0 x 0 0 0 1\n', 'not a trajectory'),
-        ('x 0 0 0 0 0 0 1\n', 'not a trajectory'),
+        ('x 0 0 0 0 0 0 1\n', "'x' is not a time"),
         ('1 0 0 0 0 0 0 0\n', 'quaternion of length zero'),
         ('1 0 0 nan 0 0 0 1\n', 'not finite'),
     ],
@@ -95,6 +95,134 @@ def test_bad_files_say_so_in_one_line(tmp_path, text, message):
 def test_missing_file_and_binary_file(tmp_path):
     with pytest.raises(MdepthError, match='cannot read trajectory'):
         read_trajectory(tmp_path / 'none.txt')
-    (tmp_path / 'binary').write_bytes(b'\xff\xfe\x00\x81')
+    (tmp_path / 'binary').write_bytes(b'\x89PNG\r\n\x1a\n\x00\xff')
     with pytest.raises(MdepthError, match='not a text file'):
         read_trajectory(tmp_path / 'binary')
+
+
+NAMES = '#timestamp [ns]' + ''.join(f',p_RS_R_{axis} [m]' for axis in 'xyz')
+NAMES += ''.join(f',q_RS_{axis} []' for axis in 'wxyz')
+MORE = ',v_RS_R_x [m s^-1],v_RS_R_y [m s^-1],v_RS_R_z [m s^-1]' + ''.join(
+    f',b_{kind}_RS_S_{axis} [x]' for kind in 'wa' for axis in 'xyz'
+)
+
+
+def euroc_lines(trajectory, speeds=True, comma=','):
+    rows = []
+    quaternions = quaternions_from_rotations(trajectory.poses[:, :3, :3])
+    for stamp, p, q in zip(trajectory.stamps, trajectory.positions, quaternions, strict=True):
+        numbers = [*p, q[3], *q[:3], *([0.25] * 9 if speeds else [])]
+        rows.append(comma.join([str(stamp), *(repr(float(x)) for x in numbers)]))
+    return rows
+
+
+def tum_lines(trajectory, stamps, gap=' '):
+    rows = []
+    quaternions = quaternions_from_rotations(trajectory.poses[:, :3, :3])
+    for stamp, p, q in zip(stamps, trajectory.positions, quaternions, strict=True):
+        rows.append(gap.join([str(stamp), *(repr(float(x)) for x in (*p, *q))]))
+    return rows
+
+
+def assert_same(read, written):
+    np.testing.assert_array_equal(read.stamps, written.stamps)
+    np.testing.assert_allclose(read.poses, written.poses, atol=1e-8)
+
+
+@pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig', 'utf-16'])
+@pytest.mark.parametrize('ends', ['\n', '\r\n'])
+def test_euroc_is_read_as_evo_reads_it(tmp_path, encoding, ends):
+    written, path = random_trajectory(), tmp_path / 'data.csv'
+    path.write_bytes(ends.join([NAMES + MORE, *euroc_lines(written)]).encode(encoding))
+    assert_same(read_trajectory(path), written)
+    if encoding == 'utf-8':
+        evo = pytest.importorskip('evo.tools.file_interface').read_euroc_csv_trajectory(str(path))
+        np.testing.assert_allclose(evo.poses_se3, written.poses, atol=1e-8)
+        np.testing.assert_allclose(evo.timestamps, written.stamps / 1e9, atol=1e-6)
+    assert layout(path) != 'kitti'
+
+
+def test_euroc_without_speeds_or_without_names(tmp_path):
+    written, path = random_trajectory(), tmp_path / 'data.csv'
+    path.write_text('\n'.join([NAMES, *euroc_lines(written, speeds=False)]))
+    assert_same(read_trajectory(path), written)
+    path.write_text('\n'.join(euroc_lines(written)))
+    assert_same(read_trajectory(path), written)
+    path.write_text('\n'.join(euroc_lines(written, speeds=False)))  # w first or last?
+    with pytest.raises(MdepthError, match='first line of names'):
+        read_trajectory(path)
+
+
+def test_euroc_sample(data_dir):
+    poses = read_trajectory(data_dir / 'euroc_v1_01' / 'groundtruth.csv')
+    assert poses.stamps[0] == 1403715273262142976
+    np.testing.assert_allclose(poses.positions[0], [0.878895, 2.1834, 0.948427])
+
+
+@pytest.mark.parametrize('ending', ['', '.000000'])
+def test_tum_in_nanoseconds(tmp_path, ending):
+    written, path = random_trajectory(), tmp_path / 'f_orb.txt'
+    path.write_text('\n'.join(tum_lines(written, [f'{t}{ending}' for t in written.stamps])))
+    assert_same(read_trajectory(path), written)
+
+
+def test_tum_shuffled_with_doubles_and_decimal_commas(tmp_path):
+    written, path = random_trajectory(), tmp_path / 'f.txt'
+    stamps = [f'{t // 10**9}.{t % 10**9:09d}' for t in written.stamps]
+    rows = tum_lines(written, stamps)
+    rows = [*rows[20:], *rows[:20], rows[3], rows[3]]
+    path.write_text('\n'.join(rows))
+    assert_same(read_trajectory(path), written)
+    path.write_text('\n'.join(row.replace('.', ',') for row in rows))
+    assert_same(read_trajectory(path), written)
+    path.write_text('\n'.join(row.replace('.', ',').replace(' ', ';') for row in rows))
+    assert_same(read_trajectory(path), written)
+
+
+@pytest.mark.parametrize(
+    'names',
+    [
+        'time,seq,qw,qx,qy,qz,x,y,z',
+        '%time,field.header.seq,field.pose.pose.orientation.w,field.pose.pose.orientation.x,'
+        'field.pose.pose.orientation.y,field.pose.pose.orientation.z,field.pose.pose.position.x,'
+        'field.pose.pose.position.y,field.pose.pose.position.z',
+        '# t [ns], n, rotation_w, rotation_x, rotation_y, rotation_z, tx [m], ty [m], tz [m]',
+    ],
+)
+def test_names_decide_which_column_is_which(tmp_path, names):
+    written, path = random_trajectory(), tmp_path / 'pose.csv'
+    quaternions = quaternions_from_rotations(written.poses[:, :3, :3])
+    rows = [names]
+    for t, p, q in zip(written.stamps, written.positions, quaternions, strict=True):
+        rows.append(','.join(map(str, (t, 7, q[3], *q[:3].tolist(), *p.tolist()))))
+    path.write_text('\n'.join(rows))
+    assert_same(read_trajectory(path), written)
+
+
+def test_kitti_with_times_in_front(tmp_path):
+    written, path = random_trajectory(), tmp_path / 'p.txt'
+    write_kitti(path, written)
+    rows = path.read_text().splitlines()
+    pairs = zip(written.stamps, rows, strict=True)
+    path.write_text('\n'.join(f'{t / 1e9:.6f} {row}' for t, row in pairs))
+    read = read_trajectory(path)
+    np.testing.assert_allclose(read.stamps, written.stamps, rtol=0, atol=2000)
+    np.testing.assert_allclose(read.poses, written.poses, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('1 0 0 0 0 0 0 1\n1 1 0 0 0 0 0 1\n', '1 of 2 poses have the time of another'),
+        ('1 48.1 11.5 500 90 0.1 0.2 3\n', 'line 1 has no unit quaternion'),
+        ('1 0 0 0 2 0 0 0 1 0 0 0\n', 'line 1 holds no rotation'),
+        ('0 0 0 0 0 0 0 1\n' * 2 + '1e400 0 0 0 0 0 0 1\n', 'beyond the year 2038'),
+        ('1 0 0 0 0 0 0 1\n# x\n2 inf 0 0 0 0 0 1\n3 nan 0 0 0 0 0 1\n', r'line 3 .*2 such lines'),
+        ('1 0 0 0 0 0 0 1\n2 ' + '9' * 5000 + ' 0 0 0 0 0 1\n', 'line 2 .* not finite'),
+    ],
+)
+def test_files_that_cannot_be_a_trajectory(tmp_path, text, message):
+    (tmp_path / 'bad.txt').write_text(text)
+    with pytest.raises(MdepthError, match=message) as error:
+        read_trajectory(tmp_path / 'bad.txt')
+    assert '\n' not in str(error.value) and len(str(error.value)) < 300

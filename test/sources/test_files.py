@@ -86,8 +86,7 @@ def test_images_that_were_lost_shift_no_time(tmp_path):
 def test_times_in_nanoseconds(tmp_path):
     folder = write_images(tmp_path / 'images')
     (folder / 'times.txt').write_text('\n'.join(str(1403715276262142976 + n) for n in range(3)))
-    with pytest.raises(MdepthError, match='does not hold seconds: are these nanoseconds'):
-        open_source(folder, intrinsics=PINHOLE)
+    assert check_images(open_source(folder, intrinsics=PINHOLE))[0] == 1403715276262142976
 
 
 def test_images_are_in_the_order_that_people_count(tmp_path):
@@ -319,3 +318,70 @@ def test_rate_and_start_that_make_no_sense(tmp_path, option):
     folder = write_images(tmp_path / 'images')
     with pytest.raises(MdepthError, match=f'give (a )?--{next(iter(option))}'):
         open_source(folder, intrinsics=PINHOLE, **option)
+
+
+CLOCK = 1403715273262142976
+
+
+@pytest.mark.parametrize(
+    ('text', 'stamps'),
+    [
+        ('0.5\r\n0.7\r\n1.25\r\n', [500000000, 700000000, 1250000000]),
+        ('0,5\n0,7\n1,25\n', [500000000, 700000000, 1250000000]),
+        ('\ufeff# time [ms]\n5\n10\n15\n', [5000000, 10000000, 15000000]),
+        ('0 0.5\n1 0.7\n2 1.25\n', [500000000, 700000000, 1250000000]),
+        ('0.5 0.7 1.25', [500000000, 700000000, 1250000000]),
+        ('0\n33333333\n66666667\n', [0, 33333333, 66666667]),
+        (f'{CLOCK}\n{CLOCK + 100}\n{CLOCK + 200}\n', [CLOCK, CLOCK + 100, CLOCK + 200]),
+    ],
+)  # fmt: skip
+def test_times_in_every_writing(tmp_path, text, stamps):
+    folder = write_images(tmp_path / 'images')
+    (folder / 'times.txt').write_text(text, 'utf-8')
+    assert check_images(open_source(folder, intrinsics=PINHOLE)) == stamps
+
+
+@pytest.mark.parametrize(
+    'bad', ['1e400', 'inf', 'nan', '9' * 5000, str(10**400), '-1', '3e9', 'x']
+)
+@pytest.mark.parametrize('name', ['times.txt', 'data.csv'])
+def test_times_that_cannot_be_cost_a_line(tmp_path, name, bad):
+    folder = write_images(tmp_path / 'images')
+    more = [f',{n:010d}.png' if name == 'data.csv' else '' for n in range(3)]
+    (folder / name).write_text(f'0{more[0]}\n0.1{more[1]}\n{bad}{more[2]}\n')
+    with pytest.raises(MdepthError, match=name) as error:
+        open_source(folder, intrinsics=PINHOLE)
+    assert '\n' not in str(error.value) and len(str(error.value)) < 300
+    assert len(list(open_source(folder, intrinsics=PINHOLE, rate=5))) == 3
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        '#time [ns],filename\r\n{0},0000000000.png\r\n{1},0000000001.png\r\n{2},0000000002.png',
+        '\ufefftimestamp;filename\n{0};0000000000.png\n{1};0000000001.png\n{2};0000000002.png\n',
+        'filename,time\n0000000000.png,{0}\n0000000001.png,{1}\n0000000002.png,{2}\n',
+        '{0} data/0000000000.png\n{1} data/0000000001.png\n{2} data\\0000000002.png\n',
+    ],
+)
+def test_data_csv_in_every_writing(tmp_path, text):
+    stamps = [CLOCK + n * 50_000_000 for n in range(3)]
+    folder = write_images(tmp_path / 'images')
+    (folder / 'data.csv').write_text(text.format(*stamps), 'utf-8')
+    assert check_images(open_source(folder, intrinsics=PINHOLE)) == stamps
+    seconds = text.format(*(f'{t / 1e9:.6f}' for t in stamps))
+    if '[ns]' in seconds:
+        (folder / 'data.csv').write_text(seconds, 'utf-8')
+        with pytest.raises(MdepthError, match='its first line names ns, but the times are 0.05'):
+            open_source(folder, intrinsics=PINHOLE)
+    (folder / 'data.csv').write_text(seconds.replace(' [ns]', ''), 'utf-8')
+    found = check_images(open_source(folder, intrinsics=PINHOLE))
+    assert np.abs(np.subtract(found, stamps)).max() < 2000
+
+
+def test_times_of_kitti_raw_that_cannot_be(tmp_path):
+    drive = write_raw(tmp_path)
+    for line in ('2011-09-26 13:04:32.x', '2040-01-01 00:00:00.0', '1403715273', ''):
+        (drive / 'image_02' / 'timestamps.txt').write_text(f'{line}\n' * 3)
+        with pytest.raises(MdepthError, match='does not give a time for every image'):
+            open_source(drive)

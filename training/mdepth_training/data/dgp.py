@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera
+from mdepth_ros.limits import LATEST_STAMP
 from mdepth_ros.texts import read_json
 from mdepth_training.data.drive import Drive
 from mdepth_training.data.image_file import first_size
@@ -47,4 +48,7 @@ def _stamp(image: Path) -> int:
 
     The time stamps in the scene's file run ten times too fast.
     """
-    return int(image.stem.ljust(19, '0'))
+    stamp = int(image.stem.ljust(19, '0'))
+    if not 0 <= stamp <= LATEST_STAMP:
+        raise ValueError(f'{image.name} is not named by its time')
+    return stamp

@@ -17,6 +17,7 @@ from mdepth_ros.report.bags import match
 from mdepth_ros.report.poses import pose_at
 from mdepth_ros.sources.folder import SUFFIXES, read_image
 from mdepth_ros.sources.intrinsics import read_intrinsics
+from mdepth_ros.tables import read_table
 from mdepth_training.evaluation.shots import (
     Array,
     Options,
@@ -168,11 +169,8 @@ def _tum(path: Path) -> list[Pair]:
 
 
 def _list(path: Path) -> list[tuple[int, str]]:
-    """Lines 'seconds file' as (ns, file), sorted."""
-    try:
-        rows = [
-            line.split() for line in path.read_text().splitlines() if line[:1] not in ('#', '')
-        ]
-        return sorted((round(float(row[0]) * 1e9), row[1]) for row in rows)
-    except (OSError, ValueError, IndexError):
-        raise MdepthError(f"{path} must hold lines 'seconds file'") from None
+    """Lines 'time file' as (ns, file), sorted."""
+    table = read_table(path)
+    if any(len(row) < 2 for row in table.rows) or not table.rows:
+        raise MdepthError(f"{path} must hold lines 'seconds file'")
+    return sorted(zip(table.times(), table.column(1), strict=True))
