@@ -100,6 +100,8 @@ class Views:
                 f'{self.card.name} was trained at: depth is corrected for it, but expect it to be '
                 'worse; use a model trained on such a camera'
             )
+        if source.unusual:
+            self._warn(f'the calibration has {source.unusual}, which is unusual: check it')
         self._views[source] = view
         if len(self._views) > MAX_VIEWS:
             self._views.popitem(last=False)

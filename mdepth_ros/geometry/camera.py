@@ -14,10 +14,16 @@ import torch
 from torch import Tensor
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.geometry import lens
+from mdepth_ros.geometry import lens, plausible
 from mdepth_ros.geometry.lens import COEFFICIENTS
 from mdepth_ros.limits import LARGEST_IMAGE
 
+OTHER_NAMES = {
+    'fisheye': 'equidistant',
+    'equi': 'equidistant',
+    'radtan': 'plumb_bob',
+    'radial-tangential': 'plumb_bob',
+}
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 _INTRINSICS = ('fx', 'fy', 'cx', 'cy')
 
@@ -70,13 +76,19 @@ class Camera:
             known = ', '.join(COEFFICIENTS)
             raise CameraError(f'unknown distortion model {self.model!r}: use one of {known}')
         if len(self.distortion) > COEFFICIENTS[self.model]:
+            thin = ': calibrate without thin prism and tilt, or rectify first'
             raise CameraError(
                 f'{self.model} takes {COEFFICIENTS[self.model]} distortion coefficients, not '
-                f'{len(self.distortion)}: calibrate without thin prism and tilt, or rectify first'
+                f'{len(self.distortion)}' + (thin if len(self.distortion) > 8 else '')
             )
         if self.width < 1 or self.height < 1 or self.width * self.height > LARGEST_IMAGE:
             raise CameraError(f'an image of {self.width} x {self.height} pixels has no camera')
-        numbers = [*self._k, *self.distortion, *self.rectification, *(self.rectified or ())]
+        numbers = [
+            *self.intrinsics,
+            *self.distortion,
+            *self.rectification,
+            *(self.rectified or ()),
+        ]
         if not all(math.isfinite(number) for number in numbers):
             raise CameraError('the calibration holds NaN or infinite numbers: calibrate again')
         focal = (self.fx, self.fy, *(self.rectified or ())[:2])
@@ -105,16 +117,22 @@ class Camera:
         region of interest (x_offset, y_offset, height, width, do_rectify), then binned. An empty
         or all-zero D means no distortion whatever the model, an all-zero R is the identity and a
         zero P is K. Skew is ignored. An image that is rectified already has `.pinhole()` of it.
+        As in OpenCV the number of coefficients decides whether Brown's model is rational.
 
-        Raises CameraError where K is zero ('uncalibrated ...') or a field makes no sense.
+        Raises CameraError where K is zero ('uncalibrated ...') or a field makes no sense, or they
+        cannot belong together (see mdepth_ros.geometry.plausible).
         """
         if len(k) != 9 or k[0] == 0 or k[4] == 0:
             raise CameraError(
                 'uncalibrated camera: K in its camera_info is zero; calibrate or give intrinsics'
             )
-        model = {'fisheye': 'equidistant'}.get(distortion_model, distortion_model)
+        if abs(k[6]) > 1 or abs(k[7]) > 1:
+            raise CameraError('K is transposed: write it row by row, fx 0 cx 0 fy cy 0 0 1')
+        model = OTHER_NAMES.get(distortion_model, distortion_model)
         if not any(d):
             model, d = 'pinhole', ()
+        elif model == 'plumb_bob' and any(d[5:]):
+            model = 'rational_polynomial'
         full = cls(
             width,
             height,
@@ -127,11 +145,33 @@ class Camera:
             rectification=tuple(r) if any(r) else IDENTITY,
             rectified=(p[0], p[5], p[2], p[6]) if len(p) == 12 and p[0] and p[5] else None,
         )
+        full.check()
         left, top, rows, columns, _ = roi
         rows, columns = rows or full.height, columns or full.width
+        if left + columns > full.width or top + rows > full.height:
+            raise CameraError(
+                f'the region of interest, {columns}x{rows} from {left}, {top}, lies outside '
+                f'of {full.width}x{full.height}: correct the camera_info'
+            )
         bin_x, bin_y = max(binning_x, 1), max(binning_y, 1)
         size = (columns // bin_x, rows // bin_y)
         return full._mapped(*size, 1 / bin_x, 1 / bin_y, left, top)
+
+    def check(self) -> None:
+        """Raise CameraError for intrinsics that cannot belong to an image of that size."""
+        if self.width * self.height > LARGEST_IMAGE:
+            raise CameraError(f'no image has {self.width}x{self.height} pixels')
+        if any(abs(d) > plausible.LARGEST_COEFFICIENT for d in self.distortion):
+            raise CameraError('the distortion holds numbers that no lens has: calibrate again')
+        if why := plausible.absurd(self.width, self.height, self.intrinsics):
+            raise CameraError(f'wrong intrinsics: {why}')
+        if why := plausible.absurd(self.width, self.height, self.rectified or self.intrinsics):
+            raise CameraError(f'wrong projection P, with {why}: calibrate again')
+
+    @property
+    def unusual(self) -> str:
+        """What is rare about the intrinsics, to be said; '' where nothing is."""
+        return plausible.unusual(self.width, self.height, self.intrinsics)
 
     @classmethod
     def from_normalised(
@@ -153,12 +193,13 @@ class Camera:
         )
 
     @property
-    def _k(self) -> tuple[float, float, float, float]:
+    def intrinsics(self) -> tuple[float, float, float, float]:
+        """Of the image as it is: (fx, fy, cx, cy)."""
         return self.fx, self.fy, self.cx, self.cy
 
     def pinhole(self) -> Camera:
         """The rectified camera of the same size: P where there is one, else K."""
-        return Camera(self.width, self.height, *(self.rectified or self._k))
+        return Camera(self.width, self.height, *(self.rectified or self.intrinsics))
 
     def scaled(self, width: int, height: int) -> Camera:
         """The camera of the whole image resized to width x height."""
@@ -194,7 +235,7 @@ class Camera:
                 y if sy == 1 else (y + 0.5) * sy - 0.5,
             )
 
-        fx, fy, cx, cy = move(*self._k)
+        fx, fy, cx, cy = move(*self.intrinsics)
         rectified = self.rectified and move(*self.rectified)
         return replace(
             self, width=width, height=height, fx=fx, fy=fy, cx=cx, cy=cy, rectified=rectified

@@ -23,8 +23,8 @@ def target_camera(source: Camera, height: int, width: int) -> Camera:
     return pinhole.cropped(*pinhole.largest_crop(width / height)).scaled(width, height)
 
 
-MOST_SAMPLES = 16
-"""Samples for a pixel: more are of a calibration that cannot be, and of any amount of memory."""
+LARGEST_SHRINK = 1000.0
+"""Of the source in the target: more is of a calibration that cannot be."""
 
 
 class ImageSampler:
@@ -42,16 +42,17 @@ class ImageSampler:
             raise CameraError('an image can only be sampled into a pinhole camera')
         self.source, self.target = source, target
         shrink_y, shrink_x = source.fy / target.fy, source.fx / target.fx
-        positions = target.width * max(shrink_x / 2, 1) * target.height * max(shrink_y / 2, 1)
-        most = MOST_SAMPLES * max(source.width * source.height, target.width * target.height)
-        if not positions <= most:
+        if not max(shrink_y, shrink_x) <= LARGEST_SHRINK:
             raise CameraError(
                 f'a focal length of {source.fx:g} px is too far from that of the rectified image: '
                 'correct K and P of the camera_info'
             )
-        # Rounding must not turn an exact 2 into two samples.
-        rows, columns = (max(math.ceil(shrink / 2 - 1e-6), 1) for shrink in (shrink_y, shrink_x))
-        self._samples = rows, columns
+        # Rounding must not turn an exact 2 into two samples. A target that sees far more than the
+        # source would take memory without end: it gets no more samples than the source has pixels.
+        self._samples = (
+            max(1, min(math.ceil(shrink_y / 2 - 1e-6), math.ceil(source.height / target.height))),
+            max(1, min(math.ceil(shrink_x / 2 - 1e-6), math.ceil(source.width / target.width))),
+        )
         pixels = self._sample_positions()
         # The outer half of the edge pixels has no neighbour to blend with: it repeats the edge.
         size = pixels.new_tensor([source.width, source.height])

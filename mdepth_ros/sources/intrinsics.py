@@ -93,8 +93,8 @@ def read_intrinsics(text: str | Path) -> Intrinsics:
         raise MdepthError(
             f'no intrinsics at {text!s} ({error.strerror}): give {ACCEPTED}'
         ) from None
-    except (KeyError, TypeError, ValueError) as error:
-        what = f'no {error}' if isinstance(error, KeyError) else str(error).splitlines()[0]
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        what = f'no {error}' if isinstance(error, KeyError) else str(error).splitlines()[0][:100]
         raise MdepthError(
             f'cannot read intrinsics from {path} ({what}): give {ACCEPTED}'
         ) from None

@@ -372,7 +372,7 @@ def test_data_csv_in_every_writing(tmp_path, text):
     seconds = text.format(*(f'{t / 1e9:.6f}' for t in stamps))
     if '[ns]' in seconds:
         (folder / 'data.csv').write_text(seconds, 'utf-8')
-        with pytest.raises(MdepthError, match='its first line names ns, but the times are 0.05'):
+        with pytest.raises(MdepthError, match=r'its first line names ns, but the times are 0\.05'):
             open_source(folder, intrinsics=PINHOLE)
     (folder / 'data.csv').write_text(seconds.replace(' [ns]', ''), 'utf-8')
     found = check_images(open_source(folder, intrinsics=PINHOLE))

@@ -117,9 +117,10 @@ def test_a_turned_video_is_upright(tmp_path, matrix, upright):
     image = np.zeros((32, 48, 3), np.uint8)
     image[:16, :24] = (255, 0, 0)
     film = films.turn_mp4(films.write_mp4(tmp_path / 'film.mp4', [image] * 3), matrix)
-    source = open_source(film, intrinsics=PINHOLE)
-    frames = list(source)
     expected = upright(image)
+    centre = f'{expected.shape[1] / 2},{expected.shape[0] / 2}'
+    source = open_source(film, intrinsics=f'40,41,{centre}')
+    frames = list(source)
     assert source.total == len(frames) == 3
     assert [frame.stamp / MS for frame in frames] == [0, 50, 100]
     assert frames[0].image.shape == expected.shape

@@ -15,16 +15,12 @@ from mdepth_ros.geometry import Camera
 from mdepth_training.data.drive import Drive
 from mdepth_training.data.findings import Findings
 
-# Of a focal length by the width or height: views of 147 and of 6 degrees.
-FOCAL = (0.15, 10.0)
-# Of the principal point by the width or height.
-CENTRE = (0.2, 0.8)
 
-
-def check_cameras(drives: Sequence[Drive]) -> None:
+def check_cameras(drives: Sequence[Drive], findings: Findings) -> None:
     """Raise MdepthError for calibrations that cannot belong to their images, the first named.
 
     The usual mistakes: images were resized and the calibration was not; fx and cx are exchanged.
+    What is only unusual goes into the findings.
     """
     cameras = [(drive.name, drive.camera) for drive in drives]
     cameras += [
@@ -32,22 +28,19 @@ def check_cameras(drives: Sequence[Drive]) -> None:
         for drive in drives
         if drive.partner is not None
     ]
-    wrong = [f'{name}: {why}' for name, camera in cameras if (why := _absurd(camera))]
+    wrong = []
+    for name, camera in cameras:
+        try:
+            camera.check()
+        except MdepthError as error:
+            wrong.append(f'{name}: {error}')
+        if camera.unusual:
+            findings.add(
+                'cameras are unusual, check their calibration', f'{name} ({camera.unusual})'
+            )
     if wrong:
         more = f' (and {len(wrong) - 1} more)' if len(wrong) > 1 else ''
-        raise MdepthError(f'wrong intrinsics of {wrong[0]}{more}: mend the calibration')
-
-
-def _absurd(camera: Camera) -> str:
-    fx, fy, cx, cy = camera.normalised
-    size = f'for images of {camera.width}x{camera.height}'
-    if not (FOCAL[0] <= fx <= FOCAL[1] and FOCAL[0] <= fy <= FOCAL[1]):
-        return f'focal lengths of {camera.fx:g} and {camera.fy:g} pixels {size}'
-    if not (CENTRE[0] <= cx <= CENTRE[1] and CENTRE[0] <= cy <= CENTRE[1]):
-        return f'a centre at {camera.cx:g}, {camera.cy:g} {size}'
-    if not 0.5 <= camera.fx / camera.fy <= 2:
-        return f'fx {camera.fx:g} and fy {camera.fy:g} are too different'
-    return ''
+        raise MdepthError(f'{wrong[0]}{more}: mend the calibration')
 
 
 def usable_images(

@@ -54,7 +54,7 @@ class Triplets:
         findings: Findings | None = None,
     ) -> None:
         findings = Findings() if findings is None else findings
-        check_cameras(drives)
+        check_cameras(drives, findings)
         self.drives, self.input_size, self.frame_interval = drives, input_size, frame_interval
         scans = _scan_all(drives, frame_interval if skip_static else None, cache)
         self.selections = [

@@ -29,19 +29,29 @@ def test_findings_count_and_name_the_first() -> None:
     [
         (
             {'cx': 121.0, 'cy': 35.0},
-            'a centre at 121, 35 for images of 124x38',
-        ),  # of twice the size
+            'a centre at 121, 35 for images of 124x38: K is of an image about 1.9 times as large',
+        ),
         ({'fx': 60.5, 'cx': 720.0}, 'a centre at 720'),  # exchanged
-        ({'fx': 7.0, 'fy': 7.0}, 'focal lengths of 7 and 7'),
-        ({'fx': 150.0}, 'fx 150 and fy 71 are too different'),
+        ({'fx': 5.0, 'fy': 5.0}, 'focal lengths of 5 and 5 .* are these millimetres'),
+        ({'fx': 400.0}, 'fx 400 and fy 71 are too different'),
     ],
 )
 def test_wrong_intrinsics_are_named(make_drive, changes, message: str) -> None:
-    good = make_drive('good')
+    good, findings = make_drive('good'), Findings()
     wrong = replace(good, name='wrong', camera=replace(good.camera, **changes))
-    check_cameras([good])
-    with pytest.raises(MdepthError, match=f'wrong intrinsics of wrong: {message}'):
-        check_cameras([good, wrong])
+    check_cameras([good], findings)
+    assert not findings.lines()
+    with pytest.raises(MdepthError, match=f'wrong: wrong intrinsics: {message}'):
+        check_cameras([good, wrong], findings)
+
+
+def test_unusual_intrinsics_are_said(make_drive) -> None:
+    drive, findings = make_drive('good'), Findings()
+    check_cameras([replace(drive, camera=replace(drive.camera, cx=20.0))], findings)
+    assert findings.lines() == [
+        '1 cameras are unusual, check their calibration: good '
+        '(a centre at 20, 17.5 for images of 124x38)'
+    ]
 
 
 @pytest.mark.parametrize('suffix', ['png', 'jpg', 'bmp', 'ppm'])
