@@ -14,6 +14,8 @@ LATEST_STAMP = 2**31 * 1_000_000_000 - 1
 """ns: what builtin_interfaces/Time can say (int32 seconds), the year 2038."""
 LARGEST_TEXT = 16_000_000
 """Bytes of a JSON file; the index of a large dataset has some."""
+LARGEST_TABLE = 400_000_000
+"""Bytes of a file of times or poses: an hour at 1000 Hz."""
 LARGEST_YAML = 500_000
 """Bytes of a YAML file, and values in it: some 3000 parts of a bag, and seconds to read."""
 LARGEST_DEPTH = 40

@@ -9,7 +9,6 @@ and UTF-16, with a byte-order mark or without.
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +16,9 @@ from decimal import Decimal, DecimalException
 from itertools import pairwise
 from pathlib import Path
 
-from mdepth_ros.errors import MdepthError
-from mdepth_ros.limits import LATEST_STAMP
+from mdepth_ros.errors import MdepthError, shown
+from mdepth_ros.limits import LARGEST_TABLE, LATEST_STAMP
+from mdepth_ros.texts import TextError, read_text
 
 UNITS = {'s': 10**9, 'ms': 10**6, 'us': 10**3, 'ns': 1}
 USUAL = 10**6, 2 * 10**9
@@ -67,30 +67,24 @@ class Table:
         return nanoseconds(self.column(index), self.path, name)
 
 
-def read_text(path: Path, what: str = '') -> str:
-    """The text of a file; MdepthError, saying `what` it is, where it is missing or no text."""
-    reason = 'not a text file'
-    try:
-        data = path.read_bytes()
-        wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        text = data.decode('utf-16' if wide else 'utf-8-sig')
-        if '\0' not in text:
-            return text
-    except UnicodeDecodeError:
-        pass
-    except OSError as error:
-        reason = error.strerror or 'not a file'
-    raise MdepthError(f'cannot read {what}{path}: {reason}')
-
-
 def read_table(path: Path, what: str = '') -> Table:
-    """The rows of a file, in its order; none where it holds comments only."""
+    """The rows of a file, in its order; none where it holds comments only.
+
+    Raises MdepthError, saying `what` it is, where it is missing or no text.
+    """
+    try:
+        text = read_text(path, LARGEST_TABLE)
+        if '\0' in text:
+            raise TextError('it is not a text file')
+    except (OSError, TextError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise MdepthError(f'cannot read {what}{path}: {reason}') from None
     titles: list[list[str]] = []
     rows: list[list[str]] = []
     lines: list[int] = []
     commas = False
-    for number, text in enumerate(read_text(path, what).splitlines(), 1):
-        line = text.strip()
+    for number, line in enumerate(text.splitlines(), 1):
+        line = line.strip()
         if not line:
             continue
         comment = re.match(r'(#|%|//)+', line)
@@ -146,9 +140,9 @@ def nanoseconds(words: Sequence[str], path: Path, name: str = '') -> list[int]:
         try:
             values.append(Decimal(word))
         except DecimalException:
-            raise MdepthError(f'{path}: {shown(word)} is not a time: mend it') from None
+            raise MdepthError(f'{path}: {quoted(word)} is not a time: mend it') from None
         if not values[-1].is_finite():
-            raise MdepthError(f'{path}: {shown(word)} is not a time: mend or delete the line')
+            raise MdepthError(f'{path}: {quoted(word)} is not a time: mend or delete the line')
     if not values:
         return []
     steps = sorted(b - a for a, b in pairwise(values) if b > a)
@@ -163,16 +157,16 @@ def nanoseconds(words: Sequence[str], path: Path, name: str = '') -> list[int]:
     latest = max(values, key=abs)
     if abs(latest) * unit > LATEST_STAMP:
         raise MdepthError(
-            f'{path}: the time {shown(words[values.index(latest)])} is beyond the year 2038: '
+            f'{path}: the time {quoted(words[values.index(latest)])} is beyond the year 2038: '
             'mend it, or write seconds'
         )
     _check_digits(words, values, step, path)
     return [round(value * unit) for value in values]
 
 
-def shown(word: str) -> str:
-    """A word in quotes, of a length that fits in a line."""
-    return repr(word if len(word) <= 40 else f'{word[:30]}...')
+def quoted(word: str) -> str:
+    """A word of others in quotes, of a length that fits in a line."""
+    return f"'{shown(word if len(word) <= 40 else f'{word[:30]}...')}'"
 
 
 def _unit(name: str) -> str | None:
@@ -204,6 +198,6 @@ def _check_digits(words: Sequence[str], values: list[Decimal], step: Decimal, pa
         quantum = Decimal(10) ** int(value.as_tuple().exponent)
         if 'e' in word.lower() and len(words) > 1 and step <= 5 * quantum:
             raise MdepthError(
-                f'{path}: times such as {shown(word)} are rounded to more than the time from one '
+                f'{path}: times such as {quoted(word)} are rounded to more than the time from one '
                 'to the next: write them with all their digits'
             )

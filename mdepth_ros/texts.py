@@ -9,6 +9,7 @@ yes, no, on and off are bools.
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Iterator
@@ -43,13 +44,17 @@ class TextError(ValueError):
 
 
 def read_text(path: Path, largest: int = LARGEST_TEXT) -> str:
-    """Read a file of UTF-8; raises OSError, or TextError where it is longer or of another kind."""
+    """Read a file of UTF-8, or of UTF-16 that begins with a byte-order mark.
+
+    Raises OSError, or TextError where it is longer or of another kind.
+    """
     with path.open('rb') as file:
         content = file.read(largest + 1)
     if len(content) > largest:
         raise TextError(f'it is longer than {largest:,} bytes')
     try:
-        return content.decode('utf-8-sig')
+        wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        return content.decode('utf-16' if wide else 'utf-8-sig')
     except UnicodeDecodeError:
         raise TextError('it is not UTF-8 text') from None
 

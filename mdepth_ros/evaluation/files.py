@@ -16,7 +16,7 @@ import numpy as np
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation.trajectory import Array, Trajectory
-from mdepth_ros.tables import Table, read_table, shown
+from mdepth_ros.tables import Table, quoted, read_table
 
 KITTI_INTERVAL = 100_000_000  # ns between frames of KITTI: 10 Hz
 LAYOUTS = {8: 'tum', 12: 'kitti', 13: 'kitti', 17: 'euroc'}
@@ -129,7 +129,7 @@ def _numbers(table: Table, columns: Sequence[int]) -> Array:
                 out[place] = float(row[column])
             except ValueError:
                 raise MdepthError(
-                    f'{table.path}: not a trajectory: {shown(row[column])} in line {line}'
+                    f'{table.path}: not a trajectory: {quoted(row[column])} in line {line}'
                 ) from None
     _refuse(table, np.asarray(~np.isfinite(values).all(1)), 'holds a pose that is not finite')
     return values
