@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from mdepth_ros.errors import MdepthError
 from mdepth_ros.estimator import Estimator
 from mdepth_ros.frame import Frame
 from mdepth_ros.motion_noise import card_noise
@@ -172,6 +173,12 @@ class LiveCamera:
         frame = replace(self.input.frame(arrival), speeds=self._speeds())
         perception = self._perception
         assert perception is not None, 'the camera is not connected'
+        try:
+            perception.estimator.views.of(frame.camera)
+        except MdepthError as error:  # one camera that sees nothing ends neither node nor others
+            self.statistics.unreadable()
+            self.input.camera_problem = str(error)
+            raise
         if self._applied is not self._settings.values:
             self._apply(perception, self._settings.values)
         if frame.frame_id != self.frame_id:

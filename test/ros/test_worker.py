@@ -246,6 +246,32 @@ def test_a_corrupt_picture_is_counted_and_left_out(model: Path) -> None:
         assert running.node._worker._failures == 0
 
 
+@pytest.mark.parametrize(
+    ('changes', 'words'),
+    [
+        ({'p': np.eye(3, 4).reshape(12)}, 'wrong projection P'),
+        ({'width': 2**32 - 1, 'height': 2**32 - 1}, 'no image has'),
+        ({'r': np.diag([-1.0, 1.0, -1.0]).reshape(9)}, 'sees nothing'),  # looks backward
+    ],
+)
+def test_a_camera_that_cannot_be_holds_the_node_until_it_is_mended(
+    model: Path, changes: dict[str, Any], words: str
+) -> None:
+    with node(model, no_data_timeout=0.5) as running:
+        depths = running.listen(Image, '/depth/image_rect')
+        current = running.node.cameras[0].input
+        running.info(**changes)
+        running.until(lambda: running.node._worker.estimator is not None, 'the network')
+        for number in range(worker.MAX_FAILURES + 2):
+            running.image(at(number))
+            running.spin(0.05)
+        running.until(lambda: words in current.camera_problem, 'the problem')
+        running.info()
+        running.until(lambda: current.camera_problem == '', 'the end of the problem')
+        drive(running, depths, [at(20)])
+        assert running.node.failure == '' and running.node._worker._failures == 0
+
+
 def test_several_cameras_share_the_model(model: Path, monkeypatch: Any) -> None:
     groups: list[int] = []
     step = worker.step_together
