@@ -12,7 +12,12 @@ Topic = Annotated[str | None, typer.Option(help='Image topic of a bag; image fol
 Intrinsics = Annotated[
     str | None, typer.Option(help='fx,fy,cx,cy in pixels, a camera_info YAML, or a text file.')
 ]
-Rate = Annotated[float | None, typer.Option(help='Frames per second of a video or image folder.')]
+Rate = Annotated[
+    float | None,
+    typer.Option(
+        help='Frames per second of an image folder, or of a video whose times are wrong.'
+    ),
+]
 Rectified = Annotated[
     bool | None,
     typer.Option(

@@ -165,13 +165,16 @@ class Camera:
             raise CameraError('the distortion holds numbers that no lens has: calibrate again')
         if why := plausible.absurd(self.width, self.height, self.intrinsics):
             raise CameraError(f'wrong intrinsics: {why}')
-        if why := plausible.absurd(self.width, self.height, self.rectified or self.intrinsics):
-            raise CameraError(f'wrong projection P, with {why}: calibrate again')
+        if why := plausible.absurd(self.width, self.height, self.pinhole().intrinsics, True):
+            raise CameraError(f'wrong projection P, with {why}: calibrate again, or set it to K')
 
     @property
     def unusual(self) -> str:
         """What is rare about the intrinsics, to be said; '' where nothing is."""
-        return plausible.unusual(self.width, self.height, self.intrinsics)
+        of_p = plausible.unusual(self.width, self.height, self.pinhole().intrinsics)
+        return plausible.unusual(self.width, self.height, self.intrinsics) or (
+            of_p and f'P with {of_p}'
+        )
 
     @classmethod
     def from_normalised(

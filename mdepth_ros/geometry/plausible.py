@@ -21,13 +21,16 @@ LARGEST_COEFFICIENT = 1e6
 Numbers = tuple[float, float, float, float]
 
 
-def absurd(width: int, height: int, k: Numbers) -> str:
-    """Why fx, fy, cx, cy in pixels cannot be those of such an image; '' where they can."""
+def absurd(width: int, height: int, k: Numbers, projection: bool = False) -> str:
+    """Why fx, fy, cx, cy in pixels cannot be those of such an image; '' where they can.
+
+    projection  they are of P: programs compute it, people do not mistake its unit
+    """
     fx, fy, cx, cy = k
     size = f'for images of {width}x{height}'
     # Of the image's half size; 1, 1 is the middle.
     across, down = 2 * (cx + 0.5) / width, 2 * (cy + 0.5) / height
-    if max(k) < 20 < min(width, height) and max(cx, cy) <= 2:
+    if not projection and max(k) < 20 < min(width, height) and max(cx, cy) <= 2:
         return (
             f'fx, fy, cx, cy of {fx:g}, {fy:g}, {cx:g}, {cy:g} {size} are normalised: multiply fx '
             f'and cx by {width}, fy and cy by {height}'
@@ -35,8 +38,8 @@ def absurd(width: int, height: int, k: Numbers) -> str:
     focal = f'focal lengths of {fx:g} and {fy:g} pixels {size}'
     low, high = ABSURD_FOCAL
     if not (low <= fx / width <= high and low <= fy / height <= high):
-        metric = fx <= low * width and 0.5 < across < 1.5 and 0.5 < down < 1.5
-        return focal + (', are these millimetres?' if metric else '')
+        middle = not projection and 0.5 < across < 1.5 and 0.5 < down < 1.5
+        return focal + (', are these millimetres?' if middle and fx <= low * width else '')
     centre = f'a centre at {cx:g}, {cy:g} {size}'
     if not (_near(across, 1, 0.4) and _near(down, 1, 0.4)):
         why = _mistake(width, height, k, across, down)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
-from mdepth_ros.errors import MdepthError
+from mdepth_ros.errors import MdepthError, shown
 from mdepth_ros.geometry import (
     Camera,
     adjoint,
@@ -74,6 +74,16 @@ def camera_from_info(info: Any) -> Camera:
             int(roi.width),
             bool(roi.do_rectify),
         ),
+    )
+
+
+def model_by_length(info: Any, camera: Camera, whose: str) -> str:
+    """What to say where the coefficients are of another model than `info` says; else ''."""
+    if info.distortion_model == camera.model or camera.model != 'rational_polynomial':
+        return ''
+    return (
+        f'{whose} says {shown(info.distortion_model)}, but has eight distortion '
+        'coefficients: as in OpenCV they are taken as rational_polynomial'
     )
 
 

@@ -18,7 +18,7 @@ from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
 from mdepth_ros.limits import check_stamp
 from mdepth_ros.pairing import Recent
-from mdepth_ros.ros.conversions import camera_from_info, stamp_to_nanoseconds
+from mdepth_ros.ros.conversions import camera_from_info, model_by_length, stamp_to_nanoseconds
 from mdepth_ros.ros.images import ImageReader
 from mdepth_ros.ros.qos import Endpoints
 from mdepth_ros.ros.statistics import Statistics
@@ -253,8 +253,10 @@ class CameraInput:
         camera = None
         problem = ''
         try:
+            camera = camera_from_info(message)
+            self._tell(model_by_length(message, camera, self.info))
             camera, self.assumed = as_arrives(
-                camera_from_info(message), self.images.topic, self._rectified, 'set images_are: {}'
+                camera, self.images.topic, self._rectified, 'set images_are: {}'
             )
             self._tell(self.assumed)
         except MdepthError as error:

@@ -192,7 +192,7 @@ class BagSource(ImageSource):
     def items(self) -> Iterator[Item]:
         """Yield the images with their camera and speed; see ImageSource."""
         wanted = [t for t in (self.topic, self.info_topic, self._speed) if t is not None]
-        cameras = _Cameras(self._as_arrives, self._intrinsics)
+        cameras = _Cameras(self._as_arrives, self._intrinsics, self.recording.losses)
         reader = images.ImageReader(self._lost.note)
         if self.info_topic is not None:
             first = self._first(self.info_topic)
@@ -243,9 +243,12 @@ class _Cameras:
     """The calibration of an image: supplied, or the latest camera_info at or before its stamp."""
 
     def __init__(
-        self, as_arrives: Callable[[Camera], Camera], intrinsics: Intrinsics | None
+        self,
+        as_arrives: Callable[[Camera], Camera],
+        intrinsics: Intrinsics | None,
+        losses: Losses,
     ) -> None:
-        self._as_arrives = as_arrives
+        self._as_arrives, self._losses = as_arrives, losses
         self._supplied = intrinsics.for_images() if intrinsics is not None else None
         # Only a few: what comes behind an image is at most a little younger than it.
         self._recent: deque[tuple[int, Camera | MdepthError]] = deque(maxlen=8)
@@ -253,7 +256,10 @@ class _Cameras:
     def add(self, stamp: int, message: Any) -> None:
         camera: Camera | MdepthError
         try:
-            camera = self._as_arrives(conversions.camera_from_info(message))
+            camera = conversions.camera_from_info(message)
+            if odd := conversions.model_by_length(message, camera, 'its camera_info'):
+                self._losses.note(odd)
+            camera = self._as_arrives(camera)
         except MdepthError as error:
             camera = error
         self._recent.append((stamp, camera))

@@ -166,7 +166,10 @@ def _projection(path: Path, label: str, row: int | None = None) -> NDArray[np.fl
         named = [line.partition(':')[2] for line in lines if line.startswith(f'{label}:')]
         if not named and row is not None and ':' not in lines[row]:
             named = [lines[row]]
-        return np.array([float(word) for word in named[0].split()]).reshape(3, 4)
+        P = np.array([float(word) for word in named[0].split()]).reshape(3, 4)
+        if not np.isfinite(P).all() or np.linalg.det(P[:, :3]) == 0:
+            raise ValueError
+        return P
     except (OSError, IndexError, ValueError):
         raise MdepthError(
             f'{path} has no projection matrix {label}: restore the file, or add --intrinsics'

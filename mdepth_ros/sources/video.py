@@ -132,7 +132,8 @@ class _Clock:
 @contextmanager
 def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
     """The video, its images not turned by OpenCV, whose versions disagree."""
-    video = cv2.VideoCapture(str(path))
+    # Of '10:30.mp4' FFmpeg would take the 10 for a protocol.
+    video = cv2.VideoCapture(str(path.absolute()))
     try:
         if not video.isOpened():
             raise MdepthError(f'cannot read {path} as a video: convert it to MP4 (H.264)')

@@ -309,6 +309,19 @@ def test_what_is_odd_is_said_once(
         assert frame.frame_id == wanted
 
 
+def test_eight_coefficients_of_plumb_bob_are_said_once() -> None:
+    with live.live(eye()) as running:
+        said: list[str] = []
+        running.node.input._node = _Recorder(running.node, said)
+        running.node.input.images.choose()
+        for k1 in (-0.3, -0.2):
+            running.info(d=[k1, 0.1, 0.0, 0.0, 0.02, 0.05, 0.01, 0.004])
+        running.image(SECOND)
+        camera = take(running).camera
+        assert (camera.model, camera.distortion[0]) == ('rational_polynomial', -0.2)
+        assert len(said) == 1 and 'says plumb_bob, but has eight' in said[0]
+
+
 class _Recorder:
     """The node, but its warnings are kept."""
 
@@ -320,6 +333,9 @@ class _Recorder:
 
     def warning(self, line: str) -> None:
         self._said.append(line)
+
+    def info(self, line: str) -> None:
+        pass
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._node, name)

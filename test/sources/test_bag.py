@@ -148,6 +148,39 @@ def test_uncalibrated_camera(tmp_path):
         list(open_source(recordings.write_ros2(tmp_path / 'bag', messages)))
 
 
+@pytest.mark.parametrize('store', [recordings.ROS2, ROS1])
+def test_eight_coefficients_are_rational_and_said_once(tmp_path, store):
+    messages = recordings.drive(store=store)
+    for topic, message, _ in messages:
+        if topic == '/camera/camera_info':
+            eight = np.array([-0.3, 0.1, 0, 0, 0.02, 0.05, 0.01, 0.004])
+            setattr(message, 'd' if store is recordings.ROS2 else 'D', eight)
+    write = recordings.write_ros2 if store is recordings.ROS2 else recordings.write_ros1
+    source = open_source(write(tmp_path / 'drive.bag', messages))
+    assert {frame.camera.model for frame in source} == {'rational_polynomial'}
+    (line,) = source.losses
+    assert 'says plumb_bob, but has eight distortion coefficients: as in OpenCV' in line
+
+
+@pytest.mark.parametrize(
+    ('p', 'words'),
+    [
+        (np.eye(3, 4).reshape(12), 'wrong projection P, with focal lengths of 1 and 1'),
+        (np.full(12, np.nan), 'NaN'),
+        (np.array([1e300, 0, 24, 0, 0, 1e300, 16, 0, 0, 0, 1, 0]), 'wrong projection P'),
+    ],
+)
+def test_a_projection_that_makes_no_view_is_one_line(tmp_path, p, words):
+    messages = recordings.drive()
+    for topic, message, _ in messages:
+        if topic == '/camera/camera_info':
+            message.p = p
+    source = open_source(recordings.write_ros2(tmp_path / 'bag', messages))
+    with pytest.raises(MdepthError, match=f'no image could be read: .*{words}'):
+        list(source)
+    assert len(list(open_source(tmp_path / 'bag', intrinsics='40,40,24,16'))) == 5
+
+
 def test_latest_camera_info_at_or_before_the_image(tmp_path):
     """The camera changes with the third image, whose camera_info is recorded behind it."""
     messages = [('/camera/image_raw', recordings.image(SECOND, 0), SECOND)]

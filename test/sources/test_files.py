@@ -186,6 +186,16 @@ def test_kitti_raw_without_calibration(tmp_path):
     assert len(list(open_source(drive, intrinsics=PINHOLE))) == 3
 
 
+@pytest.mark.parametrize(
+    'row', ['nan 0 24 4 0 41 16 0 0 0 1 0', '1e400 0 24 4 0 41 16 0 0 0 1 0', ' '.join('0' * 12)]
+)
+def test_kitti_raw_whose_projection_is_none(tmp_path, row):
+    drive = write_raw(tmp_path)
+    (drive.parent / 'calib_cam_to_cam.txt').write_text(f'P_rect_02: {row}\n')
+    with pytest.raises(MdepthError, match=r'no projection matrix P_rect_02.*--intrinsics'):
+        open_source(drive)
+
+
 def test_kitti_raw_with_too_few_times(tmp_path):
     drive = write_raw(tmp_path, 6)
     with pytest.raises(MdepthError, match='does not give a time for every image'):

@@ -90,6 +90,12 @@ def test_times_that_are_none(times, stamps):
     assert len(losses) == (0 if times[0] < 0 else 1)
 
 
+def test_a_name_with_a_colon(tmp_path, monkeypatch):
+    films.write_film(tmp_path / '10:30.mkv', DARK, shades(8))
+    monkeypatch.chdir(tmp_path)
+    assert read(Path('10:30.mkv'))[0] == DARK
+
+
 def test_a_codec_without_a_decoder_is_named(tmp_path):
     film = films.write_mp4(tmp_path / 'film.mp4', shades(3))
     data = film.read_bytes().replace(b'mp4v', b'av01').replace(b'esds', b'free')

@@ -55,6 +55,8 @@ def _drive(folder: Path, stereo: bool) -> Drive:
     images = [folder / 'stereo' / image.name for image in drive.images]
     try:
         T = np.loadtxt(file).reshape(4, 4)
+        if not np.isfinite(T).all():
+            raise ValueError
     except ValueError:
         raise MdepthError(f'{file} is not a matrix of 4x4: extract the drive again') from None
     return replace(drive, partner=Partner(images, partner.camera, T))
