@@ -77,6 +77,8 @@ def extracted(
         options = replace(options, intrinsics=str(_calibration(path)))
     # A calibration that was mended, or a bag that was recorded again, is another dataset.
     told = repr((path.resolve(), options, options.state(path)))
+    if not is_recording(path):
+        told += ' times of the file'  # older versions counted the images of a video
     key = hashlib.sha256(told.encode()).hexdigest()[:12]
     folder = cache / f'extracted-{path.stem}-{key}'
     try:
