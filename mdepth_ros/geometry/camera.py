@@ -74,7 +74,7 @@ class Camera:
     def _check(self) -> None:
         if self.model not in COEFFICIENTS:
             known = ', '.join(COEFFICIENTS)
-            raise CameraError(f'unknown distortion model {self.model!r}: use one of {known}')
+            raise CameraError(f'unknown distortion model {self.model[:40]!r}: use one of {known}')
         if len(self.distortion) > COEFFICIENTS[self.model]:
             thin = ': calibrate without thin prism and tilt, or rectify first'
             raise CameraError(
@@ -159,8 +159,6 @@ class Camera:
 
     def check(self) -> None:
         """Raise CameraError for intrinsics that cannot belong to an image of that size."""
-        if self.width * self.height > LARGEST_IMAGE:
-            raise CameraError(f'no image has {self.width}x{self.height} pixels')
         if any(abs(d) > plausible.LARGEST_COEFFICIENT for d in self.distortion):
             raise CameraError('the distortion holds numbers that no lens has: calibrate again')
         if why := plausible.absurd(self.width, self.height, self.intrinsics):

@@ -103,7 +103,7 @@ def test_rare_cameras_pass(size, k, rare):
         ({'r': [2.0, 0, 0, 0, 2, 0, 0, 0, 2]}, 'not a rotation'),
         ({'r': [1.0, 0, 0, 0, 1, 0, 0, 0, -1]}, 'not a rotation'),
         ({'k': [900.0, 0, 0, 0, 900, 0, 640, 360, 1]}, 'K is transposed'),
-        ({'size': (2**31, 2**31)}, 'no image has'),
+        ({'size': (2**31, 2**31)}, 'pixels has no camera'),
         ({'size': (0, 720)}, '0 x 720'),
         ({'roi': (1000, 0, 720, 1280, False)}, 'region of interest'),
         ({'roi': (2**31, 0, 2, 2, False)}, 'region of interest'),
@@ -142,7 +142,7 @@ def test_equidistant_with_four_or_fewer(d):
         from_info(distortion_model='equidistant', d=[0.1] * 5)
 
 
-@pytest.mark.parametrize('focal', [1.0, 20.0, 72.0])
+@pytest.mark.parametrize('focal', [2.0, 20.0, 72.0])
 def test_memory_is_bounded_by_the_image(focal):
     source = Camera(1242, 375, 720, 720, 609, 172, rectified=(focal, focal, 609, 172))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -319,7 +319,7 @@ def test_eight_coefficients_of_plumb_bob_are_said_once() -> None:
         running.image(SECOND)
         camera = take(running).camera
         assert (camera.model, camera.distortion[0]) == ('rational_polynomial', -0.2)
-        assert len(said) == 1 and 'says plumb_bob, but has eight' in said[0]
+        assert len([line for line in said if 'says plumb_bob, but has eight' in line]) == 1
 
 
 class _Recorder:

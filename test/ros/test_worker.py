@@ -13,7 +13,7 @@ from typing import Any
 import live
 import numpy as np
 import pytest
-from live import at, camera_info, drive, node, said, stamp_of, statuses
+from live import at, drive, node, said, stamp_of, statuses
 from small_model import write_model
 
 from mdepth_ros.ros import worker
@@ -105,25 +105,6 @@ def test_steps_that_fail_again_and_again_end_the_node(model: Path, monkeypatch: 
             running.until(lambda f=failures: current._failures > f, 'the failure')
         running.until(lambda: running.node.failure, 'the end')
         assert running.node.failure.startswith('5 steps failed in a row')
-
-
-def test_no_calibration_ends_the_node(model: Path) -> None:
-    """One that can be read, but of which there is no view: anybody may publish it."""
-    with node(model) as running:
-        depths = running.listen(Image, '/depth/image_rect')
-        current = running.node._worker
-        whole = camera_info().k
-        for far in ({0: 1e30}, {0: 1e-30}, {2: 1e9}):
-            running.info(k=[far.get(index, value) for index, value in enumerate(whole)])
-            for number in range(worker.MAX_FAILURES + 1):
-                current.problem = ''
-                running.image(at(number))
-                running.until(lambda: current.problem, 'the problem')
-        assert current.problem.startswith('a frame is lost: the camera sees nothing of the view')
-        assert running.node.failure == ''
-        running.info()
-        drive(running, depths, [at(20)])
-        assert running.node.failure == current.problem == ''
 
 
 def test_no_image_waits_behind_an_older_one(model: Path, monkeypatch: Any) -> None:
@@ -250,7 +231,9 @@ def test_a_corrupt_picture_is_counted_and_left_out(model: Path) -> None:
     ('changes', 'words'),
     [
         ({'p': np.eye(3, 4).reshape(12)}, 'wrong projection P'),
-        ({'width': 2**32 - 1, 'height': 2**32 - 1}, 'no image has'),
+        ({'k': np.array([1e30, 0, 59.5, 0, 100, 39.5, 0, 0, 1])}, 'wrong intrinsics'),
+        ({'k': np.array([100, 0, 1e9, 0, 100, 39.5, 0, 0, 1])}, 'a centre at 1e+09'),
+        ({'width': 2**32 - 1, 'height': 2**32 - 1}, 'pixels has no camera'),
         ({'r': np.diag([-1.0, 1.0, -1.0]).reshape(9)}, 'sees nothing'),  # looks backward
     ],
 )
