@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 import warnings
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -32,19 +33,21 @@ from mdepth_ros.networks.weights import load_weights
 MONODEPTH2_FILES = ('encoder.pth', 'depth.pth', 'pose_encoder.pth', 'pose.pth')
 
 
-def read_state(path: Path) -> dict[str, Any]:
-    """Read a state dictionary from a PyTorch or safetensors file, without running code from it.
+def read_plain(path: Path) -> Any:
+    """Read what torch.save or safetensors wrote, without running code from it.
 
-    A dictionary inside under 'state_dict' or 'model' is unpacked. Raises MdepthError for files
-    that hold anything but tensors and plain values, and for damaged ones.
+    torch's own reader of pickles is used with weights_only: it makes tensors and plain values, and
+    refuses all else. Raises MdepthError for files that hold anything else, and for damaged ones.
     """
     try:
         if path.suffix == '.safetensors':
-            state: Any = load_file(path)
-        else:
-            with warnings.catch_warnings():
-                warnings.simplefilter('ignore')  # what matters arrives as an exception
-                state = torch.load(path, map_location='cpu', weights_only=True)
+            return load_file(path)
+        _refuse_packed(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # what matters arrives as an exception
+            return torch.load(path, map_location='cpu', weights_only=True)
+    except MdepthError:
+        raise
     except OSError as error:
         raise MdepthError(f'{path}: {error.strerror or error}') from error
     except SafetensorError as error:
@@ -54,12 +57,29 @@ def read_state(path: Path) -> dict[str, Any]:
             f'{path} cannot be read as plain weights ({type(error).__name__}): it is damaged, or '
             'holds objects other than tensors; save its state_dict() alone'
         ) from error
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """Read a state dictionary by `read_plain`, also one inside under 'state_dict' or 'model'.
+
+    Raises MdepthError where there is none.
+    """
+    state = read_plain(path)
     for name in ('state_dict', 'model'):
         if isinstance(state, Mapping) and isinstance(state.get(name), Mapping):
             state = state[name]
     if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
         raise MdepthError(f'{path} holds no state dictionary; save a state_dict()')
     return dict(state)
+
+
+def _refuse_packed(path: Path) -> None:
+    """torch.save does not compress: what would unpack to more than the file was made to burst."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as file:
+            size = sum(entry.file_size for entry in file.infolist())
+        if size > path.stat().st_size:
+            raise MdepthError(f'{path} has compressed weights: load it and torch.save it again')
 
 
 def encoder_of(state: Mapping[str, Any], path: Path) -> str:

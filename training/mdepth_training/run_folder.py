@@ -13,7 +13,6 @@ import platform
 import subprocess
 import sys
 import time
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
@@ -27,6 +26,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.machine import usable_cores
+from mdepth_ros.networks.foreign import read_plain
 from mdepth_ros.texts import read_json
 from mdepth_training.config import Experiment, load_experiment
 from mdepth_training.files import write_whole
@@ -80,7 +80,7 @@ def check_folder(experiment: Experiment, output: Path, resume: bool) -> Path | N
         raise MdepthError(
             f'{output} holds a run already: add --resume, or choose another --output'
         )
-    if not zipfile.is_zipfile(last):
+    if not _is_checkpoint(last):
         raise MdepthError(
             f'{last} is cut off or damaged: remove it and learn anew, or take it from a backup'
         )
@@ -93,6 +93,15 @@ def check_folder(experiment: Experiment, output: Path, resume: bool) -> Path | N
                     'it was, or choose another --output (training.initial goes on from a model)'
                 )
     return last
+
+
+def _is_checkpoint(path: Path) -> bool:
+    """Whether Lightning will find in it what it looks for; nothing in it is run."""
+    try:
+        content = read_plain(path)
+    except MdepthError:
+        return False
+    return isinstance(content, dict) and {'state_dict', 'global_step'} <= content.keys()
 
 
 def settings_of(experiment: Experiment) -> Iterator[tuple[str, Any]]:
@@ -162,7 +171,8 @@ def read_starts(output: Path) -> list[dict[str, Any]]:
         starts = read_json(output / 'run.json')
     except (OSError, ValueError):
         return []
-    return [dict(start) for start in starts]
+    found = starts if isinstance(starts, list) else []
+    return [start for start in found if isinstance(start, dict)]
 
 
 class MetricsFile(Logger):

@@ -34,7 +34,9 @@ def scores_of(run: Run, held_out: HeldOut) -> dict[str, float] | None:
         stored = read_json(run.folder / SCORES)
     except (OSError, ValueError):
         return None
-    return stored['scores'] if stored['on'] == held_out.key() else None
+    if not isinstance(stored, dict) or stored.get('on') != held_out.key():
+        return None
+    return stored.get('scores')
 
 
 def learn_and_score(run: Run, held_out: HeldOut, cache: Path, end: float | None) -> None:
