@@ -14,6 +14,7 @@ from rclpy.qos import DurabilityPolicy
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
+from mdepth_ros.errors import shown
 from mdepth_ros.estimator import Estimator
 from mdepth_ros.model_file import load_model
 from mdepth_ros.ros import health
@@ -73,7 +74,7 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
         }
         self._since = time.monotonic()
         for line in unknown_keys(self, DEPTH_ODOMETRY, self._topics()):
-            self.get_logger().warning(line)
+            self.get_logger().warning(shown(line))
         health.steady_timer(self, LOOK, self._look)
         self._worker.start()
         self._switch(self._enabled)
@@ -114,7 +115,7 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
         values = self.settings.values
         wanted = values['model']
         path = shipped_model() if wanted == 'shipped' else Path(wanted).expanduser()
-        self.get_logger().info(f'loading {path}')
+        self.get_logger().info(shown(f'loading {path}'))
         network, card = load_model(path)
         threads = values['threads'] or None
         device, precision = values['device'], values['precision']
@@ -126,11 +127,13 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
         self._diagnostics.set_device(device)
         self._card.publish(String(data=estimator.card.to_json()))
         self.get_logger().info(
-            f'{estimator.card.name} on {device}, {estimator.precision}, warm after '
-            f'{estimator.warm_up_seconds:.1f} s'
+            shown(
+                f'{estimator.card.name} on {device}, {estimator.precision}, warm after '
+                f'{estimator.warm_up_seconds:.1f} s'
+            )
         )
         for warning in estimator.warnings:
-            self.get_logger().warning(warning)
+            self.get_logger().warning(shown(warning))
 
     def _give_up(self) -> None:
         self.failure = self._worker.fatal
@@ -180,13 +183,13 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
             output, odometry, height = self._announcers[camera.name]
             silence = self._silence(camera)
             if output.due(silence, now):
-                self.get_logger().warning(f'no depth: {silence}')
+                self.get_logger().warning(shown(f'no depth: {silence}'))
             problem = self._no_odometry(camera)
             if odometry.due(problem, now):
-                self.get_logger().error(problem)
+                self.get_logger().error(shown(problem))
             metres, problem = camera.height or (None, '')
             if height.due('' if metres else problem, now):
-                self.get_logger().warning(problem)
+                self.get_logger().warning(shown(problem))
 
     def _silence(self, camera: LiveCamera) -> str:
         """Why a camera has no output; '' where it has, or may still have to come."""

@@ -54,8 +54,10 @@ class Dropped:
         if before is None:
             sender = self._publishers(name) if of_topic else 'a client'
             self._node.get_logger().warning(
-                f'{name}: a message cannot be used and was dropped ({shown(reason)}): correct '
-                f'its sender, {shown(sender)}; more of them are only counted'
+                shown(
+                    f'{name}: a message cannot be used and was dropped ({reason}): correct '
+                    f'its sender, {sender}; more of them are only counted'
+                )
             )
 
     def _publishers(self, topic: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from mdepth_ros.errors import MdepthError
+from mdepth_ros.errors import MdepthError, shown
 from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
 from mdepth_ros.limits import check_stamp
@@ -261,9 +261,11 @@ class CameraInput:
             self._tell(self.assumed)
         except MdepthError as error:
             problem = f'{self.info}: {error}'
-            self._node.get_logger().error(f'{problem}; no depth until it is mended')
+            self._node.get_logger().error(shown(f'{problem}; no depth until it is mended'))
         if self._calibration[1] is not None and camera is not None:
-            self._node.get_logger().info(f'{self.info}: the camera changed, to {_shown(camera)}')
+            self._node.get_logger().info(
+                shown(f'{self.info}: the camera changed, to {_shown(camera)}')
+            )
             with self._lock:
                 self._recent.clear()
         self._calibration = (key, camera)
@@ -274,7 +276,7 @@ class CameraInput:
     def _tell(self, line: str) -> None:
         if line and line not in self._told:
             self._told.add(line)
-            self._node.get_logger().warning(line)
+            self._node.get_logger().warning(shown(line))
 
 
 def _content(info: Any) -> tuple[Any, ...]:

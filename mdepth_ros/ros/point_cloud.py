@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
-from mdepth_ros.errors import MdepthError
+from mdepth_ros.errors import MdepthError, shown
 from mdepth_ros.geometry import Camera, ImageSampler
 from mdepth_ros.ros.clouds import cloud_builder
 from mdepth_ros.ros.conversions import camera_from_info, stamp_to_nanoseconds
@@ -74,14 +74,14 @@ class PointCloudNode(Node):  # type: ignore[misc]  # no types without ROS 2
         images = [topic for topic, _ in self._image.candidates + self._image.others]
         topics = [*self._streams, *images, self._points.topic_name]
         for line in unknown_keys(self, POINT_CLOUD, topics):
-            self.get_logger().warning(line)
+            self.get_logger().warning(shown(line))
         self._look()
         steady_timer(self, LOOK, self._look)
 
     def _tell(self, line: str) -> None:
         if line and line not in self._told:
             self._told.add(line)
-            self.get_logger().warning(line)
+            self.get_logger().warning(shown(line))
 
     def close(self) -> bool:
         """Nothing has to end: always True."""
@@ -114,14 +114,14 @@ class PointCloudNode(Node):  # type: ignore[misc]  # no types without ROS 2
         self._match()
         if len(self._depths) > KEPT:
             del self._depths[next(iter(self._depths))]
-            self.get_logger().warning(
+            reason = (
                 f'no image on {self._image.topic} has the stamp of a depth, so there is no cloud: '
                 'set stamp_tolerance, or remap image to that from which the depth was made'
                 if self._calibration.known
                 else f'no cloud: depth comes, but no camera_info on {self._calibration.topic}; '
-                'remap depth/camera_info',
-                throttle_duration_sec=5.0,
+                'remap depth/camera_info'
             )
+            self.get_logger().warning(shown(reason), throttle_duration_sec=5.0)
 
     def _on_image(self, message: Any) -> None:
         self._images[stamp_to_nanoseconds(message.header.stamp)] = message
@@ -154,13 +154,15 @@ class PointCloudNode(Node):  # type: ignore[misc]  # no types without ROS 2
             colours = None if image is None else self._seen(image, camera)
             if image is not None and image.header.frame_id != depth.header.frame_id:
                 self.get_logger().warning(
-                    f'the depth is of {depth.header.frame_id}, the image of '
-                    f'{image.header.frame_id}: colours are right only if both are one place',
+                    shown(
+                        f'the depth is of {depth.header.frame_id}, the image of '
+                        f'{image.header.frame_id}: colours are right only if both are one place'
+                    ),
                     once=True,
                 )
             self._points.publish(self._builder.build(metres, colours, camera, depth.header))
         except MdepthError as error:
-            self.get_logger().error(f'no cloud: {error}', throttle_duration_sec=5.0)
+            self.get_logger().error(shown(f'no cloud: {error}'), throttle_duration_sec=5.0)
 
     def _seen(self, image: Any, camera: Camera) -> NDArray[np.uint8]:
         """Colours [h, w, 3] of an image as the camera of the depth sees them."""

@@ -24,7 +24,7 @@ from rclpy.qos import (
 )
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
-from mdepth_ros.errors import MdepthError
+from mdepth_ros.errors import MdepthError, shown
 
 try:
     from rclpy.event_handler import (
@@ -151,7 +151,7 @@ class Endpoints:
         remedy = f'change it at the {peer}'
         if found.policy in OVERRIDABLE:
             remedy += f', or set qos_overrides.{found.topic}.{ours}.{found.policy}'
-        self._node.get_logger().warning(f'{found}, of a {peer}: no messages pass; {remedy}')
+        self._node.get_logger().warning(shown(f'{found}, of a {peer}: no messages pass; {remedy}'))
 
     def incompatible(self) -> list[Incompatible]:
         """Topics that have a peer with incompatible QoS now."""

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from mdepth_ros.errors import shown
 from mdepth_ros.ros import bag_topics  # before rclpy: makes it importable
 from mdepth_ros.ros.recording import COMMIT, BagWriter, remains
 
@@ -140,7 +141,7 @@ class Recorder:
             why = f'its type {kinds[0]} is not known here'
         if why:
             self._refused.add(topic)
-            self._node.get_logger().warning(f'{topic} is not recorded: {why}')
+            self._node.get_logger().warning(shown(f'{topic} is not recorded: {why}'))
         return not why
 
     @staticmethod

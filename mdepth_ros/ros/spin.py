@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from mdepth_ros.ctrl_c import ctrl_c
-from mdepth_ros.errors import MdepthError
+from mdepth_ros.errors import MdepthError, shown
 
 CHECK = 0.5  # seconds between looks at whether the node has failed
 
@@ -52,7 +52,7 @@ def run_node(make: Make, args: Sequence[str] | None = None) -> int:
         while rclpy.ok() and not node.failure:
             executor.spin_once(timeout_sec=CHECK)
         if node.failure:
-            node.get_logger().fatal(node.failure)
+            node.get_logger().fatal(shown(node.failure))
             status = 1
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
@@ -70,7 +70,7 @@ def run_node(make: Make, args: Sequence[str] | None = None) -> int:
 
 
 def _refuse(error: Exception) -> int:
-    print(f'error: {str(error).strip().splitlines()[0]}', file=sys.stderr)
+    print(f'error: {shown(str(error).strip().splitlines()[0])}', file=sys.stderr)
     return 2
 
 

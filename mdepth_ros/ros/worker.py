@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from mdepth_ros.errors import MdepthError
+from mdepth_ros.errors import MdepthError, shown
 from mdepth_ros.estimator import Estimator
 from mdepth_ros.frame import Frame
 from mdepth_ros.pairing import NANO
@@ -158,7 +158,7 @@ class Worker:
         try:
             perception, frame = camera.prepare(arrival)
         except MdepthError as error:
-            self._log.warning(str(error), throttle_duration_sec=5.0)
+            self._log.warning(shown(str(error)), throttle_duration_sec=5.0)
             return None
         return camera, arrival, perception, frame, start
 
@@ -193,7 +193,7 @@ class Worker:
             if estimate.reason and estimate.reason != 'first frame':
                 of = f'{camera.name}: ' if camera.name else ''
                 self._log.warning(
-                    f'{of}the odometry holds its pose: {estimate.reason}',
+                    shown(f'{of}the odometry holds its pose: {estimate.reason}'),
                     throttle_duration_sec=5.0,
                 )
 
@@ -202,5 +202,5 @@ class Worker:
             return
         line = str(error) if isinstance(error, MdepthError) else f'{type(error).__name__}: {error}'
         self.problem = f'{what}: {line.strip().splitlines()[0]}'
-        self._log.error(self.problem, throttle_duration_sec=1.0)
+        self._log.error(shown(self.problem), throttle_duration_sec=1.0)
         self._log.debug(traceback.format_exc())

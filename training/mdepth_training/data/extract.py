@@ -26,7 +26,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from mdepth_ros.cli.shell import Console, say
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.texts import read_json
+from mdepth_ros.texts import parse_json, read_json
 from mdepth_training.config import load_experiment
 from mdepth_training.data.extract_drive import FACTS, Options
 from mdepth_training.data.extract_pool import Pool
@@ -140,7 +140,7 @@ def _plan(
             name = finished[source]
             # A drive of an older version does not know the options that came since.
             before = json.loads(json.dumps(asdict(Options()))) | dataset.drives[name]['options']
-            if before != json.loads(json.dumps(asdict(options))):
+            if before != parse_json(json.dumps(asdict(options))):
                 raise MdepthError(
                     f'{dataset.folder / name} was made of {recording} with other options: '
                     'delete it, or choose another --output'
