@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import signal
 import tracemalloc
 from pathlib import Path
@@ -22,6 +23,7 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera
 from mdepth_ros.pairing import Pairing
 from mdepth_ros.perception import Estimate
+from mdepth_ros.report.run import Run
 from mdepth_ros.scale import Scale
 from mdepth_ros.sources import open_source
 
@@ -340,6 +342,48 @@ def test_memory_does_not_grow_with_frames(tmp_path):
         tracemalloc.stop()
     # rosbags gathers what it writes (odometry: 0.4 MB here) in chunks of 1 MB.
     assert held[1] - held[0] < 0.9e6
+
+
+def test_a_run_that_was_killed_is_not_lost(tmp_path):
+    """What it wrote can be read, and the next run deletes it only where that is asked for."""
+    bag, output = write_drive(tmp_path, 400), tmp_path / 'out'
+
+    def kill(done, total):
+        if done == 350:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    child = os.fork()
+    if child == 0:
+        try:
+            options = {'topics': ['odom'], 'keep_inputs': True, 'storage': 'sqlite3'}
+            run_it(bag, output, on_progress=kill, **options)
+        finally:
+            os._exit(1)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    left = tmp_path / 'out.partial' / 'bag.partial' / 'bag_0'
+    source = open_source(left)
+    assert [f.stamp for f in source] == [
+        100 * SECOND + n * SECOND // 10 for n in range(source.total)
+    ]
+    assert 150 < source.total <= 350
+    assert len(np.loadtxt(tmp_path / 'out.partial' / 'trajectory.tum')) == 350
+    with pytest.raises(MdepthError, match=r'out.partial/.*bag_0.db3 is what came before'):
+        run_it(bag, output)
+    with pytest.raises(
+        MdepthError, match=r'out.partial is of a run that was killed: run it again'
+    ):
+        Run(output)
+    assert len(list(open_source(left))) == source.total
+    run_it(bag, output, topics=['odom'], overwrite=True)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ['drive', 'out']
+
+
+def test_an_output_that_is_a_link(tmp_path):
+    (tmp_path / 'disk').mkdir()
+    (tmp_path / 'out').symlink_to('disk')
+    for overwrite in (False, True):
+        run_it(write_drive(tmp_path / str(overwrite)), tmp_path / 'out', overwrite=overwrite)
+        assert (tmp_path / 'out').is_symlink() and (tmp_path / 'disk' / 'run.json').is_file()
 
 
 def test_kitti_city(data_dir, tmp_path):

@@ -64,6 +64,12 @@ class BagWriter:
         self.folder = behind_link(Path(folder))
         if self.folder.name in ('', '..'):
             raise MdepthError(f'{folder} is no name for a bag: name a directory to be made')
+        if storage == 'sqlite3' and set('#?%') & set(str(self.folder)):
+            # rosbags takes the path for an address, and would write somewhere else.
+            raise MdepthError(
+                f'{folder} has one of #, ? and %, which sqlite3 cannot take: choose another name '
+                'or --storage mcap'
+            )
         self._latched = set(latched)
         if self.folder.exists() and not (self.folder.is_dir() and not any(self.folder.iterdir())):
             if not overwrite:

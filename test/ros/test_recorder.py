@@ -209,7 +209,7 @@ def test_a_disk_that_is_full_keeps_what_was_recorded(tmp_path: Path) -> None:
     assert bag.remains is not None
     # Two megabytes were on the disk, and what fitted of the third.
     assert len(texts(bag.remains, '/text')) >= 200
-    with pytest.raises(MdepthError, match='move .* away, or add --overwrite'):
+    with pytest.raises(MdepthError, match=r'move .* away, or add --overwrite'):
         TopicsBag(tmp_path / 'bag')
     with TopicsBag(tmp_path / 'bag', overwrite=True) as again:
         again.write_raw('/text', 'std_msgs/msg/String', data, 1)

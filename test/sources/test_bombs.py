@@ -134,7 +134,9 @@ def test_bombs_in_ros_1(tmp_path):
 
 def test_bombs_in_sqlite(tmp_path):
     text = ROS2.types['std_msgs/msg/String'](data='')
-    bag = recordings.write_ros2(tmp_path / 'bag', [('/text', text, t) for t in (1, 2, 3)], 'sqlite3')
+    bag = recordings.write_ros2(
+        tmp_path / 'bag', [('/text', text, t) for t in (1, 2, 3)], 'sqlite3'
+    )
     file = bag / 'bag.db3'
     with sqlite3.connect(file) as database:
         database.execute('UPDATE messages SET data = ? WHERE id = 2', (zstd_bomb(),))
