@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from mdepth_ros.cli.live import live_node
 from mdepth_ros.cli.main import app
+from mdepth_ros.cli.play import _span
 from mdepth_ros.errors import MdepthError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,6 +69,20 @@ def test_what_cannot_be_is_one_line(bag, words, line):
     assert isinstance(result.exception, MdepthError), result.output + repr(result.exception)
     assert line in str(result.exception)
     assert '\n' not in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    'seconds, words',
+    [
+        (11.6, '12 s'),
+        (65, '1 min 5 s'),
+        (3600, '1 h'),
+        (183_600, '2 d 3 h'),
+        (1.7e9, '53 y 330 d'),
+    ],
+)
+def test_a_long_wait_in_words(seconds, words):
+    assert _span(seconds) == words
 
 
 def test_no_bag(tmp_path):

@@ -18,6 +18,7 @@ from rosbags.typesys import get_types_from_msg
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.ros import bag_topics
+from mdepth_ros.ros import player as player_module
 from mdepth_ros.ros.player import Pace, Player, offered_profiles
 from mdepth_ros.ros.recording import LATCHED
 from mdepth_ros.sources.recording import Recording
@@ -229,6 +230,41 @@ def test_who_comes_late_gets_every_static_transform(graph: Graph, tmp_path: Path
         tree = graph.listen(TFMessage, '/tf_static', profile)
         assert wait(lambda: len(tree) == 2)
         assert same(tree, written(recording, '/tf_static'))
+
+
+def test_a_long_wait_is_told_and_how_to_leave_it_out(
+    graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(player_module, 'LONG', 0.2)
+    tree, *messages = recordings.drive(2)
+    later = [(topic, message, time + 3600 * SECOND) for topic, message, time in messages]
+    with Recording(recordings.write_ros2(tmp_path / 'bag', [tree, *later])) as recording:
+        told: list[tuple[float, float]] = []
+        playing = player(graph, recording, rate=10_000.0)
+        assert playing.play(on_wait=lambda *what: told.append(what)).messages == 5
+        assert told == [(pytest.approx(0.36, abs=0.1), 3600.0)]
+        # That much is left out then, and what is latched is played all the same.
+        played = player(graph, recording, start=told[0][1]).play(on_wait=lambda *_: 1 / 0)
+        assert played.per_topic['/tf_static'] == 1 and played.messages == 5
+
+
+def test_what_cannot_be_published_is_counted(graph: Graph, drive: Recording) -> None:
+    playing = player(graph, drive)
+    outlet = playing._outlets['/camera/image_raw']
+
+    class Refusing:
+        def publish(self, data: bytes) -> None:
+            raise RuntimeError('no such message\nat all')
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(outlet, name)
+
+    playing._outlets['/camera/image_raw'] = Refusing()
+    assert playing.play().messages == 6
+    assert drive.losses.lines() == ['5 messages skipped: no such message']
+    playing._outlets = {'/camera/image_raw': Refusing()}
+    with pytest.raises(MdepthError, match='nothing of it can be played: 5 messages skipped'):
+        playing.play()
 
 
 def test_twice(graph: Graph, drive: Recording) -> None:

@@ -7,9 +7,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import recordings
-from recordings import ROS1, SECOND
+from recordings import ROS1, ROS2, SECOND
 
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.report.bags import Bag
 from mdepth_ros.sources import open_source
 
 TENTH = SECOND // 10
@@ -364,3 +365,44 @@ def test_ros1_file_of_another_project(data_dir):
 def test_a_bag_without_a_camera(data_dir):
     with pytest.raises(MdepthError, match=r'no camera .*/odom \(Odometry, 2639\)'):
         open_source(data_dir / 'bags' / 'other' / 'turtlebot' / 'nav2_turtlebot.mcap')
+
+
+def restamped(messages, sec, store=ROS2):
+    for number, (_, message, _) in enumerate(messages):
+        if hasattr(message, 'header'):
+            message.header.stamp = recordings.make(
+                'builtin_interfaces/msg/Time', store, sec=sec, nanosec=number if sec else 0
+            )
+    return messages
+
+
+@pytest.mark.parametrize(
+    'sec, line', [(0, 'headers without a stamp'), (-7, 'headers of a time before 1970 or after')]
+)
+def test_headers_without_a_time_take_that_of_the_recording(tmp_path, sec, line):
+    """ROS 1 counts to 2106 in what is negative in ROS 2."""
+    for bag in (
+        recordings.write_ros2(tmp_path / 'bag', restamped(recordings.drive(3), sec)),
+        recordings.write_ros1(
+            tmp_path / 'a.bag', restamped(recordings.drive(3, store=ROS1), sec, ROS1)
+        ),
+    ):
+        source = open_source(bag)
+        wanted = [100 * SECOND + n * SECOND // 10 for n in range(3)]
+        assert [frame.stamp for frame in source] == wanted
+        assert len(source.losses) == 1 and line in source.losses[0]
+        assert [stamp for stamp, _ in Bag(bag).messages('/camera/image_raw')] == wanted
+
+
+@pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
+def test_images_after_2038_are_one_line(tmp_path, storage):
+    """Neither the headers nor the bag tell a time that a message can hold."""
+    late = [(t, m, s + 2**31 * SECOND) for t, m, s in restamped(recordings.drive(3), 0)]
+    with pytest.raises(MdepthError, match='their times are before 1970 or after 2038') as error:
+        list(open_source(recordings.write_ros2(tmp_path / 'bag', late, storage)))
+    assert '\n' not in str(error.value)
+    # The headers count where they tell a time.
+    late = [(t, m, s + 2**31 * SECOND) for t, m, s in recordings.drive(3)]
+    source = open_source(recordings.write_ros2(tmp_path / 'good', late, storage))
+    assert [frame.stamp for frame in source][-1] == 100 * SECOND + SECOND // 5
+    assert source.losses == ['times of recording before 1970 or after 2038: taken as those']

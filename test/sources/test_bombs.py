@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import bz2
 import json
-import resource
 import sqlite3
 import struct
 import subprocess

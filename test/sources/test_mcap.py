@@ -62,8 +62,8 @@ def test_a_drive_of_ros_1_messages_is_a_source(tmp_path):
 @pytest.mark.parametrize(
     'schema, encoding, described, line',
     [
-        ('foxglove.CompressedImage', 'protobuf', 'protobuf', 'foxglove.CompressedImage (protobuf)'),
-        ('foxglove.CompressedImage', 'json', 'jsonschema', 'foxglove.CompressedImage (json)'),
+        ('foxglove.Image', 'protobuf', 'protobuf', 'foxglove.Image (protobuf)'),
+        ('foxglove.Image', 'json', 'jsonschema', 'foxglove.Image (json)'),
         ('foxglove.RawImage', 'flatbuffer', 'flatbuffer', 'foxglove.RawImage (flatbuffer)'),
         ('', 'cbor', '', 'no schema (cbor)'),
         ('Image', '', 'x', 'Image (unknown)'),
