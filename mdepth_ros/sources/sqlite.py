@@ -39,7 +39,9 @@ class Sqlite:
             self._database = sqlite3.connect(address, uri=True, check_same_thread=False)
             self._database.text_factory = lambda text: text.decode(errors='replace')
             self._topics = self._read_topics()
-        except sqlite3.Error as error:
+        except MdepthError:
+            raise
+        except Exception as error:  # a damaged scheme makes sqlite3 raise errors of other kinds
             raise MdepthError(_advice(error, self.path)) from None
 
     @property
@@ -83,7 +85,8 @@ class Sqlite:
             f'SELECT id, {", ".join(parts)} FROM topics ORDER BY id'
         ):
             count, profiles = counts.get(key, 0), read_profiles(offered)
-            topics[key] = Channel(name, plain_type(kind), encoding or 'cdr', count, profiles)
+            kind, encoding = plain_type(str(kind)), str(encoding or 'cdr')
+            topics[key] = Channel(str(name), kind, encoding, count, profiles)
         return topics
 
 
