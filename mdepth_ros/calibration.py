@@ -116,6 +116,8 @@ def drive_pairs(estimator: Estimator, frames: Iterable[tuple[Frame, Array | None
     found, pairs, seconds, covered = [], 0, 0.0, 0
     for frame, pose in frames:
         pair: FramePair = pairing.pair(frame)
+        if pair.stale:
+            continue
         before = poses.get(pair.previous.stamp)
         if pose is not None:
             poses[frame.stamp] = pose

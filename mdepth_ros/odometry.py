@@ -18,6 +18,8 @@ time passed is not known, and not what the stamps say; it counts as one pair. Od
 (REP-105) and the covariance goes on from what it was: it tells of the drift along the path that
 was travelled, and at the loop of a bag nothing was travelled. To begin anew there is the reset.
 
+A frame that comes late, or again, changes nothing.
+
 Covariance is first order (Barfoot and Furgale 2014, second-order terms left out). With the pose
 error on the right, T exp(e), S' = Ad(m)^-1 S Ad(m)^-T + Q, where Q is that of `MotionNoise` for
 this pair, times its correlation: errors of consecutive pairs are alike. An error of the scale
@@ -129,6 +131,8 @@ class Odometry:
         trust   None: 'held' where the pair has a reason, else 'tracking'
         """
         trust = trust or Trust('held' if pair.reason else 'tracking', pair.reason)
+        if pair.stale:
+            return self._held_pose(scale, trust)
         stamp = pair.current.stamp
         unseen = self._unseen(pair)
         if pair.reason:

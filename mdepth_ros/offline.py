@@ -133,9 +133,10 @@ def run(
                 _copy(bag, source.inputs, own, report)
             for topic, message in made.messages(estimate):
                 bag.write(topic, message, estimate.stamp)
-            if trajectory is not None:
-                trajectory.add(estimate)
-            scales.add(estimate.stamp, estimate.scale)
+            if not estimate.stale:
+                if trajectory is not None:
+                    trajectory.add(estimate)
+                scales.add(estimate.stamp, estimate.scale)
             report.add(frame, estimate)
             clock.lap('write')
             if on_progress is not None:

@@ -10,6 +10,9 @@ Networks that were trained at the speed of traffic see too much motion where a v
 an option (`keyframes`), the partner is then taken from further back, until the two views differ
 about as much as in training.
 
+A stamp that is older than the newest one is that of a late image, or time ran backward: `Order`
+tells which.
+
 A live run may skip frames. What it skipped can still be a partner (`Pairing.skipped`), so that it
 pairs as a run that took every frame, and has a partner also where a step takes longer than a pair.
 """
@@ -27,7 +30,11 @@ from mdepth_ros.frame import Frame
 from mdepth_ros.limits import FRAME_INTERVAL
 
 NANO = 1_000_000_000
-REPEATED = 'repeated stamp'
+NEWER, REPEATED, LATE, BACKWARD = 'newer', 'repeated stamp', 'late', 'time ran backward'
+LATEST = 5
+"""Frame intervals by which an image may be late; more is a clock that was set, or a bag's loop."""
+MOST_LATE = 3
+"""Images in a row that may be late; one more of them, and the clock was set back by so little."""
 LONGEST = 4
 """Frame intervals that a pair of key frames may span."""
 PARALLAX = 0.03
@@ -45,12 +52,47 @@ class FramePair:
     previous  the earlier frame; `current` itself where there is no pair
     reason    '' for a real pair, else why the frame is paired with itself
     interval  seconds from previous to current; 0 where paired with itself
+    stale     the frame is not newer than one before: it comes late, or again. It has a depth, but
+              nothing of it belongs into the odometry
     """
 
     current: Frame
     previous: Frame
     reason: str = ''
     interval: float = 0.0
+    stale: bool = False
+
+
+class Order:
+    """Tells late images from a time that ran backward, by the stamps alone.
+
+    USB cameras and parallel decoders swap neighbouring images; a bag that begins again, or a clock
+    that is set, goes back for good. An older stamp is therefore that of a late image where it is
+    at most `reach` ns older than the newest one, and not one of more than `MOST_LATE` in a row.
+
+    back  ns by which the stamp before was older than the newest; where time ran backward in
+          several small steps, the longest of them
+    """
+
+    def __init__(self, reach: int) -> None:
+        self.back = 0
+        self._reach = reach
+        self._newest: int | None = None
+        self._late: list[int] = []  # how late those in a row are
+
+    def add(self, stamp: int) -> str:
+        """Where the next stamp belongs: NEWER, REPEATED, LATE or BACKWARD."""
+        self.back = 0 if self._newest is None else max(0, self._newest - stamp)
+        if stamp == self._newest:
+            return REPEATED
+        if self.back:
+            self._late.append(self.back)
+            if self.back <= self._reach and len(self._late) <= MOST_LATE:
+                return LATE
+            self.back = max(self._late)
+        self._newest = stamp
+        self._late.clear()
+        return BACKWARD if self.back else NEWER
 
 
 class Recent(Generic[T]):
@@ -62,10 +104,8 @@ class Recent(Generic[T]):
         self._items: deque[tuple[int, T]] = deque()
 
     def add(self, stamp: int, item: T) -> None:
-        """Add an item; one that is older than the last begins anew, one too near is left out."""
+        """Add an item; one too near to the last, or older, is left out."""
         items = self._items
-        if items and stamp < items[-1][0]:
-            items.clear()
         if not items or stamp - items[-1][0] >= self.spacing:
             items.append((stamp, item))
         while stamp - items[0][0] > self._span:
@@ -91,6 +131,7 @@ class Pairing:
     keyframes       whether a pair spans up to `LONGEST` frame intervals where the motion is short
 
     span            ns that a partner may be old
+    reach           ns that an image may be late, see `Order`
     skipped         gives the skipped frame nearest to a stamp (first argument), if it is within
                     so many ns of it (second) and before another stamp (third); asked only where
                     no frame of `pair` is about as near. None: no frame is skipped
@@ -114,15 +155,20 @@ class Pairing:
         self._tolerance = round(self.tolerance * NANO)
         self._spanned = 1  # frame intervals
         self.span = (LONGEST if keyframes else 1) * self._interval + self._tolerance
+        self.reach = LATEST * self._interval
+        self._order = Order(self.reach)
         self._history: Recent[Frame] = Recent(self.span)
         self._last: Frame | None = None
 
     def pair(self, frame: Frame) -> FramePair:
         """The frame with its partner; the frame is remembered for the ones to come."""
-        previous, reason = self._partner(frame)
-        if reason != REPEATED:
-            previous = self._skipped(frame, previous) or previous
-            self._remember(frame)
+        place = self._order.add(frame.stamp)
+        if place in (REPEATED, LATE):
+            reason = REPEATED if place == REPEATED else f'late by {self._order.back / NANO:.2f} s'
+            return FramePair(frame, frame, reason, stale=True)
+        previous, reason = self._partner(frame, place)
+        previous = self._skipped(frame, previous) or previous
+        self._remember(frame)
         if previous is None:
             return FramePair(frame, frame, reason)
         previous = previous.as_dark_as(frame)
@@ -144,20 +190,19 @@ class Pairing:
     def reset(self) -> None:
         """Forget every frame."""
         self._history.clear()
+        self._order = Order(self.reach)
         self._last = None
         self._spanned = 1
 
-    def _partner(self, frame: Frame) -> tuple[Frame | None, str]:
+    def _partner(self, frame: Frame, place: str) -> tuple[Frame | None, str]:
         last = self._last
         if last is None:
             return None, 'first frame'
         elapsed = frame.stamp - last.stamp
         if (frame.camera, frame.frame_id) != (last.camera, last.frame_id):
             reason = 'camera changed'
-        elif elapsed < 0:
-            reason = f'time ran backward by {-elapsed / NANO:.2f} s'
-        elif elapsed == 0:
-            return None, REPEATED
+        elif place == BACKWARD:
+            reason = f'{BACKWARD} by {self._order.back / NANO:.2f} s'
         elif elapsed > self._interval + self._tolerance:
             reason = f'gap of {elapsed / NANO:.2f} s'
         else:

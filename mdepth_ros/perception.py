@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,8 @@ class Estimate:
     scale             metres per network unit
     status, reason    'tracking', 'standing', 'degraded', 'lost' or 'held', and why: see
                       `mdepth_ros.quality`
+    stale             the frame comes late, or again: it has a depth, but the pose is that of a
+                      newer frame, and is not to be published with this stamp
     timings           seconds: 'pairing', 'estimator' ('sample', 'network', 'refine' and
                       'post' of it), 'scale', 'odometry', and 'step' for all
     """
@@ -63,6 +65,7 @@ class Estimate:
     status: str
     reason: str
     timings: dict[str, float]
+    stale: bool = False
 
 
 class Perception:
@@ -90,6 +93,8 @@ class Perception:
         self.scale = scale
         self.odometry = odometry
         self.judge = Judge()
+        self._last_scale: Scale | None = None
+        self._unheard: tuple[tuple[int, float], ...] = ()
         self.max_range = max_range
         self.min_confidence = min_confidence
 
@@ -99,13 +104,13 @@ class Perception:
         return self.estimator.warnings
 
     def step(self, frame: Frame, parts: Collection[str] = PARTS) -> Estimate:
-        """Everything that one frame tells. Frames come in the order in which they were taken.
+        """Everything that one frame tells. Frames come about in the order they were taken in.
 
         parts  as in Estimator: image and confidence are empty where they are not needed
         """
         watch = _Watch()
         # The earlier frame at the trained time difference, or the frame twice.
-        pair = self.pairing.pair(frame)
+        pair = self._pair(frame)
         watch.lap('pairing')
         # The networks: depth, motion and confidence in network units.
         seen = self.estimator(pair, {*parts, *self._parts})
@@ -117,10 +122,22 @@ class Perception:
         """What the step itself needs of the estimator."""
         return ('confidence',) if self.min_confidence else ()
 
+    def _pair(self, frame: Frame) -> FramePair:
+        # The speeds that came with a late frame are for the next one that has its turn.
+        frame = replace(frame, speeds=(*self._unheard, *frame.speeds)) if self._unheard else frame
+        pair = self.pairing.pair(frame)
+        self._unheard = frame.speeds if pair.stale else ()
+        return pair
+
+    def _scale(self, seen: Prediction, pair: FramePair) -> Scale:
+        if not pair.stale or self._last_scale is None:
+            self._last_scale = self.scale.update(seen, pair)
+        return self._last_scale
+
     def _conclude(self, pair: FramePair, seen: Prediction, watch: _Watch) -> Estimate:
         frame = pair.current
         # Metres per network unit.
-        scale = self.scale.update(seen, pair)
+        scale = self._scale(seen, pair)
         watch.lap('scale')
         # How far the motion can be believed.
         trust = self.judge(seen.evidence, seen.motion, scale, pair)
@@ -148,6 +165,7 @@ class Perception:
             status=pose.status,
             reason=trust.reason,
             timings={**watch.total(), **seen.timings},
+            stale=pair.stale,
         )
 
     def _metric(self, seen: Prediction, scale: Scale) -> tuple[NDArray[np.float32], Matrix]:
@@ -169,7 +187,7 @@ def step_together(
     'pairing', 'estimator' and 'step' of the timings are those of all cameras.
     """
     watch = _Watch()
-    pairs = [perception.pairing.pair(frame) for perception, frame in items]
+    pairs = [perception._pair(frame) for perception, frame in items]
     watch.lap('pairing')
     needed = {*parts, *(part for perception, _ in items for part in perception._parts)}
     seen = items[0][0].estimator.batch(pairs, needed)

@@ -135,6 +135,8 @@ class Judge:
         evidence  None where the frame is paired with itself
         motion    T_previous_current in network units, 4x4
         """
+        if pair.stale:
+            return Trust('held', pair.reason)
         if evidence is None:
             self._forget()  # a gap, another camera, another time: nothing to compare with
             return Trust('held', pair.reason)

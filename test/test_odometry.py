@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera, axis_angle_from_rotation, se3_exp
 from mdepth_ros.motion_noise import MotionNoise
-from mdepth_ros.odometry import LARGEST_STD, LOOKING_FORWARD, Odometry, Pose
+from mdepth_ros.odometry import HELD_STD, LARGEST_STD, LOOKING_FORWARD, Odometry, Pose
 from mdepth_ros.pairing import FramePair, Pairing
 from mdepth_ros.ros.conversions import pose_of_base
 from mdepth_ros.scale import Scale
@@ -134,6 +134,19 @@ def test_time_that_runs_backward_does_not_move_the_pose() -> None:
     assert poses[3].status == 'held'
     np.testing.assert_array_equal(poses[3].pose, poses[2].pose)
     np.testing.assert_allclose(poses[4].pose[:3, 3], [3, 0, 0], atol=1e-9)
+
+
+def test_late_frames_change_nothing() -> None:
+    """The way is that of the clock: 10 m/s for 0.8 s, whatever the order of arrival."""
+    ordered = drive(Odometry(), [0.0, 0.1, 0.3, 0.4, 0.5, 0.7, 0.8], STRAIGHT)
+    odometry, times = Odometry(), [0.0, 0.1, 0.3, 0.2, 0.4, 0.5, 0.7, 0.6, 0.6, 0.8]
+    poses = drive(odometry, times, STRAIGHT)
+    assert [i for i, pose in enumerate(poses) if pose.status == 'held'] == [0, 3, 7, 8]
+    assert poses[-1].pose[0, 3] == pytest.approx(8.0)
+    np.testing.assert_array_equal(poses[3].pose, poses[2].pose)
+    np.testing.assert_array_equal(poses[3].pose_covariance, poses[2].pose_covariance)
+    np.testing.assert_array_equal(poses[-1].pose_covariance, ordered[-1].pose_covariance)
+    assert poses[3].twist_covariance[0, 0] == HELD_STD[0] ** 2
 
 
 def at_steps(

@@ -62,6 +62,7 @@ class StraightOn:
             status='held' if pair.reason else 'tracking',
             reason=pair.reason,
             timings={'step': 0.001},
+            stale=pair.stale,
         )
 
 
@@ -225,6 +226,36 @@ def test_losses_gaps_and_changes_are_reported(tmp_path):
         'time ran backward by 250.00 s': 1,
     }  # fmt: skip
     assert facts['losses'] == report.losses
+
+
+@pytest.mark.parametrize('late', [[3], [3, 7], [1], [2, 4]])
+def test_late_images_make_the_way_no_longer(tmp_path, late):
+    """Header stamps out of order, times of recording in order: 5 m/s for 0.9 s are 4.5 m."""
+    order = sorted(range(10), key=lambda n: n + 2.5 * (n in late))
+    messages = recordings.drive(10)
+    images = [message[1] for message in messages if message[0] == '/camera/image_raw']
+    swapped = [message for message in messages if message[0] != '/camera/image_raw']
+    swapped += [
+        ('/camera/image_raw', images[n], 100 * SECOND + place * SECOND // 10)
+        for place, n in enumerate(order)
+    ]
+    swapped.sort(key=lambda message: message[2])
+    bag = recordings.write_ros2(tmp_path / 'drive', swapped)
+    report = run_it(bag, tmp_path / 'out', keep_inputs=True)
+    assert report.frames == 10 and report.pairs == 9 - len(late)
+    assert report.distance == pytest.approx(4.5)
+    found = read(tmp_path / 'out' / 'bag')
+    assert len(found['/depth/image_rect']) == 10
+    kept = [100 * SECOND + n * SECOND // 10 for n in range(10) if n not in late]
+    tum = np.loadtxt(tmp_path / 'out' / 'trajectory.tum')[:, 0]
+    np.testing.assert_allclose(tum, np.array(kept) / 1e9)
+    headers = [message.header.stamp for _, message in found['/odom']]
+    assert [stamp.sec * SECOND + stamp.nanosec for stamp in headers] == kept
+    assert [time for time, _ in found['/tf']] == kept
+    assert {time for time, _ in found['/path']} <= set(kept)
+    facts = json.loads((tmp_path / 'out' / 'run.json').read_text())
+    assert any(reason.startswith('late by 0.') for reason in facts['held'])
+    assert not any('backward' in reason for reason in facts['held'])
 
 
 def test_existing_output(tmp_path):

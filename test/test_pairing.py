@@ -15,7 +15,7 @@ import pytest
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
-from mdepth_ros.pairing import FramePair, Pairing, Recent
+from mdepth_ros.pairing import BACKWARD, FramePair, Order, Pairing, Recent
 
 CAMERA = Camera(8, 6, 8.0, 8.0, 3.5, 2.5)
 IMAGE = np.zeros((6, 8, 3), np.uint8)
@@ -61,9 +61,68 @@ def test_one_lost_frame_is_bridged_and_two_are_a_gap() -> None:
 
 
 def test_time_that_runs_backward_starts_anew() -> None:
-    got = pairs([10.0, 10.1, 9.8, 9.9], Pairing(0.1))
-    assert got[2].reason == 'time ran backward by 0.30 s'
+    got = pairs([10.0, 10.1, 9.5, 9.6], Pairing(0.1))
+    assert got[2].reason == 'time ran backward by 0.60 s'
     assert got[3].previous is got[2].current
+
+
+SWAPPED = {
+    'neighbours': ([0, 1, 3, 2, 4, 5], {3: 1}),
+    'every pair': ([1, 0, 3, 2, 5, 4, 6], {1: 1, 3: 1, 5: 1}),
+    'right after the start': ([1, 0, 2, 3], {1: 1}),
+    'two, in order': ([0, 1, 4, 2, 3, 5, 6], {3: 2, 4: 1}),
+    'three, the last first': ([0, 4, 3, 2, 1, 5, 6], {2: 1, 3: 2, 4: 3}),
+    'by five intervals': ([0, 1, 2, 3, 5, 6, 7, 8, 9, 4, 10], {9: 5}),
+    'and again': ([0, 1, 3, 2, 2, 4, 5], {3: 1, 4: 1}),
+    'older than the first': ([5, 1, 6, 7], {1: 4}),
+}
+
+
+@pytest.mark.parametrize('case', SWAPPED)
+@pytest.mark.parametrize('rate', [10, 30])
+def test_a_late_image_has_no_partner_and_is_none(case: str, rate: int) -> None:
+    order, late = SWAPPED[case]
+    got = pairs([50 + place / rate for place in order], Pairing(0.1))
+    assert {i: pair.reason for i, pair in enumerate(got) if pair.stale} == {
+        i: f'late by {back / rate:.2f} s' for i, back in late.items()
+    }
+    taken = [pair for i, pair in enumerate(got) if i not in late]
+    alone = pairs([50 + order[i] / rate for i in range(len(order)) if i not in late], Pairing(0.1))
+    # The others pair as if there had been no late one.
+    assert [p.previous.stamp for p in taken] == [p.previous.stamp for p in alone]
+    assert [p.reason for p in taken] == [p.reason for p in alone]
+    assert all(pair.previous is pair.current and not pair.interval for pair in got if pair.stale)
+
+
+def test_a_late_image_of_another_camera_changes_nothing() -> None:
+    pairing, other = Pairing(0.1), Camera(8, 6, 9.0, 9.0, 3.5, 2.5)
+    cameras = [(0.0, CAMERA), (0.2, other), (0.1, CAMERA), (0.3, other)]
+    got = [pairing.pair(frame(time, camera)).reason for time, camera in cameras]
+    assert got == ['first frame', 'camera changed', 'late by 0.10 s', '']
+
+
+def test_a_clock_that_was_set_back_by_little_is_found_out() -> None:
+    """Three images may be late in a row; a fourth says that they all are of a new time."""
+    times = [20 + index / 30 for index in range(20)]
+    got = pairs([*times[:10], *(time - 0.3 for time in times[10:])], Pairing(0.1))
+    reasons = [pair.reason.split(' by')[0] for pair in got[10:]]
+    assert reasons == ['late'] * 3 + ['time ran backward'] + [''] * 6
+    assert got[13].reason == 'time ran backward by 0.27 s'
+    assert [pair.stale for pair in got[10:]] == [True] * 3 + [False] * 7
+    assert all(pair.previous.stamp >= got[13].current.stamp for pair in got[13:])
+
+
+def test_the_loop_of_a_bag_of_three_images_is_found_out() -> None:
+    got = pairs([0.0, 0.1, 0.2] * 4, Pairing(0.1))
+    assert any(pair.reason.startswith('time ran backward') for pair in got)
+    assert sum(pair.reason == '' for pair in got) >= 3
+
+
+def test_order_begins_anew_with_reset() -> None:
+    pairing = Pairing(0.1)
+    pairs([5.0, 5.1], pairing)
+    pairing.reset()
+    assert [pair.reason for pair in pairs([4.9, 5.0], pairing)] == ['first frame', '']
 
 
 def test_a_repeated_stamp_breaks_nothing() -> None:
@@ -114,6 +173,7 @@ def test_only_a_few_frames_are_kept(step: float) -> None:
 def skipping(pairing: Pairing, times: list[float], every: int) -> list[FramePair]:
     """What a run pairs that takes every so manieth frame, and sees the others arrive."""
     arrived: Recent[Frame] = Recent(pairing.span)
+    order = Order(pairing.reach)
 
     def skipped(stamp: int, within: int, before: int) -> Frame | None:
         found = arrived.nearest(stamp, before)
@@ -122,6 +182,8 @@ def skipping(pairing: Pairing, times: list[float], every: int) -> list[FramePair
     pairing.skipped = skipped
     result = []
     for index, time in enumerate(times):
+        if order.add(round(time * 1e9)) == BACKWARD:
+            arrived.clear()
         arrived.add(round(time * 1e9), frame(time))
         if index % every == 0:
             result.append(pairing.pair(frame(time)))
@@ -158,11 +220,18 @@ def test_a_skipped_frame_of_another_camera_or_too_far_is_no_partner() -> None:
 
 def test_skipped_frames_after_a_jump_of_the_clock() -> None:
     """A slow run whose bag begins again: the partner is of the new round."""
-    got = skipping(Pairing(0.1), [9.7, 9.8, 9.9, 9.6, 9.7, 9.8], 5)
+    got = skipping(Pairing(0.1), [9.7, 9.8, 9.9, 8.0, 8.1, 8.2], 5)
     assert got[1].reason == '' and got[1].interval == pytest.approx(0.1)
-    got = skipping(Pairing(0.1), [9.7, 9.8, 9.9, 9.6], 3)
-    assert got[1].reason == 'time ran backward by 0.10 s'
+    assert got[1].previous.stamp == round(8.1e9)
+    got = skipping(Pairing(0.1), [9.7, 9.8, 9.9, 9.1], 3)
+    assert got[1].reason == 'time ran backward by 0.60 s'
     assert got[1].previous is got[1].current
+
+
+def test_a_late_skipped_frame_costs_no_partner() -> None:
+    """What arrives late is forgotten, not what came before it."""
+    got = skipping(Pairing(0.1), [9.5, 9.6, 9.7, 9.9, 9.8, 10.0], 5)
+    assert got[1].reason == '' and got[1].previous.stamp == round(9.9e9)
 
 
 def test_a_repeated_stamp_has_no_skipped_partner_either() -> None:

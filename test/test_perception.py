@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from small_model import write_model
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
+from mdepth_ros.pairing import FramePair
 from mdepth_ros.perception import Estimate, build_perception, step_together, wire
+from mdepth_ros.scale import Scale
 
 SOURCE = Camera(120, 80, 100.0, 100.0, 59.5, 39.5)
 NAMES = ('image', 'depth', 'confidence', 'motion', 'pose', 'twist')
@@ -125,6 +128,31 @@ def test_what_happens_on_the_road(model: Path) -> None:
         step = np.linalg.norm(after.pose[:3, 3] - before.pose[:3, 3])
         assert step == 0 if after.status == held else 0 < step <= longest * (1 + 1e-9)
     assert all(np.isfinite(estimate.depth).all() for estimate in estimates)
+
+
+def test_a_late_frame_has_a_depth_and_changes_nothing_else(model: Path) -> None:
+    """Its speeds are not lost: they are heard with the next frame."""
+    heard: list[tuple[int, tuple[tuple[int, float], ...]]] = []
+
+    class Listener:
+        def update(self, seen: Any, pair: FramePair) -> Scale:
+            heard.append((pair.current.stamp, pair.current.speeds))
+            return Scale(2.0 + len(heard), 0.1, 'good')
+
+    perception = build_perception(model, device='cpu')
+    perception.scale = Listener()
+    taken = frames([5.0, 5.1, 5.3, 5.2, 5.2, 5.4])
+    taken = [replace(f, speeds=((f.stamp, float(i)),)) for i, f in enumerate(taken)]
+    estimates = [perception.step(frame) for frame in taken]
+    assert [e.stale for e in estimates] == [False] * 3 + [True] * 2 + [False]
+    assert [e.reason for e in estimates[3:]] == ['late by 0.10 s', 'late by 0.10 s', '']
+    for late in estimates[3:5]:
+        assert late.stamp == 5_200_000_000 and np.isfinite(late.depth).all()
+        assert late.scale == estimates[2].scale and late.status == 'held'
+        np.testing.assert_array_equal(late.pose, estimates[2].pose)
+        np.testing.assert_array_equal(late.motion, np.eye(4))
+    assert [stamp for stamp, _ in heard] == [taken[i].stamp for i in (0, 1, 2, 5)]
+    assert heard[-1][1] == (*taken[3].speeds, *taken[4].speeds, *taken[5].speeds)
 
 
 def test_another_size_in_mid_stream(model: Path) -> None:

@@ -157,7 +157,7 @@ class LiveCamera:
         if self._kept is not None:
             perception.pairing, perception.odometry = self._kept
         perception.pairing.skipped = self.input.earlier
-        self.input.remember(perception.pairing.span)
+        self.input.remember(perception.pairing.span, perception.pairing.reach)
         self._kept = perception.pairing, perception.odometry
         self._perception, self._applied = perception, None
 

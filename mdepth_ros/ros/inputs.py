@@ -17,7 +17,7 @@ from mdepth_ros.errors import MdepthError, shown
 from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
 from mdepth_ros.limits import check_stamp
-from mdepth_ros.pairing import Recent
+from mdepth_ros.pairing import BACKWARD, LATE, Order, Recent
 from mdepth_ros.ros.conversions import camera_from_info, model_by_length, stamp_to_nanoseconds
 from mdepth_ros.ros.images import ImageReader
 from mdepth_ros.ros.qos import Endpoints
@@ -123,7 +123,8 @@ class CameraInput:
     `assumed` says, for a person, what of the images is not certain; '' where all is.
 
     The executor's thread fills it, and the thread of the networks takes the newest image: one that
-    was not taken in time is replaced and counted, so that no queue ages. The images of the last
+    was not taken in time is replaced and counted, so that no queue ages; a late one (see `Order`)
+    replaces none that is newer. The images of the last
     `remember` nanoseconds stay here undecoded, because a later one may need them as its partner.
     """
 
@@ -149,6 +150,7 @@ class CameraInput:
         self._lock = threading.Lock()
         self._newest: Arrival | None = None
         self._recent: Recent[Arrival] = Recent(0)
+        self._order, self._reach = Order(0), 0
         self._told: set[str] = set()
         self._info_frame = ''
         endpoints.subscription(CameraInfo, self.info, self._on_info)
@@ -176,11 +178,15 @@ class CameraInput:
         with self._lock:
             self._newest = None
             self._recent.clear()
+            self._order = Order(self._reach)
 
-    def remember(self, span: int) -> None:
-        """Keep the images of the last `span` ns for `earlier`; a fast camera is thinned out."""
+    def remember(self, span: int, reach: int = 0) -> None:
+        """Keep the images of the last `span` ns for `earlier`; a fast camera is thinned out.
+
+        reach  ns that an image may be late
+        """
         with self._lock:
-            self._recent = Recent(span)
+            self._recent, self._order, self._reach = Recent(span), Order(reach), reach
 
     def earlier(self, stamp: int, within: int, before: int) -> Frame | None:
         """The image nearest to a stamp, if it is within so many ns of it and before another."""
@@ -238,8 +244,12 @@ class CameraInput:
                 'odometry: make the camera driver fill header.stamp'
             )
         with self._lock:
-            replaced, self._newest = self._newest, arrival
+            place, replaced = self._order.add(stamp), self._newest
+            if place == BACKWARD:
+                self._recent.clear()
             self._recent.add(stamp, arrival)
+            if place != LATE or replaced is None:
+                self._newest = arrival
         if replaced is not None and self.camera_known:
             self._statistics.superseded()
         if self.camera_known:

@@ -105,7 +105,8 @@ class Outputs:
         it is not named, if it is one of the chosen topics.
         """
         yield from self._of_camera(estimate, names)
-        if self.T_base_camera is not None:
+        # tf2 and filters take no stamp that is older than one before.
+        if self.T_base_camera is not None and not estimate.stale:
             yield from self._of_base(estimate, self.T_base_camera, names)
 
     def start_again(self) -> None:

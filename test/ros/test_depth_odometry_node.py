@@ -149,6 +149,37 @@ def test_a_bag_loop_a_gap_and_another_size_do_not_move_the_odometry(model: Path)
         }  # fmt: skip
 
 
+def test_a_late_image_has_a_depth_and_no_odometry(model: Path) -> None:
+    """Two images of a USB camera come in swapped order: what a listener of TF hears goes on."""
+    events = [at(0), at(1), at(3), at(2), at(4), at(5)]
+    perception = build_perception(
+        model, device='cpu', precision='fp32', threads=1, initial_pose=MOUNT
+    )
+    expected = [
+        perception.step(Frame(time, picture(time // TENTH), CAMERA, 'camera')) for time in events
+    ]
+    with node(model, path_every=1) as running:
+        depths = running.listen(Image, '/depth/image_rect')
+        odometry = running.listen(Odometry, '/odom')
+        transforms = running.listen(TFMessage, '/tf')
+        paths = running.listen(PathMessage, '/path')
+        running.info()
+        running.mount()
+        drive(running, depths, events)
+        running.until(lambda: all(len(h) >= 5 for h in (odometry, transforms, paths)), 'odometry')
+        running.spin(0.2)
+        assert [stamp_of(depth) for depth in depths] == events
+        assert [stamp_of(message) for message in odometry] == [at(n) for n in (0, 1, 3, 4, 5)]
+        assert [stamp_of(message) for message in paths] == [at(n) for n in (0, 1, 3, 4, 5)]
+        assert len(transforms) == 5
+        on_path = [pose.header.stamp.nanosec for pose in paths[-1].poses]
+        assert on_path == sorted(on_path) and len(on_path) == 5
+        last = expected[-1].pose @ np.linalg.inv(MOUNT)
+        np.testing.assert_allclose(pose_to_matrix(odometry[-1].pose.pose), last, atol=1e-9)
+        held = running.node.cameras[0].statistics.snapshot().held
+        assert held == {'first frame': 1, 'late by s': 1}
+
+
 def test_going_down_waits_only_once_for_the_networks(model: Path, monkeypatch: Any) -> None:
     waited: list[float] = []
     with node(model) as running:
@@ -207,7 +238,7 @@ def test_settings_take_effect_with_the_next_frame(model: Path) -> None:
         }
         results = running.node.set_parameters([Parameter(n, value=v) for n, v in changes.items()])
         assert all(result.successful for result in results)
-        drive(running, depths, [at(2)])
+        drive(running, depths, [at(12)])
         running.until(lambda: len(clouds) == 3, 'the cloud')
         assert depths[2].encoding == '16UC1' and clouds[2].width == clouds[1].width // 2
         assert 0.2 < np.isnan(to_depth(depths[2])).mean() < 0.8  # too far: 0 in 16UC1

@@ -159,6 +159,35 @@ def test_only_the_newest_image_is_given() -> None:
         assert (counts.received, counts.superseded, node.notified) == (3, 2, 3)
 
 
+def test_a_late_image_replaces_none_that_waits() -> None:
+    with live.live(eye()) as running:
+        node = running.node
+        node.input.images.choose()
+        node.input.remember(span=225_000_000, reach=5 * TENTH)
+        running.info()
+        running.until(lambda: node.input.camera_known, 'the camera')
+
+        def arrive(*numbers: int) -> None:
+            for number in numbers:
+                before = node.statistics.snapshot().received
+                running.image(10 * SECOND + number * TENTH)
+                running.until(
+                    lambda b=before: node.statistics.snapshot().received > b, 'the next image'
+                )
+
+        arrive(0, 1, 3, 2)
+        assert take(running).stamp == 10 * SECOND + 3 * TENTH
+        # What came before the late one is still there as a partner; alone, the late one is taken.
+        assert node.input.earlier(10 * SECOND + TENTH, 0, 11 * SECOND) is not None
+        arrive(2)
+        assert take(running).stamp == 10 * SECOND + 2 * TENTH
+        assert node.statistics.snapshot().superseded == 3
+        # A bag that begins again: what is newest is what came last.
+        arrive(9, -5)
+        assert take(running).stamp == 10 * SECOND - 5 * TENTH
+        assert node.input.earlier(10 * SECOND + 9 * TENTH, 0, 11 * SECOND) is None
+
+
 def test_skipped_images_can_be_had_as_partners() -> None:
     with live.live(eye()) as running:
         node = running.node

@@ -33,6 +33,7 @@ def estimate(frame: int = 0) -> Any:
     pose[0, 3] += frame
     return SimpleNamespace(
         stamp=1_700_000_000_123_456_789 + frame * 100_000_000,
+        stale=False,
         frame_id='camera_optical_frame',
         image=rng.integers(0, 256, (4, 8, 3), dtype=np.uint8),
         depth=depth,

@@ -28,12 +28,14 @@ import cv2
 import numpy as np
 
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.pairing import LATEST
 from mdepth_ros.sources import open_source
 from mdepth_ros.sources.bag import BagSource
 from mdepth_ros.sources.base import ImageSource, Item
 from mdepth_training.data.image_file import state_of
 from mdepth_training.data.static import Grey, small_grey, static_frames
 from mdepth_training.data.stereo import paired, stereo_transform
+from mdepth_training.data.time_order import in_order, late_in_place
 from mdepth_training.data.truth import BagTruth
 from mdepth_training.data.view import Eye, Rgb, write_camera
 
@@ -271,7 +273,7 @@ class _Drive:
     def _pairs(self, tick: Tick) -> Iterator[tuple[Item, Item | None]]:
         if self._partner is None:
             return ((item, None) for item in self._items(tick))
-        return paired(self._items(tick), in_order(self._partner.items(), lambda: None))
+        return paired(self._items(tick), in_order(self._near(self._partner.items()), lambda: None))
 
     def _items(self, tick: Tick) -> Iterator[Item]:
         """The images in order of time, thinned to the interval that was asked for."""
@@ -284,7 +286,7 @@ class _Drive:
                 tick()
                 self._drop('later than the two after it')
 
-            items = in_order(items, ahead)
+            items = in_order(self._near(items), ahead)
         for item in items:
             tick()
             if item.stamp <= last:
@@ -299,23 +301,8 @@ class _Drive:
             due = step + (due if abs(item.stamp - due) <= step else item.stamp)
             yield item
 
-
-def in_order(items: Iterable[Item], dropped: Callable[[], None]) -> Iterator[Item]:
-    """The items without those whose stamp is later than that of the two after it.
-
-    One stamp from the future would cost all that comes after it: those are what is in order.
-    """
-    waiting: deque[Item] = deque()
-    for item in items:
-        waiting.append(item)
-        if len(waiting) < 3:
-            continue
-        first = waiting.popleft()
-        if waiting[0].stamp <= waiting[1].stamp < first.stamp:
-            dropped()
-            continue
-        yield first
-    yield from waiting
+    def _near(self, items: Iterable[Item]) -> Iterator[Item]:
+        return late_in_place(items, round(LATEST * self._options.frame_interval * 1e9))
 
 
 def _decoded(item: Item) -> Callable[[], Rgb]:

@@ -285,6 +285,23 @@ def test_one_stamp_from_the_future_costs_one_image(tmp_path: Path) -> None:
     assert found['frames'] == 8 and found['dropped'] == {'later than the two after it': 1}
 
 
+@pytest.mark.parametrize('order', ([0, 2, 1, 3, 4, 5, 7, 6], [3, 0, 1, 2, 7, 6, 5, 4]))
+def test_late_images_take_their_place(tmp_path: Path, order: list[int]) -> None:
+    """As a USB camera gives them: what was recorded late is not lost to training."""
+    messages = recordings.drive(8, start=START)
+    images = [message[1] for message in messages if message[0] == '/camera/image_raw']
+    messages = [message for message in messages if message[0] != '/camera/image_raw']
+    messages += [
+        ('/camera/image_raw', images[n], START + place * SECOND // 10)
+        for place, n in enumerate(order)
+    ]
+    recordings.write_ros2(tmp_path / 'bag', sorted(messages, key=lambda message: message[2]))
+    found = facts(extract([tmp_path / 'bag'], tmp_path / 'data', EXACT))
+    assert found['frames'] == 8 and found['dropped'] == {}
+    seen = [frame.image[0, 0, 0] for frame in open_source(tmp_path / 'data' / 'bag')]
+    assert seen == list(range(8))
+
+
 def test_an_image_that_was_taken_out_shifts_no_other(tmp_path: Path) -> None:
     extract([bag(tmp_path / 'town', 8)], tmp_path / 'data', EXACT)
     folder = tmp_path / 'data' / 'town'
