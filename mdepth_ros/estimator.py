@@ -13,6 +13,7 @@ s = sqrt(sx sy): the crop keeps the aspect, so the two hardly differ.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ from mdepth_ros.model_file import ModelCard
 from mdepth_ros.networks import JointDepthPose
 from mdepth_ros.networks.fusion import fused
 from mdepth_ros.pairing import FramePair
+from mdepth_ros.quality import SHRINK as SMALL
 from mdepth_ros.quality import Evidence, look
 from mdepth_ros.refinement import SHRINK as HALF
 from mdepth_ros.refinement import refine
@@ -153,6 +155,35 @@ class Estimator:
             output = depths[i : i + 1], poses[i : i + 1]
             seen.append(self._seen(pair, views[i], current[i], previous[i], output, parts, spent))
         return seen
+
+    @torch.inference_mode()
+    def uprightness(self, pair: FramePair) -> tuple[float, float]:
+        """How well the two images fit as they are, against turned by 180 degrees.
+
+        The networks are asked for both. Where they see what is there, their depth explains the
+        images better than that of turned images does, and better than the same depth upside down:
+        how much better, each as half of the logarithm of a ratio of residuals. An upright pair has
+        both above 0, one upside down both below; otherwise the pair does not tell.
+        """
+        view = self.views.of(pair.current.camera)
+        images = [self.views.sampled(frame).image for frame in (pair.previous, pair.current)]
+        height, width = images[0].shape[-2:]
+        fits = []
+        for turned in (False, True):
+            K = view.small_intrinsics
+            if turned:
+                images = [image.flip(-2, -1).contiguous() for image in images]
+                centre = K.new_tensor([width / SMALL - 1, height / SMALL - 1])
+                K = K.clone()
+                K[:2, 2] = centre - K[:2, 2]
+            disparities, poses = self._network(*images, scales=1)
+            depth = self._network.depth(disparities[0][:, 0].float()) * view.magnification
+            motion = self._motion(poses, view)
+            for one in (depth, depth.flip(-2, -1)):
+                residual = look(images[1], images[0], one, motion, K).residual
+                fits.append(math.log(max(residual, 1e-6)))
+        right, flipped, of_turned, turned_flipped = fits
+        return (of_turned - right) / 2, (flipped - right + of_turned - turned_flipped) / 2
 
     def _seen(
         self,

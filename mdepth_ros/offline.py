@@ -50,6 +50,10 @@ MODEL_TOPIC = 'mdepth/model'
 class Step(Protocol):
     """What the run needs of `Perception`."""
 
+    @property
+    def warnings(self) -> list[str]:
+        """What the user should know."""
+
     def step(self, frame: Frame) -> Estimate:
         """Everything that one frame tells."""
 
@@ -145,6 +149,7 @@ def run(
                 report.interrupted = True
                 break
         report.finish(source.losses, clock.total())
+        report.warnings += perception.warnings
         if report.frames == 0:
             raise MdepthError(f'{source.name} gave no frame: nothing was written')
         facts = {**(settings or {}), 'topics': sorted(topics), **report.facts()}

@@ -19,6 +19,7 @@ from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
 from mdepth_ros.model_file import load_model
 from mdepth_ros.motion_noise import card_noise
+from mdepth_ros.mount_check import MountCheck
 from mdepth_ros.odometry import Matrix, Odometry
 from mdepth_ros.pairing import FramePair, Pairing
 from mdepth_ros.quality import Judge
@@ -93,6 +94,7 @@ class Perception:
         self.scale = scale
         self.odometry = odometry
         self.judge = Judge()
+        self.mount: MountCheck | None = None  # of who knows where the camera sits
         self._last_scale: Scale | None = None
         self._unheard: tuple[tuple[int, float], ...] = ()
         self.max_range = max_range
@@ -101,7 +103,8 @@ class Perception:
     @property
     def warnings(self) -> list[str]:
         """What the user should know; grows, and says each thing once."""
-        return self.estimator.warnings
+        of_mount = [self.mount.line] if self.mount is not None and self.mount.line else []
+        return [*self.estimator.warnings, *of_mount]
 
     def step(self, frame: Frame, parts: Collection[str] = PARTS) -> Estimate:
         """Everything that one frame tells. Frames come about in the order they were taken in.
@@ -146,6 +149,9 @@ class Perception:
         # The motion as a velocity moves the pose; held where there is none to believe.
         pose = self.odometry.advance(seen.motion, scale, pair, trust)
         watch.lap('odometry')
+        if self.mount is not None:
+            self.mount.add(self.estimator, pair, seen, trust)
+            watch.lap('mount')
         # Metres; NaN is 'unknown' and +Inf 'too far' (REP-117).
         depth, motion = self._metric(seen, scale)
         return Estimate(

@@ -34,6 +34,8 @@ SPEED = 5.0  # m/s, straight on
 class StraightOn:
     """A step that drives straight on whatever it sees; depth is the red channel."""
 
+    warnings = ()
+
     def __init__(self, start: np.ndarray = OPTICAL) -> None:
         self.pairing = Pairing(0.1)
         self.pose = np.array(start, float)

@@ -109,6 +109,7 @@ def run(
     """
     from mdepth_ros import offline
     from mdepth_ros.cli.shell import Console, print_rows
+    from mdepth_ros.mount_check import MountCheck
     from mdepth_ros.perception import build_perception
     from mdepth_ros.report.scale import plot_scale, read_scale
     from mdepth_ros.ros.outputs import TOPICS
@@ -148,6 +149,8 @@ def run(
         min_confidence=min_confidence,
         initial_pose=mount,
     )
+    if mount is not None:
+        perception.mount = MountCheck(mount, frame, drive.frame_id)
     card = perception.estimator.card
     with _progress(console) as advance:
         report = offline.run(
@@ -187,7 +190,6 @@ def run(
             },
             on_progress=advance,
         )
-    report.warnings += perception.estimator.warnings
     print_rows(report.rows())
     if (series := read_scale(output)) is not None:
         plot_scale(output / 'scale.png', series)

@@ -153,6 +153,8 @@ def _lines(evaluation: Evaluation) -> list[str]:
             '',
             *scale_lines(evaluation.scale, evaluation.depth, evaluation.motion),
         ]
+    if warnings := run.info.get('warnings'):
+        lines += ['', '## What the run warned of', '', *(f'* {line}' for line in warnings)]
     losses = [*run.bag.recording.losses.lines()]
     losses += truth.bag.recording.losses.lines() if truth.bag else []
     if losses:

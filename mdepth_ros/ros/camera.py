@@ -15,6 +15,7 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.estimator import Estimator
 from mdepth_ros.frame import Frame
 from mdepth_ros.motion_noise import card_noise
+from mdepth_ros.mount_check import MountCheck
 from mdepth_ros.odometry import Matrix, Odometry
 from mdepth_ros.pairing import FramePair, Pairing
 from mdepth_ros.perception import Estimate, Perception, wire
@@ -84,6 +85,8 @@ class LiveCamera:
         self._scale: tuple[tuple[str, float], ScaleSource] | None = None
         self._last_scale: Scale | None = None
         self._mount_before: Matrix | None = None
+        self._mount_check: MountCheck | None = None
+        self._mount_told = ''
         self._reset = False
         self._tf_stamp: int | None = None
 
@@ -116,6 +119,11 @@ class LiveCamera:
     def odometry_problem(self) -> str:
         """Why TF does not give the mount of the camera; '' where it does, and before any frame."""
         return self._mounts.problems.get((self._mounts.base_frame, self.frame_id), '')
+
+    @property
+    def mount_problem(self) -> str:
+        """What of the mount in TF does not fit the images; '' where nothing, or not known."""
+        return self._mount_check.line if self._mount_check is not None else ''
 
     @property
     def height(self) -> tuple[float | None, str] | None:
@@ -156,6 +164,7 @@ class LiveCamera:
         )
         if self._kept is not None:
             perception.pairing, perception.odometry = self._kept
+        perception.mount = self._mount_check
         perception.pairing.skipped = self.input.earlier
         self.input.remember(perception.pairing.span, perception.pairing.reach)
         self._kept = perception.pairing, perception.odometry
@@ -229,6 +238,11 @@ class LiveCamera:
         elif not np.array_equal(mount, self._mount_before):
             change: Matrix = np.linalg.inv(self._mount_before) @ mount
             perception.odometry.remount(change)
+        before = self._mount_before
+        if before is None or not np.array_equal(mount, before):
+            base = self._mounts.base_frame
+            self._mount_check = MountCheck(mount, base, frame.frame_id)
+            perception.mount = self._mount_check
         self._mount_before = self._outputs.T_base_camera = mount
 
     def wanted(self) -> set[str]:
@@ -244,6 +258,10 @@ class LiveCamera:
     def publish(self, estimate: Estimate, names: Collection[str]) -> None:
         """Send the outputs named, the depth first."""
         self._last_scale = estimate.scale
+        if self.mount_problem != self._mount_told:
+            self._mount_told = self.mount_problem
+            if self._mount_told:
+                self._node.get_logger().warning(self._mount_told)
         for name, message in self._outputs.make(estimate, names):
             if name == 'tf':
                 # tf2 warns of a transform that is sent twice.

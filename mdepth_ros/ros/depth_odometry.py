@@ -282,6 +282,7 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
             'broadcast' if on else 'off',
             (self._mounts.base_frame, camera.frame_id),
             estimator.card.frame_interval if estimator else 0.0,
+            camera.mount_problem,
         )
 
     def _scale_report(self) -> health.Report:

@@ -98,7 +98,12 @@ def output_report(now: Snapshot, silence: str) -> Report:
 
 
 def odometry_report(
-    now: Snapshot, problem: str, tf: str, frames: tuple[str, str], interval: float
+    now: Snapshot,
+    problem: str,
+    tf: str,
+    frames: tuple[str, str],
+    interval: float,
+    mount: str = '',
 ) -> Report:
     """Tracking, pairs and TF.
 
@@ -106,12 +111,15 @@ def odometry_report(
     tf        'broadcast', 'off' ...
     frames    (base frame, camera frame)
     interval  seconds between the frames of a pair, as trained
+    mount     what in TF does not fit the images, '' where nothing
     """
     level, message = OK, now.status or 'no frame yet'
     if problem:
         level, message = ERROR, problem
     elif now.status in LEVELS:
         level, message = LEVELS[now.status], f'{now.status}: {now.reason}'
+    if mount and not problem:
+        level, message = max(level, WARN), f'{message}; {mount}'
     held = ', '.join(f'{reason}: {count}' for reason, count in now.held.items())
     values = (
         ('status', now.status),

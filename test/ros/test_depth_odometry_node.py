@@ -13,8 +13,10 @@ import live
 import numpy as np
 from live import CAMERA, MOUNT, TENTH, at, drive, node, picture, said, stamp_of, statuses
 
+from mdepth_ros import mount_check
 from mdepth_ros.frame import Frame
 from mdepth_ros.perception import build_perception
+from mdepth_ros.quality import Judge, Trust
 from mdepth_ros.ros import worker
 from mdepth_ros.ros.conversions import pose_to_matrix
 from mdepth_ros.ros.images import to_depth
@@ -178,6 +180,31 @@ def test_a_late_image_has_a_depth_and_no_odometry(model: Path) -> None:
         np.testing.assert_allclose(pose_to_matrix(odometry[-1].pose.pose), last, atol=1e-9)
         held = running.node.cameras[0].statistics.snapshot().held
         assert held == {'first frame': 1, 'late by s': 1}
+
+
+def test_a_mount_that_does_not_fit_is_said(model: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(mount_check, 'LOOKS', 2)
+    monkeypatch.setattr(Judge, '__call__', lambda *_: Trust('tracking'))
+    asked: list[tuple[Any, ...]] = []
+
+    def verdict(R: Any, looks: Any, base: str, camera: str) -> tuple[str, bool]:
+        asked.append((R, len(looks), base, camera))
+        return 'TF says that camera looks up', True
+
+    monkeypatch.setattr(mount_check, 'verdict', verdict)
+    with node(model) as running:
+        depths = running.listen(Image, '/depth/image_rect')
+        reports = running.listen(DiagnosticArray, '/diagnostics')
+        running.info()
+        running.mount()
+        drive(running, depths, [at(n) for n in range(5)])
+        running.until(
+            lambda: said(reports, 'odometry') == 'tracking; TF says that camera looks up', 'it'
+        )
+        assert statuses(reports)['odometry'].level == b'\x01'
+    ((R, looks, base, camera),) = asked  # of the five frames the first has no partner
+    np.testing.assert_array_equal(R, MOUNT[:3, :3])
+    assert (looks, base, camera) == (2, 'base_link', 'camera')
 
 
 def test_going_down_waits_only_once_for_the_networks(model: Path, monkeypatch: Any) -> None:
