@@ -212,7 +212,8 @@ class Estimator:
         brought = self._clock()
         if self.refined and not pair.reason:
             seen = current.brightness(), previous.brightness()
-            motion = refine(*seen, half, motion, view.half_intrinsics)
+            refined_motion = refine(*seen, half, motion, view.half_intrinsics)
+            motion = refined_motion if refined_motion.isfinite().all() else motion
         refined = self._clock()
         if not pair.reason:
             evidence = look(*images, depth, motion, view.small_intrinsics)

@@ -32,8 +32,21 @@ DEPTH_RANGE = (1e-4, 1e6)
 """Network units."""
 LARGEST_FACTOR = 1e6
 """Of what is multiplied or divided by: a scale, a calibration; far from what overflows."""
+SCALE = (1e-4, 1e4)
+"""Metres per network unit."""
+FARTHEST = 1e7
+"""m from the origin of a frame: coordinates of UTM and of the earth's centre are nearer."""
+FARTHEST_CAMERA = 1000.0
+"""m from a base frame to its camera."""
+FASTEST = 300.0
+"""m/s of a vehicle."""
 LARGEST_INPUT = 4_194_304
 """Pixels of a network's input, such as 2048x2048: a network of full width takes some 4 GB then."""
+
+
+def is_speed(speed: float) -> bool:
+    """Whether a vehicle can have this speed, m/s; not where it is NaN."""
+    return abs(speed) <= FASTEST
 
 
 def check_stamp(nanoseconds: int, whose: str = 'a stamp') -> int:

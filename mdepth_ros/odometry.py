@@ -131,6 +131,8 @@ class Odometry:
         trust   None: 'held' where the pair has a reason, else 'tracking'
         """
         trust = trust or Trust('held' if pair.reason else 'tracking', pair.reason)
+        if not (pair.reason or np.isfinite(motion).all()):
+            trust = Trust('lost', 'the motion is no number')
         if pair.stale:
             return self._held_pose(scale, trust)
         stamp = pair.current.stamp

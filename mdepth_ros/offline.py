@@ -68,7 +68,7 @@ def find_base(source: Source, wanted: str | None = None) -> tuple[str, Matrix | 
         mount = np.eye(4) if name == source.frame_id else None
         mount = source.extrinsics.lookup(name, source.frame_id) if mount is None else mount
         if mount is not None:
-            return name, mount
+            return name, conversions.check_mount(mount)
     return wanted or BASE_FRAMES[0], None
 
 

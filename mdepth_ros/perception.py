@@ -17,6 +17,7 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.estimator import PARTS, Estimator, Prediction
 from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
+from mdepth_ros.limits import DEPTH_RANGE
 from mdepth_ros.model_file import load_model
 from mdepth_ros.motion_noise import card_noise
 from mdepth_ros.mount_check import MountCheck
@@ -85,8 +86,10 @@ class Perception:
         max_range: float = 80.0,
         min_confidence: float = 0.0,
     ) -> None:
-        if not max_range > 0:
-            raise MdepthError(f'maximal range {max_range}: give a distance above zero')
+        if not 0 < max_range <= DEPTH_RANGE[1]:
+            raise MdepthError(
+                f'maximal range {max_range}: give a distance above zero, up to {DEPTH_RANGE[1]:g}'
+            )
         if not 0 <= min_confidence <= 1:
             raise MdepthError(f'minimal confidence {min_confidence}: give a number from 0 to 1')
         self.pairing = pairing

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
+from mdepth_ros import limits
 from mdepth_ros.geometry import warp
 from mdepth_ros.pairing import NANO
 
@@ -174,7 +175,9 @@ class Judge:
 
     def _implausible(self, velocity: NDArray[np.float64], stamp: int, noise: float) -> str:
         """Why no vehicle has this velocity now, '' where one may."""
-        if float(np.linalg.norm(velocity[3:])) > FASTEST_TURN:
+        if not float(np.linalg.norm(velocity[:3])) <= limits.FASTEST:
+            return 'no vehicle is as fast'
+        if not float(np.linalg.norm(velocity[3:])) <= FASTEST_TURN:
             return 'no vehicle turns as fast'
         if self._believed is None:
             return ''

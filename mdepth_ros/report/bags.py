@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import Trajectory, pose_matrices
+from mdepth_ros.evaluation import Trajectory
 from mdepth_ros.geometry import Camera
 from mdepth_ros.ros import conversions  # before any message: makes them importable
 from mdepth_ros.sources.bag import static_transforms
@@ -110,17 +110,19 @@ class Bag:
 
     def odometry(self, topic: str) -> tuple[Trajectory, str]:
         """Poses of an Odometry topic, sorted by stamp, and the frame they are poses of."""
-        rows, child = [], ''
+        rows, child, problem = [], '', ''
         for stamp, message in self.messages(topic):
-            p, q = message.pose.pose.position, message.pose.pose.orientation
-            rows.append((stamp, (p.x, p.y, p.z, q.x, q.y, q.z, q.w)))
+            try:
+                rows.append((stamp, conversions.pose_to_matrix(message.pose.pose)))
+            except MdepthError as error:
+                problem = str(error)
+                self.recording.losses.add(f'poses of {topic} skipped', problem)
+                continue
             child = message.child_frame_id.lstrip('/')
+        if problem and not rows:
+            raise MdepthError(f'{topic} holds no pose that can be: {problem}')
         rows.sort(key=lambda row: row[0])
-        values = np.array([row[1] for row in rows], np.float64).reshape(-1, 7)
-        try:
-            poses = pose_matrices(values[:, :3], values[:, 3:])
-        except ValueError as error:
-            raise MdepthError(f'{topic} holds a pose that is none: {error}') from None
+        poses = np.array([row[1] for row in rows], np.float64).reshape(-1, 4, 4)
         return Trajectory(np.array([row[0] for row in rows], np.int64), poses), child
 
 

@@ -26,7 +26,7 @@ from mdepth_ros.geometry import (
     quaternion_from_rotation,
     rotation_from_quaternion,
 )
-from mdepth_ros.limits import check_stamp
+from mdepth_ros.limits import FARTHEST, FARTHEST_CAMERA, FASTEST, check_stamp, is_speed
 
 Matrix = NDArray[np.float64]
 
@@ -125,10 +125,27 @@ def _matrix(translation: Any, rotation: Any) -> Matrix:
         raise MdepthError(
             'a transform has a rotation that is no unit quaternion: correct its source'
         )
+    position = translation.x, translation.y, translation.z
+    if not all(abs(value) <= FARTHEST for value in position):
+        raise MdepthError(
+            f'a transform has a translation of {", ".join(f"{v:g}" for v in position)} m, which '
+            f'cannot be (at most {FARTHEST:g}): correct its source'
+        )
     matrix = np.eye(4)
     matrix[:3, :3] = rotation_from_quaternion(quaternion).numpy()
-    matrix[:3, 3] = [translation.x, translation.y, translation.z]
+    matrix[:3, 3] = position
     return matrix
+
+
+def check_mount(T_base_camera: Matrix) -> Matrix:
+    """The mount itself; MdepthError where the camera cannot be as far from the base."""
+    distance = float(np.linalg.norm(T_base_camera[:3, 3]))
+    if not distance <= FARTHEST_CAMERA:
+        raise MdepthError(
+            f'the camera would be {distance:g} m from the base frame, which cannot be (at most '
+            f'{FARTHEST_CAMERA:g}): correct the transform, or name another base frame'
+        )
+    return T_base_camera
 
 
 def matrix_to_transform(matrix: Matrix) -> Any:
@@ -192,11 +209,15 @@ def _symmetric(covariance: Matrix) -> Matrix:
 def speed_of(message: Any) -> float:
     """Speed in m/s, never negative, that a nav_msgs/Odometry or geometry_msgs/TwistStamped tells.
 
-    The length of the linear twist, so that its frame does not matter.
+    The length of the linear twist, so that its frame does not matter. Raises MdepthError for one
+    that no vehicle has.
     """
     twist = message.twist.twist if hasattr(message, 'pose') else message.twist
     velocity = twist.linear
-    return math.hypot(velocity.x, velocity.y, velocity.z)
+    speed = math.hypot(velocity.x, velocity.y, velocity.z)
+    if not is_speed(speed):
+        raise MdepthError(f'a speed of {speed:g} m/s, which cannot be (at most {FASTEST:g})')
+    return speed
 
 
 def odometry_message(

@@ -293,7 +293,8 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
         }
         speed = self._speed.topic if 'speed' in self.settings.values['scale'] else ''
         heights = {c.name: height for c in self.cameras if (height := c.height) is not None}
-        return health.scale_report(scales, speed, self._speed.count, heights)
+        refused = self._speed.refused, self._speed.problem
+        return health.scale_report(scales, speed, self._speed.count, heights, refused)
 
     def _model_report(self) -> health.Report:
         worker = self._worker

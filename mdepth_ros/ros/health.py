@@ -138,11 +138,13 @@ def scale_report(
     speed: str,
     heard: int,
     heights: Mapping[str, tuple[float | None, str]],
+    refused: tuple[int, str] = (0, ''),
 ) -> Report:
     """Where metres come from, of each camera by name.
 
     speed, heard  topic of the speed and how many came; '' where it is not a source
     heights       see `LiveCamera.height`; those that are a source
+    refused       speeds that cannot be: how many, and what the last one was
     """
     level, lines, values = OK, [], []
     for name, scale in scales.items():
@@ -170,6 +172,10 @@ def scale_report(
         if not heard:
             level = WARN
             lines.append(f'no speed comes on {speed}')
+        if refused[0]:
+            level = WARN
+            lines.append(f'left out on {speed}: {refused[1]}')
+            values.append(('speeds left out', str(refused[0])))
     return Report(level, '; '.join(lines) or 'no frame yet', tuple(values))
 
 

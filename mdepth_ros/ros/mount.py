@@ -11,7 +11,7 @@ from rclpy.time import Time
 from tf2_ros import Buffer, TransformException, TransformListener
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.ros.conversions import Matrix, transform_to_matrix
+from mdepth_ros.ros.conversions import Matrix, check_mount, transform_to_matrix
 
 
 class Mounts:
@@ -47,6 +47,7 @@ class Mounts:
             try:
                 stamped = self._buffer.lookup_transform(*asked, Time())
                 mount = transform_to_matrix(stamped.transform)
+                mount = check_mount(mount) if frame == self.base_frame else mount
             except (TransformException, MdepthError) as error:
                 self.problems[asked] = (str(error).splitlines() or [''])[0]
                 return None

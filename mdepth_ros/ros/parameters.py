@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 
+from mdepth_ros.limits import SCALE
 from mdepth_ros.ros.parameter import Parameter, Values, help_text, markdown_table, yaml_file
 
 
@@ -243,7 +244,16 @@ def height_rule(values: Values) -> str:
     return ''
 
 
-RULES = {'cloud_min_range': cloud_rule, 'camera_height': height_rule}
+def scale_rule(values: Values) -> str:
+    """Why no scale is such; '' where one may be. The pattern allows any number."""
+    low, high = SCALE
+    text = values['scale']
+    if (not text[-1:].isdigit() and not text.endswith('.')) or low <= float(text) <= high:
+        return ''
+    return f'scale is {text}: use {low:g} to {high:g} metres per unit'
+
+
+RULES = {'scale': scale_rule, 'cloud_min_range': cloud_rule, 'camera_height': height_rule}
 """Rules between parameters, of every node that has the one named."""
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from geometry_msgs.msg import TwistStamped
 from nav_msgs.msg import Odometry
 
+from mdepth_ros.errors import MdepthError
 from mdepth_ros.ros.conversions import speed_of, stamp_to_nanoseconds
 from mdepth_ros.ros.inputs import resolved
 from mdepth_ros.ros.qos import Endpoints, series_qos
@@ -38,6 +39,7 @@ class SpeedTopic:
         self._lock = threading.Lock()
         self._recent: deque[tuple[int, float]] = deque(maxlen=MOST)
         self._count = 0
+        self.refused, self.problem = 0, ''  # speeds that cannot be, and the last of them
 
     @property
     def count(self) -> int:
@@ -77,7 +79,14 @@ class SpeedTopic:
         return read
 
     def _on_message(self, message: Any) -> None:
-        told = stamp_to_nanoseconds(message.header.stamp), speed_of(message)
+        try:
+            told = stamp_to_nanoseconds(message.header.stamp), speed_of(message)
+        except MdepthError as error:
+            self.refused += 1
+            if not self.problem:
+                self._node.get_logger().warning(f'{self.topic}: {error}: it is left out')
+            self.problem = str(error)
+            return
         with self._lock:
             self._recent.append(told)
             self._count += 1

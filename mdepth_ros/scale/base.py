@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.limits import SCALE
 
 if TYPE_CHECKING:
     from mdepth_ros.estimator import Prediction
@@ -59,9 +60,10 @@ class FixedScale:
     """A factor that is known beforehand: from the model card or from the user."""
 
     def __init__(self, value: float, spread: float = 0.0) -> None:
-        if not (math.isfinite(value) and value > 0 and math.isfinite(spread) and spread >= 0):
+        if not (SCALE[0] <= value <= SCALE[1] and 0 <= spread <= SCALE[1]):
             raise MdepthError(
-                f'scale {value} with spread {spread}: give metres per network unit, above zero'
+                f'scale {value} with spread {spread}: give metres per network unit, '
+                f'from {SCALE[0]:g} to {SCALE[1]:g}'
             )
         self._scale = Scale(value, spread, 'fixed')
 

@@ -7,7 +7,14 @@ from __future__ import annotations
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.model_card import ModelCard
 from mdepth_ros.scale.base import FixedScale, NoScale, ScaleSource
-from mdepth_ros.scale.measured import Height, HeightSource, MeasuredScale, Source, SpeedSource
+from mdepth_ros.scale.measured import (
+    Height,
+    HeightSource,
+    MeasuredScale,
+    Source,
+    SpeedSource,
+    check_height,
+)
 
 MEASURED = ('height', 'speed')
 CHOICES = "'model', 'none', 'height', 'speed', 'height+speed', or metres per unit"
@@ -31,6 +38,8 @@ def scale_source(
 
     Raises MdepthError for anything else.
     """
+    if camera_height:
+        check_height(camera_height)
     names = str(scale).split('+')
     if set(names) <= set(MEASURED):
         prior = card.metres_per_unit

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from mdepth_ros.limits import is_speed
 from mdepth_ros.scale.filter import Measurement
 
 WINDOW = 30.0
@@ -71,7 +72,7 @@ class SpeedComparison:
         self._now = now
         for told_at, speed in speeds:
             # What is of another clock says nothing about this image.
-            if math.isfinite(speed) and abs(told_at / 1e9 - now) < WINDOW:
+            if is_speed(speed) and abs(told_at / 1e9 - now) < WINDOW:
                 insort(self._told, (told_at / 1e9, abs(speed)))
         units = float(np.linalg.norm(motion[:3, 3]))
         if interval > 0 and units > 0:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.limits import is_speed
 from mdepth_ros.scale.base import Scale
 from mdepth_ros.scale.delay import SpeedComparison
 from mdepth_ros.scale.filter import WALK, Measurement, ScaleFilter
@@ -55,6 +56,14 @@ def is_height(metres: float) -> bool:
     return 0.1 <= metres <= 10
 
 
+def check_height(height: Height) -> None:
+    """Raise MdepthError for a height that no camera on a vehicle has."""
+    if not (callable(height) or is_height(height)):
+        raise MdepthError(
+            f'camera height {height:g} m: give the height of the camera above the road, 0.1 to 10'
+        )
+
+
 class HeightSource:
     """From the height of the camera above the road.
 
@@ -63,11 +72,7 @@ class HeightSource:
     """
 
     def __init__(self, height: Height, noise: float = 0.10, bias: float = 0.06) -> None:
-        if not (callable(height) or is_height(height)):
-            raise MdepthError(
-                f'camera height {height:g} m: give the height of the camera above the road, '
-                '0.1 to 10'
-            )
+        check_height(height)
         self._height, self._noise, self._bias = height, noise, bias
         self._down: Array | None = None
 
@@ -121,7 +126,8 @@ class MeasuredScale:
         """Scale at this frame; held where the frame has no partner or the vehicle stands."""
         stamp, last = pair.current.stamp, self._stamp
         self._stamp = stamp
-        self._told = max(pair.current.speeds, default=self._told)
+        told = (speed for speed in pair.current.speeds if is_speed(speed[1]))
+        self._told = max(told, default=self._told)
         measured = {name: source.measure(seen, pair) for name, source in self.sources.items()}
         found = {name: m for name, m in measured.items() if m is not None}
         seconds = 0.0

@@ -217,7 +217,12 @@ class BagSource(ImageSource):
                 continue
             stamp = conversions.stamp_to_nanoseconds(message.header.stamp)
             if raw.topic == self._speed:
-                speeds.append((known_time(stamp, raw.time), conversions.speed_of(message)))
+                try:
+                    speed = conversions.speed_of(message)
+                except MdepthError as error:
+                    self.recording.losses.add('speeds skipped', str(error))
+                else:
+                    speeds.append((known_time(stamp, raw.time), speed))
                 continue
             if stamp <= 0:
                 none = 'without a stamp' if stamp == 0 else 'of a time before 1970 or after 2038'

@@ -192,6 +192,8 @@ class ImageSource(ABC):
         start: float = 0.0,
         frames: int | None = None,
     ) -> None:
+        if not 0 <= start <= LATEST_STAMP / 1e9:
+            raise MdepthError(f'a start of {start:g} s: give seconds after the first image')
         self.name = name
         self.frame_id = frame_id
         self.extrinsics = camera_mount() if extrinsics is None else extrinsics

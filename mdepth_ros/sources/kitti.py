@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.limits import LATEST_STAMP
+from mdepth_ros.limits import LATEST_STAMP, is_speed
 from mdepth_ros.sources.base import ImageSource, Item
 from mdepth_ros.sources.folder import list_images, read_image, read_times
 from mdepth_ros.sources.intrinsics import Intrinsics, pinhole
@@ -108,7 +108,7 @@ def raw_speeds(drive: Path) -> list[tuple[int, float]]:
         speeds = [(stamps[int(f.stem)], float(f.read_text().split()[8])) for f in files]
     except (OSError, ValueError, IndexError):
         return []
-    return sorted(speed for speed in speeds if math.isfinite(speed[1]))
+    return sorted((stamp, speed) for stamp, speed in speeds if is_speed(speed))
 
 
 def sequence_images(path: Path, camera: str) -> tuple[list[Path], list[int]]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.limits import FARTHEST_CAMERA
 from mdepth_ros.report.bags import Bag
 from mdepth_ros.sources.bag import BagSource
 from mdepth_ros.sources.base import Item
@@ -51,6 +52,11 @@ def stereo_transform(
             T[axis, 3] = (
                 P_partner[axis, 3] / P_partner[axis, axis]
                 - P_current[axis, 3] / P_current[axis, axis]
+            )
+        if not np.abs(T).max() <= FARTHEST_CAMERA:
+            raise MdepthError(
+                f'the projections P put {partner.topic} {np.linalg.norm(T[:3, 3]):g} m away, '
+                'which cannot be: calibrate the pair again'
             )
         return T
     found = current.extrinsics.lookup(partner.frame_id, current.frame_id)
