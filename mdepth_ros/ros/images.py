@@ -177,6 +177,8 @@ def _is_deep(message: Any) -> bool:
     """Whether the message has intensities of 16 bits."""
     if hasattr(message, 'encoding'):
         return message.encoding in _FORMATS and _FORMATS[message.encoding][0] == 'u2'
+    if bytes(message.data[:2]) == b'\xff\xd8':  # no JPEG has: most messages need no second look
+        return False
     header = read_header(io.BytesIO(bytes(message.data)))
     return header is not None and header.deep
 

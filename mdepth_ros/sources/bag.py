@@ -126,23 +126,25 @@ class BagSource(ImageSource):
 
     def _find_images(self, wanted: str | None) -> str:
         topics = self.recording.topics
+        if wanted is not None:
+            # Whoever names a topic knows what it holds: cameras for heat send 16UC1 too.
+            topic = choose_image(topics, wanted)
+            if _encoding(self._first(topic)) in {'32FC1', '64FC1'}:
+                raise MdepthError(f'{topic} holds depth, no pictures: choose a camera by --topic')
+            return topic
         raw = [t.name for t in topics.values() if t.type in {IMAGE, COMPRESSED} and t.messages]
         encodings = {name: _encoding(self._first(name)) for name in raw}
         depth = {name for name, encoding in encodings.items() if encoding in DEPTH_ENCODINGS}
         try:
-            topic = choose_image(topics, wanted, depth)
+            return choose_image(topics, None, depth)
         except MdepthError as error:
             found = [name for name in sorted(depth) if encodings[name] == '16UC1']
-            if wanted is not None or not found:
+            if set(raw) - depth or not found:
                 raise
             raise MdepthError(
                 f'{error}; {" and ".join(found)} may be depth or pictures (16UC1): name it by '
                 '--topic if it holds pictures'
             ) from None
-        # Whoever names a topic knows what it holds: cameras for heat send 16UC1 too.
-        if encodings[topic] in {'32FC1', '64FC1'}:
-            raise MdepthError(f'{topic} holds depth, no pictures: choose a camera by --topic')
-        return topic
 
     def _find_info(self, wanted: str | None) -> str:
         topics = self.recording.topics

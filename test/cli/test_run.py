@@ -104,6 +104,23 @@ def test_options_of_source_and_output(tmp_path, model):
         assert f'name: {topic}\n' in metadata
 
 
+def test_what_was_taken_for_rectified_is_said(tmp_path, model):
+    info = recordings.camera_info(recordings.SECOND)
+    info.d[:] = (-0.3, 0.1, 0, 0, 0)
+    messages = [('/cam/camera_info', info, recordings.SECOND)]
+    messages += [('/cam/image', recordings.image(recordings.SECOND), recordings.SECOND)]
+    bag = recordings.write_ros2(tmp_path / 'bag', messages)
+    told = {}
+    for words in ([], ['--rectified'], ['--unrectified']):
+        out = tmp_path / f'out{len(told)}'
+        mdepth(bag, '-o', out, '-m', model, '--topics', 'depth/camera_info', *words)
+        facts = json.loads((out / 'run.json').read_text())
+        assert facts['topic'] == '/cam/image'
+        lines = [line for line in facts['losses'] if 'taken for not rectified' in line]
+        told[facts['rectified']] = len(lines)
+    assert told == {None: 1, True: 0, False: 0}
+
+
 @pytest.mark.parametrize(
     'words, line',
     [
