@@ -136,10 +136,11 @@ def test_exif_behind_the_pixels_of_a_png(orientation: int) -> None:
 @pytest.mark.parametrize('kind', ['jpg', 'png'])
 @pytest.mark.parametrize('note', [b'', b'II*\0', b'MM\0*\xff\xff\xff\xff', b'rubbish' * 9])
 def test_exif_that_is_rubbish_turns_nothing(kind: str, note: bytes, monkeypatch) -> None:
-    monkeypatch.setattr(pictures, 'exif', lambda *_: note)
-    assert decode(pictures.lying(kind, BGR, 6)).orientation == 1
-    monkeypatch.undo()
-    assert decode(pictures.lying(kind, BGR, 9)).orientation == 1
+    # Whether such a picture decodes is another matter, and libpng's.
+    for data in (pictures.lying(kind, BGR, 9), None):
+        monkeypatch.setattr(pictures, 'exif', lambda *_: note)
+        header = read_header(io.BytesIO(data or pictures.lying(kind, BGR, 6)))
+        assert header is not None and (header.orientation, header.size) == (1, (48, 32))
 
 
 def test_a_cut_jpeg_in_a_folder_is_no_image(tmp_path: Path) -> None:
