@@ -34,11 +34,15 @@ def to_eight(pixels: NDArray[Any], bits: int) -> NDArray[np.uint8]:
     return np.asarray(np.minimum(pixels >> (bits - 8), 255), np.uint8)
 
 
-def bits_line(pixels: NDArray[Any], bits: int) -> str:
-    """What to tell a person of 16-bit images; '' where all 16 bits are in use."""
+def bits_line(pixels: NDArray[Any], bits: int, grown: bool = False) -> str:
+    """What to tell a person of 16-bit images; '' where all 16 bits are in use from the start."""
     top = 2**bits - 1
     low, high = np.percentile(_sample(pixels), (1, 99))
-    line = '' if bits == 16 else f'16-bit images of {bits} bits: 0 to {top} becomes 0 to 255'
+    line = (
+        ''
+        if bits == 16 and not grown
+        else f'16-bit images of {bits} bits: 0 to {top} becomes 0 to 255'
+    )
     if high - low < top / 8 < low:
         line += '; ' if line else ''
         line += (
@@ -68,7 +72,8 @@ class BitDepth:
         """Count an image uint16 [H, W, ...]; return the bits by which it is to be read."""
         bits = bits_in_use(pixels)
         if bits > self._bits:
+            line = bits_line(pixels, bits, grown=self._bits > 0)
             self._bits = bits
-            if line := bits_line(pixels, bits):
+            if line:
                 self._tell(line)
         return self._bits

@@ -19,6 +19,7 @@ from mdepth_ros.limits import LARGEST_IMAGE
 
 KINDS = 'PNG, JPEG, WebP, BMP, TIFF, PNM or GIF'
 _TURNED = range(5, 9)  # orientations that exchange width and height
+_RUBBISH = (struct.error, ValueError, LookupError, OverflowError, OSError)  # or cut off
 _MOST_PARTS = 10000  # of a file before its pixels: more is rubbish
 
 
@@ -80,7 +81,7 @@ def read_header(file: BinaryIO) -> Header | None:
         if start.startswith(magic):
             try:
                 return read(file)
-            except (struct.error, ValueError, OverflowError, OSError):  # cut off, or rubbish
+            except _RUBBISH:
                 return None
     return None
 
@@ -186,7 +187,7 @@ def _exif(file: BinaryIO, at: int) -> int:
     """The orientation in the EXIF that begins at a place; 1 where it says none."""
     try:
         orientation = _tags(file, at).get(274, (1, 0))[0]
-    except (struct.error, ValueError):
+    except _RUBBISH:
         return 1
     return orientation if orientation in range(1, 9) else 1
 

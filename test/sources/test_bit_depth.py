@@ -55,6 +55,8 @@ def test_the_gain_only_ever_falls() -> None:
     tops = [100, 900, 3000, 200, 4000, 9000, 50]
     assert [depth.take(scene(top)) for top in tops] == [8, 10, 12, 12, 12, 14, 14]
     assert len(lines) == 4 and lines[2] == '16-bit images of 12 bits: 0 to 4095 becomes 0 to 255'
+    assert depth.take(scene(60000)) == 16
+    assert lines[4] == '16-bit images of 16 bits: 0 to 65535 becomes 0 to 255'
     other = BitDepth(lines.append)
     assert [other.take(image) for image in (scene(1000), spot, scene(1000))] == [10, 10, 10]
 

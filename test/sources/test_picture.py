@@ -143,6 +143,24 @@ def test_exif_that_is_rubbish_turns_nothing(kind: str, note: bytes, monkeypatch)
         assert header is not None and (header.orientation, header.size) == (1, (48, 32))
 
 
+@pytest.mark.parametrize('kind', ['png', 'jpg', 'webp', 'bmp', 'tiff', 'ppm', 'pam', 'gif'])
+def test_a_damaged_header_is_a_size_or_none(kind: str) -> None:
+    generator = np.random.default_rng(0)
+    if kind in ('png', 'jpg', 'webp', 'tiff'):
+        whole = pictures.lying(kind, BGR, 6)
+    else:
+        whole = pictures.huge('gif', 9, 9) if kind == 'gif' else pictures.encoded(f'.{kind}', BGR)
+    for _ in range(300):
+        data = bytearray(whole[: generator.integers(2, len(whole) + 1)])
+        # The header, which is at the end of a TIFF.
+        places = generator.integers(2, min(len(data), 120) + 1, 4) % len(data)
+        places = len(data) - places if kind == 'tiff' else places
+        for place in places:
+            data[place % len(data)] = generator.choice([0, 1, 43, 127, 255])
+        header = read_header(io.BytesIO(bytes(data)))
+        assert header is None or header.orientation in range(1, 9)
+
+
 def test_a_cut_jpeg_in_a_folder_is_no_image(tmp_path: Path) -> None:
     """OpenCV fills what is missing with grey and says nothing."""
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
