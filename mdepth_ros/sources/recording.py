@@ -27,6 +27,8 @@ from mdepth_ros.texts import TextError, read_yaml
 FILE_SUFFIXES = {'.mcap', '.db3', '.bag'}
 PACKED = '.zstd'
 """What rosbag2 adds to the name of a file that it compressed as a whole."""
+ACTIVE = '.active'
+"""What a recorder of ROS 1 adds to the name of a file until it is whole."""
 # What `ros2 bag record` and, with the time of each part, `rosbag record --split` add to a name.
 _PART = re.compile(r'(_?\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d)?_\d+$')
 _TOLD = 100_000  # messages that are remembered as lost; further ones may be counted twice
@@ -152,14 +154,14 @@ class Recording:
 
     def _open(self, path: Path) -> Part:
         try:
-            if path.suffix == PACKED:
-                plain = temporary_folder(self) / path.stem
-                unpack_file(path, plain)
-                path = plain
-            make = _FORMATS.get(path.suffix)
+            make = _FORMATS.get(_suffix(path))
             if make is None:
                 raise MdepthError('it is no .mcap, .db3 or .bag file')
-            return make(path, self.losses)
+            if path.suffix != PACKED:
+                return make(path, self.losses)
+            plain = temporary_folder(self) / path.stem
+            unpack_file(path, plain)
+            return make(plain, self.losses)
         except PermissionError:
             raise MdepthError(f'cannot read {path}: permission denied') from None
         except OSError as error:
@@ -205,7 +207,11 @@ def is_recording(path: Path) -> bool:
 
 
 def _is_bag_file(path: Path) -> bool:
-    return Path(path.name.removesuffix(PACKED)).suffix in FILE_SUFFIXES
+    return _suffix(path) in FILE_SUFFIXES
+
+
+def _suffix(path: Path) -> str:
+    return Path(path.name.removesuffix(PACKED).removesuffix(ACTIVE)).suffix
 
 
 def _label(kind: str, encoding: str) -> str:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,12 @@ from rosbags.rosbag2 import Reader as Reader2
 from rosbags.rosbag2 import Writer as Writer2
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.sources.recording import Recording
+from mdepth_ros.sources.recording import Recording, is_recording
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 
 def everything(path: Path) -> tuple[list, list[str]]:
@@ -195,3 +201,34 @@ def test_real_damaged_files(data_dir):
         assert times == sorted(times)
         assert recording.topics['/rosout_agg'].messages == 10
         assert any('not indexed' in line for line in recording.losses.lines())
+
+
+def test_what_a_killed_recorder_of_ros_1_left_is_read(tmp_path):
+    path = recordings.write_ros1(tmp_path / 'drive.bag', recordings.drive(20, store=ROS1))
+    (tmp_path / 'drive.bag.active').write_bytes(path.read_bytes()[:-3000])
+    path.unlink()
+    for name in ('drive.bag.active', '.'):
+        assert is_recording(tmp_path / name)
+        assert len(everything(tmp_path / name)[0]) >= 40
+
+
+def test_a_packed_file_is_named_as_it_lies(tmp_path):
+    (tmp_path / 'bag.db3.zstd').write_bytes(zstd.compress(b'nonsense' * 100))
+    with pytest.raises(MdepthError, match=r'cannot read .*/bag.db3.zstd: file is not a database'):
+        Recording(tmp_path)
+
+
+def test_one_part_that_cannot_be_read_costs_that_part(tmp_path):
+    for number in range(3):
+        bag = recordings.write_ros2(tmp_path / f'p{number}', recordings.drive(1), 'sqlite3')
+        (bag / f'p{number}.db3').rename(tmp_path / f'bag_{number}.db3')
+    (tmp_path / 'bag_1.db3').write_bytes(b'nonsense' * 100)
+    messages, lost = everything(tmp_path)
+    assert len(messages) == 6
+    assert any('cannot read' in line and 'bag_1.db3' in line for line in lost)
+
+
+def test_a_bag_one_level_down_is_named(tmp_path):
+    recordings.write_ros2(tmp_path / 'out' / 'bag', recordings.drive(1))
+    with pytest.raises(MdepthError, match='out/bag is one'):
+        Recording(tmp_path / 'out')
