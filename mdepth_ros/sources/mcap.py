@@ -72,6 +72,7 @@ class Mcap:
         self.path = path
         self._losses = losses
         self._told: set[int] = set()
+        self._unreadable: set[int] = set()  # chunks that took their time already
         self._schemas: dict[int, tuple[str, str]] = {}
         self._channels: dict[int, Channel] = {}
         self._chunks: list[Chunk] = []
@@ -160,6 +161,8 @@ class Mcap:
         """The file in which the records of a chunk lie, their offset and end; none: damaged."""
         if not chunk.is_record:
             return self._file, chunk.at, chunk.end
+        if chunk.at in self._unreadable:
+            return BytesIO(), 0, 0
         try:
             self._file.seek(chunk.at)
             op, length = struct.unpack('<BQ', self._file.read(9))
@@ -177,7 +180,8 @@ class Mcap:
                 raise MdepthError(f'unpacked they are larger than {LARGEST_MESSAGE} bytes')
             data = unpack(compression, self._file.read(packed))
         except _Damage as error:
-            self._lost(chunk.at, 'damaged chunks skipped', first_line(error))
+            self._unreadable.add(chunk.at)
+            self._losses.add('damaged chunks skipped', first_line(error))
             return BytesIO(), 0, 0
         if crc and crc32(data) != crc:
             self._damaged('a checksum is wrong')

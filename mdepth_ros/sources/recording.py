@@ -88,7 +88,7 @@ class Recording:
         self.path = path
         self.losses = Losses() if losses is None else losses
         self._parts: list[Part] = []
-        self._lost: set[tuple[str, int]] = set()
+        self._lost: set[tuple[str, int, int]] = set()
         try:
             files = _files(path, self.losses)
             for file in files:
@@ -120,11 +120,15 @@ class Recording:
             except Exception as error:  # libraries pass on whatever damaged bytes made them raise
                 self.losses.note(f'{part.path.name} is damaged ({first_line(error)})')
 
-    def skip(self, topic: str, time: int, why: str) -> None:
-        """Count a message that cannot be read, once, however often it is tried."""
-        if (topic, time) not in self._lost:
+    def skip(self, topic: str, time: int, why: str, size: int = 0) -> None:
+        """Count a message that cannot be read, once, however often it is tried.
+
+        size  of its bytes as they are stored, where they are at hand
+        """
+        key = (topic, time, size)
+        if key not in self._lost:
             if len(self._lost) < _TOLD:
-                self._lost.add((topic, time))
+                self._lost.add(key)
             self.losses.add('messages skipped', why)
 
     def _readable(self, stored: Stored, topic: str) -> Iterator[RawMessage]:
@@ -133,10 +137,13 @@ class Recording:
         if _label(stored.type, stored.encoding) != kind:
             self.skip(topic, stored.time, f'{stored.type} on {topic}, which is of {kind}')
             return
+        size = len(stored.data)
+        if (topic, stored.time, size) in self._lost:
+            return  # it took its time already
         try:
             data = to_cdr(stored)
         except MdepthError as error:
-            self.skip(topic, stored.time, str(error))
+            self.skip(topic, stored.time, str(error), size)
             return
         time = min(max(stored.time, 0), LATEST_STAMP)
         if time != stored.time:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -232,3 +233,22 @@ def test_a_bag_one_level_down_is_named(tmp_path):
     recordings.write_ros2(tmp_path / 'out' / 'bag', recordings.drive(1))
     with pytest.raises(MdepthError, match='out/bag is one'):
         Recording(tmp_path / 'out')
+
+
+def test_a_database_of_other_messages_is_one_line(tmp_path):
+    bag = recordings.write_ros2(tmp_path / 'bag', recordings.drive(2), 'sqlite3')
+    with sqlite3.connect(bag / 'bag.db3') as database:
+        database.execute("UPDATE topics SET serialization_format = 'json'")
+    database.close()
+    with pytest.raises(MdepthError, match=r'no ROS messages, but .*msg/Image \(json\)'):
+        Recording(bag)
+
+
+def test_times_before_1970(tmp_path):
+    bag = recordings.write_ros2(tmp_path / 'bag', recordings.drive(2), 'sqlite3')
+    with sqlite3.connect(bag / 'bag.db3') as database:
+        database.execute('UPDATE messages SET timestamp = timestamp - 200000000000')
+    database.close()
+    messages, lost = everything(bag)
+    assert [m.time for m in messages] == [0] * 5
+    assert lost == ['times of recording before 1970 or after 2038: taken as those']

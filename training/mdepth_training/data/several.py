@@ -9,7 +9,7 @@ from pathlib import Path
 from mdepth_ros.sources import video
 from mdepth_ros.sources.base import by_name
 from mdepth_ros.sources.folder import has_images
-from mdepth_ros.sources.recording import FILE_SUFFIXES, is_recording, parts_of_one
+from mdepth_ros.sources.recording import is_recording, parts_of_one
 
 
 def recordings_in(path: Path) -> list[Path]:
@@ -21,7 +21,7 @@ def recordings_in(path: Path) -> list[Path]:
     if not path.is_dir() or (path / 'metadata.yaml').is_file() or has_images(path):
         return []
     inside = sorted((file for file in path.iterdir() if file.name[0] != '.'), key=by_name)
-    files = [file for file in inside if file.is_file() and file.suffix in FILE_SUFFIXES]
+    files = [file for file in inside if file.is_file() and is_recording(file)]
     if files and parts_of_one(files):
         return []
     films = [file for file in inside if file.suffix.lower() in video.SUFFIXES]
