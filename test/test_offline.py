@@ -400,7 +400,7 @@ def test_a_run_that_was_killed_is_not_lost(tmp_path):
     ]
     assert 150 < source.total <= 350
     assert len(np.loadtxt(tmp_path / 'out.partial' / 'trajectory.tum')) == 350
-    with pytest.raises(MdepthError, match=r'out.partial/.*bag_0.db3 is what came before'):
+    with pytest.raises(MdepthError, match=r'out.partial/.*bag_0.db3 is of an earlier run'):
         run_it(bag, output)
     with pytest.raises(
         MdepthError, match=r'out.partial is of a run that was killed: run it again'

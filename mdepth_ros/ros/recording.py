@@ -187,8 +187,8 @@ def clear_remains(partial: Path, overwrite: bool) -> None:
     left = remains(partial)
     if left is not None and not overwrite:
         raise MdepthError(
-            f'{left} is what came before an earlier run or recording was killed, and can be '
-            f'read: move {partial} away, or add --overwrite'
+            f'{left} is of an earlier run or recording that was killed (or still runs), and can '
+            f'be read: move {partial} away, or add --overwrite'
         )
     try:
         if partial.exists():

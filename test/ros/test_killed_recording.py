@@ -69,7 +69,7 @@ def test_what_a_killed_writer_left_is_read_and_kept(tmp_path: Path, storage: str
     assert lost[0] == 'no metadata.yaml: the recorder was stopped hard'
     assert any(f'{file.name} was not closed' in line or 'end is missing' in line for line in lost)
     assert messages(file)[0] == found
-    with pytest.raises(MdepthError, match=f'{file} is what came before .*, or add --overwrite'):
+    with pytest.raises(MdepthError, match=f'{file} is of an earlier run .*, or add --overwrite'):
         BagWriter(tmp_path / 'bag', storage)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     with BagWriter(tmp_path / 'bag', storage, overwrite=True) as bag:

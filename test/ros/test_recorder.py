@@ -192,14 +192,15 @@ def test_what_is_asked_for(offered: list[Any], reliable: bool, latched: bool) ->
     assert (wanted.durability == DurabilityPolicy.TRANSIENT_LOCAL) is latched
 
 
-def test_a_disk_that_is_full_keeps_what_was_recorded(tmp_path: Path) -> None:
+@pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
+def test_a_disk_that_is_full_keeps_what_was_recorded(tmp_path: Path, storage: str) -> None:
     """The kernel refuses: no more than 2.5 MB per file, for a moment."""
     data = serialize_message(String(data='x' * 10_000))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     with pytest.raises(MdepthError, match='was not written'):
         resource.setrlimit(resource.RLIMIT_FSIZE, (2_500_000, limits[1]))
         try:
-            with TopicsBag(tmp_path / 'bag') as bag:
+            with TopicsBag(tmp_path / 'bag', storage) as bag:
                 bag.add_topic('/text', 'std_msgs/msg/String', [])
                 for stamp in range(500):
                     bag.write_raw('/text', 'std_msgs/msg/String', data, stamp)
