@@ -88,6 +88,7 @@ class Recording:
         self.path = path
         self.losses = Losses() if losses is None else losses
         self._parts: list[Part] = []
+        self._temporary: list[Callable[[], object]] = []
         self._lost: set[tuple[str, int, int]] = set()
         try:
             files = _files(path, self.losses)
@@ -162,13 +163,14 @@ class Recording:
     def _open(self, path: Path) -> Part:
         try:
             make = _FORMATS.get(_suffix(path))
-            if make is None:
+            if make is None or not path.is_file():
                 raise MdepthError('it is no .mcap, .db3 or .bag file')
             if path.suffix != PACKED:
                 return make(path, self.losses)
-            plain = temporary_folder(self) / path.stem
-            unpack_file(path, plain)
-            return make(plain, self.losses)
+            folder, remove = temporary_folder(self)
+            self._temporary.append(remove)
+            unpack_file(path, folder / path.stem)
+            return make(folder / path.stem, self.losses)
         except PermissionError:
             raise MdepthError(f'cannot read {path}: permission denied') from None
         except OSError as error:
@@ -197,7 +199,9 @@ class Recording:
         """Close the files."""
         for part in self._parts:
             part.close()
-        self._parts = []
+        for remove in self._temporary:
+            remove()
+        self._parts, self._temporary = [], []
 
     def __enter__(self) -> Recording:
         return self

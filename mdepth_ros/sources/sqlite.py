@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import tempfile
 import weakref
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from mdepth_ros.errors import MdepthError
@@ -30,9 +30,11 @@ class Sqlite:
         self.path = path
         self._losses = losses
         self._told: set[int] = set()
+        self._remove: Callable[[], object] | None = None
         if any(file.stat().st_size for file in journals(path)):
             losses.note(f'{path.name} was not closed: its recorder was stopped hard, or runs')
-            path = _recovered(path, temporary_folder(self))
+            folder, self._remove = temporary_folder(self)
+            path = _recovered(path, folder)
         try:
             # A plain open would ask for a lock, and write where the recorder was killed.
             address = f'{path.resolve().as_uri()}?immutable=1'
@@ -68,6 +70,8 @@ class Sqlite:
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+        if self._remove is not None:
+            self._remove()
 
     def _read_topics(self) -> dict[int, Channel]:
         has = {row[1] for row in self._database.execute('PRAGMA table_info(topics)')}
@@ -96,11 +100,10 @@ def journals(path: Path) -> list[Path]:
     return [file for file in files if file.is_file()]
 
 
-def temporary_folder(owner: object) -> Path:
-    """A folder that is removed with its owner."""
+def temporary_folder(owner: object) -> tuple[Path, Callable[[], object]]:
+    """A folder that is removed by calling what comes with it, at the latest with its owner."""
     folder = tempfile.mkdtemp(prefix='mdepth-')
-    weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)
+    return Path(folder), weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
 
 
 def _recovered(path: Path, folder: Path) -> Path:

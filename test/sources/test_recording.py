@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 from pathlib import Path
@@ -252,3 +253,18 @@ def test_times_before_1970(tmp_path):
     messages, lost = everything(bag)
     assert [m.time for m in messages] == [0] * 5
     assert lost == ['times of recording before 1970 or after 2038: taken as those']
+
+
+def test_what_is_unpacked_is_removed_when_the_recording_is_closed(tmp_path, monkeypatch):
+    monkeypatch.setattr('tempfile.tempdir', str(tmp_path / 'temporary'))
+    (tmp_path / 'temporary').mkdir()
+    bag = compressed(tmp_path / 'bag', CompressionMode.FILE, StoragePlugin.SQLITE3)
+    with Recording(bag):
+        assert len(list((tmp_path / 'temporary').iterdir())) == 1
+    assert list((tmp_path / 'temporary').iterdir()) == []
+
+
+def test_a_pipe_is_no_recording(tmp_path):
+    os.mkfifo(tmp_path / 'a.mcap')
+    with pytest.raises(MdepthError, match=r'cannot read .*: it is no \.mcap, \.db3 or \.bag file'):
+        Recording(tmp_path / 'a.mcap')
