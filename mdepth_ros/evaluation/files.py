@@ -26,6 +26,7 @@ MOST_INDEX = 10_000_000
 _AXIS = re.compile(r'(.*?)[_.\- ]?([xyzw])(\[.*\])?')
 _POSITION = re.compile(r'$|(^|.*[._])(p|t|pos|position|trans|translation)([._].*|$)')
 _ROTATION = re.compile(r'(^|.*[._])(q|quat|quaternion|orientation|rot|rotation)([._].*|$)')
+_SPLIT = re.compile(r'(^|.*[._ ])(nsecs?|nanosecs?|nanoseconds?)')  # beside seconds
 _TIME = re.compile(
     r'(^|.*[._ ])(t|time|time_?stamp|stamp|s|secs?|seconds?)(_?[nuµm]?s(ecs?)?)?(\[.*\])?'
 )
@@ -99,6 +100,11 @@ def _named(table: Table) -> tuple[int, ...] | None:
     if len(table.names) != len(table.rows[0]):
         return None
     for index, name in enumerate(table.names):
+        if _SPLIT.fullmatch(name):
+            raise MdepthError(
+                f'{table.path}: the time is in two columns, one of them {quoted(name)}: write it '
+                'in one'
+            )
         axis = _AXIS.fullmatch(name)
         if axis and _ROTATION.fullmatch(axis[1]):
             found.setdefault(f'q{axis[2]}', index)

@@ -192,11 +192,14 @@ def _listed(path: Path, images: Sequence[Path]) -> tuple[list[Path], list[int]]:
     known = {image.name: image for image in images}
     table = read_table(path)
     names = [[Path(word.replace('\\', '/')).name for word in row] for row in table.rows]
-    place = next((i for i in range(2) if any(len(n) > 1 and n[i] in known for n in names)), None)
+    width = max(map(len, names), default=0)
+    place = next(
+        (i for i in range(width) if any(known.keys() & set(n[i : i + 1]) for n in names)), None
+    )
     if place is None:
         raise MdepthError(f'{path} lists none of the images beside it: add --rate to ignore it')
-    table.column(1)  # says which line lacks it
-    stamps = _not_negative(table.times(1 - place), path)
+    table.column(max(place, 1))  # says which line lacks it
+    stamps = _not_negative(table.times(int(place == 0)), path)
     listed = zip((name[place] for name in names), stamps, strict=True)
     found = [(known[name], stamp) for name, stamp in listed if name in known]
     return [image for image, _ in found], [stamp for _, stamp in found]

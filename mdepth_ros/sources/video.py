@@ -66,6 +66,11 @@ class VideoSource(ImageSource):
             timed = _has_times(video, path) and path.suffix.lower() not in BARE
             count = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
             self._turn = _turn(video)
+        if self._turn % 180 and intrinsics.size == size:
+            raise MdepthError(
+                f'{path} is to be shown turned by {self._turn} degrees clockwise: give the '
+                f'intrinsics of the turned image, {size[1]:.0f}x{size[0]:.0f}'
+            )
         if not timed and rate is None:
             raise MdepthError(f'{path} holds no times of its images: add --rate')
         known = count > 0 and path.suffix.lower() in COUNTED

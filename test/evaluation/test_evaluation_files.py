@@ -215,6 +215,7 @@ def test_kitti_with_times_in_front(tmp_path):
     [
         ('1 0 0 0 0 0 0 1\n1 1 0 0 0 0 0 1\n', '1 of 2 poses have the time of another'),
         ('1 48.1 11.5 500 90 0.1 0.2 3\n', 'line 1 has no unit quaternion'),
+        ('sec,nsec,x,y,z,qx,qy,qz,qw\n1,5,0,0,0,0,0,0,1\n', 'the time is in two columns'),
         ('1 0 0 0 2 0 0 0 1 0 0 0\n', 'line 1 holds no rotation'),
         ('0 0 0 0 0 0 0 1\n' * 2 + '1e400 0 0 0 0 0 0 1\n', 'beyond the year 2038'),
         ('1 0 0 0 0 0 0 1\n# x\n2 inf 0 0 0 0 0 1\n3 nan 0 0 0 0 0 1\n', r'line 3 .*2 such lines'),

@@ -371,6 +371,7 @@ def test_times_that_cannot_be_cost_a_line(tmp_path, name, bad):
         '#time [ns],filename\r\n{0},0000000000.png\r\n{1},0000000001.png\r\n{2},0000000002.png',
         '\ufefftimestamp;filename\n{0};0000000000.png\n{1};0000000001.png\n{2};0000000002.png\n',
         'filename,time\n0000000000.png,{0}\n0000000001.png,{1}\n0000000002.png,{2}\n',
+        '# time, exposure, file\n{0},9,0000000000.png\n{1},9,0000000001.png\n{2},9,0000000002.png',
         '{0} data/0000000000.png\n{1} data/0000000001.png\n{2} data\\0000000002.png\n',
     ],
 )

@@ -134,3 +134,12 @@ def test_a_turned_video_is_upright(tmp_path, matrix, upright):
     assert (frames[0].camera.width, frames[0].camera.height) == expected.shape[1::-1]
     said = [line for line in source.losses if 'turned' in line]
     assert len(said) == len(source.losses) == (0 if matrix[0] == 1 else 1)
+
+
+def test_intrinsics_of_a_video_that_is_not_turned(tmp_path):
+    film = films.write_mp4(tmp_path / 'film.mp4', shades(3))
+    (tmp_path / 'k.txt').write_text('fx 40\nfy 41\ncx 24\ncy 16\nwidth 48\nheight 32\n')
+    assert len(list(open_source(film, intrinsics=tmp_path / 'k.txt'))) == 3
+    films.turn_mp4(film, (0, 1, -1, 0))
+    with pytest.raises(MdepthError, match='intrinsics of the turned image, 32x48'):
+        open_source(film, intrinsics=tmp_path / 'k.txt')
