@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mdepth_ros.errors import MdepthError
 from mdepth_ros.sources.folder import list_images
 from mdepth_ros.sources.kitti import (
     intrinsics_of,
@@ -83,7 +84,10 @@ def _drives(
         once = {image.stem: (image, stamp) for image, stamp in zip(images, stamps, strict=True)}
         images, stamps = (list(column) for column in zip(*once.values(), strict=True))
         P = projection_of(folder, camera)
-        view = intrinsics_of(P).camera(*first_size(images))
+        try:
+            view = intrinsics_of(P).camera(*first_size(images))
+        except MdepthError as error:
+            raise MdepthError(f'{folder.name}/{camera}: {error}') from None
         drives.append(Drive(f'{folder.name}/{camera}', images, stamps, view))
         # P = K [I | t], and t is where rectified camera 0 lies in this camera.
         offsets.append(np.linalg.solve(P[:, :3], P[:, 3]))

@@ -151,8 +151,10 @@ def test_the_summary_says_what_is_used(kitti_raw: Path) -> None:
 
 def test_a_wrong_calibration_stops_before_training(kitti_raw: Path) -> None:
     file = kitti_raw / '2011_09_26/calib_cam_to_cam.txt'
-    file.write_text(file.read_text().replace(' 60.5 ', ' 121.5 '))
-    with pytest.raises(MdepthError, match='wrong intrinsics of 2011_09_26_drive_0001_sync/image'):
+    file.write_text(file.read_text().replace(' 60.5 ', ' 720.5 '))
+    with pytest.raises(
+        MdepthError, match=r'0001_sync/image_02: wrong intrinsics: a centre at 720\.5, 17\.5 for'
+    ):
         open_triplets([kitti_raw], input_size=SIZE, frame_interval=0.1, cache=kitti_raw)
 
 
