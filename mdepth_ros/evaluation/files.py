@@ -25,7 +25,7 @@ EUROC = (0, 1, 2, 3, 5, 6, 7, 4)
 MOST_INDEX = 10_000_000
 _AXIS = re.compile(r'(.*?)[_.\- ]?([xyzw])(\[.*\])?')
 _POSITION = re.compile(r'$|(^|.*[._])(p|t|pos|position|trans|translation)([._].*|$)')
-_ROTATION = re.compile(r'(^|.*[._])(q|quat|quaternion|orientation|rot|rotation)([._].*|$)')
+_ROTATION = re.compile(r'(^|.*[._])(q|quat|quaternion|ori|orientation|rot|rotation)([._].*|$)')
 _SPLIT = re.compile(r'(^|.*[._ ])(nsecs?|nanosecs?|nanoseconds?)')  # beside seconds
 _TIME = re.compile(
     r'(^|.*[._ ])(t|time|time_?stamp|stamp|s|secs?|seconds?)(_?[nuµm]?s(ecs?)?)?(\[.*\])?'
@@ -113,7 +113,13 @@ def _named(table: Table) -> tuple[int, ...] | None:
         elif _TIME.fullmatch(name):
             found.setdefault('t', index)
     wanted = ('t', 'x', 'y', 'z', 'qx', 'qy', 'qz', 'qw')
-    return tuple(found[key] for key in wanted) if found.keys() >= set(wanted) else None
+    lacking = [key for key in wanted if key not in found]
+    if 0 < len(lacking) < 6 and len(table.rows[0]) not in (12, 13):
+        raise MdepthError(
+            f'{table.path}: its first line names no {", ".join(lacking)}: name the columns '
+            'time,x,y,z,qx,qy,qz,qw, in the order that they have'
+        )
+    return None if lacking else tuple(found[key] for key in wanted)
 
 
 def _numbers(table: Table, columns: Sequence[int]) -> Array:

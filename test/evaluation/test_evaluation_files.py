@@ -215,6 +215,8 @@ def test_kitti_with_times_in_front(tmp_path):
     [
         ('1 0 0 0 0 0 0 1\n1 1 0 0 0 0 0 1\n', '1 of 2 poses have the time of another'),
         ('1 48.1 11.5 500 90 0.1 0.2 3\n', 'line 1 has no unit quaternion'),
+        ('time,x,y,z,r1,r2,r3,r4\n1,0,0,0,0,0,0,1\n', 'names no qx, qy, qz, qw'),
+        ('time,x,y,z,roll,pitch,yaw\n1,0,0,0,0,0,0\n', 'names no qx, qy, qz, qw'),
         ('sec,nsec,x,y,z,qx,qy,qz,qw\n1,5,0,0,0,0,0,0,1\n', 'the time is in two columns'),
         ('1 0 0 0 2 0 0 0 1 0 0 0\n', 'line 1 holds no rotation'),
         ('0 0 0 0 0 0 0 1\n' * 2 + '1e400 0 0 0 0 0 0 1\n', 'beyond the year 2038'),
