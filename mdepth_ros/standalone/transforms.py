@@ -12,6 +12,8 @@ import math
 from bisect import bisect_left, bisect_right
 from typing import NamedTuple
 
+from mdepth_ros.errors import shown
+
 Vector = tuple[float, float, float]
 Quaternion = tuple[float, float, float, float]
 
@@ -204,7 +206,8 @@ class FrameTree:
     ) -> None:
         """Add the transform from child to parent; InvalidArgumentException for nonsense."""
         parent, child = parent.removeprefix('/'), child.removeprefix('/')
-        link_name = f"Transform from '{child}' to '{parent}' of '{authority}' is ignored"
+        names = f"from '{shown(child)}' to '{shown(parent)}' of '{authority}'"
+        link_name = f'Transform {names} is ignored'
         if not parent or not child:
             raise InvalidArgumentException(f'{link_name}: a frame has no name')
         if parent == child:
@@ -212,7 +215,7 @@ class FrameTree:
         if any(map(math.isnan, (*transform.translation, *transform.rotation))):
             raise InvalidArgumentException(f'{link_name}: it holds NaN')
         norm = math.hypot(*transform.rotation)
-        if abs(norm**2 - 1.0) >= LARGEST_NORM_ERROR:
+        if abs(norm * norm - 1.0) >= LARGEST_NORM_ERROR:
             what = f'its quaternion has a norm of {norm:.4f}, not 1'
             raise InvalidArgumentException(f'{link_name}: {what}')
         x, y, z, w = (part / norm for part in transform.rotation)
