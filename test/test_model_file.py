@@ -7,7 +7,9 @@ from __future__ import annotations
 import dataclasses
 import errno
 import json
+import math
 import os
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +224,30 @@ def test_keys_that_do_not_fit_are_counted_and_named(model: Path) -> None:
     )
 
 
+def test_a_large_network_of_a_small_file_takes_no_memory(model: Path) -> None:
+    """resnet50 of width 4 has some five gigabytes; the file has two megabytes."""
+    large = rewritten(model, width=4, encoder='resnet50')
+    resource_before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    refused(large, 'of another shape')
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - resource_before < 200_000  # kB
+
+
+@pytest.mark.parametrize(
+    ('tensor', 'words'),
+    [
+        (torch.full((6,), math.nan), 'weights that are not finite'),
+        (torch.full((6,), -math.inf, dtype=torch.float16), 'weights that are not finite'),
+        (torch.ones(6, dtype=torch.int64), 'is I64, and weights are floats'),
+    ],
+)
+def test_weights_that_are_none(model: Path, tensor: torch.Tensor, words: str) -> None:
+    state, text = load_file(model), read_card(model).to_json()
+    name, there = next((n, t) for n, t in state.items() if t.ndim == 1)
+    state[name] = tensor[:1].expand(there.shape).contiguous()
+    save_file(state, model, {'mdepth_card': text})
+    refused(model, words)
+
+
 def test_another_architecture_in_the_card_does_not_load(model: Path) -> None:
     refused(rewritten(model, width=0.25), 'of another shape')
     refused(rewritten(model, cues=False), 'unexpected')
@@ -241,7 +267,21 @@ def test_another_architecture_in_the_card_does_not_load(model: Path) -> None:
         ({'seed': 1.5}, r'card\.seed = 1\.5, which is not int | None'),
         ({'seed': True}, r'card\.seed = True'),
         ({'frame_interval': '0.1'}, r'card\.frame_interval'),
-        ({'frame_interval': 0}, 'frame_interval 0.0: it must be above 0'),
+        ({'frame_interval': 0}, r'frame_interval 0: it must be 0\.001 to 10'),
+        ({'frame_interval': 10**30}, r'frame_interval 1e\+30: it must be 0\.001 to 10'),
+        ({'frame_interval': 10**400}, 'a number of 401 digits is too large'),
+        ({'seed': 10**400}, 'a number of 401 digits is too large'),
+        ({'frame_interval': math.nan}, 'frame_interval nan'),
+        ({'input_size': [64000, 64000]}, '64000x64000: networks of more than 4,194,304 pixels'),
+        ({'input_size': [64, 10**30]}, 'multiples of 32'),
+        ({'camera': [math.inf, 1.0, 0.5, 0.5]}, 'a focal length inf'),
+        ({'camera': [1.0, 1.0, 1e9, 0.5]}, r'an image centre 1e\+09'),
+        ({'metres_per_unit': 1e300}, r'metres_per_unit 1e\+300'),
+        ({'metrics': {'d1': math.nan}}, 'a metric d1 that is nan'),
+        ({'motion_noise': [-1.0, 0.1]}, 'motion_noise -1'),
+        ({'calibration': {'scale spread': math.inf}}, 'scale spread inf'),
+        ({'name': '\0'}, 'is not UTF-8 text'),
+        ({'details': {'a': 'x' * 10**6}}, 'has 1,00.,... characters'),
         ({'metres_per_unit': -1.0}, 'metres_per_unit'),
         ({'camera': [1.0, 1.0, 0.5]}, r'card\.camera'),
         ({'camera': [0.0, 1.0, 0.5, 0.5]}, 'focal'),
@@ -259,6 +299,10 @@ def test_cards_are_read_strictly(model: Path, change: dict[str, Any], words: str
 def test_network_entries_are_read_strictly(model: Path) -> None:
     refused(rewritten(model, encoder='vgg'), "unknown encoder 'vgg'")
     refused(rewritten(model, depth_range=[1, 0]), 'depth range')
+    refused(rewritten(model, depth_range=[1, 1e300]), 'it must lie in 0.0001 to 1e')
+    refused(rewritten(model, width=5), 'width 5.0 is not in 0..4')
+    refused(rewritten(model, rotation_scale=1e30), 'a number above 1e')
+    refused(with_card(model, '[' * 2990), 'nested deeper than 40 levels')
     refused(rewritten(model, std=None), r'lacks std \(network\)')
     refused(rewritten(model, cues='yes'), r'network\.cues')
     refused(with_card(model, '{'), 'not JSON')

@@ -32,8 +32,10 @@ def bench(
         Path | None,
         typer.Argument(help='A model file to measure too; the shipped one where not given.'),
     ] = None,
-    rounds: Annotated[int, typer.Option(min=1, help='How often everything is measured.')] = 20,
-    threads: Annotated[int | None, typer.Option(min=1, help='Threads of torch.')] = None,
+    rounds: Annotated[
+        int, typer.Option(min=1, max=100_000, help='How often everything is measured.')
+    ] = 20,
+    threads: Annotated[int | None, typer.Option(min=1, max=1024, help='Threads of torch.')] = None,
     live: Annotated[
         float | None,
         typer.Option(min=1, help='Measure the live node instead, for so many seconds.'),

@@ -49,8 +49,12 @@ def calibrate(
     intrinsics: Intrinsics = None,
     rectified: Rectified = None,
     rate: Rate = None,
-    drives: Annotated[int, typer.Option(min=2, help='Synthetic drives to measure on.')] = 24,
-    frames: Annotated[int, typer.Option(min=30, help='Frames of each synthetic drive.')] = 70,
+    drives: Annotated[
+        int, typer.Option(min=2, max=10_000, help='Synthetic drives to measure on.')
+    ] = 24,
+    frames: Annotated[
+        int, typer.Option(min=30, max=1_000_000, help='Frames of each synthetic drive.')
+    ] = 70,
     seed: Annotated[int, typer.Option(help='Seed of the first synthetic drive.')] = FIRST_SEED,
     appearance: Annotated[
         float,

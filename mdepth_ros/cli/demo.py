@@ -18,7 +18,7 @@ def demo(
     output: Annotated[Path, typer.Option('--output', '-o', help='Folder for everything.')] = Path(
         'demo'
     ),
-    frames: Annotated[int, typer.Option(min=10, help='Frames of the drive.')] = 80,
+    frames: Annotated[int, typer.Option(min=10, max=1_000_000, help='Frames of the drive.')] = 80,
     seed: Annotated[int, typer.Option(min=0, help='Another seed is another drive.')] = SEED,
     model: Annotated[
         Path | None, typer.Option('--model', '-m', help='Model file; default: synthetic-nano.')

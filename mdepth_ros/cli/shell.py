@@ -25,7 +25,8 @@ from rich.text import Text
 from mdepth_ros.errors import MdepthError, shown
 
 LARGEST_LINE = 4000
-LARGEST_NUMBER = 2**63 - 1
+LARGEST_INTEGER, LARGEST_SEED = 2**31 - 1, 2**63 - 1
+LARGEST_NUMBER = 1e9
 _ClickException: Any = typer.BadParameter.__mro__[2]  # typer brings its own click, or uses click's
 Command = TypeVar('Command', bound=Callable[..., Any])
 
@@ -61,7 +62,7 @@ def print_rows(rows: Iterable[tuple[str, str]]) -> None:
 def checked(command: Command) -> Command:
     """Make a command that first refuses what no option or argument of any command can be.
 
-    That is a number that is not finite or has more than 64 bits, and a path that cannot be.
+    That is a number that is not finite, too large or too near to zero, and a path that cannot be.
     """
     hints = get_type_hints(command, include_extras=True)
 
@@ -70,7 +71,7 @@ def checked(command: Command) -> Command:
         given = inspect.signature(command).bind(*arguments, **options).arguments
         for name, value in given.items():
             for one in value if isinstance(value, (list, tuple)) else (value,):
-                if reason := _reason_against(one):
+                if reason := _reason_against(name, one):
                     raise MdepthError(
                         f'{_on_command_line(name, hints)} {str(one)[:200]}: {reason}'
                     )
@@ -79,11 +80,17 @@ def checked(command: Command) -> Command:
     return run  # type: ignore[return-value]
 
 
-def _reason_against(value: object) -> str:
-    if isinstance(value, float) and not math.isfinite(value):
-        return 'give a finite number'
-    if isinstance(value, int) and abs(value) > LARGEST_NUMBER:
-        return 'the number is too large'
+def _reason_against(name: str, value: object) -> str:
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return 'give a finite number'
+        if abs(value) > LARGEST_NUMBER:
+            return f'the number is too large, give {LARGEST_NUMBER:g} at most'
+        if 0 < abs(value) < 1 / LARGEST_NUMBER:
+            return f'the number is too near to zero, give {1 / LARGEST_NUMBER:g} at least'
+    if isinstance(value, int):
+        largest = LARGEST_SEED if name.endswith('seed') else LARGEST_INTEGER
+        return 'the number is too large' if abs(value) > largest else ''
     if isinstance(value, Path):
         try:
             value.stat()

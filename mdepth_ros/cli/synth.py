@@ -24,7 +24,7 @@ EXACT = 1e-9  # variance of the truth: consumers take a zero for 'not given'
 def synth(
     output: Annotated[Path, typer.Argument(help='Folder of the bag to write.')],
     seed: Annotated[int, typer.Option(min=0, help='Another seed is another drive.')] = 0,
-    frames: Annotated[int, typer.Option(min=1, help='Number of images.')] = 100,
+    frames: Annotated[int, typer.Option(min=1, max=1_000_000, help='Number of images.')] = 100,
     width: Annotated[int, typer.Option(min=16, help='Width of the images in pixels.')] = 640,
     height: Annotated[int, typer.Option(min=16, help='Height of the images in pixels.')] = 192,
     fov: Annotated[

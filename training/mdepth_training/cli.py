@@ -75,13 +75,15 @@ def ablate(
     table: Annotated[
         str, typer.Option(help='components, ham, pose, resolution or stages.')
     ] = 'components',
-    seeds: Annotated[int, typer.Option(min=1, help='Runs of each variant.')] = 3,
-    jobs: Annotated[int, typer.Option(min=1, help='Runs side by side.')] = 1,
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help='Runs of each variant.')] = 3,
+    jobs: Annotated[int, typer.Option(min=1, max=1024, help='Runs side by side.')] = 1,
     minutes: Annotated[
         float | None, typer.Option(min=0, help='Stop after so long; the same command goes on.')
     ] = None,
-    drives: Annotated[int, typer.Option(min=1, help='Held-out drives.')] = 10,
-    frames: Annotated[int, typer.Option(min=5, help='Frames of each held-out drive.')] = 70,
+    drives: Annotated[int, typer.Option(min=1, max=10_000, help='Held-out drives.')] = 10,
+    frames: Annotated[
+        int, typer.Option(min=5, max=1_000_000, help='Frames of each held-out drive.')
+    ] = 70,
     overrides: Annotated[
         list[str] | None, typer.Option('--set', help='Override a setting: training.steps=100.')
     ] = None,
@@ -117,7 +119,9 @@ def bench(
         typer.Option(help="Recordings; else the experiment's own, else made-up ones as KITTI's."),
     ] = None,
     png: Annotated[bool, typer.Option(help='Made-up images as PNG, not JPEG.')] = False,
-    rounds: Annotated[int, typer.Option(min=1, help='How often everything is measured.')] = 8,
+    rounds: Annotated[
+        int, typer.Option(min=1, max=100_000, help='How often everything is measured.')
+    ] = 8,
     json: Annotated[Path | None, typer.Option(help='Also write the numbers here.')] = None,
     overrides: Annotated[
         list[str] | None, typer.Option('--set', help='Override a setting: data.workers=4.')
@@ -178,7 +182,7 @@ def extract(
         bool, typer.Option('--png', help='Without loss, three times the space.')
     ] = False,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help='Processors to use; default: all.')
+        int | None, typer.Option(min=1, max=1024, help='Processors to use; default: all.')
     ] = None,
 ) -> None:
     """Turn recordings into a dataset folder: rectified images, camera, times.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.limits import LARGEST_INPUT
 from mdepth_ros.networks import NetworkConfig
 from mdepth_ros.texts import TextError, dump_yaml, read_yaml
 from mdepth_training.files import write_whole
@@ -19,9 +20,9 @@ from mdepth_training.settings import build, check, from_text, markdown_table, se
 class SyntheticData:
     """Drives of the synthetic world; only their images reach the training."""
 
-    drives: int = setting(200, 'how many drives are rendered', 1)
-    frames: int = setting(32, 'frames of each drive', 3)
-    first_seed: int = setting(0, 'seed of the first drive, the next has the next', 0)
+    drives: int = setting(200, 'how many drives are rendered', 1, 10**6)
+    frames: int = setting(32, 'frames of each drive', 3, 10**6)
+    first_seed: int = setting(0, 'seed of the first drive, the next has the next', 0, 10**12)
     appearance: float = setting(0.0, 'looks of the world: 0 plain, 1 broadly randomised', 0, 1)
     least_appearance: float | None = setting(
         None, 'each drive draws its looks from this to `appearance`; none: all have that', 0, 1
@@ -51,7 +52,9 @@ class Data:
     )
     frame_interval: float = setting(0.1, 'seconds between the frames of a triplet', 1e-3, 10)
     skip_static: bool = setting(True, 'leave out frames in which the camera stands still')
-    workers: int = setting(2, 'processes that decode images; 0: none but the one that learns', 0)
+    workers: int = setting(
+        2, 'processes that decode images; 0: none but the one that learns', 0, 1024
+    )
     synthetic: SyntheticData = field(default_factory=SyntheticData)
 
     def __post_init__(self) -> None:
@@ -62,8 +65,10 @@ class Data:
 class Training:
     """How the networks learn; the defaults are those of the small network."""
 
-    steps: int = setting(6000, 'steps of the optimiser', 1)
-    epochs: int = setting(0, 'if not 0, the length in passes over the data, instead of `steps`', 0)
+    steps: int = setting(6000, 'steps of the optimiser', 1, 10**9)
+    epochs: int = setting(
+        0, 'if not 0, the length in passes over the data, instead of `steps`', 0, 10**6
+    )
     joint_from: int = setting(
         2000,
         'before this step (with `epochs`: epoch) the baseline learns with HAM alone, from it on '
@@ -82,15 +87,15 @@ class Training:
         'weights to begin with: a model file, a ResNet of ImageNet (.pth, .safetensors), a '
         'folder in the layout of Monodepth2, or imagenet to download; none: by chance',
     )
-    batch_size: int = setting(8, 'samples of one device and step', 1)
-    accumulate: int = setting(1, 'batches whose gradients make one step', 1)
+    batch_size: int = setting(8, 'samples of one device and step', 1, 2**16)
+    accumulate: int = setting(1, 'batches whose gradients make one step', 1, 2**16)
     learning_rate: float = setting(1e-3, 'of Adam', 1e-9, 1)
     schedule: Literal['cosine', 'step'] = setting(
         'cosine', 'how the rate falls to `final_rate`: along a cosine, or at once at `drop_at`'
     )
     final_rate: float = setting(0.05, 'share of the rate that is left at the end', 0, 1)
     drop_at: float = setting(0.75, 'schedule step: the share of the schedule at the rate', 0, 1)
-    warm_up: int = setting(100, 'steps in which the rate rises from nothing', 1)
+    warm_up: int = setting(100, 'steps in which the rate rises from nothing', 1, 10**9)
     weight_decay: float = setting(0.0, "Adam's, on the weights of convolutions alone", 0, 1)
     smoothness: float = setting(1e-3, 'weight of the smoothness of the disparity', 0, 1e3)
     steady_motion: float = setting(
@@ -112,13 +117,16 @@ class Training:
     )
     channels_last: bool = setting(True, 'memory layout of images and weights: faster so')
     compile: bool = setting(False, 'compile networks and losses (torch.compile)')
-    devices: int = setting(1, 'GPUs, or on a CPU processes, of one machine; -1: all', -1)
+    devices: int = setting(1, 'GPUs, or on a CPU processes, of one machine; -1: all', -1, 1024)
     nodes: int = setting(
-        1, 'machines; the same command is started on each, by SLURM, torchrun or with NODE_RANK', 1
+        1,
+        'machines; the same command is started on each, by SLURM, torchrun or with NODE_RANK',
+        1,
+        2**16,
     )
-    save_every: int = setting(250, 'steps between checkpoints', 1)
-    validate_every: int = setting(1000, 'steps between validation losses', 1)
-    images_every: int = setting(500, 'steps between pictures for TensorBoard; 0: none', 0)
+    save_every: int = setting(250, 'steps between checkpoints', 1, 10**9)
+    validate_every: int = setting(1000, 'steps between validation losses', 1, 10**9)
+    images_every: int = setting(500, 'steps between pictures for TensorBoard; 0: none', 0, 10**9)
 
     def __post_init__(self) -> None:
         check(self, 'training.')
@@ -149,6 +157,10 @@ class Experiment:
         if height % 32 or width % 32 or min(height, width) < 64:
             raise MdepthError(
                 f'input_size {height}, {width}: height and width must be multiples of 32, from 64'
+            )
+        if height * width > LARGEST_INPUT:
+            raise MdepthError(
+                f'input_size {height}, {width}: a network has {LARGEST_INPUT:,} pixels at most'
             )
 
 

@@ -77,8 +77,12 @@ def evaluate(
         bool, typer.Option(help='Give the depth the cues of the pair; else one image must do.')
     ] = True,
     limit: Annotated[int | None, typer.Option(min=1, help='Score so many images.')] = None,
-    drives: Annotated[int, typer.Option(min=1, help='Synthetic: held-out drives.')] = 10,
-    frames: Annotated[int, typer.Option(min=5, help='Synthetic: frames of each drive.')] = 70,
+    drives: Annotated[
+        int, typer.Option(min=1, max=10_000, help='Synthetic: held-out drives.')
+    ] = 10,
+    frames: Annotated[
+        int, typer.Option(min=5, max=1_000_000, help='Synthetic: frames of each drive.')
+    ] = 70,
     appearance: Annotated[
         float, typer.Option(min=0, max=1, help='Synthetic: 0 plain, 1 broadly randomised.')
     ] = 0.0,
