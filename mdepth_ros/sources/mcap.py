@@ -173,7 +173,7 @@ class Mcap:
             compression = self._file.read(min(letters, 64)).decode()
             (packed,) = struct.unpack('<Q', self._file.read(8))
             at = self._file.tell()
-            packed = min(packed, chunk.at + 9 + length - at, self._size - at)
+            packed = max(0, min(packed, chunk.at + 9 + length - at, self._size - at))
             if compression == '' and (not crc or packed > LARGEST_MESSAGE):
                 return self._file, at, at + packed
             if packed > LARGEST_MESSAGE or (size > LARGEST_MESSAGE and compression):
