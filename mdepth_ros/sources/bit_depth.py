@@ -38,11 +38,9 @@ def bits_line(pixels: NDArray[Any], bits: int, grown: bool = False) -> str:
     """What to tell a person of 16-bit images; '' where all 16 bits are in use from the start."""
     top = 2**bits - 1
     low, high = np.percentile(_sample(pixels), (1, 99))
-    line = (
-        ''
-        if bits == 16 and not grown
-        else f'16-bit images of {bits} bits: 0 to {top} becomes 0 to 255'
-    )
+    line = ''
+    if bits < 16 or grown:
+        line = f'16-bit images of {bits} bits: 0 to {top} becomes 0 to 255'
     if high - low < top / 8 < low:
         line += '; ' if line else ''
         line += (
