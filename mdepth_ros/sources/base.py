@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.frame import Frame
 from mdepth_ros.limits import LATEST_STAMP
+from mdepth_ros.sources.intrinsics import CalibrationError
 
 if TYPE_CHECKING:
     from mdepth_ros.geometry import Camera
@@ -241,6 +242,8 @@ class ImageSource(ABC):
             try:
                 image = item.image()
                 camera = item.camera(image.shape[1], image.shape[0])
+            except CalibrationError as error:
+                raise MdepthError(f'{self.name}: {error}') from None
             except MdepthError as error:
                 reason = str(error)
                 self._lost.add('images skipped', reason)

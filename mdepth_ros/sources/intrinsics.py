@@ -23,6 +23,10 @@ ACCEPTED = (
 NO_ROI = (0, 0, 0, 0, False)
 
 
+class CalibrationError(MdepthError):
+    """The intrinsics cannot be those of any image of the recording: reading on is of no use."""
+
+
 @dataclass(frozen=True)
 class Intrinsics:
     """A calibration for images of one size; without a size, for every image that comes.
@@ -55,14 +59,22 @@ class Intrinsics:
         return camera.pinhole() if self.rectified else camera
 
     def for_images(self) -> Callable[[int, int], Camera]:
-        """Return `camera` for one recording, where all images must have the size of the first."""
+        """Return `camera` for one recording, where all images must have the size of the first.
+
+        It raises CalibrationError where no image of the recording can have a camera.
+        """
         bound = self
 
         def camera(width: int, height: int) -> Camera:
+            from mdepth_ros.geometry import CameraError
+
             nonlocal bound
             if bound.size is None:
                 bound = replace(self, size=(width, height))
-            return bound.camera(width, height)
+            try:
+                return bound.camera(width, height)
+            except CameraError as error:
+                raise CalibrationError(str(error)) from None
 
         return camera
 

@@ -396,3 +396,10 @@ def test_times_of_kitti_raw_that_cannot_be(tmp_path):
         (drive / 'image_02' / 'timestamps.txt').write_text(f'{line}\n' * 3)
         with pytest.raises(MdepthError, match='does not give a time for every image'):
             open_source(drive)
+
+
+def test_wrong_intrinsics_end_at_the_first_image(tmp_path):
+    source = open_source(write_images(tmp_path / 'images', 5), intrinsics='0.58,1.92,0.5,0.5')
+    with pytest.raises(MdepthError, match=r'^images: wrong intrinsics: .* are normalised'):
+        list(source)
+    assert source.losses == []

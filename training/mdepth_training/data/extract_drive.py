@@ -32,6 +32,7 @@ from mdepth_ros.pairing import LATEST
 from mdepth_ros.sources import open_source
 from mdepth_ros.sources.bag import BagSource
 from mdepth_ros.sources.base import ImageSource, Item
+from mdepth_ros.sources.intrinsics import CalibrationError
 from mdepth_training.data.image_file import state_of
 from mdepth_training.data.static import Grey, small_grey, static_frames
 from mdepth_training.data.stereo import paired, stereo_transform
@@ -249,6 +250,8 @@ class _Drive:
     def _finished(self, future: Future[_Picture]) -> Iterator[_Picture]:
         try:
             yield future.result()
+        except CalibrationError:
+            raise
         except MdepthError as error:
             self._drop(f'skipped: {error}')
 
