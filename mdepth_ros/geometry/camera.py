@@ -164,8 +164,6 @@ class Camera:
 
     def check(self) -> None:
         """Raise CameraError for intrinsics that cannot belong to an image of that size."""
-        if any(abs(d) > plausible.LARGEST_COEFFICIENT for d in self.distortion):
-            raise CameraError('the distortion holds numbers that no lens has: calibrate again')
         if why := plausible.absurd(self.width, self.height, self.intrinsics):
             raise CameraError(f'wrong intrinsics: {why}')
         if why := plausible.absurd(self.width, self.height, self.pinhole().intrinsics, True):

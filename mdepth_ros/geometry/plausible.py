@@ -16,7 +16,6 @@ ABSURD_CENTRE = -0.5, 1.5
 USUAL_CENTRE = 0.2, 0.8
 ABSURD_RATIO, USUAL_RATIO = 5.0, 2.0
 """Of fx and fy, the larger by the smaller."""
-LARGEST_COEFFICIENT = 1e6
 
 Numbers = tuple[float, float, float, float]
 

