@@ -62,8 +62,8 @@ class FixedScale:
     def __init__(self, value: float, spread: float = 0.0) -> None:
         if not (SCALE[0] <= value <= SCALE[1] and 0 <= spread <= SCALE[1]):
             raise MdepthError(
-                f'scale {value} with spread {spread}: give metres per network unit, '
-                f'from {SCALE[0]:g} to {SCALE[1]:g}'
+                f'scale {value} with spread {spread}: give metres per network unit, above '
+                f'zero: {SCALE[0]:g} to {SCALE[1]:g}'
             )
         self._scale = Scale(value, spread, 'fixed')
 
