@@ -28,7 +28,7 @@ LONGEST = 60 * 10**9
 SINCE = 10**18
 """ns: a clock that counts from 1970 shows more, since 2001."""
 _DECIMAL_COMMA = re.compile(r'[-+]?\d+(,\d+([eE][-+]?\d+)?)?')
-_BRACKETS = re.compile(r'\s*[\[(]\s*([^\])]*?)\s*[\])]')
+_BRACKETS = re.compile(r'(?<!\s)\s*[\[(]([^\[\]()]*)[\])]')  # in time with the line's length
 _UNIT = re.compile(
     r'(?:^|[\W_])(?:(ns|nsecs?|nanosec\w*)|(us|µs|usecs?|microsec\w*)|(ms|msecs?|millisec\w*)'
     r'|(s|secs?|seconds?))\W*$'
@@ -104,7 +104,7 @@ def read_table(path: Path, what: str = '') -> Table:
 
 def _words(line: str) -> tuple[list[str], bool]:
     """The words of a line, and whether commas separate them."""
-    line = _BRACKETS.sub(r'[\1]', line)  # 'time [ns]' is one word
+    line = _BRACKETS.sub(lambda found: f'[{found[1].strip()}]', line)  # 'time [ns]' is one word
     words, commas = line.split(), False
     if ';' in line:
         words = [word.replace(',', '.') for word in line.split(';')]

@@ -273,7 +273,7 @@ def test_another_architecture_in_the_card_does_not_load(model: Path) -> None:
         ({'seed': 10**400}, 'a number of 401 digits is too large'),
         ({'frame_interval': math.nan}, 'frame_interval nan'),
         ({'input_size': [64000, 64000]}, '64000x64000: networks of more than 4,194,304 pixels'),
-        ({'input_size': [64, 10**30]}, 'multiples of 32'),
+        ({'input_size': [64, 10**30]}, 'networks of more than'),
         ({'camera': [math.inf, 1.0, 0.5, 0.5]}, 'a focal length inf'),
         ({'camera': [1.0, 1.0, 1e9, 0.5]}, r'an image centre 1e\+09'),
         ({'metres_per_unit': 1e300}, r'metres_per_unit 1e\+300'),
