@@ -139,7 +139,7 @@ def _plan(
         if source in finished:
             name = finished[source]
             # A drive of an older version does not know the options that came since.
-            before = json.loads(json.dumps(asdict(Options()))) | dataset.drives[name]['options']
+            before = parse_json(json.dumps(asdict(Options()))) | dataset.drives[name]['options']
             if before != parse_json(json.dumps(asdict(options))):
                 raise MdepthError(
                     f'{dataset.folder / name} was made of {recording} with other options: '
