@@ -82,7 +82,10 @@ def _camera(path: Path, rng: Random) -> None:
 
 
 def _camera_option(path: Path, rng: Random) -> None:
-    words = [rng.choice((*NUMBERS, '20', '11.5')) for _ in range(rng.choice((4, 4, 4, 1, 9)))]
+    words = ['20', '20', '11.5', '7.5']
+    for _ in range(rng.choice((0, 1, 2))):
+        words[rng.randrange(4)] = rng.choice((*NUMBERS, '11', '3.25'))
+    words += rng.choice(([], [], [], ['1'], words))
     text = ','.join(words)
     if '\0' not in text:
         camera = read_intrinsics(text).camera(24, 16)
