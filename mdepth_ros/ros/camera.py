@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mdepth_ros.errors import MdepthError
+from mdepth_ros.errors import MdepthError, shown
 from mdepth_ros.estimator import Estimator
 from mdepth_ros.frame import Frame
 from mdepth_ros.motion_noise import card_noise
@@ -261,7 +261,7 @@ class LiveCamera:
         if self.mount_problem != self._mount_told:
             self._mount_told = self.mount_problem
             if self._mount_told:
-                self._node.get_logger().warning(self._mount_told)
+                self._node.get_logger().warning(shown(self._mount_told))
         for name, message in self._outputs.make(estimate, names):
             if name == 'tf':
                 # tf2 warns of a transform that is sent twice.

@@ -12,7 +12,7 @@ from typing import Any
 from geometry_msgs.msg import TwistStamped
 from nav_msgs.msg import Odometry
 
-from mdepth_ros.errors import MdepthError
+from mdepth_ros.errors import MdepthError, shown
 from mdepth_ros.ros.conversions import speed_of, stamp_to_nanoseconds
 from mdepth_ros.ros.inputs import resolved
 from mdepth_ros.ros.qos import Endpoints, series_qos
@@ -84,7 +84,7 @@ class SpeedTopic:
         except MdepthError as error:
             self.refused += 1
             if not self.problem:
-                self._node.get_logger().warning(f'{self.topic}: {error}: it is left out')
+                self._node.get_logger().warning(shown(f'{self.topic}: {error}: it is left out'))
             self.problem = str(error)
             return
         with self._lock:
