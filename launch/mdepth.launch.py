@@ -9,6 +9,7 @@ ros2 launch mdepth_ros mdepth.launch.py image:=/camera/image_raw bag:=DRIVE
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from launch import LaunchDescription
@@ -24,8 +25,12 @@ from launch.substitutions import LaunchConfiguration, PathJoinSubstitution, Text
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
+from launch_ros.utilities import make_namespace_absolute, prefix_namespace
 
 SHARE = FindPackageShare('mdepth_ros')
+NODE = 'mdepth'
+# A name in ROS: words of letters, digits and _ that begin with no digit, with / between.
+NAME = re.compile(r'(~?/)?[A-Za-z_]\w*(/[A-Za-z_]\w*)*', re.ASCII)
 YES_NO = ['true', 'false']
 # Not every bag says that its /tf_static is latched, and volatile nobody hears it.
 PLAY_QOS = ('config', 'play_qos.yaml')
@@ -141,7 +146,7 @@ ARGUMENTS = [
         'log_level',
         default_value='info',
         choices=['debug', 'info', 'warn', 'error', 'fatal'],
-        description='What the node logs',
+        description='What the node logs, and not what the middleware does',
     ),
 ]
 
@@ -157,15 +162,16 @@ def start(context):
     params_file, bag = existing(given, 'params_file'), existing(given, 'bag')
     sim_time = {'use_sim_time': bool(bag) or given['use_sim_time'] == 'true'}
     cameras = [name.strip('/ ') for name in given['cameras'].split(',') if name.strip('/ ')]
+    check_names(given, cameras)
     respawn = given['respawn'] == 'true'
     node = Node(
         package='mdepth_ros',
         executable='depth_odometry_node',
-        name='mdepth',
+        name=NODE,
         namespace=given['namespace'],
         parameters=[params_file, {**overrides(given, cameras), **sim_time}],
         remappings=remappings(given, cameras),
-        ros_arguments=['--log-level', given['log_level']],
+        ros_arguments=['--log-level', f'{logger(context, given)}:={given["log_level"]}'],
         # Idle OpenMP threads that spin would take the time of every other node.
         additional_env={'OMP_WAIT_POLICY': 'PASSIVE'},
         output='screen',
@@ -187,6 +193,28 @@ def existing(given, name):
     if path and not Path(path).exists():
         raise RuntimeError(f'{name}:={path}: there is no such file')
     return path
+
+
+def check_names(given, cameras):
+    """Raise for what is no name: rcl would say so in words that name no argument."""
+    topics = {name: given[name] for name in ('image', 'camera_info', 'speed') if given[name]}
+    words = [(f'{name}:={topic}', topic) for name, topic in topics.items()]
+    words += [(f'cameras:={given["cameras"]}', camera) for camera in cameras]
+    if given['namespace'].strip('/'):
+        words.append((f'namespace:={given["namespace"]}', given['namespace'].rstrip('/')))
+    for argument, name in words:
+        if not NAME.fullmatch(name):
+            raise RuntimeError(
+                f'{argument}: {name} is no name in ROS: letters, digits and _, no digit first, '
+                'with / between'
+            )
+
+
+def logger(context, given):
+    """Return the logger of the node: its namespace and name, with dots between."""
+    around = context.launch_configurations.get('ros_namespace')  # of PushRosNamespace
+    namespace = make_namespace_absolute(prefix_namespace(around, given['namespace']))
+    return '.'.join([*filter(None, (namespace or '').split('/')), NODE])
 
 
 def overrides(given, cameras):
@@ -233,7 +261,7 @@ def rviz(given, cameras, sim_time):
 
 def play(bag, rate, namespace):
     """Return what plays a bag as soon as the node is ready: it then publishes its model."""
-    model = '/'.join(['', *filter(None, namespace.split('/')), 'mdepth', 'model'])
+    model = '/'.join(['', *filter(None, namespace.split('/')), NODE, 'model'])
     latched = ['--qos-durability', 'transient_local', '--qos-reliability', 'reliable']
     ready = ExecuteProcess(
         name='ready',

@@ -23,7 +23,10 @@ SHOWN = 5
 
 
 def compare(
-    live: Annotated[Path, typer.Argument(help='Bag that was recorded from the live node.')],
+    live: Annotated[
+        Path,
+        typer.Argument(help='Bag of the live node, or the directory of evaluate.launch.py.'),
+    ],
     offline: Annotated[Path, typer.Argument(help='Directory that `mdepth run` wrote.')],
     topic: Annotated[
         str | None, typer.Option(help='Depth topic of the live run, where there are several.')
@@ -111,8 +114,7 @@ def compare_runs(
     """
     from mdepth_ros.report.bags import Bag
 
-    bag = Bag(offline / 'bag' if (offline / 'bag').is_dir() else offline)
-    recorded = Bag(live)
+    bag, recorded = Bag(_bag_of(offline)), Bag(_bag_of(live))
     interval = _interval(offline) if frame_interval is None else frame_interval
     live_topic, topic = _depth_topic(recorded, topic), _depth_topic(bag, None)
     seen = list(_frames(recorded, live_topic, interval))
@@ -137,6 +139,11 @@ def compare_runs(
             result.other_pair.append(frame.stamp)
     result.different = _differences(recorded, live_topic, bag, topic, unequal)
     return result
+
+
+def _bag_of(run: Path) -> Path:
+    """The bag in the directory of a run; a bag is its own."""
+    return run / 'bag' if (run / 'bag').is_dir() else run
 
 
 class _Frame(NamedTuple):

@@ -134,7 +134,7 @@ def graph() -> list[Finding]:
 
 
 def _image_topic(node: Any, topic: str, topics: dict[str, list[str]]) -> list[Finding]:
-    from mdepth_ros.sources.topics import base_topic, sibling_info
+    from mdepth_ros.sources.topics import base_topic, sibling_infos
 
     publishers = node.get_publishers_info_by_topic(topic)
     if not publishers:
@@ -145,8 +145,8 @@ def _image_topic(node: Any, topic: str, topics: dict[str, list[str]]) -> list[Fi
     policies = sorted({p.qos_profile.reliability.name.lower() for p in publishers})
     nodes = ', '.join(sorted({p.node_name for p in publishers}))
     text = f'{kind}, {" and ".join(policies)}, by {nodes}'
-    info = sibling_info(topic)
-    if node.get_publishers_info_by_topic(info):
+    infos = sibling_infos(topic)
+    if any(node.get_publishers_info_by_topic(info) for info in infos):
         return [Finding(topic, GOOD, text)]
-    remedy = f'nobody publishes {info}: name its camera_info with --camera-info'
+    remedy = f'nobody publishes {infos[-1]}: name its camera_info with --camera-info'
     return [Finding(topic, NOTE, f'{text}; no camera_info', remedy)]

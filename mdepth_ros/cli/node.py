@@ -14,7 +14,8 @@ import typer
 
 from mdepth_ros.errors import MdepthError
 
-EXECUTABLES = ('depth_odometry_node', 'point_cloud_node')
+# Executable -> name of its node.
+EXECUTABLES = {'depth_odometry_node': 'mdepth', 'point_cloud_node': 'point_cloud'}
 # What ROS 2's own tools pass (`--ros-args ...`) goes through as it is.
 PASS_ON = {
     'allow_extra_args': True,
@@ -57,7 +58,8 @@ def node(
         bool, typer.Option('--use-sim-time', help='Time is /clock: for a bag that is played.')
     ] = False,
     log_level: Annotated[
-        str | None, typer.Option(help='debug, info, warn, error or fatal.')
+        str | None,
+        typer.Option(help='debug, info, warn, error or fatal, of this node; or LOGGER:=LEVEL.'),
     ] = None,
     executable: Annotated[
         str, typer.Option(help='Which node: depth_odometry_node or point_cloud_node.')
@@ -75,7 +77,10 @@ def node(
 
     mdepth node --params-file config/mdepth.yaml --ros-args -r __ns:=/robot1 --log-level debug
     """
+    if executable not in EXECUTABLES:
+        raise MdepthError(f'--executable {executable}: {" or ".join(EXECUTABLES)}')
     arguments = ros_arguments(
+        EXECUTABLES[executable],
         image=image,
         camera_info=camera_info,
         namespace=namespace,
@@ -86,8 +91,6 @@ def node(
         use_sim_time=use_sim_time,
         log_level=log_level,
     )
-    if executable not in EXECUTABLES:
-        raise MdepthError(f'--executable {executable}: {" or ".join(EXECUTABLES)}')
     status = 0
     with suppress(KeyboardInterrupt):  # before rclpy listens to it
         module = importlib.import_module(f'mdepth_ros.ros.{executable}')
@@ -96,6 +99,7 @@ def node(
 
 
 def ros_arguments(
+    name: str = 'mdepth',
     *,
     image: str | None = None,
     camera_info: str | None = None,
@@ -108,6 +112,8 @@ def ros_arguments(
     log_level: str | None = None,
 ) -> list[str]:
     """The options of `mdepth node` as ROS 2's own; in ROS 2 a later one wins over an earlier.
+
+    name  of the node, where no rule gives it another
 
     Raises MdepthError for a file that is not there and for what is not name:=value.
     """
@@ -135,4 +141,17 @@ def ros_arguments(
         result += ['-r', rule]
     for value in [*values, *parameters]:
         result += ['-p', value]
+    if log_level and ':=' not in log_level:
+        # Of this node: a level for all buries what it says under that of the middleware.
+        log_level = f'{_logger(name, rules + remaps)}:={log_level}'
     return result + (['--log-level', log_level] if log_level else [])
+
+
+def _logger(name: str, rules: list[str]) -> str:
+    """The logger of a node: its namespace and name after the rules, of which the first counts."""
+    given: dict[str, str] = {}
+    for rule in rules:
+        before, _, after = rule.partition(':=')
+        given.setdefault(before.replace('__name', '__node'), after)
+    words = [*given.get('__ns', '').split('/'), given.get('__node', name)]
+    return '.'.join(filter(None, words))

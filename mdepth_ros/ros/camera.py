@@ -65,7 +65,7 @@ class LiveCamera:
         notify: Callable[[], None],
     ) -> None:
         values = settings.values
-        self.name, self.frame_id = name, ''
+        self.name, self.first, self.frame_id = name, first, ''
         self.statistics = Statistics()
         transport = values['image_transport']
         rectified = IMAGES_ARE[values['images_are']]
@@ -98,22 +98,27 @@ class LiveCamera:
         return endpoints.publisher(message, f'{self._prefix}{topic}', output_qos)
 
     def start(self) -> None:
-        """Listen to images, in the transport that is published now."""
-        self.input.images.choose()
+        """Listen to images, in the transport that is published now, and their camera_info."""
+        self.input.start()
 
     def stop(self) -> None:
         """Listen to images no more."""
         self.input.images.stop()
+        self.statistics.pause()
 
     def reset(self) -> None:
         """Begin the odometry anew with the next frame."""
         self._reset = True
 
     def topics(self) -> list[str]:
-        """Absolute names of what it may listen to and publishes."""
+        """Absolute names of what it may listen to."""
         images = self.input.images
-        heard = [topic for topic, _ in images.candidates + images.others]
-        return [*heard, self.input.info, *(p.topic_name for p in self._publishers.values())]
+        heard = (*images.candidates, *images.others, *self.input.infos.candidates)
+        return [*dict.fromkeys(topic for topic, _ in heard)]
+
+    def outputs(self) -> list[str]:
+        """Absolute names of what it publishes."""
+        return [publisher.topic_name for publisher in self._publishers.values()]
 
     @property
     def odometry_problem(self) -> str:

@@ -4,13 +4,11 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
@@ -24,14 +22,10 @@ from mdepth_ros.ros.mount import Mounts
 from mdepth_ros.ros.parameters import DEPTH_ODOMETRY
 from mdepth_ros.ros.qos import Endpoints, latched_qos
 from mdepth_ros.ros.settings import Settings, unknown_keys
-from mdepth_ros.ros.silence import Announcer, Facts, why_no_odometry, why_no_output
 from mdepth_ros.ros.speed import SpeedTopic
+from mdepth_ros.ros.watch import LOOK, Watch
 from mdepth_ros.ros.worker import Worker
 from mdepth_ros.shipped import shipped_model
-
-GRACE = 5.0  # seconds from the start in which silence is no matter
-LOOK = 0.5  # seconds between looks at the graph
-IMAGES = {'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'}
 
 
 class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
@@ -39,15 +33,15 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
 
     Topics, services and parameters are those of the README. Keyword arguments go to rclpy's Node.
 
-    `failure` says why the node cannot go on; '' while it can. `dropped` counts what it could not
-    use.
+    `failure` says why the node cannot go on, '' while it can; `exit_status` is then that of the
+    process, see spin.py. `dropped` counts what it could not use.
 
     Raises MdepthError for a parameter that cannot be.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__('mdepth', **options)
-        self.failure = ''
+        self.failure, self.exit_status = '', 1
         self.dropped = Dropped(self)
         self._closing = False
         self.settings = Settings(self, DEPTH_ODOMETRY)
@@ -68,13 +62,14 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
             on_fatal=self._give_up,
             quiet=lambda: self._closing or not self.context.ok(),
         )
+        self._watches = [self._watch(camera) for camera in self.cameras]
         self._diagnostics = health.Diagnostics(self, self._tasks())
-        self._announcers = {
-            camera.name: (Announcer(), Announcer(), Announcer()) for camera in self.cameras
-        }
-        self._since = time.monotonic()
         for line in unknown_keys(self, DEPTH_ODOMETRY, self._topics()):
             self.get_logger().warning(shown(line))
+        for camera in self.cameras:
+            inputs, depth = camera.input, camera.outputs()[0]
+            line = f'images from {inputs.images} with {inputs.infos}: depth to {depth}'
+            self.get_logger().info(shown(line))
         health.steady_timer(self, LOOK, self._look)
         self._worker.start()
         self._switch(self._enabled)
@@ -109,6 +104,11 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
             for index, name in enumerate(dict.fromkeys(names))
         ]
 
+    def _watch(self, camera: LiveCamera) -> Watch:
+        outputs = [topic for each in self.cameras for topic in each.outputs()]
+        parts = (self.settings, self._endpoints, self._mounts, self._speed, self._worker)
+        return Watch(self, camera, *parts, outputs)
+
     # The model, in the thread of the networks.
 
     def _load(self) -> Estimator:
@@ -136,6 +136,7 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
             self.get_logger().warning(shown(warning))
 
     def _give_up(self) -> None:
+        self.exit_status = self._worker.exit_status
         self.failure = self._worker.fatal
 
     # Services.
@@ -155,8 +156,8 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
 
     def _switch(self, enabled: bool) -> None:
         self._enabled = enabled
-        self._since = time.monotonic()
-        for camera in self.cameras:
+        for camera, watch in zip(self.cameras, self._watches, strict=True):
+            watch.switch(enabled)
             if enabled:
                 camera.start()
             else:
@@ -173,90 +174,18 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
         """Look at the graph where something is missing, and say what."""
         self._mounts.listen()
         self._choose_speed()
-        now = time.monotonic()
-        for camera in self.cameras:
-            since = camera.statistics.snapshot().since_input
-            if self._enabled and (since is None or since > 2 * LOOK):
-                camera.start()
-            if now - self._since < GRACE:
-                continue
-            output, odometry, height = self._announcers[camera.name]
-            silence = self._silence(camera)
-            if output.due(silence, now):
-                self.get_logger().warning(shown(f'no depth: {silence}'))
-            problem = self._no_odometry(camera)
-            if odometry.due(problem, now):
-                self.get_logger().error(shown(problem))
-            metres, problem = camera.height or (None, '')
-            if height.due('' if metres else problem, now):
-                self.get_logger().warning(shown(problem))
-
-    def _silence(self, camera: LiveCamera) -> str:
-        """Why a camera has no output; '' where it has, or may still have to come."""
-        timeout = self.settings.values['no_data_timeout']
-        since = camera.statistics.snapshot().since_output
-        if since is None:
-            since = time.monotonic() - self._since
-        return '' if self._enabled and since < timeout else why_no_output(self._facts(camera))
-
-    def _facts(self, camera: LiveCamera) -> Facts:
-        source, images = camera.input, camera.input.images
-        since = camera.statistics.snapshot().since_input
-        timeout = self.settings.values['no_data_timeout']
-        other = [(t, p) for t, k in images.others if (p := images.publishers(t, k))]
-        own, busy = set(self._topics()), self._worker.busy_since
-        sim = self.get_parameter('use_sim_time').value
-        return Facts(
-            enabled=self._enabled,
-            model_problem=self._worker.fatal or self._worker.problem,
-            model_ready=self._worker.estimator is not None,
-            stuck=busy is not None and time.monotonic() - busy > timeout,
-            image=images.topic,
-            image_type=images.kind,
-            images_arrive=since is not None and since < timeout,
-            publishers=images.publishers(images.topic, images.kind),
-            other=other[0][0] if other else '',
-            other_publishers=other[0][1] if other else (),
-            transport=self.settings.values['image_transport'],
-            image_topics=tuple(
-                name
-                for name, types in self.get_topic_names_and_types()
-                if IMAGES & set(types) and name not in own
-            ),
-            incompatible=tuple((i.topic, i.policy) for i in self._endpoints.incompatible()),
-            info=source.info,
-            info_publishers=tuple(
-                info.node_name for info in self.get_publishers_info_by_topic(source.info)
-            ),
-            camera_known=source.camera_known,
-            camera_problem=source.camera_problem,
-            use_sim_time=bool(sim),
-            clock_publishers=tuple(
-                info.node_name for info in self.get_publishers_info_by_topic('/clock')
-            ),
-        )
-
-    def _no_odometry(self, camera: LiveCamera) -> str:
-        problem = camera.odometry_problem
-        if not problem:
-            return ''
-        unlatched = tuple(
-            info.node_name
-            for info in self.get_publishers_info_by_topic('/tf_static')
-            if info.qos_profile.durability == DurabilityPolicy.VOLATILE
-        )
-        base = self._mounts.base_frame
-        return why_no_odometry(base, camera.frame_id, problem, unlatched)
+        for watch in self._watches:
+            watch.look()
 
     # Diagnostics.
 
     def _tasks(self) -> dict[str, Any]:
         tasks: dict[str, Any] = {}
-        for index, camera in enumerate(self.cameras):
+        for index, (camera, watch) in enumerate(zip(self.cameras, self._watches, strict=True)):
             prefix = f'{camera.name} ' if camera.name else ''
-            tasks[f'{prefix}input'] = partial(self._input_report, camera)
-            tasks[f'{prefix}output'] = partial(self._output_report, camera)
-            tasks[f'{prefix}odometry'] = partial(self._odometry_report, camera, index == 0)
+            tasks[f'{prefix}input'] = partial(self._input_report, camera, watch)
+            tasks[f'{prefix}output'] = partial(self._output_report, camera, watch)
+            tasks[f'{prefix}odometry'] = partial(self._odometry_report, camera, watch, index == 0)
         tasks['scale'] = self._scale_report
         tasks['topics'] = lambda: health.topics_report(
             self._endpoints.incompatible(), self.dropped.losses
@@ -264,21 +193,21 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
         tasks['model'] = self._model_report
         return tasks
 
-    def _input_report(self, camera: LiveCamera) -> health.Report:
-        images = camera.input.images
-        silence, assumed = self._silence(camera), camera.input.assumed
-        now = camera.statistics.snapshot()
-        return health.input_report(now, silence, images.topic, images.kind, assumed)
+    def _input_report(self, camera: LiveCamera, watch: Watch) -> health.Report:
+        images, now = camera.input.images, camera.statistics.snapshot()
+        assumed = camera.input.assumed
+        return health.input_report(now, watch.cause, images.topic, images.kind, assumed)
 
-    def _output_report(self, camera: LiveCamera) -> health.Report:
-        return health.output_report(camera.statistics.snapshot(), self._silence(camera))
+    def _output_report(self, camera: LiveCamera, watch: Watch) -> health.Report:
+        return health.output_report(camera.statistics.snapshot(), watch.cause)
 
-    def _odometry_report(self, camera: LiveCamera, first: bool) -> health.Report:
+    def _odometry_report(self, camera: LiveCamera, watch: Watch, first: bool) -> health.Report:
         estimator = self._worker.estimator
         on = first and self.settings.values['publish_tf']
         return health.odometry_report(
             camera.statistics.snapshot(),
-            self._no_odometry(camera),
+            watch.cause,
+            watch.no_odometry(),
             'broadcast' if on else 'off',
             (self._mounts.base_frame, camera.frame_id),
             estimator.card.frame_interval if estimator else 0.0,
@@ -286,6 +215,9 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
         )
 
     def _scale_report(self) -> health.Report:
+        cause = self._watches[0].cause
+        if cause.expected:
+            return health.Report(health.OK, cause.line)
         scales = {
             camera.name: scale
             for camera in self.cameras
@@ -294,7 +226,8 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
         speed = self._speed.topic if 'speed' in self.settings.values['scale'] else ''
         heights = {c.name: height for c in self.cameras if (height := c.height) is not None}
         refused = self._speed.refused, self._speed.problem
-        return health.scale_report(scales, speed, self._speed.count, heights, refused)
+        no_speed = self._watches[0].no_speed()
+        return health.scale_report(scales, speed, self._speed.count, heights, refused, no_speed)
 
     def _model_report(self) -> health.Report:
         worker = self._worker
@@ -302,6 +235,6 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
         return health.model_report(self._enabled, worker.estimator, problem)
 
     def _topics(self) -> list[str]:
-        """Absolute names of everything that the node publishes or may listen to."""
+        """Absolute names of everything that the node may listen to."""
         topics = [topic for camera in self.cameras for topic in camera.topics()]
-        return [*topics, self._speed.topic, self.resolve_topic_name('~/model')]
+        return [*topics, self._speed.topic]

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mdepth_ros.ctrl_c import ctrl_c
+from mdepth_ros.ros.command_line import answered
 from mdepth_ros.ros.spin import Make, start
 
 
@@ -15,7 +16,8 @@ def main(args: Sequence[str] | None = None) -> int:
 
     args  as rclpy.init takes them; None: the command line
     """
-    return start(_load, args)
+    status = answered('depth_odometry_node', args)
+    return start(_load, args) if status is None else status
 
 
 def program() -> None:

@@ -18,6 +18,7 @@ from diagnostic_updater import Updater
 from rclpy.clock import Clock, ClockType
 
 from mdepth_ros.ros.qos import Incompatible
+from mdepth_ros.ros.silence import Cause
 from mdepth_ros.ros.statistics import Snapshot, Spread
 
 if TYPE_CHECKING:
@@ -43,18 +44,20 @@ class Report(NamedTuple):
 
 
 def input_report(
-    now: Snapshot, silence: str, topic: str, transport: str, assumed: str = ''
+    now: Snapshot, silence: Cause, topic: str, transport: str, assumed: str = ''
 ) -> Report:
     """Rate, age and losses of the images.
 
-    silence  why there is no output, '' where there is
+    silence  why there is no output, if there is none
     assumed  what of the images is not certain, '' where all is
     """
     level, message = OK, f'{now.input_rate:.1f} Hz'
     age = now.input_age.median
     foreign = abs(age) > FOREIGN_CLOCK
-    if silence:
-        level, message = ERROR, silence
+    if silence.line:
+        level, message = _of_silence(silence)
+    elif now.since_input is None:
+        level, message = WARN, 'no image so far'
     elif foreign:
         message += "; the stamps are of another clock than the node's: see use_sim_time"
         level = WARN
@@ -75,15 +78,21 @@ def input_report(
     return Report(level, message, values)
 
 
-def output_report(now: Snapshot, silence: str) -> Report:
+def _of_silence(silence: Cause) -> tuple[int, str]:
+    return OK if silence.expected else ERROR, silence.line
+
+
+def output_report(now: Snapshot, silence: Cause) -> Report:
     """Rate and latency of the depth, and the time of every stage."""
     level = OK
     message = f'{now.output_rate:.1f} Hz, {1e3 * now.latency.median:.0f} ms after the image'
     foreign = abs(now.latency.median) > FOREIGN_CLOCK
     if foreign:
         message = f'{now.output_rate:.1f} Hz'
-    if silence:
-        level, message = ERROR, silence
+    if silence.line:
+        level, message = _of_silence(silence)
+    elif now.since_output is None:
+        level, message = WARN, 'no depth so far'
     elif now.output_rate < 0.8 * now.input_rate:
         level = WARN
         message += f'; the networks are slower than the camera ({now.input_rate:.1f} Hz)'
@@ -99,6 +108,7 @@ def output_report(now: Snapshot, silence: str) -> Report:
 
 def odometry_report(
     now: Snapshot,
+    silence: Cause,
     problem: str,
     tf: str,
     frames: tuple[str, str],
@@ -107,6 +117,7 @@ def odometry_report(
 ) -> Report:
     """Tracking, pairs and TF.
 
+    silence   why there is no output, if there is none: the last status is an old one then
     problem   why there is no odometry, '' where there is
     tf        'broadcast', 'off' ...
     frames    (base frame, camera frame)
@@ -114,15 +125,19 @@ def odometry_report(
     mount     what in TF does not fit the images, '' where nothing
     """
     level, message = OK, now.status or 'no frame yet'
-    if problem:
+    if silence.expected:
+        level, message = OK, silence.line
+    elif problem:
         level, message = ERROR, problem
+    elif silence.line:
+        level, message = WARN, f'nothing new: {silence.line}'
     elif now.status in LEVELS:
         level, message = LEVELS[now.status], f'{now.status}: {now.reason}'
     if mount and not problem:
         level, message = max(level, WARN), f'{message}; {mount}'
     held = ', '.join(f'{reason}: {count}' for reason, count in now.held.items())
     values = (
-        ('status', now.status),
+        ('status', '' if silence.line else now.status),
         ('pair interval [s]', f'{now.interval:.3f}'),
         ('pair interval of training [s]', f'{interval:.3f}'),
         ('held', held or 'never'),
@@ -139,12 +154,14 @@ def scale_report(
     heard: int,
     heights: Mapping[str, tuple[float | None, str]],
     refused: tuple[int, str] = (0, ''),
+    no_speed: str = '',
 ) -> Report:
     """Where metres come from, of each camera by name.
 
     speed, heard  topic of the speed and how many came; '' where it is not a source
     heights       see `LiveCamera.height`; those that are a source
     refused       speeds that cannot be: how many, and what the last one was
+    no_speed      why none comes
     """
     level, lines, values = OK, [], []
     for name, scale in scales.items():
@@ -169,13 +186,13 @@ def scale_report(
             values.append((f'{of}camera height', f'{metres:.2f} m, {text}'))
     if speed:
         values.append(('speed', f'{speed}, {heard} so far'))
-        if not heard:
-            level = WARN
-            lines.append(f'no speed comes on {speed}')
         if refused[0]:
             level = WARN
             lines.append(f'left out on {speed}: {refused[1]}')
             values.append(('speeds left out', str(refused[0])))
+    if no_speed:
+        level = WARN
+        lines.append(no_speed)
     return Report(level, '; '.join(lines) or 'no frame yet', tuple(values))
 
 
@@ -209,8 +226,9 @@ def model_report(enabled: bool, estimator: Estimator | None, problem: str) -> Re
     if estimator is None:
         if problem:
             return Report(ERROR, problem, tuple(memory))
-        text = 'loading' if enabled else 'disabled: the model and its memory are free'
-        return Report(WARN, text, tuple(memory))
+        if not enabled:
+            return Report(OK, 'disabled: the model and its memory are free', tuple(memory))
+        return Report(WARN, 'loading', tuple(memory))
     card, device = estimator.card, estimator.device
     values = [
         ('model', card.name),

@@ -6,12 +6,11 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
-
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from mdepth_ros.errors import MdepthError, shown
 from mdepth_ros.frame import Frame
@@ -19,89 +18,14 @@ from mdepth_ros.geometry import Camera
 from mdepth_ros.limits import check_stamp
 from mdepth_ros.pairing import BACKWARD, LATE, Order, Recent
 from mdepth_ros.ros.conversions import camera_from_info, model_by_length, stamp_to_nanoseconds
+from mdepth_ros.ros.image_topic import ImageTopic, info_choice
 from mdepth_ros.ros.images import ImageReader
 from mdepth_ros.ros.qos import Endpoints
 from mdepth_ros.ros.statistics import Statistics
-from mdepth_ros.sources.topics import as_arrives, base_topic, camera_frame, sibling_info
+from mdepth_ros.sources.topics import as_arrives, camera_frame
 
-TYPES = {'Image': Image, 'CompressedImage': CompressedImage}
-
-
-def resolved(node: Any, name: str) -> tuple[str, bool]:
-    """Absolute topic of a relative name, and whether a rule remaps it."""
-    topic = node.resolve_topic_name(name)
-    return topic, topic != node.resolve_topic_name(name, only_expand=True)
-
-
-def info_topic(node: Any, image: str, info: str) -> str:
-    """Topic of the camera_info of an image: its own remapping, else the sibling of the image.
-
-    image, info  relative names. The sibling is that of the *resolved* image topic, also where this
-                 is a compressed one (image_transport: the camera_info is in the namespace of the
-                 base topic).
-    """
-    topic, remapped = resolved(node, info)
-    return topic if remapped else sibling_info(resolved(node, image)[0])
-
-
-class ImageTopic:
-    """Listens to an image topic in the transport that somebody publishes.
-
-    name       relative name of the base topic; `<name>/compressed` follows its remapping, unless
-               it is remapped itself
-    transport  'raw', 'compressed', or 'auto': raw where it is published, else compressed
-
-    `topic` and `kind` say what is listened to; `choose` looks again.
-    """
-
-    def __init__(
-        self,
-        node: Any,
-        endpoints: Endpoints,
-        name: str,
-        transport: str,
-        callback: Callable[[Any], None],
-    ) -> None:
-        self._node, self._endpoints, self._callback = node, endpoints, callback
-        base, _ = resolved(node, name)
-        compressed, own = resolved(node, f'{name}/compressed')
-        raw = [(base, 'Image')]
-        # Whoever remaps `image` to `/camera/image_raw/compressed` means just that.
-        packed = [(compressed if own else f'{base_topic(base)}/compressed', 'CompressedImage')]
-        if base != base_topic(base):
-            packed = [(base, 'CompressedImage')]
-            raw = [(base_topic(base), 'Image')]
-            transport = 'compressed' if transport == 'auto' else transport
-        self.candidates = {'raw': raw, 'compressed': packed}.get(transport, raw + packed)
-        self.others = [one for one in raw + packed if one not in self.candidates]
-        self.topic, self.kind = self.candidates[0]
-        self._subscription: Any = None
-
-    def choose(self) -> None:
-        """Listen to the first candidate that is published; stay where none is."""
-        for topic, kind in self.candidates:
-            if self.publishers(topic, kind):
-                break
-        else:
-            topic, kind = self.topic, self.kind
-        if self._subscription is None or (topic, kind) != (self.topic, self.kind):
-            self.stop()
-            self.topic, self.kind = topic, kind
-            self._subscription = self._endpoints.subscription(TYPES[kind], topic, self._callback)
-
-    def stop(self) -> None:
-        """Listen no more, until `choose`."""
-        if self._subscription is not None:
-            self._endpoints.unsubscribe(self._subscription)
-            self._subscription = None
-
-    def publishers(self, topic: str, kind: str) -> tuple[str, ...]:
-        """Names of the nodes that publish a topic as sensor_msgs `kind`."""
-        return tuple(
-            info.node_name
-            for info in self._node.get_publishers_info_by_topic(topic)
-            if info.topic_type.rpartition('/')[2] == kind
-        )
+TO_AND_FRO = 3
+"""Changes of a camera_info within 5 s that no camera makes: it has several publishers."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +67,7 @@ class CameraInput:
         prefix = f'{namespace}/' if namespace else ''
         image, info = f'{prefix}image', f'{prefix}camera_info'
         self.images = ImageTopic(node, endpoints, image, transport, self._on_image)
-        self.info = info_topic(node, image, info)
+        self.infos = info_choice(node, endpoints, image, info, self._on_info)
         self.camera_problem = self.assumed = ''
         self._reader = ImageReader(lambda line: self._tell(f'{self.images.topic}: {line}'))
         self._calibration: tuple[Any, Camera | None] = (None, None)
@@ -152,8 +76,20 @@ class CameraInput:
         self._recent: Recent[Arrival] = Recent(0)
         self._order, self._reach = Order(0), 0
         self._told: set[str] = set()
+        # When camera_info changed, and to what.
+        self._changes: deque[tuple[float, tuple[Any, ...]]] = deque(maxlen=TO_AND_FRO + 1)
         self._info_frame = ''
-        endpoints.subscription(CameraInfo, self.info, self._on_info)
+        self.infos.choose()
+
+    def start(self) -> None:
+        """Listen to images and camera_info, where they are published now."""
+        self.images.choose()
+        self.infos.choose()
+
+    @property
+    def info(self) -> str:
+        """Topic of the camera_info."""
+        return self.infos.topic
 
     @property
     def camera_known(self) -> bool:
@@ -260,6 +196,7 @@ class CameraInput:
         key = _content(message)
         if key == self._calibration[0]:
             return
+        self._see_change(key)
         camera = None
         problem = ''
         try:
@@ -271,17 +208,30 @@ class CameraInput:
             self._tell(self.assumed)
         except MdepthError as error:
             problem = f'{self.info}: {error}'
-            self._node.get_logger().error(shown(f'{problem}; no depth until it is mended'))
+            line = f'{problem}; no depth until it is mended'
+            self._node.get_logger().error(shown(line), throttle_duration_sec=5.0)
         if self._calibration[1] is not None and camera is not None:
-            self._node.get_logger().info(
-                shown(f'{self.info}: the camera changed, to {_shown(camera)}')
-            )
+            line = f'{self.info}: the camera changed, to {_shown(camera)}'
+            self._node.get_logger().info(shown(line), throttle_duration_sec=5.0)
             with self._lock:
                 self._recent.clear()
         self._calibration = (key, camera)
         self.camera_problem = problem
         if self.waiting:
             self._notify()
+
+    def _see_change(self, content: tuple[Any, ...]) -> None:
+        """Say it where a camera_info comes back again and again: a zoom gives ever new ones."""
+        changes = self._changes
+        changes.append((time.monotonic(), content))
+        if len(changes) <= TO_AND_FRO or changes[-1][0] - changes[0][0] > 5.0:
+            return
+        if len({content for _, content in changes}) < len(changes):
+            names = ', '.join(self.infos.publishers(self.info, 'CameraInfo'))
+            self._tell(
+                f'{self.info} changes to and fro, published by {names}: an image gets what came '
+                'last; leave it one publisher, or remap camera_info'
+            )
 
     def _tell(self, line: str) -> None:
         if line and line not in self._told:

@@ -54,6 +54,12 @@ class Parameter:
             return ', '.join(self.choices)
         return self.constraints or (f'{self.low:g} to {self.high:g}' if self.high else '')
 
+    @property
+    def usable(self) -> str:
+        """What it may be, with its type, for who gave something else."""
+        hint = ' without quotes' if self.kind in ('bool', 'integer', 'double') else ''
+        return f'{self.allowed or "true or false"} ({self.kind}{hint})'
+
     def reason_against(self, value: Any) -> str:
         """Why `value`, which has the right type, cannot be; '' where it can."""
         good = True

@@ -117,7 +117,7 @@ DEPTH_ODOMETRY: tuple[Parameter, ...] = (
         'lengths are no metres; height, speed, height+speed: measured while driving.',
         pattern=r'model|none|height|speed|height\+speed|'
         r'\+?(?=[\d.]*[1-9])(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?',
-        constraints='model, none, height, speed, height+speed, or a number above 0 as text',
+        constraints='model, none, height, speed, height+speed, or a number above 0',
         dynamic=True,
     ),
     Parameter(

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from rclpy.node import Node
-from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+from sensor_msgs.msg import PointCloud2
 
 from mdepth_ros.errors import MdepthError, shown
 from mdepth_ros.geometry import Camera, ImageSampler
@@ -20,13 +21,15 @@ from mdepth_ros.ros.clouds import cloud_builder
 from mdepth_ros.ros.conversions import camera_from_info, stamp_to_nanoseconds
 from mdepth_ros.ros.executor import Dropped
 from mdepth_ros.ros.health import steady_timer
+from mdepth_ros.ros.image_topic import Choice, ImageTopic, info_choice
 from mdepth_ros.ros.images import to_depth, to_rgb
-from mdepth_ros.ros.inputs import ImageTopic, info_topic
 from mdepth_ros.ros.parameters import IMAGES_ARE, POINT_CLOUD
 from mdepth_ros.ros.qos import Endpoints
 from mdepth_ros.ros.settings import Settings, unknown_keys
+from mdepth_ros.ros.silence import Announcer
 from mdepth_ros.sources.topics import as_arrives
 
+GRACE = 5.0  # seconds without a depth that are no matter
 LOOK = 0.5  # seconds between looks at the graph
 KEPT = 4  # messages of a stream that wait for those of the others
 
@@ -45,36 +48,39 @@ class PointCloudNode(Node):  # type: ignore[misc]  # no types without ROS 2
 
     def __init__(self, **options: Any) -> None:
         super().__init__('point_cloud', **options)
-        self.failure = ''
+        self.failure, self.exit_status = '', 1
         self.dropped = Dropped(self)
         self.settings = Settings(self, POINT_CLOUD, on_change=self._rebuild)
         self._endpoints = Endpoints(self)
         self._points = self._endpoints.publisher(PointCloud2, 'points')
-        depth = self.resolve_topic_name('depth/image_rect')
         transport = self.settings.values['image_transport']
+        depth = self.resolve_topic_name('depth/image_rect')
+        self._depth = Choice(self, self._endpoints, [(depth, 'Image')], self._on_depth)
         self._image = ImageTopic(self, self._endpoints, 'image', transport, self._on_image)
-        self._calibration = _Calibration(
-            info_topic(self, 'depth/image_rect', 'depth/camera_info'), None, self._tell
-        )
+        self._told: set[str] = set()
+        of_depth = ('depth/image_rect', 'depth/camera_info')
+        self._calibration = _Calibration(self, self._endpoints, *of_depth, None, self._tell)
         self._calibration.images = depth
         said = IMAGES_ARE[self.settings.values['images_are']]
-        self._of_image = _Calibration(info_topic(self, 'image', 'camera_info'), said, self._tell)
-        self._streams = {  # what belongs to an image is taken before the image
-            self._calibration.topic: (CameraInfo, self._calibration.take),
-            self._of_image.topic: (CameraInfo, self._of_image.take),
-            depth: (Image, self._on_depth),
-        }
-        self._inputs: list[Any] = []
-        self._told: set[str] = set()
+        of_image = ('image', 'camera_info')
+        self._of_image = _Calibration(self, self._endpoints, *of_image, said, self._tell)
+        # What belongs to an image is taken before the image. Depth and image may well have one
+        # camera_info: then it has two subscriptions.
+        self._inputs = (self._calibration.infos, self._of_image.infos, self._depth, self._image)
         self._depths: dict[int, Any] = {}  # by stamp, in order of arrival
         self._images: dict[int, Any] = {}
         self._sampler: ImageSampler | None = None
         self._coloured = False
+        self._announcer, self._since = Announcer(), time.monotonic()
         self._rebuild(self.settings.values)
-        images = [topic for topic, _ in self._image.candidates + self._image.others]
-        topics = [*self._streams, *images, self._points.topic_name]
-        for line in unknown_keys(self, POINT_CLOUD, topics):
+        places = [place for one in self._inputs for place in one.candidates] + self._image.others
+        for line in unknown_keys(self, POINT_CLOUD, [topic for topic, _ in places]):
             self.get_logger().warning(shown(line))
+        line = (
+            f'depth from {self._depth} with {self._calibration.infos}, colours from {self._image} '
+            f'with {self._of_image.infos}: points to {self._points.topic_name}'
+        )
+        self.get_logger().info(shown(line))
         self._look()
         steady_timer(self, LOOK, self._look)
 
@@ -93,23 +99,33 @@ class PointCloudNode(Node):  # type: ignore[misc]  # no types without ROS 2
     def _look(self) -> None:
         """Listen while somebody listens to the cloud; find out whether there are colours."""
         if not self._points.get_subscription_count():
-            for subscription in self._inputs:
-                self._endpoints.unsubscribe(subscription)
-            self._inputs = []
-            self._image.stop()
+            for one in self._inputs:
+                one.stop()
             self._depths.clear()
             self._images.clear()
+            self._since = time.monotonic()
             return
-        if not self._inputs:
-            self._inputs = [
-                self._endpoints.subscription(kind, topic, callback)
-                for topic, (kind, callback) in self._streams.items()
-            ]
-        self._image.choose()
+        for one in self._inputs:
+            one.choose()
+        now = time.monotonic()
+        if self._announcer.due(self._no_depth(now), now):
+            self.get_logger().warning(shown(self._no_depth(now)))
         self._coloured = bool(self._image.publishers(self._image.topic, self._image.kind))
         self._match()
 
+    def _no_depth(self, now: float) -> str:
+        """Why there is no depth; '' where there is, or may still have to come."""
+        if now - self._since < GRACE:
+            return ''
+        topic = self._depth.topic
+        if self._depth.publishers(topic, 'Image'):
+            return f'no cloud: {topic} is published, but no depth arrives'
+        kinds = {info.topic_type for info in self.get_publishers_info_by_topic(topic)}
+        but = f', which is {", ".join(sorted(kinds))}' if kinds else ''
+        return f'no cloud: nobody publishes an Image on {topic}{but}: remap depth/image_rect'
+
     def _on_depth(self, message: Any) -> None:
+        self._since = time.monotonic()
         self._depths[stamp_to_nanoseconds(message.header.stamp)] = message
         self._match()
         if len(self._depths) > KEPT:
@@ -118,7 +134,7 @@ class PointCloudNode(Node):  # type: ignore[misc]  # no types without ROS 2
                 f'no image on {self._image.topic} has the stamp of a depth, so there is no cloud: '
                 'set stamp_tolerance, or remap image to that from which the depth was made'
                 if self._calibration.known
-                else f'no cloud: depth comes, but no camera_info on {self._calibration.topic}; '
+                else f'no cloud: depth comes, but no camera_info on {self._calibration.infos}; '
                 'remap depth/camera_info'
             )
             self.get_logger().warning(shown(reason), throttle_duration_sec=5.0)
@@ -184,13 +200,22 @@ class PointCloudNode(Node):  # type: ignore[misc]  # no types without ROS 2
 
 
 class _Calibration:
-    """The latest camera_info of a topic, for the images of another: of rectified ones P holds.
+    """The latest camera_info of an image: of rectified ones P holds.
 
+    image, info      relative names
     rectified, tell  see `as_arrives`; tell gets its line
     """
 
-    def __init__(self, topic: str, rectified: bool | None, tell: Callable[[str], None]) -> None:
-        self.topic = topic
+    def __init__(
+        self,
+        node: Any,
+        endpoints: Endpoints,
+        image: str,
+        info: str,
+        rectified: bool | None,
+        tell: Callable[[str], None],
+    ) -> None:
+        self.infos = info_choice(node, endpoints, image, info, self._take)
         self.images = ''
         self._rectified, self._tell = rectified, tell
         self._message: Any = None
@@ -200,8 +225,7 @@ class _Calibration:
         """Whether there was a camera_info."""
         return self._message is not None
 
-    def take(self, message: Any) -> None:
-        """Take a message."""
+    def _take(self, message: Any) -> None:
         self._message = message
 
     def camera(self, width: int, height: int) -> Camera:

@@ -9,7 +9,7 @@ wants what was sent before it came (REP-2003, table of compatibility in the ROS 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 from rclpy.exceptions import ParameterException
@@ -40,6 +40,7 @@ except ImportError:  # Humble
     )
 
 Profile = Callable[[], Any]
+OVERRIDES = 'qos_overrides.'
 OVERRIDABLE = ('reliability', 'history', 'depth')
 
 
@@ -98,6 +99,7 @@ class Endpoints:
     def __init__(self, node: Any) -> None:
         self._node = node
         self._seen: dict[Any, Incompatible] = {}  # by publisher or subscription
+        self._idle: set[str] = set()  # overrides that were said to have no effect
 
     def publisher(self, kind: Any, topic: str, profile: Profile = output_qos) -> Any:
         """Publisher of messages of a class; raises MdepthError for an override that is wrong."""
@@ -121,6 +123,19 @@ class Endpoints:
         """Destroy a subscription."""
         self._seen.pop(subscription, None)
         self._node.destroy_subscription(subscription)
+
+    def warn_of_others(self, topic: str, places: Collection[str]) -> None:
+        """Say which overrides have no effect, once: those of an input's other possible topics."""
+        given = [name for name in self._node._parameter_overrides if name.startswith(OVERRIDES)]
+        if any(name.split('.')[1] == topic for name in given):
+            return
+        for name in given:
+            other = name.split('.')[1]
+            if other in places and other != topic and name not in self._idle:
+                self._idle.add(name)
+                instead = name.replace(other, topic, 1)
+                line = f'{name} has no effect, because {topic} is listened to: set {instead}'
+                self._node.get_logger().warning(shown(line))
 
     def _create(self, create: Any, callbacks: Any, name: str) -> Any:
         topic = self._node.resolve_topic_name(name)

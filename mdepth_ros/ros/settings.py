@@ -19,6 +19,7 @@ from rclpy.parameter import Parameter as RosParameter
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.ros.parameter import Parameter, Values
 from mdepth_ros.ros.parameters import broken_rule
+from mdepth_ros.ros.qos import OVERRIDABLE, OVERRIDES
 
 
 class Settings:
@@ -43,29 +44,49 @@ class Settings:
         self.values: Values = declare(node, described)
         if reason := broken_rule(self.values):
             raise MdepthError(reason)
+        if _converts(node):
+            node.add_pre_set_parameters_callback(self._near)
         node.add_on_set_parameters_callback(self._check)
         # From Iron on a change is told when it is certain. Before, the last one asked takes it.
         self._told = hasattr(node, 'add_post_set_parameters_callback')
         if self._told:
             node.add_post_set_parameters_callback(self._take)
 
+    def _near(self, changes: Sequence[Any]) -> list[Any]:
+        """The changes, those of our own parameters in the type that the parameter has."""
+        near = []
+        for change in changes:
+            one, value = self._described.get(change.name), change.value
+            if one is not None and value is not None:
+                word = str(value).lower()
+                if isinstance(value, bool) and one.kind == 'string' and one.reason_against(word):
+                    value = word  # `scale off`: our own reason says more than that of the type
+                change = RosParameter(one.name, value=typed(one, value))
+            near.append(change)
+        return near
+
     def _check(self, changes: Sequence[Any]) -> Any:
-        ours = [change for change in changes if change.name in self._described]
         reason = ''
-        for change in ours:
-            reason = reason or self._described[change.name].reason_against(change.value)
-        if ours and not reason:
-            reason = broken_rule({**self.values, **{c.name: c.value for c in ours}})
+        try:
+            new = self._new(changes)
+        except MdepthError as error:
+            reason = str(error)
+        else:
+            reason = broken_rule({**self.values, **new}) if new else ''
         if not reason and not self._told:
             self._take(changes)
         return SetParametersResult(successful=not reason, reason=reason)
 
     def _take(self, changes: Sequence[Any]) -> None:
-        new = {c.name: c.value for c in changes if c.name in self._described}
-        if new:
+        if new := self._new(changes):
             self.values = {**self.values, **new}
             if self._on_change is not None:
                 self._on_change(self.values)
+
+    def _new(self, changes: Sequence[Any]) -> dict[str, Any]:
+        """The values of our own parameters; raises MdepthError for one that cannot be."""
+        ours = self._described
+        return {c.name: fitting(ours[c.name], c.value) for c in changes if c.name in ours}
 
 
 def declare(node: Any, described: Sequence[Parameter]) -> dict[str, Any]:
@@ -78,11 +99,21 @@ def declare(node: Any, described: Sequence[Parameter]) -> dict[str, Any]:
     for one in described:
         given = node._parameter_overrides.get(one.name)
         if given is not None:
-            value = _fitting(one, given.value)
+            value = fitting(one, given.value)
             node._parameter_overrides[one.name] = RosParameter(one.name, value=value)
-        parameter = node.declare_parameter(one.name, one.value, descriptor(one))
+        described_as = descriptor(one)
+        described_as.dynamic_typing = not _converts(node)
+        parameter = node.declare_parameter(one.name, one.value, described_as)
         values[one.name] = parameter.value
     return values
+
+
+def _converts(node: Any) -> bool:
+    """Tell whether values can be converted before their type is checked: not in Humble.
+
+    There the parameters take any type, and what does not fit is refused by `Settings`.
+    """
+    return hasattr(node, 'add_pre_set_parameters_callback')
 
 
 def descriptor(one: Parameter) -> Any:
@@ -101,23 +132,42 @@ def descriptor(one: Parameter) -> Any:
     return made
 
 
-def _fitting(one: Parameter, value: Any) -> Any:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if isinstance(one.default, float) and number:
-        value = float(value)
-    elif isinstance(one.default, str) and number:
-        value = repr(value)
-    elif isinstance(one.default, tuple) and value is not None and not isinstance(value, str):
-        value = list(value) or one.value
-    wanted = list if isinstance(one.default, tuple) else type(one.default)
-    right = type(value) is wanted
-    if right and wanted is list:
+def typed(one: Parameter, value: Any) -> Any:
+    """A value in the type of the parameter where it has one that is near; else as it is.
+
+    YAML and `ros2 param set` decide the type by the looks of a value: 80 is an integer and 3.9 a
+    double, also where a double or a text is meant.
+    """
+    kind = type(one.default)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if kind is float or (kind is int and float(value).is_integer()):
+            return kind(value)
+        if kind is str:
+            return repr(value)
+    elif kind is tuple and value is not None and not isinstance(value, (str, bool)):
+        return list(value) or one.value
+    return value
+
+
+def fitting(one: Parameter, value: Any) -> Any:
+    """A value in the type of the parameter; see `typed`. Raises MdepthError where it cannot be."""
+    value = typed(one, value)
+    kind = list if isinstance(one.default, tuple) else type(one.default)
+    right = type(value) is kind
+    if right and kind is list:
         right = all(isinstance(text, str) for text in value)
     if not right:
-        raise MdepthError(f'{one.name} is {value!r}: it is a {one.kind}; see its description')
+        raise MdepthError(f'{one.name} is {_shown(value)}: use {one.usable}')
     if reason := one.reason_against(value):
         raise MdepthError(reason)
     return value
+
+
+def _shown(value: Any) -> str:
+    """A value as YAML has it: whoever wrote `off` or `'80'` sees what was made of it."""
+    if isinstance(value, bool):
+        return f'{str(value).lower()} (a bool)'
+    return f'{value!r} (a text)' if isinstance(value, str) else repr(value)
 
 
 def unknown_keys(
@@ -125,19 +175,18 @@ def unknown_keys(
 ) -> list[str]:
     """One line for each parameter that was given but that the node does not have.
 
-    topics  absolute names, whose `qos_overrides.<topic>...` exist or may come into being
+    topics  absolute names of what the node may listen to: the overrides of their QoS may yet come
+            into being. Those of all that is there already are parameters
     """
+    known = [one.name for one in described]
+    later = [f'{OVERRIDES}{t}.subscription.{policy}' for t in topics for policy in OVERRIDABLE]
+    declared = [*node.get_parameters_by_prefix(OVERRIDES.rstrip('.'))]
+    qos = [*later, *(OVERRIDES + name for name in declared)]
     lines = []
     for name in node._parameter_overrides:
-        if node.has_parameter(name):
+        if name in later or node.has_parameter(name):
             continue
-        known = [one.name for one in described]
-        if name.startswith('qos_overrides.'):
-            topic = name.split('.')[1]
-            if topic in topics:
-                continue
-            known = [name.replace(topic, other, 1) for other in topics]
-        near = difflib.get_close_matches(name, known, 1, 0.6)
+        near = difflib.get_close_matches(name, qos if name.startswith(OVERRIDES) else known, 1)
         hint = f'did you mean {near[0]!r}?' if near else 'see the table of parameters'
         lines.append(f'unknown parameter {name!r} is not used: {hint}')
     return lines

@@ -6,6 +6,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
+
+# What makes a bag heard that does not say that its /tf_static is latched.
+PLAY_QOS = (
+    '--qos-profile-overrides-path $(ros2 pkg prefix --share mdepth_ros)/config/play_qos.yaml'
+)
+PLAYERS = ('rosbag2_player', 'mdepth_player')  # nodes, whose names may go on
+
+
+class Cause(NamedTuple):
+    """Why there is no output.
+
+    line      '' where there is no cause
+    expected  somebody wanted it so: no fault, and said once
+    """
+
+    line: str = ''
+    expected: bool = False
 
 
 @dataclass(frozen=True)
@@ -21,15 +39,19 @@ class Facts:
     image_type         'Image' or 'CompressedImage'
     images_arrive      an image came within the timeout
     publishers         names of the nodes that publish `image`, in the type that is listened to
+    before             names of those that did when the last image came
     other              topic of the transport that is not listened to; `other_publishers` its nodes
     transport          parameter image_transport
-    image_topics       all topics of images that somebody publishes
+    image_topics       all topics of images that others publish
+    foreign            (topic, type) of what is published on `image`, or below it by an
+                       image_transport, and cannot be read here
     incompatible       (topic, policy) of topics with a publisher of incompatible QoS
     info_publishers    nodes that publish `info`
     camera_known       a camera_info came that can be used
     camera_problem     why the last camera_info, or its image, cannot be used
     use_sim_time       the node's clock is /clock
     clock_publishers   nodes that publish it
+    clock_before       somebody did
     """
 
     image: str
@@ -41,26 +63,43 @@ class Facts:
     image_type: str = 'Image'
     images_arrive: bool = True
     publishers: tuple[str, ...] = ('camera',)
+    before: tuple[str, ...] = ()
     other: str = ''
     other_publishers: tuple[str, ...] = ()
     transport: str = 'auto'
     image_topics: tuple[str, ...] = ()
+    foreign: tuple[tuple[str, str], ...] = ()
     incompatible: tuple[tuple[str, str], ...] = ()
     info_publishers: tuple[str, ...] = ('camera',)
     camera_known: bool = True
     camera_problem: str = ''
     use_sim_time: bool = False
     clock_publishers: tuple[str, ...] = ()
+    clock_before: bool = False
 
 
-def why_no_output(facts: Facts) -> str:
-    """The first cause of silence, in one line; '' where none is known."""
-    return next(_causes(facts), '')
-
-
-def _causes(facts: Facts) -> Iterator[str]:
+def why_no_output(facts: Facts) -> Cause:
+    """The first cause of silence; none where none is known."""
     if not facts.enabled:
-        yield 'disabled: call the service ~/enable with data: true'
+        return Cause('disabled: the service ~/enable, with data: true, goes on', expected=True)
+    if not facts.images_arrive and not facts.model_problem and (line := _over(facts)):
+        return Cause(line, expected=True)
+    return Cause(next(_faults(facts), ''))
+
+
+def _over(facts: Facts) -> str:
+    """That the bag has ended from which the images came; '' where that is not known."""
+    if facts.publishers or facts.other_publishers:
+        return ''
+    players = [name for name in facts.before if name.startswith(PLAYERS)]
+    if players:
+        return f'the bag is over: {", ".join(players)} has ended; {facts.image} may come again'
+    if facts.use_sim_time and facts.clock_before and not facts.clock_publishers:
+        return f'the bag or simulation is over: nobody publishes {facts.image} and /clock any more'
+    return ''
+
+
+def _faults(facts: Facts) -> Iterator[str]:
     if facts.model_problem:
         yield facts.model_problem
     if not facts.images_arrive:
@@ -84,14 +123,31 @@ def _no_images(facts: Facts) -> Iterator[str]:
             f'qos_overrides.{facts.image}.subscription.{policy}, or change the publisher'
         )
     if not facts.publishers and facts.other_publishers:
+        remedy = (
+            f'remap image to {facts.other}'
+            if facts.transport == 'auto'
+            else f'image_transport is {facts.transport}, set it to auto'
+        )
         yield (
             f'nobody publishes {facts.image} as {facts.image_type}, but {facts.other} is '
-            f'published: image_transport is {facts.transport}, set it to auto'
+            f'published: {remedy}'
         )
+    if not facts.publishers:
+        for topic, kind in facts.foreign:
+            yield (
+                f'{topic} is published as {kind}, but images are read as sensor_msgs Image or '
+                'CompressedImage: remap image, or convert it (ros2 run image_transport republish)'
+            )
     if facts.use_sim_time and not facts.clock_publishers:
+        gone = ' any more' if facts.clock_before else ''
         yield (
             f'no image arrives on {facts.image}, and use_sim_time is true but nobody publishes '
-            '/clock: play the bag with --clock, or set use_sim_time to false'
+            f'/clock{gone}: play the bag with --clock, or set use_sim_time to false'
+        )
+    if not facts.publishers and facts.before:
+        yield (
+            f'{", ".join(facts.before)} published {facts.image} and does no more: it has ended or '
+            'cannot be reached; start it again'
         )
     if not facts.publishers:
         there = ', '.join(topic for topic in facts.image_topics if topic != facts.image)
@@ -134,8 +190,7 @@ def why_no_odometry(
     if unlatched:
         return (
             f'{start}, and {", ".join(unlatched)} publishes /tf_static volatile, which no '
-            'listener of TF takes: latch it (a bag by --qos-profile-overrides-path, with '
-            'config/play_qos.yaml)'
+            f'listener of TF takes: add to `ros2 bag play`: {PLAY_QOS} (mdepth play needs nothing)'
         )
     return (
         f'{start}; publish the static transform of the camera, or set base_frame to a frame that '
@@ -151,6 +206,20 @@ def why_no_height(ground_frame: str, camera_frame: str, problem: str) -> str:
     )
 
 
+def why_no_speed(topic: str, kinds: tuple[str, ...], wanted: tuple[str, ...]) -> str:
+    """One line about a speed that the scale needs and that does not come.
+
+    kinds   types in which the topic is published
+    wanted  types that are understood
+    """
+    start = f'the scale lacks the speed: no speed comes on {topic}'
+    if not kinds:
+        return f'{start}, which nobody publishes: remap speed to an odometry of the vehicle'
+    if not set(kinds) & set(wanted):
+        return f'{start}, which is {", ".join(kinds)}: remap speed to {" or ".join(wanted)}'
+    return f'{start}, which is published: wait for it'
+
+
 class Announcer:
     """Says a line when it is new, and again every so many seconds for as long as it holds.
 
@@ -162,12 +231,20 @@ class Announcer:
         self._line = ''
         self._said = 0.0
 
-    def due(self, line: str, now: float) -> bool:
-        """Whether to say `line` at `now`, in seconds of any clock that only goes forward."""
+    @property
+    def holds(self) -> bool:
+        """Whether something was said that still holds."""
+        return bool(self._line)
+
+    def due(self, line: str, now: float, again: bool = True) -> bool:
+        """Whether to say `line` at `now`, in seconds of any clock that only goes forward.
+
+        again  False: once is enough
+        """
         if not line:
             self._line = ''
             return False
-        if line == self._line and now - self._said < self._repeat:
+        if line == self._line and not (again and now - self._said >= self._repeat):
             return False
         self._line, self._said = line, now
         return True

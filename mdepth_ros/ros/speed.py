@@ -14,10 +14,13 @@ from nav_msgs.msg import Odometry
 
 from mdepth_ros.errors import MdepthError, shown
 from mdepth_ros.ros.conversions import speed_of, stamp_to_nanoseconds
-from mdepth_ros.ros.inputs import resolved
+from mdepth_ros.ros.image_topic import resolved
 from mdepth_ros.ros.qos import Endpoints, series_qos
 
-TYPES = {'Odometry': Odometry, 'TwistStamped': TwistStamped}
+UNDERSTOOD = {
+    'nav_msgs/msg/Odometry': Odometry,
+    'geometry_msgs/msg/TwistStamped': TwistStamped,
+}
 NAME = 'speed'
 MOST = 2000  # speeds that wait for an image at most
 
@@ -48,11 +51,9 @@ class SpeedTopic:
 
     def choose(self, wanted: bool) -> None:
         """Listen where it is wanted and somebody publishes; a publisher may still change."""
-        published = [
-            info.topic_type.rpartition('/')[2]
-            for info in self._node.get_publishers_info_by_topic(self.topic)
-        ]
-        found = [kind for kind in TYPES if kind in published]
+        infos = self._node.get_publishers_info_by_topic(self.topic)
+        published = [info.topic_type for info in infos]
+        found = [kind for kind in UNDERSTOOD if kind in published]
         kind = (self._kind if self._kind in found or not found else found[0]) if wanted else ''
         if kind == self._kind:
             return
@@ -62,7 +63,7 @@ class SpeedTopic:
         self._kind = kind
         if kind:
             self._subscription = self._endpoints.subscription(
-                TYPES[kind], self.topic, self._on_message, series_qos
+                UNDERSTOOD[kind], self.topic, self._on_message, series_qos
             )
 
     def reader(self) -> Callable[[], Series]:

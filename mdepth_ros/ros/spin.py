@@ -35,7 +35,8 @@ def start(load: Callable[[], Make], args: Sequence[str] | None = None) -> int:
 def run_node(make: Make, args: Sequence[str] | None = None) -> int:
     """Make a node and spin it until Ctrl-C or its failure; returns the exit status.
 
-    make  gives the node, with `failure`, `dropped` and `close()`; called after rclpy.init(args)
+    make  gives the node, with `failure`, `exit_status`, `dropped` and `close()`; called after
+          rclpy.init(args)
     """
     import rclpy
     from rclpy.executors import ExternalShutdownException
@@ -53,7 +54,7 @@ def run_node(make: Make, args: Sequence[str] | None = None) -> int:
             executor.spin_once(timeout_sec=CHECK)
         if node.failure:
             node.get_logger().fatal(shown(node.failure))
-            status = 1
+            status = node.exit_status
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except MdepthError as error:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import Counter, deque
@@ -93,6 +94,14 @@ class Statistics:
         self._held: Counter[str] = Counter()
         self._last: dict[str, Any] = {}  # fields of the snapshot that the last estimate gives
 
+    def pause(self) -> None:
+        """Nothing is expected to happen: forget what is of the moment, and keep the counts."""
+        with self._lock:
+            for times in (self._arrivals, self._departures, self._ages, self._latencies):
+                times.clear()
+            self._stages.clear()
+            self._last = {}
+
     def received(self, age: float) -> None:
         """Count an image that arrived `age` seconds after its stamp."""
         with self._lock:
@@ -160,5 +169,8 @@ class Statistics:
 
 
 def _kind(reason: str) -> str:
-    """The reason without its numbers: 'gap of 1.20 s' and 'gap of 0.90 s' are one kind."""
-    return ' '.join(word for word in reason.split() if not word.strip('()')[:1].isdigit())
+    """The reason without its amounts: 'gap of 1.20 s' and 'gap of 0.90 s' are both a gap.
+
+    An amount goes with the word that leads to it and with its unit.
+    """
+    return re.sub(r'( by| of)? \d+(\.\d+)?( s\b)?', '', re.sub(r' \(.*?\)', '', reason))

@@ -38,11 +38,12 @@ class Worker:
     load      makes the estimator; called in this thread, so the node is alive meanwhile
     log       rclpy's logger
     on_ready  called when the estimator is there and warm
-    on_fatal  called when steps fail again and again
+    on_fatal  called when the model does not load, or steps fail again and again
     quiet     tells whether the node is going down: then errors are none
 
-    Attributes: estimator; problem, why there is none or why it fails; fatal, the last of them;
-    busy_since, when the step at hand began, by time.monotonic().
+    Attributes: estimator; problem, why its steps fail; fatal, why nothing more will come, and
+    exit_status, 2 where a setting of the user's is the reason and 1 elsewhere; busy_since, when
+    the step at hand began, by time.monotonic().
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class Worker:
     ) -> None:
         self.estimator: Estimator | None = None
         self.problem = ''
-        self.fatal = ''
+        self.fatal, self.exit_status = '', 1
         self.busy_since: float | None = None
         self._cameras, self._load, self._log = cameras, load, log
         self._on_ready, self._on_fatal, self._quiet = on_ready, on_fatal, quiet
@@ -110,7 +111,7 @@ class Worker:
         if self._stopping or not self._enabled:
             return self._stopping or self.estimator is not None
         if self.estimator is None:
-            return not self.problem
+            return True
         return any(camera.input.waiting for camera in self._cameras)
 
     def _make(self) -> None:
@@ -121,8 +122,8 @@ class Worker:
             self.estimator = estimator
             self._on_ready(estimator)
         except Exception as error:  # a driver, a library or a file may raise anything
-            self._fail('the model is not loaded', error)
             self._free()
+            self._end(_problem('the model is not loaded', error), isinstance(error, MdepthError))
 
     def _free(self) -> None:
         self.estimator = None
@@ -145,9 +146,14 @@ class Worker:
                 if torch.cuda.is_available():
                     torch.cuda.empty_cache()
         self.busy_since = None
-        if self._failures >= MAX_FAILURES and not self._quiet():
-            self.fatal = f'{self._failures} steps failed in a row: {self.problem}'
-            self._stopping = True
+        if self._failures >= MAX_FAILURES:
+            self._end(f'{self._failures} steps failed in a row: {self.problem}')
+
+    def _end(self, reason: str, by_user: bool = False) -> None:
+        """Give up: whoever started the node sees by its exit status that it must do something."""
+        self._stopping = True
+        if not self._quiet():
+            self.fatal, self.exit_status = reason, 2 if by_user else 1
             self._on_fatal()
 
     def _job(self, camera: LiveCamera) -> Job | None:
@@ -190,8 +196,12 @@ class Worker:
                 'publish': time.monotonic() - stepped,
             }
             camera.statistics.processed(estimate, own)
+            of = f'{camera.name}: ' if camera.name else ''
+            self._log.debug(
+                f'{of}frame {estimate.stamp / NANO:.3f}: {estimate.status}, pair of '
+                f'{estimate.interval:.3f} s, {1e3 * (time.monotonic() - start):.1f} ms'
+            )
             if estimate.reason and estimate.reason != 'first frame':
-                of = f'{camera.name}: ' if camera.name else ''
                 self._log.warning(
                     shown(f'{of}the odometry holds its pose: {estimate.reason}'),
                     throttle_duration_sec=5.0,
@@ -200,7 +210,11 @@ class Worker:
     def _fail(self, what: str, error: Exception) -> None:
         if self._quiet():
             return
-        line = str(error) if isinstance(error, MdepthError) else f'{type(error).__name__}: {error}'
-        self.problem = f'{what}: {line.strip().splitlines()[0]}'
+        self.problem = _problem(what, error)
         self._log.error(shown(self.problem), throttle_duration_sec=1.0)
         self._log.debug(traceback.format_exc())
+
+
+def _problem(what: str, error: Exception) -> str:
+    line = str(error) if isinstance(error, MdepthError) else f'{type(error).__name__}: {error}'
+    return f'{what}: {(line.strip().splitlines() or [""])[0]}'

@@ -32,7 +32,7 @@ from mdepth_ros.sources.topics import (
     as_arrives,
     camera_frame,
     choose_image,
-    sibling_info,
+    sibling_infos,
 )
 
 # isort: split
@@ -149,7 +149,8 @@ class BagSource(ImageSource):
     def _find_info(self, wanted: str | None) -> str:
         topics = self.recording.topics
         infos = [t.name for t in topics.values() if t.type == CAMERA_INFO and t.messages]
-        topic = sibling_info(self.topic) if wanted is None else absolute(wanted)
+        near = sibling_infos(self.topic) if wanted is None else (absolute(wanted),)
+        topic = next((one for one in near if one in infos), near[-1])
         if topic not in infos:
             there = f'; --camera-info can be {" or ".join(sorted(infos))}' if infos else ''
             raise MdepthError(

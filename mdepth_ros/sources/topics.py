@@ -77,9 +77,14 @@ def is_rectified(topic: str) -> bool:
     return says_rectified(topic)[0]
 
 
-def sibling_info(topic: str) -> str:
-    """Return the camera_info topic that belongs to an image topic."""
-    return base_topic(topic).rpartition('/')[0] + '/camera_info'
+def sibling_infos(topic: str) -> tuple[str, ...]:
+    """Return where the camera_info of an image topic may be, the nearest first.
+
+    The last is the one of image_transport, beside the base topic. What ends in /compressed may
+    also be the name of a camera's own topic, whose camera_info is then beside that.
+    """
+    beside = (f'{t.rpartition("/")[0]}/camera_info' for t in (topic, base_topic(topic)))
+    return tuple(dict.fromkeys(beside))
 
 
 def camera_frame(of_image: str, of_info: str) -> str:

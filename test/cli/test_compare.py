@@ -57,6 +57,13 @@ def numbers(stamps) -> list[int]:
     return [(stamp - 10**12) // STEP for stamp in stamps]
 
 
+def test_what_evaluate_launch_made_is_a_live_run(tmp_path, offline):
+    """Its bag is in the directory that was its output, beside its report."""
+    made = write(tmp_path / 'evaluation', range(10))
+    (made / 'run.json').write_text(json.dumps({'source': 'drive.mcap'}))
+    assert compare_runs(made, offline).equal == 10
+
+
 def test_a_live_run_that_lost_nothing(tmp_path, offline):
     found = compare_runs(live(tmp_path, range(10)), offline)
     assert (found.equal, found.different, found.other_pair, found.lost) == (10, [], [], [])

@@ -61,8 +61,42 @@ def test_options_become_those_of_ros(tmp_path):
         '-r', 'image:=/cam/image_raw', '-r', 'camera_info:=/cam/info', '-r', '__ns:=/robot1',
         '-r', 'odom:=vo',
         '-p', 'model:="1e3"', '-p', 'use_sim_time:=true', '-p', 'publish_tf:=false',
-        '--log-level', 'debug',
+        '--log-level', 'robot1.mdepth:=debug',
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ('options', 'level'),
+    [
+        ({}, 'mdepth:=debug'),
+        ({'name': 'point_cloud', 'namespace': '/a/b/'}, 'a.b.point_cloud:=debug'),
+        ({'remaps': ['__ns:=/robot1', '__node:=eye']}, 'robot1.eye:=debug'),
+        ({'namespace': 'one', 'remaps': ['__name:=eye', '__ns:=/two']}, 'one.eye:=debug'),
+        ({'log_level': 'rmw_cyclonedds_cpp:=debug'}, 'rmw_cyclonedds_cpp:=debug'),
+    ],
+)
+def test_the_level_is_that_of_the_node(options, level):
+    """Debug for all would bury what it says under what the middleware says."""
+    assert ros_arguments(**{'log_level': 'debug', **options})[-2:] == ['--log-level', level]
+
+
+@pytest.mark.parametrize('name', EXECUTABLES)
+@pytest.mark.parametrize(
+    ('words', 'status', 'line'),
+    [
+        (['--help'], 0, 'usage: ros2 run mdepth_ros {name} --ros-args'),
+        (['-h', '--ros-args'], 0, 'cloud_stride:=1 (1 to 64)'),
+        (['--ros-args', '-r', 'a:=b', '--help'], 0, 'cloud_stride:=1 (1 to 64)'),
+        (['image:=/camera'], 2, 'error: image:=/camera is not understood: write --ros-args -r'),
+        (['--ros-args', '-r', 'a:=b', '--', '--imgae'], 2, 'error: --imgae is not understood'),
+    ],
+)
+def test_help_and_what_is_not_understood_start_no_node(capsys, name, words, status, line):
+    module = importlib.import_module(f'mdepth_ros.ros.{name}')
+    assert module.main(words) == status
+    said = capsys.readouterr()
+    assert line.format(name=name) in said.out + said.err
+    assert len(said.err.splitlines()) == (status == 2)
 
 
 def test_nothing_is_passed_that_was_not_said(passed):
@@ -73,7 +107,8 @@ def test_nothing_is_passed_that_was_not_said(passed):
 def test_the_arguments_of_ros_go_through(passed):
     words = ['--ros-args', '-r', '__ns:=/robot1', '-p', 'max_range:=50.0', '--log-level', 'warn']
     arguments = passed(*words, '--disable-rosout-logs')
-    for word in ('__ns:=/robot1', 'max_range:=50.0', 'warn', '--disable-rosout-logs'):
+    level = 'robot1.mdepth:=warn'
+    for word in ('__ns:=/robot1', 'max_range:=50.0', level, '--disable-rosout-logs'):
         assert word in arguments
     # Each option in front of its value, wherever it stands.
     assert arguments[arguments.index('__ns:=/robot1') - 1] == '-r'

@@ -19,17 +19,19 @@ pytest.importorskip('launch_ros.actions', reason='launch_ros is not installed')
 
 ROOT = Path(__file__).resolve().parents[2]
 LAUNCH = """
-import sys
+import os, sys
 from launch import LaunchDescription, LaunchService
 from launch.actions import IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch_ros.actions import PushRosNamespace
 path, *given = sys.argv[1:]
 pairs = [tuple(one.split(':=', 1)) for one in given]
 included = IncludeLaunchDescription(
     PythonLaunchDescriptionSource(path), launch_arguments=pairs
 )
+around = [PushRosNamespace(os.environ['AROUND'])] if os.environ['AROUND'] else []
 service = LaunchService()
-service.include_launch_description(LaunchDescription([included]))
+service.include_launch_description(LaunchDescription([*around, included]))
 sys.exit(service.run())
 """
 # What it was called, with which arguments, and what the parameter files said, which launch_ros
@@ -82,18 +84,27 @@ class Stage:
         path.write_text(f'#!{sys.executable}\n{STAND_IN}', 'utf-8')
         path.chmod(0o755)
 
-    def launch(self, name: str, *given: str, last: str = '') -> list[dict[str, Any]]:
-        """What was started, in order of time. `last` is the process that ends a launch."""
+    def launch(
+        self, name: str, *given: str, last: str = '', around: str = ''
+    ) -> list[dict[str, Any]]:
+        """What was started, in order of time.
+
+        last    the process that ends a launch
+        around  namespace that a launch file around it pushes
+        """
         if not last:
             (self.seen / 'finished').touch()
-        done = self.run(name, *given, last=last)
+        done = self.run(name, *given, last=last, around=around)
         assert done.returncode == 0, done.stdout + done.stderr
         seen = [json.loads(file.read_text('utf-8')) for file in self.seen.glob('*.json')]
         return sorted(seen, key=lambda one: one['time'])
 
-    def run(self, name: str, *given: str, last: str = '') -> subprocess.CompletedProcess[str]:
+    def run(
+        self, name: str, *given: str, last: str = '', around: str = ''
+    ) -> subprocess.CompletedProcess[str]:
         environment = {
             **os.environ,
+            'AROUND': around,
             'SEEN': str(self.seen),
             'LAST': last,
             'AMENT_PREFIX_PATH': f'{self.prefix}{os.pathsep}{os.environ["AMENT_PREFIX_PATH"]}',
@@ -157,8 +168,54 @@ def test_namespace_and_topics_reach_the_node(stage: Stage) -> None:
     given = ['namespace:=robot1', 'image:=/cam/image_raw', 'camera_info:=/cam/info']
     (node,) = stage.launch('mdepth.launch.py', *given, 'log_level:=debug')
     assert {'__ns:=/robot1', 'image:=/cam/image_raw', 'camera_info:=/cam/info'} <= rules(node)
+    # Of the node alone: debug for all buries what it says under what the middleware says.
     log = node['arguments'].index('--log-level')
-    assert node['arguments'][log + 1] == 'debug'
+    assert node['arguments'][log + 1] == 'robot1.mdepth:=debug'
+
+
+@pytest.mark.parametrize(
+    ('around', 'namespace', 'logger'),
+    [
+        ('', '', 'mdepth'),
+        ('/fleet', 'robot1', 'fleet.robot1.mdepth'),
+        ('fleet', '/a/b', 'a.b.mdepth'),
+    ],
+)
+def test_the_level_is_that_of_the_node_in_any_namespace(
+    stage: Stage, around: str, namespace: str, logger: str
+) -> None:
+    given = ['log_level:=warn', *([f'namespace:={namespace}'] if namespace else [])]
+    (node,) = stage.launch('mdepth.launch.py', *given, around=around)
+    log = node['arguments'].index('--log-level')
+    assert node['arguments'][log + 1] == f'{logger}:=warn'
+    # Where launch really puts it.
+    namespaces = [rule for rule in rules(node) if rule.startswith('__ns:=')]
+    where = ''.join(namespaces).removeprefix('__ns:=').strip('/').replace('/', '.')
+    assert '.'.join(filter(None, [where, 'mdepth'])) == logger
+
+
+@pytest.mark.parametrize(
+    ('given', 'name'),
+    [
+        ('cameras:=front,1rear', '1rear'),
+        ('cameras:=front right', 'front right'),
+        ('image:=/cam-1/image', '/cam-1/image'),
+        ('camera_info:=/cam//info', '/cam//info'),
+        ('speed:=/wheels/', '/wheels/'),
+        ('namespace:=7of9', '7of9'),
+    ],
+)
+def test_what_is_no_name_is_said(stage: Stage, given: str, name: str) -> None:
+    done = stage.run('mdepth.launch.py', given)
+    assert done.returncode != 0
+    assert f'{given}: {name} is no name in ROS' in done.stdout + done.stderr
+    assert not list(stage.seen.glob('*.json'))
+
+
+def test_a_scale_that_looks_like_a_number_is_taken(stage: Stage) -> None:
+    (node,) = stage.launch('mdepth.launch.py', 'scale:=3.9', 'camera_height:=1')
+    found = parameters(node)
+    assert (found['scale'], found['camera_height']) == ('3.9', 1.0)
 
 
 def test_rviz_looks_into_the_namespace(stage: Stage) -> None:

@@ -15,6 +15,7 @@ import torch
 from mdepth_ros.ros import health
 from mdepth_ros.ros.health import ERROR, OK, WARN, Report
 from mdepth_ros.ros.qos import Incompatible
+from mdepth_ros.ros.silence import Cause
 from mdepth_ros.ros.statistics import Snapshot, Spread
 from mdepth_ros.scale import Scale
 
@@ -36,6 +37,8 @@ GOOD = Snapshot(
     scale=Scale(4.0, 0.0, 'fixed'),
     stages={'step': Spread(0.03, 0.05, 0.06)},
 )
+NONE, OFF = Cause(), Cause('disabled', expected=True)
+BAD = Cause('nobody publishes /image')
 
 
 def changed(**values: Any) -> Snapshot:
@@ -43,52 +46,69 @@ def changed(**values: Any) -> Snapshot:
 
 
 def test_input() -> None:
-    report = health.input_report(GOOD, '', '/image', 'Image')
+    report = health.input_report(GOOD, NONE, '/image', 'Image')
     assert dict(report.values)['assumed'] == 'nothing'
-    guess = health.input_report(GOOD, '', '/image', 'Image', 'it is taken for rectified')
+    guess = health.input_report(GOOD, NONE, '/image', 'Image', 'it is taken for rectified')
     assert dict(guess.values)['assumed'] == 'it is taken for rectified' and guess.level == 0
     values = dict(report.values)
     assert (report.level, report.message) == (OK, '10.0 Hz')
     assert values['age at arrival, median [ms]'] == '5.0' and values['topic'] == '/image'
-    silent = health.input_report(GOOD, 'nobody publishes /image', '/image', 'Image')
+    silent = health.input_report(GOOD, BAD, '/image', 'Image')
     assert (silent.level, silent.message) == (ERROR, 'nobody publishes /image')
-    late = health.input_report(changed(input_age=Spread(2.0, 2, 2)), '', '/image', 'Image')
+    late = health.input_report(changed(input_age=Spread(2.0, 2, 2)), NONE, '/image', 'Image')
     assert late.level == WARN and '2.0 s old' in late.message
-    other = health.input_report(changed(input_age=Spread(1e9, 1e9, 1e9)), '', '/image', 'Image')
+    other = health.input_report(changed(input_age=Spread(1e9, 1e9, 1e9)), NONE, '/image', 'Image')
     assert other.level == WARN and 'use_sim_time' in other.message
     assert dict(other.values)['age at arrival, median [ms]'] == 'unknown'
-    never = health.input_report(changed(since_input=None), '', '/image', 'Image')
+    never = health.input_report(changed(since_input=None), NONE, '/image', 'Image')
+    assert (never.level, never.message) == (WARN, 'no image so far')
     assert dict(never.values)['since the last image [s]'] == 'never'
 
 
 def test_output() -> None:
-    report = health.output_report(GOOD, '')
+    report = health.output_report(GOOD, NONE)
     values = dict(report.values)
     assert (report.level, report.message) == (OK, '10.0 Hz, 40 ms after the image')
     assert values['latency [ms]'] == 'median 40.0, p99 60.0'
     assert values['step [ms]'] == 'median 30.0, p99 50.0'
-    slow = health.output_report(changed(output_rate=4.0), '')
+    slow = health.output_report(changed(output_rate=4.0), NONE)
     assert slow.level == WARN and 'slower than the camera' in slow.message
-    assert health.output_report(GOOD, 'why').level == ERROR
+    assert health.output_report(GOOD, BAD).level == ERROR
+    assert health.output_report(changed(since_output=None), NONE).level == WARN
 
 
 def test_odometry() -> None:
     frames = ('base_link', 'camera')
-    report = health.odometry_report(GOOD, '', 'broadcast', frames, 0.1)
+    report = health.odometry_report(GOOD, NONE, '', 'broadcast', frames, 0.1)
     values = dict(report.values)
     assert (report.level, report.message) == (OK, 'tracking')
     assert values['TF'] == 'broadcast'
     assert values['pair interval [s]'] == values['pair interval of training [s]'] == '0.100'
-    missing = health.odometry_report(GOOD, 'no base_link to camera', 'broadcast', frames, 0.1)
+    problem = 'no base_link to camera'
+    missing = health.odometry_report(GOOD, NONE, problem, 'broadcast', frames, 0.1)
     assert (missing.level, missing.message) == (ERROR, 'no base_link to camera')
     assert dict(missing.values)['TF'] == 'withheld'
-    held = changed(status='held', reason='gap of 1.20 s', held={'gap of s': 3})
-    report = health.odometry_report(held, '', 'off', frames, 0.1)
+    held = changed(status='held', reason='gap of 1.20 s', held={'gap': 3})
+    report = health.odometry_report(held, NONE, '', 'off', frames, 0.1)
     assert (report.level, report.message) == (WARN, 'held: gap of 1.20 s')
-    assert dict(report.values)['held'] == 'gap of s: 3'
+    assert dict(report.values)['held'] == 'gap: 3'
     for status, level in (('standing', OK), ('degraded', WARN), ('lost', ERROR)):
-        report = health.odometry_report(changed(status=status, reason='why'), '', '', frames, 0.1)
+        state = changed(status=status, reason='why')
+        report = health.odometry_report(state, NONE, '', '', frames, 0.1)
         assert report.level == level and report.message.startswith(status)
+
+
+def test_what_is_switched_off_is_no_fault_and_its_last_status_is_none() -> None:
+    frames = ('base_link', 'camera')
+    for report in (
+        health.input_report(GOOD, OFF, '/image', 'Image'),
+        health.output_report(GOOD, OFF),
+        health.odometry_report(GOOD, OFF, 'no base_link to camera', 'broadcast', frames, 0.1),
+    ):
+        assert (report.level, report.message) == (OK, 'disabled')
+    silent = health.odometry_report(GOOD, BAD, '', 'broadcast', frames, 0.1)
+    assert silent.level == WARN and 'nobody publishes' in silent.message
+    assert dict(silent.values)['status'] == ''
 
 
 def test_scale() -> None:
@@ -113,7 +133,8 @@ def test_scale() -> None:
     assert report.level == WARN and 'rear: degraded' in report.message
     assert 'rear: no height' in report.message
     assert dict(report.values)['rear: measured from'] == 'nothing lately'
-    assert 'no speed comes on /speed' in health.scale_report({}, '/speed', 0, {}).message
+    report = health.scale_report({}, '/speed', 0, {}, no_speed='no speed comes on /speed')
+    assert (report.level, report.message) == (WARN, 'no speed comes on /speed')
 
 
 def test_topics_name_topic_and_policy() -> None:
@@ -139,7 +160,7 @@ def test_model() -> None:
     assert report.level == OK and values['model'] == 'nano' and values['device'] == 'cpu'
     assert 20 < float(values['memory of the process [MB]']) < 1e5
     assert health.model_report(True, None, '').message == 'loading'
-    assert health.model_report(False, None, '').level == WARN
+    assert health.model_report(False, None, '').level == OK
     assert health.model_report(True, None, 'bad').level == ERROR
     assert health.model_report(True, estimator, 'bad').level == ERROR
     estimator.warnings = ['another camera']

@@ -15,14 +15,14 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.ros import inputs
 from mdepth_ros.ros.conversions import make_header
 from mdepth_ros.ros.images import image_message
-from mdepth_ros.ros.inputs import CameraInput, info_topic
+from mdepth_ros.ros.inputs import CameraInput
 from mdepth_ros.ros.qos import Endpoints
 from mdepth_ros.ros.statistics import Statistics
 
 # isort: split
 from builtin_interfaces.msg import Time
 from rclpy.node import Node
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 
 class Eye(Node):
@@ -59,43 +59,124 @@ def take(running: live.Live) -> Any:
     return running.node.input.frame(running.node.input.take())
 
 
+RAW, JPEG = 'Image', 'CompressedImage'
+
+
 @pytest.mark.parametrize(
-    ('camera', 'rules', 'raw', 'compressed', 'info'),
+    ('camera', 'rules', 'places', 'info'),
     [
-        ('', [], '/image', '/image/compressed', '/camera_info'),
-        ('', ['image:=/cam/image_raw'], '/cam/image_raw', '/cam/image_raw/compressed',
+        ('', [], [('/image', RAW), ('/image/compressed', JPEG), ('/image', JPEG)], '/camera_info'),
+        ('', ['image:=/cam/image_raw'],
+         [('/cam/image_raw', RAW), ('/cam/image_raw/compressed', JPEG), ('/cam/image_raw', JPEG)],
          '/cam/camera_info'),
-        ('', ['image:=/cam/image_raw', '__ns:=/robot'], '/cam/image_raw',
-         '/cam/image_raw/compressed', '/cam/camera_info'),
-        ('', ['__ns:=/robot'], '/robot/image', '/robot/image/compressed', '/robot/camera_info'),
-        ('', ['image:=/cam/image_raw', 'camera_info:=/calibration'], '/cam/image_raw',
-         '/cam/image_raw/compressed', '/calibration'),
-        ('', ['image/compressed:=/cam/jpeg'], '/image', '/cam/jpeg', '/camera_info'),
-        ('', ['image:=/cam/image_raw/compressed'], '/cam/image_raw', '/cam/image_raw/compressed',
+        ('', ['image:=/cam/image_raw', '__ns:=/robot'],
+         [('/cam/image_raw', RAW), ('/cam/image_raw/compressed', JPEG), ('/cam/image_raw', JPEG)],
          '/cam/camera_info'),
-        ('front', [], '/front/image', '/front/image/compressed', '/front/camera_info'),
-        ('front', ['front/image:=/f/image_raw'], '/f/image_raw', '/f/image_raw/compressed',
+        ('', ['__ns:=/robot'],
+         [('/robot/image', RAW), ('/robot/image/compressed', JPEG), ('/robot/image', JPEG)],
+         '/robot/camera_info'),
+        ('', ['image:=/cam/image_raw', 'camera_info:=/calibration'],
+         [('/cam/image_raw', RAW), ('/cam/image_raw/compressed', JPEG), ('/cam/image_raw', JPEG)],
+         '/calibration'),
+        ('', ['image/compressed:=/cam/jpeg'],
+         [('/image', RAW), ('/cam/jpeg', JPEG), ('/image', JPEG), ('/cam/jpeg', RAW)],
+         '/camera_info'),
+        ('', ['image:=/cam/image_raw/compressed'],
+         [('/cam/image_raw/compressed', JPEG), ('/cam/image_raw/compressed', RAW)],
+         '/cam/camera_info'),
+        ('front', [],
+         [('/front/image', RAW), ('/front/image/compressed', JPEG), ('/front/image', JPEG)],
+         '/front/camera_info'),
+        ('front', ['front/image:=/f/image_raw'],
+         [('/f/image_raw', RAW), ('/f/image_raw/compressed', JPEG), ('/f/image_raw', JPEG)],
          '/f/camera_info'),
     ],
 )  # fmt: skip
 def test_the_camera_info_is_the_sibling_of_the_resolved_image(
-    camera: str, rules: list[str], raw: str, compressed: str, info: str
+    camera: str, rules: list[str], places: list[tuple[str, str]], info: str
 ) -> None:
     """Convention 12: names are relative, and remapped before anything is derived from them."""
     args = [word for rule in rules for word in ('-r', rule)]
     with live.live(eye(camera), args) as running:
         images = running.node.input.images
-        everything = {kind: topic for topic, kind in images.candidates + images.others}
-        assert everything == {'Image': raw, 'CompressedImage': compressed}
+        assert list(images.candidates) == places
         assert running.node.input.info == info
-        prefix = f'{camera}/' if camera else ''
-        assert info_topic(running.node, f'{prefix}image', f'{prefix}camera_info') == info
         # The graph of a node follows its own endpoints a little later.
         running.until(lambda: running.node.count_subscribers(info) == 1, 'one subscription')
-        compressed_alone = rules == ['image:=/cam/image_raw/compressed']
-        assert [kind for _, kind in images.candidates] == (
-            ['CompressedImage'] if compressed_alone else ['Image', 'CompressedImage']
-        )
+
+
+@pytest.mark.parametrize(
+    ('rule', 'transport', 'topic', 'compressed', 'info'),
+    [
+        ('image:=/cam/video', 'auto', '/cam/video', True, '/cam/camera_info'),
+        ('image:=/cam/video', 'compressed', '/cam/video', True, '/cam/camera_info'),
+        ('image:=/cam/compressed', 'auto', '/cam/compressed', True, '/cam/camera_info'),
+        ('image:=/cam/compressed', 'auto', '/cam/compressed', False, '/cam/camera_info'),
+        ('image:=/cam/compressed', 'raw', '/cam/compressed', False, '/cam/camera_info'),
+        ('image:=/cam/a/compressed', 'raw', '/cam/a', False, '/cam/camera_info'),
+        ('image:=/cam/a/compressed', 'auto', '/cam/a/compressed', True, '/cam/a/camera_info'),
+        ('image/compressed:=/cam/jpeg', 'auto', '/cam/jpeg', True, '/cam/camera_info'),
+        ('image/compressed:=/cam/jpeg', 'auto', '/cam/jpeg', False, '/cam/camera_info'),
+    ],
+)
+def test_types_decide_and_not_names(
+    rule: str, transport: str, topic: str, compressed: bool, info: str
+) -> None:
+    """Drivers name topics as they like; the camera_info is beside them, or beside the base."""
+    with live.live(eye(transport=transport), ['-r', rule]) as running:
+        node, kind = running.node, JPEG if compressed else RAW
+        node.input.start()
+        running.publisher(CameraInfo, info)
+        running.publisher(CompressedImage if compressed else Image, topic)
+        running.until(lambda: node.input.images.publishers(topic, kind), 'the publisher')
+        running.until(lambda: node.input.infos.publishers(info, 'CameraInfo'), 'its camera_info')
+        node.input.start()
+        assert (node.input.images.topic, node.input.images.kind) == (topic, kind)
+        assert node.input.info == info
+        running.info(topic=info)
+        running.image(5 * SECOND, topic, compressed=compressed)
+        assert take(running).stamp == 5 * SECOND
+
+
+def test_a_publisher_that_becomes_another_is_heard() -> None:
+    """The same topic, first of one type, then of the other, then of both."""
+    with live.live(eye()) as running:
+        node, images = running.node, running.node.input.images
+        running.info()
+        for stamp, compressed in enumerate((True, False, True), 1):
+            kind = JPEG if compressed else RAW
+            running.publisher(CompressedImage if compressed else Image, '/image')
+            running.until(lambda k=kind: images.publishers('/image', k), 'the publisher')
+            node.input.start()
+            assert (images.topic, images.kind) == ('/image', kind)
+            running.image(stamp * SECOND, '/image', compressed=compressed)
+            assert take(running).stamp == stamp * SECOND
+            running.peer.destroy_publisher(running._publishers.pop('/image'))
+            running.until(lambda k=kind: not images.publishers('/image', k), 'its end')
+        for kind in (CompressedImage, Image):
+            running.peer.create_publisher(kind, '/image', live.qos())
+        running.until(lambda: images.publishers('/image', RAW), 'raw')
+        running.until(lambda: images.publishers('/image', JPEG), 'compressed')
+        images.choose()
+        assert images.kind == RAW
+
+
+def test_an_override_of_the_other_transport_is_said_to_do_nothing() -> None:
+    name = 'qos_overrides./image.subscription.reliability'
+    with live.live(eye(), **{name: 'reliable'}) as running:
+        said: list[str] = []
+        images, endpoints = running.node.input.images, running.node.input.images._endpoints
+        endpoints._node = _Recorder(running.node, said)
+        images.choose()
+        assert said == []  # nothing is published so far
+        running.publisher(CompressedImage, '/image/compressed')
+        running.until(lambda: images.publishers('/image/compressed', JPEG), 'the publisher')
+        for _ in range(2):
+            images.choose()
+        assert said == [
+            f'{name} has no effect, because /image/compressed is listened to: set '
+            'qos_overrides./image/compressed.subscription.reliability'
+        ]
 
 
 @pytest.mark.parametrize('compressed', [False, True])
@@ -130,7 +211,7 @@ def test_raw_comes_before_compressed_and_a_parameter_forces_one() -> None:
             running.until(lambda i=images, o=other: i.publishers(*o), 'a publisher')
             images.choose()
             assert images.kind == wanted
-            assert len(images.candidates) + len(images.others) == 2
+            assert len(images.candidates) + len(images.others) == 3
             images.stop()
             running.until(
                 lambda r=running: (
@@ -360,14 +441,28 @@ class _Recorder:
     def get_logger(self) -> Any:
         return self
 
-    def warning(self, line: str) -> None:
+    def warning(self, line: str, **filters: Any) -> None:
         self._said.append(line)
 
-    def info(self, line: str) -> None:
-        pass
+    info = error = warning
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._node, name)
+
+
+def test_a_camera_info_that_changes_to_and_fro_has_several_publishers() -> None:
+    with live.live(eye()) as running:
+        node = running.node
+        said: list[str] = []
+        running.info()
+        running.until(lambda: node.input.camera_known, 'the camera')
+        node.input._node = _Recorder(node, said)
+        for number in range(6):
+            node.input._on_info(
+                camera_info(camera=CAMERA.scaled(*((60, 40), (120, 80))[number % 2]))
+            )
+        (line,) = [line for line in said if 'to and fro' in line]
+        assert line.startswith('/camera_info changes to and fro, published by peer: ')
 
 
 def test_the_same_camera_info_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import live
@@ -13,6 +14,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.ros import settings
 from mdepth_ros.ros.parameter import Parameter, help_text, markdown_table, yaml_file
 from mdepth_ros.ros.parameters import DEPTH_ODOMETRY, NODES, POINT_CLOUD
 from mdepth_ros.ros.settings import Settings, unknown_keys
@@ -127,7 +129,15 @@ def test_a_set_takes_effect_or_is_refused_with_the_reason() -> None:
             ('depth_encoding', 'mono8', 'use 32FC1, 16UC1'),
             ('scale', 'big', 'model, none, height, speed'),
             ('cloud_stride', 65, ''),
-            ('max_range', 'far', ''),
+            ('max_range', 5000, ''),  # by its range
+            ('max_range', 'far', 'rong parameter type'),
+            ('max_range', True, 'rong parameter type'),
+            ('cloud_stride', 2.5, 'rong parameter type'),
+            ('publish_tf', 1, 'rong parameter type'),
+            ('scale', False, "scale is 'false': use model, none"),
+            ('scale', -1.0, "scale is '-1.0': use model, none"),
+            ('scale', '1e-400', 'metres per unit'),
+            ('scale', None, ''),
             ('camera_height', 0.05, '0.1 to 10'),
             ('cloud_min_range', 1000.0, 'cloud_min_range 1000 is not below cloud_max_range 1000'),
         ):
@@ -148,21 +158,75 @@ def test_a_set_takes_effect_or_is_refused_with_the_reason() -> None:
         assert running.node.changes[-1] is settings.values
 
 
-def test_start_values_of_a_type_that_is_near() -> None:
-    with live.live(Sample, max_range=60, scale=2.5, cameras=['front']) as running:
+NEAR = [
+    ('scale', 3.9, '3.9'),
+    ('scale', 4, '4'),
+    ('scale', '3.9', '3.9'),
+    ('max_range', 60, 60.0),
+    ('camera_height', 1, 1.0),
+    ('cloud_stride', 2.0, 2),
+]
+
+
+@pytest.mark.parametrize(('name', 'given', 'taken'), NEAR)
+def test_a_value_of_a_type_that_is_near_is_taken(name: str, given: Any, taken: Any) -> None:
+    """YAML and `ros2 param set` choose the type by the looks of a value."""
+    with live.live(Sample, **{name: given}) as running:
+        found = running.node.settings.values[name]
+        assert found == taken and type(found) is type(taken)
+    with live.live(Sample) as running:
+        assert change(running, **{name: given}) == [(True, '')]
+        found = running.node.settings.values[name]
+        assert found == taken and type(found) is type(taken)
+        assert running.node.get_parameter(name).value == taken
+
+
+def test_a_distribution_that_converts_nothing_takes_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Humble has no callback before the type of a value is checked."""
+    monkeypatch.setattr(settings, '_converts', lambda node: False)
+    with live.live(Sample) as running:
+        assert change(running, scale=3.9, max_range=60, cloud_stride=2.0) == [(True, '')] * 3
         values = running.node.settings.values
-        assert (values['max_range'], values['scale']) == (60.0, '2.5')
-        assert type(values['max_range']) is float and values['cameras'] == ['front']
+        assert [values[n] for n in ('scale', 'max_range', 'cloud_stride')] == ['3.9', 60.0, 2]
+        for name, value, words in (
+            ('max_range', 'far', "max_range is 'far' (a text): use 0.1 to 1000 (double"),
+            ('max_range', True, 'max_range is true (a bool)'),
+            ('max_range', 5000, 'max_range is 5000.0: use 0.1 to 1000'),
+            ('cloud_stride', 2.5, 'cloud_stride is 2.5: use 1 to 64 (integer'),
+            ('publish_tf', 1, 'publish_tf is 1: use true or false (bool'),
+            ('scale', False, 'scale is false (a bool): use model, none'),
+            ('scale', None, 'scale is None: use'),
+        ):
+            ((successful, reason),) = change(running, **{name: value})
+            assert not successful and words in reason, reason
+        assert running.node.settings.values is values
+
+
+def test_the_same_values_in_a_file_and_on_the_command_line(tmp_path: Path) -> None:
+    file = tmp_path / 'params.yaml'
+    file.write_text('/**:\n  ros__parameters:\n    scale: 3.9\n    max_range: 60\n', 'utf-8')
+    with live.live(Sample, ['--params-file', str(file), '-p', 'camera_height:=1']) as running:
+        values = running.node.settings.values
+        assert [values[n] for n in ('scale', 'max_range', 'camera_height')] == ['3.9', 60.0, 1.0]
 
 
 @pytest.mark.parametrize(
     ('values', 'line'),
     [
         ({'device': 'gpu'}, "device is 'gpu': use auto, cpu, cuda, cuda:N"),
-        ({'max_range': True}, 'max_range is True: it is a double'),
-        ({'cloud_stride': 2.5}, 'cloud_stride is 2.5: it is a integer'),
-        ({'cameras': 'front'}, "cameras is 'front': it is a string array"),
-        ({'publish_tf': 'yes'}, "publish_tf is 'yes': it is a bool"),
+        ({'device': 0}, "device is '0': use auto, cpu, cuda, cuda:N"),
+        ({'precision': 16}, "precision is '16': use auto, fp32"),
+        ({'scale': False}, 'scale is false (a bool): use model, none'),
+        (
+            {'max_range': '60'},
+            "max_range is '60' (a text): use 0.1 to 1000 (double without",
+        ),
+        ({'max_range': True}, 'max_range is true (a bool): use 0.1 to 1000 (double'),
+        ({'cloud_stride': 2.5}, 'cloud_stride is 2.5: use 1 to 64 (integer'),
+        ({'cameras': 'front'}, "cameras is 'front' (a text): use relative namespaces, such as ["),
+        ({'publish_tf': 'yes'}, "publish_tf is 'yes' (a text): use true or false (bool without"),
         ({'cloud_min_range': 9.0, 'cloud_max_range': 8.0}, 'no point is between'),
     ],
 )
@@ -179,6 +243,8 @@ def test_a_key_that_nobody_knows_is_named_with_what_was_meant() -> None:
         'max_range': 3.0,
         'qos_overrides./image.subscription.depth': 2,
         'qos_overrides./imgae.subscription.depth': 2,
+        'qos_overrides./image.publisher.depth': 2,
+        'qos_overrides./image.subscription.durability': 'volatile',
     }
     with live.live(Sample, **given) as running:
         lines = unknown_keys(running.node, DEPTH_ODOMETRY, ['/image', '/odom'])
@@ -187,6 +253,10 @@ def test_a_key_that_nobody_knows_is_named_with_what_was_meant() -> None:
         "unknown parameter 'colour' is not used: see the table of parameters",
         "unknown parameter 'qos_overrides./imgae.subscription.depth' is not used: did you mean "
         "'qos_overrides./image.subscription.depth'?",
+        "unknown parameter 'qos_overrides./image.publisher.depth' is not used: did you mean "
+        "'qos_overrides./image.subscription.depth'?",
+        "unknown parameter 'qos_overrides./image.subscription.durability' is not used: did you "
+        "mean 'qos_overrides./image.subscription.reliability'?",
     ]
 
 

@@ -12,13 +12,14 @@ import pytest
 from live import CAMERA, SECOND, camera_info, picture, stamp_of
 
 from mdepth_ros.geometry import Camera
+from mdepth_ros.ros import point_cloud
 from mdepth_ros.ros.clouds import points_xyz
 from mdepth_ros.ros.conversions import make_header
 from mdepth_ros.ros.images import depth_message, image_message
 from mdepth_ros.ros.point_cloud import PointCloudNode
 
 # isort: split
-from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
 DEPTH = np.random.default_rng(1).uniform(2, 50, (80, 120)).astype(np.float32)
 DEPTH[0, :3] = [np.nan, np.inf, 0]
@@ -151,6 +152,43 @@ def test_depth_of_a_distorted_image_keeps_its_rays() -> None:
         assert good.sum() > 9000
         np.testing.assert_allclose((x * bent * CAMERA.fx + CAMERA.cx)[good], u[good], atol=1e-2)
         np.testing.assert_allclose((y * bent * CAMERA.fy + CAMERA.cy)[good], v[good], atol=1e-2)
+
+
+def test_depth_and_image_may_have_one_camera_info() -> None:
+    """As this package's own outputs have it: depth/image_rect and depth/image_rect_color."""
+    with live.live(PointCloudNode, ['-r', 'image:=/depth/image_rect_color']) as running:
+        clouds = running.listen(PointCloud2, '/points')
+        running.image(SECOND, '/depth/image_rect_color', number=5)
+        running.until(lambda: running.node._coloured, 'the image topic to be seen')
+        feed(running, SECOND)
+        np.testing.assert_array_equal(colours(cloud_at(running, clouds, SECOND)), picture(5))
+
+
+def test_it_says_at_its_start_what_it_listens_to(capfd: pytest.CaptureFixture[str]) -> None:
+    with live.live(PointCloudNode, ['-r', 'image:=/cam/image_raw']):
+        pass
+    said = capfd.readouterr().err
+    assert 'depth from /depth/image_rect with /depth/camera_info' in said
+    assert 'colours from /cam/image_raw or /cam/image_raw/compressed with /cam/camera_info' in said
+
+
+def test_it_says_why_there_is_no_cloud(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(point_cloud, 'GRACE', 0.2)
+    heard: list[str] = []
+
+    def says(words: str) -> bool:
+        heard.append(capfd.readouterr().err)
+        return words in ''.join(heard)
+
+    with live.live(PointCloudNode) as running:
+        running.listen(PointCloud2, '/points')
+        words = 'nobody publishes an Image on /depth/image_rect: remap depth/image_rect'
+        running.until(lambda: says(words), words)
+        running.publisher(CompressedImage, '/depth/image_rect')
+        words = 'Image on /depth/image_rect, which is sensor_msgs/msg/CompressedImage'
+        running.until(lambda: says(words), words)
 
 
 def test_nothing_is_listened_to_while_nobody_listens() -> None:

@@ -6,12 +6,51 @@ from __future__ import annotations
 
 import pytest
 
-from mdepth_ros.ros.silence import Announcer, Facts, why_no_odometry, why_no_output
+from mdepth_ros.ros.silence import (
+    Announcer,
+    Cause,
+    Facts,
+    why_no_odometry,
+    why_no_output,
+    why_no_speed,
+)
 
 NAMES = ('/image', '/camera_info')
 NO_IMAGES = {'images_arrive': False}
 CASES = {
     'disabled': ({'enabled': False, 'model_ready': False}, ['~/enable', 'data: true']),
+    'the bag has ended': (
+        {'publishers': (), 'before': ('rosbag2_player',), 'use_sim_time': True, **NO_IMAGES},
+        ['the bag is over', 'rosbag2_player has ended'],
+    ),
+    'the simulation has ended': (
+        {'publishers': (), 'use_sim_time': True, 'clock_before': True, **NO_IMAGES},
+        ['over', '/clock any more'],
+    ),
+    'the camera has ended': (
+        {'publishers': (), 'before': ('usb_cam',), 'clock_before': True, **NO_IMAGES},
+        ['usb_cam published /image and does no more'],
+    ),
+    'the clock has ended, the camera has not': (
+        {'use_sim_time': True, 'clock_before': True, **NO_IMAGES},
+        ['nobody publishes /clock any more'],
+    ),
+    'another type': (
+        {'publishers': (), 'foreign': (('/image', 'sensor_msgs/msg/PointCloud2'),), **NO_IMAGES},
+        ['/image is published as sensor_msgs/msg/PointCloud2', 'remap image'],
+    ),
+    'only theora': (
+        {
+            'publishers': (),
+            'foreign': (('/image/theora', 'theora_image_transport/msg/Packet'),),
+            **NO_IMAGES,
+        },
+        ['/image/theora is published as theora_image_transport/msg/Packet', 'republish'],
+    ),
+    'raw beside the compressed one': (
+        {'publishers': (), 'other': '/a', 'other_publishers': ('camera',), **NO_IMAGES},
+        ['but /a is published: remap image to /a'],
+    ),
     'model': (
         {'model_problem': 'the model is not loaded: x.safetensors: No such file', **NO_IMAGES},
         ['x.safetensors: No such file'],
@@ -77,30 +116,45 @@ CASES = {
     'stuck': ({'stuck': True}, ['a step of the networks does not end']),
 }
 
+EXPECTED = ('disabled', 'the bag has ended', 'the simulation has ended')
+
 
 @pytest.mark.parametrize('name', CASES)
 def test_one_line_says_why_there_is_no_output(name: str) -> None:
     facts, words = CASES[name]
-    line = why_no_output(Facts(*NAMES, **facts))  # type: ignore[arg-type]
+    line, expected = why_no_output(Facts(*NAMES, **facts))  # type: ignore[arg-type]
     assert '\n' not in line
+    assert expected == (name in EXPECTED)
     for word in words:
         assert word in line
 
 
 def test_the_lines_differ() -> None:
-    lines = {why_no_output(Facts(*NAMES, **facts)) for facts, _ in CASES.values()}  # type: ignore[arg-type]
+    lines = {why_no_output(Facts(*NAMES, **facts)).line for facts, _ in CASES.values()}  # type: ignore[arg-type]
     assert len(lines) == len(CASES)
 
 
 def test_nothing_is_wrong_with_a_healthy_camera() -> None:
-    assert why_no_output(Facts(*NAMES)) == ''
+    assert why_no_output(Facts(*NAMES)) == Cause('', False)
 
 
 def test_missing_extrinsics_name_both_frames() -> None:
     line = why_no_odometry('base_link', 'cam_optical', 'no such frame')
     assert 'base_link' in line and 'cam_optical' in line and '\n' not in line
     line = why_no_odometry('base_link', 'cam_optical', 'no such frame', ('rosbag2_player',))
-    assert 'rosbag2_player publishes /tf_static volatile' in line and 'play_qos.yaml' in line
+    assert 'rosbag2_player publishes /tf_static volatile' in line
+    # What to add is in the line, and is what the launch file adds.
+    assert 'add to `ros2 bag play`: --qos-profile-overrides-path ' in line
+    assert 'ros2 pkg prefix --share mdepth_ros)/config/play_qos.yaml' in line
+
+
+def test_a_speed_that_does_not_come() -> None:
+    wanted = ('nav_msgs/msg/Odometry', 'geometry_msgs/msg/TwistStamped')
+    lines = [
+        why_no_speed('/speed', kinds, wanted) for kinds in ((), ('a/msg/B',), (wanted[1], 'a/b'))
+    ]
+    words = ('nobody publishes', 'which is a/msg/B: remap speed to nav_msgs', 'wait for it')
+    assert all(word in line for word, line in zip(words, lines, strict=True))
 
 
 def test_a_line_is_said_when_it_is_new_and_then_rarely() -> None:
@@ -109,4 +163,8 @@ def test_a_line_is_said_when_it_is_new_and_then_rarely() -> None:
     assert said == [0, 30, 60, 90]
     assert announcer.due('b', 101.0) and not announcer.due('b', 102.0)
     assert not announcer.due('', 103.0)
-    assert announcer.due('b', 104.0)
+    assert announcer.due('b', 104.0) and announcer.holds
+    assert not announcer.due('b', 200.0, again=False)
+    assert announcer.due('c', 201.0, again=False)
+    announcer.due('', 202.0)
+    assert not announcer.holds

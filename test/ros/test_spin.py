@@ -143,3 +143,15 @@ def test_no_message_ends_the_program(model: Path) -> None:
         (line,) = [line for line in said.splitlines() if f'{topic}: a message cannot' in line]
         # The bytes may be here before the name of their sender.
         assert re.search('correct its sender, (bad|whose node is not known); more of them', line)
+
+
+def test_a_model_that_is_not_there_ends_the_process_with_2(tmp_path: Path) -> None:
+    """Launch sees it: respawn and on_exit work, and nothing stays that does nothing."""
+    missing = tmp_path / 'none.safetensors'
+    arguments = [*RUN['depth_odometry_node'], '-p', f'model:={missing}']
+    with process('depth_odometry_node', arguments) as running:
+        _, said = running.communicate(timeout=PATIENCE)
+        assert running.returncode == 2
+        (line,) = [line for line in said.splitlines() if 'none.safetensors: ' in line]
+        assert '[FATAL]' in line and 'the model is not loaded' in line
+        assert 'Traceback' not in said

@@ -14,10 +14,10 @@ import live
 import numpy as np
 import pytest
 from live import at, drive, node, said, stamp_of, statuses
-from small_model import write_model
 
 from mdepth_ros.ros import worker
 from mdepth_ros.ros.conversions import make_header, pose_to_matrix
+from mdepth_ros.ros.depth_odometry import DepthOdometryNode
 from mdepth_ros.ros.images import to_depth
 
 # isort: split
@@ -40,7 +40,12 @@ def test_disable_frees_the_network_and_enable_brings_it_back(model: Path) -> Non
         assert answer.success and 'disabled' in answer.message
         running.until(lambda: running.node._worker.estimator is None, 'the end of the network')
         running.until(lambda: not running.peer.count_subscribers('/image'), 'no subscription')
-        running.until(lambda: said(reports, 'input').startswith('disabled'), 'diagnostics')
+        names = ('input', 'output', 'odometry', 'scale', 'model')
+        running.until(
+            lambda: all(said(reports, name).startswith('disabled') for name in names),
+            'diagnostics',
+        )
+        assert {statuses(reports)[name].level for name in names} == {b'\x00'}
         assert running.call(SetBool, '/mdepth/enable', SetBool.Request(data=True)).success
         drive(running, depths, [at(n) for n in range(10, 13)])
         running.until(lambda: len(odometry) == 6, 'the odometry')
@@ -58,26 +63,32 @@ def test_a_node_that_starts_disabled_loads_nothing(model: Path) -> None:
         running.until(lambda: running.node._worker.estimator is not None, 'the network')
 
 
-def test_a_model_that_does_not_load_is_said_and_the_node_lives(tmp_path: Path) -> None:
+@pytest.mark.parametrize('enabled', [True, False])
+def test_a_model_that_does_not_load_ends_the_node_with_2(tmp_path: Path, enabled: bool) -> None:
+    """At the start as when it is enabled: launch sees it, and may start the node again."""
     missing = tmp_path / 'none.safetensors'
-    with node(missing) as running:
-        reports = running.listen(DiagnosticArray, '/diagnostics')
-        running.until(lambda: running.node._worker.problem, 'the problem')
-        assert 'none.safetensors' in running.node._worker.problem
-        running.until(
-            lambda: (
-                statuses(reports).get('model') is not None
-                and statuses(reports)['model'].level == b'\x02'
-            ),
-            'diagnostics',
+    with node(missing, enabled=enabled) as running:
+        if not enabled:
+            running.spin(0.3)
+            assert running.node.failure == ''
+            running.call(SetBool, '/mdepth/enable', SetBool.Request(data=True))
+        running.until(lambda: running.node.failure, 'the end')
+        assert running.node.failure.startswith('the model is not loaded: ')
+        assert 'none.safetensors' in running.node.failure
+        assert running.node.exit_status == 2
+
+
+def test_a_driver_that_fails_is_no_mistake_of_the_user(model: Path, monkeypatch: Any) -> None:
+    def broken(*_: Any) -> Any:
+        raise RuntimeError('CUDA error: out of memory\nmore')
+
+    monkeypatch.setattr(DepthOdometryNode, '_load', broken)
+    with node(model) as running:
+        running.until(lambda: running.node.failure, 'the end')
+        assert running.node.failure == (
+            'the model is not loaded: RuntimeError: CUDA error: out of memory'
         )
-        assert 'none.safetensors' in statuses(reports)['model'].message
-        # The file comes; nobody has to restart the node.
-        write_model(missing)
-        running.call(SetBool, '/mdepth/enable', SetBool.Request(data=False))
-        running.call(SetBool, '/mdepth/enable', SetBool.Request(data=True))
-        running.until(lambda: running.node._worker.estimator is not None, 'the model')
-        assert running.node._worker.problem == ''
+        assert running.node.exit_status == 1
 
 
 def test_steps_that_fail_again_and_again_end_the_node(model: Path, monkeypatch: Any) -> None:
@@ -105,6 +116,7 @@ def test_steps_that_fail_again_and_again_end_the_node(model: Path, monkeypatch: 
             running.until(lambda f=failures: current._failures > f, 'the failure')
         running.until(lambda: running.node.failure, 'the end')
         assert running.node.failure.startswith('5 steps failed in a row')
+        assert running.node.exit_status == 1
 
 
 def test_no_image_waits_behind_an_older_one(model: Path, monkeypatch: Any) -> None:
