@@ -42,8 +42,8 @@ def answered(name: str, args: Sequence[str] | None = None) -> int | None:
     if not foreign:
         return None
     print(
-        f'error: {shown(foreign[0])} is not understood: write --ros-args -r image:=TOPIC for topics, '
-        '--ros-args -p NAME:=VALUE for parameters; --help lists them',
+        f'error: {shown(foreign[0])} is not understood: write --ros-args -r image:=TOPIC for '
+        'topics, --ros-args -p NAME:=VALUE for parameters; --help lists them',
         file=sys.stderr,
     )
     return 2
