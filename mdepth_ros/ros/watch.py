@@ -86,8 +86,8 @@ class Watch:
         """Look for what is missing, and say it."""
         now, images = time.monotonic(), self._camera.input.images
         state = self._camera.statistics.snapshot()
+        late = state.since_input is None or state.since_input > 2 * LOOK
         if self._enabled:
-            late = state.since_input is None or state.since_input > 2 * LOOK
             if late or not self._camera.input.camera_known:
                 self._camera.start()
             if not late:
@@ -100,7 +100,7 @@ class Watch:
             if self._told['output'].due(self.cause.line, now, again=False):
                 self._node.get_logger().info(shown(f'{self._of}{self.cause.line}'))
         elif now - self._since >= GRACE:
-            self._complain(now)
+            self._complain(now, late)
 
     def _see_cameras(self, names: tuple[str, ...], now: float) -> None:
         self._before = names or self._before
@@ -113,12 +113,14 @@ class Watch:
         if self._told['cameras'].due(line, now):
             self._node.get_logger().warning(shown(line))
 
-    def _complain(self, now: float) -> None:
+    def _complain(self, now: float, late: bool) -> None:
         log = self._node.get_logger()
         line = self.cause.line
         if line and self._told['output'].due(line, now):
             log.warning(shown(f'{self._of}no depth: {line}'))
         problem, told = self.no_odometry(), self._told['odometry']
+        if late and problem:
+            return  # without images it is no matter, and a bag that ends takes its TF along
         if told.holds and not problem:
             frames = f'{self._mounts.base_frame} with {self._camera.frame_id}'
             log.info(shown(f'{self._of}TF connects {frames} now: there is odometry'))
