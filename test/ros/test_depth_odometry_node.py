@@ -179,7 +179,7 @@ def test_a_late_image_has_a_depth_and_no_odometry(model: Path) -> None:
         last = expected[-1].pose @ np.linalg.inv(MOUNT)
         np.testing.assert_allclose(pose_to_matrix(odometry[-1].pose.pose), last, atol=1e-9)
         held = running.node.cameras[0].statistics.snapshot().held
-        assert held == {'first frame': 1, 'late by s': 1}
+        assert held == {'first frame': 1, 'late': 1}
 
 
 def test_a_mount_that_does_not_fit_is_said(model: Path, monkeypatch: Any) -> None:
