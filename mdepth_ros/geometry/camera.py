@@ -16,7 +16,7 @@ from torch import Tensor
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import lens, plausible
 from mdepth_ros.geometry.lens import COEFFICIENTS
-from mdepth_ros.limits import LARGEST_IMAGE
+from mdepth_ros.limits import LARGEST_FACTOR, LARGEST_IMAGE
 
 OTHER_NAMES = {
     'fisheye': 'equidistant',
@@ -91,6 +91,11 @@ class Camera:
         ]
         if not all(math.isfinite(number) for number in numbers):
             raise CameraError('the calibration holds NaN or infinite numbers: calibrate again')
+        if any(abs(number) > LARGEST_FACTOR for number in self.distortion):
+            raise CameraError(
+                f'the distortion holds numbers above {LARGEST_FACTOR:g}, which no lens has: '
+                'calibrate again'
+            )
         focal = (self.fx, self.fy, *(self.rectified or ())[:2])
         if not all(length > 0 for length in focal):
             raise CameraError('uncalibrated camera: a focal length is not positive')

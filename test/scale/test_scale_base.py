@@ -62,7 +62,7 @@ def test_the_spread_of_the_card_is_that_of_its_scale_and_no_other() -> None:
     wrong = card(4.0, **{'scale spread': 0.5})
     before = scale_source('speed', wrong).update(*seen_at(0))
     assert (before.value, before.spread, before.state) == (4.0, 2.0, 'initialising')
-    with pytest.raises(MdepthError, match=r'scale spread -0\.1: calibrate the model again'):
+    with pytest.raises(MdepthError, match=r'scale spread -0\.1: it must be 0 to'):
         card(4.0, **{'scale spread': -0.1})
 
 

@@ -168,7 +168,7 @@ def test_eight_coefficients_are_rational_and_said_once(tmp_path, store):
     [
         (np.eye(3, 4).reshape(12), 'wrong projection P, with focal lengths of 1 and 1'),
         (np.full(12, np.nan), 'NaN'),
-        (np.array([1e300, 0, 24, 0, 0, 1e300, 16, 0, 0, 0, 1, 0]), 'numbers above'),
+        (np.array([1e300, 0, 24, 0, 0, 1e300, 16, 0, 0, 0, 1, 0]), 'wrong projection P'),
     ],
 )
 def test_a_projection_that_makes_no_view_is_one_line(tmp_path, p, words):
