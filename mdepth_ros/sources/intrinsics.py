@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mdepth_ros.errors import MdepthError
+from mdepth_ros.errors import MdepthError, shown
 from mdepth_ros.sources.picture_header import exchanged
 from mdepth_ros.texts import parse_yaml, read_text
 
@@ -17,10 +19,15 @@ if TYPE_CHECKING:
     from mdepth_ros.geometry import Camera
 
 ACCEPTED = (
-    "'fx,fy,cx,cy' in pixels, a camera_info YAML of camera_calibration, or a text file with lines "
-    "'fx 700', 'fy 700', 'cx 320', 'cy 240' and optionally 'k1 k2 p1 p2 k3 ...'"
+    "'fx,fy,cx,cy' in pixels, a YAML file of camera_calibration, ros2 topic echo, OpenCV, Kalibr "
+    "or EuRoC, or a text file with lines 'fx 700', 'fy 700', 'cx 320', 'cy 240' and optionally "
+    "'k1 k2 p1 p2 k3 -0.2 0.1 0 0 0'"
 )
 NO_ROI = (0, 0, 0, 0, False)
+TERMS = ('k1', 'k2', 'p1', 'p2', 'k3', 'k4', 'k5', 'k6')
+# What programs and people call the distortion; a name that is not known must not be left out.
+_DISTORTION = re.compile(r'd|dist(ortion)?(_?(coef|param)\w*)?', re.IGNORECASE)
+_TERM = re.compile(r'[a-z]+_?\d+', re.IGNORECASE)
 
 
 class CalibrationError(MdepthError):
@@ -85,7 +92,7 @@ def pinhole(fx: float, fy: float, cx: float, cy: float) -> Intrinsics:
 
 
 def read_intrinsics(text: str | Path) -> Intrinsics:
-    """Read what `--intrinsics` accepts (see ACCEPTED), or a sensor.yaml of EuRoC.
+    """Read what `--intrinsics` accepts, see ACCEPTED.
 
     Raises MdepthError if the text is neither four numbers nor a file that can be understood.
     """
@@ -97,7 +104,8 @@ def read_intrinsics(text: str | Path) -> Intrinsics:
     path = Path(text)
     try:
         content = read_text(path)
-        lines = [line for line in content.splitlines() if not line.startswith(('%', '#'))]
+        # %YAML:1.0 of OpenCV is none, and `ros2 topic echo` ends with ---.
+        lines = [line for line in content.splitlines() if not line.startswith(('%', '#', '---'))]
         if path.suffix in {'.yaml', '.yml'}:
             return _from_yaml(parse_yaml('\n'.join(lines)))
         return _from_text(lines)
@@ -105,10 +113,9 @@ def read_intrinsics(text: str | Path) -> Intrinsics:
         raise MdepthError(
             f'no intrinsics at {text!s} ({error.strerror}): give {ACCEPTED}'
         ) from None
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        what = f'no {error}' if isinstance(error, KeyError) else str(error).splitlines()[0][:100]
+    except ValueError as error:
         raise MdepthError(
-            f'cannot read intrinsics from {path} ({what}): give {ACCEPTED}'
+            f'cannot read intrinsics from {path} ({str(error)[:100]}): give {ACCEPTED}'
         ) from None
 
 
@@ -119,38 +126,57 @@ def _numbers(words: list[str]) -> list[float] | None:
         return None
 
 
-def _from_yaml(tree: dict[str, Any]) -> Intrinsics:
-    """Read the layout of camera_calibration, or that of EuRoC (resolution, intrinsics)."""
-    if 'camera_matrix' not in tree and 'intrinsics' in tree:
-        fx, fy, cx, cy = (float(value) for value in tree['intrinsics'])
-        models = {'radial-tangential': 'plumb_bob', 'equidistant': 'equidistant'}
-        width, height = tree['resolution']
-        model = str(tree.get('distortion_model', 'radial-tangential'))
-        return Intrinsics(
-            models.get(model, model),
-            (fx, 0, cx, 0, fy, cy, 0, 0, 1),
-            _row(tree.get('distortion_coefficients', [])),
-            size=(int(width), int(height)),
-        )
-
-    def data(name: str) -> tuple[float, ...]:
-        return _row(tree[name]['data']) if name in tree else ()
-
-    k = _row(tree['camera_matrix']['data'])
+def _from_yaml(tree: object) -> Intrinsics:
+    """Read a mapping as camera_calibration, CameraInfo, OpenCV, Kalibr or EuRoC write it."""
+    tree = tree if isinstance(tree, dict) else {}
+    cameras = [name for name in tree if re.fullmatch(r'cam\d+', name)]  # a camchain of Kalibr
+    if len(cameras) > 1:
+        raise ValueError(f'it holds {len(cameras)} cameras: copy the lines of one into a file')
+    tree = tree[cameras[0]] if cameras and isinstance(tree[cameras[0]], dict) else tree
+    model = str(tree.get('distortion_model', 'plumb_bob'))
+    camera = tree.get('camera_model', 'pinhole')
+    if 'intrinsics' in tree and camera != 'pinhole':
+        raise ValueError(f'the camera_model is {shown(str(camera)[:40])}: only pinhole is read')
+    names = [name for name in tree if _DISTORTION.fullmatch(name)]
+    if len(names) > 1:
+        raise ValueError(f'it names the distortion {len(names)} times: {shown(", ".join(names))}')
+    d = _row(tree, *names)
+    r, p = _row(tree, 'rectification_matrix', 'R', 'r'), _row(tree, 'projection_matrix', 'P', 'p')
+    k = _row(tree, 'camera_matrix', 'K', 'k', 'intrinsics')
+    if len(k) == 4:
+        k = (k[0], 0, k[2], 0, k[1], k[3], 0, 0, 1)
     if len(k) != 9:
-        raise ValueError(f'camera_matrix has {len(k)} numbers instead of 9')
-    return Intrinsics(
-        str(tree.get('distortion_model', 'plumb_bob')),
-        k,
-        data('distortion_coefficients'),
-        data('rectification_matrix'),
-        data('projection_matrix'),
-        (int(tree['image_width']), int(tree['image_height'])),
-    )
+        raise ValueError(
+            f'camera_matrix has {len(k)} numbers instead of 9' if k else 'no camera_matrix'
+        )
+    width, height = _row(tree, 'image_width', 'width'), _row(tree, 'image_height', 'height')
+    size = _row(tree, 'resolution') or (*width, *height)
+    return Intrinsics(model, k, d, r, p, _size(size))
 
 
-def _row(values: list[float]) -> tuple[float, ...]:
-    return tuple(float(value) for value in values)
+def _size(numbers: tuple[float, ...]) -> tuple[int, int] | None:
+    if not numbers:
+        return None
+    if len(numbers) != 2 or not all(map(math.isfinite, numbers)):
+        raise ValueError('the size of the image is not a width and a height')
+    return int(numbers[0]), int(numbers[1])
+
+
+def _row(tree: dict[str, Any], *names: str) -> tuple[float, ...]:
+    """The numbers under the first name that is there, also of a matrix of rows; () without."""
+    name = next((name for name in names if name in tree), None)
+    if name is None:
+        return ()
+    value: Any = tree[name]
+    value = value.get('data') if isinstance(value, dict) else value
+    rows = value if isinstance(value, list) else [value]
+    numbers: list[Any] = [
+        number for row in rows for number in (row if isinstance(row, list) else [row])
+    ]
+    try:
+        return tuple(map(float, numbers))
+    except (TypeError, ValueError):
+        raise ValueError(f'{name} holds what is no number') from None
 
 
 def _from_text(lines: list[str]) -> Intrinsics:
@@ -158,10 +184,17 @@ def _from_text(lines: list[str]) -> Intrinsics:
     values: dict[str, float] = {}
     for line in lines:
         words = line.replace('=', ' ').replace(':', ' ').split()
-        names = words[: len(words) // 2]
-        values.update(zip(names, (float(word) for word in words[len(names) :]), strict=True))
-    k = (values['fx'], 0.0, values['cx'], 0.0, values['fy'], values['cy'], 0.0, 0.0, 1.0)
-    d = tuple(values.get(name, 0.0) for name in ('k1', 'k2', 'p1', 'p2', 'k3', 'k4', 'k5', 'k6'))
-    size = (int(values['width']), int(values['height'])) if 'width' in values else None
+        names, numbers = words[: len(words) // 2], _numbers(words[len(words) // 2 :])
+        if numbers is None or len(numbers) != len(names):
+            raise ValueError(f"'{shown(line[:40])}' is not names and as many numbers")
+        values.update(zip(names, numbers, strict=True))
+    for name, value in values.items():
+        if value and name not in TERMS and _TERM.fullmatch(name):
+            raise ValueError(f'{shown(name)} is none of {" ".join(TERMS)}')
+    if lacking := [name for name in ('fx', 'fy', 'cx', 'cy') if name not in values]:
+        raise ValueError(f'no {", ".join(lacking)}')
+    d = tuple(values.get(name, 0.0) for name in TERMS)
+    size = _size(tuple(values[name] for name in ('width', 'height') if name in values))
     model = 'rational_polynomial' if any(d[5:]) else 'plumb_bob'
+    k = (values['fx'], 0.0, values['cx'], 0.0, values['fy'], values['cy'], 0.0, 0.0, 1.0)
     return Intrinsics(model, k, d if any(d[5:]) else d[:5], size=size)
