@@ -41,10 +41,12 @@ def write_film(
     return path
 
 
-def write_mp4(path: Path, images: Sequence[np.ndarray], rate: float = 20.0) -> Path:
-    """Write RGB images as an MP4 of a constant rate."""
+def write_mp4(
+    path: Path, images: Sequence[np.ndarray], rate: float = 20.0, fourcc: str = 'mp4v'
+) -> Path:
+    """Write RGB images as an MP4, or what the suffix says, of a constant rate."""
     height, width = images[0].shape[:2]
-    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'mp4v'), rate, (width, height))
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*fourcc), rate, (width, height))
     for image in images:
         video.write(np.ascontiguousarray(image[..., ::-1]))
     video.release()

@@ -31,7 +31,8 @@ SUFFIXES = {
     *COUNTED, *BARE, '.mkv', '.webm', '.mpg', '.mpeg', '.ts', '.mts', '.m2ts', '.wmv', '.asf',
     '.flv', '.ogv',
 }  # fmt: skip
-PROBED = 5
+PROBED = 250  # images at most, until two have different times
+STANDING = 10  # images that are the same to the last bit: no camera makes them
 LONGEST_GAP = 86_400_000.0  # ms: a longer one is a damaged time
 TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
@@ -63,7 +64,8 @@ class VideoSource(ImageSource):
             size = video.get(cv2.CAP_PROP_FRAME_WIDTH), video.get(cv2.CAP_PROP_FRAME_HEIGHT)
             if size[0] > 0 and (problem := size_problem(int(size[0]), int(size[1]))):
                 raise MdepthError(f'{path}: {problem}')
-            timed = _has_times(video, path) and path.suffix.lower() not in BARE
+            untimed = _images_before_times(video, path)
+            timed = untimed is not None and path.suffix.lower() not in BARE
             count = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
             self._turn = _turn(video)
         if self._turn % 180 and intrinsics.size == size:
@@ -74,8 +76,10 @@ class VideoSource(ImageSource):
         if not timed and rate is None:
             raise MdepthError(f'{path} holds no times of its images: add --rate')
         known = count > 0 and path.suffix.lower() in COUNTED
-        super().__init__(path.name, total=count if known else None, start=start, frames=frames)
+        self._counted = count if known else None
+        super().__init__(path.name, total=self._counted, start=start, frames=frames)
         self._path, self._rate = path, rate
+        self._untimed = 0 if untimed is None or rate is not None else untimed
         self._intrinsics = replace(intrinsics, rectified=bool(rectified))
         if rate is not None and timed:
             self._lost.note(f'--rate {rate:g} is used, not the times in the file')
@@ -90,6 +94,10 @@ class VideoSource(ImageSource):
         camera = self._intrinsics.for_images()
         clock, count = _Clock(self._lost), 0
         with _opened(self._path) as video:
+            decoder = _Decoder(video, self._turn, self._lost)
+            for _ in range(self._untimed):
+                video.grab()
+                self._lost.add('images skipped', 'they have the time of the one after')
             while video.grab():
                 stamp: int | None
                 if self._rate is not None:
@@ -98,7 +106,43 @@ class VideoSource(ImageSource):
                     stamp = clock.stamp(float(video.get(cv2.CAP_PROP_POS_MSEC)))
                 count += 1
                 if stamp is not None:
-                    yield Item(stamp, lambda: _decode(video, self._turn), camera)
+                    yield Item(stamp, decoder.image, camera)
+        # A few are missing where a phone trimmed the video, or a camera repeated images.
+        if count + self._untimed < 0.75 * (self._counted or 0):
+            self._lost.note(
+                f'only {count} of the {self._counted} images are there that its header counts: '
+                'the rest is cut off or edited out'
+            )
+
+
+class _Decoder:
+    """Makes images of a video, turned by so many degrees clockwise, and watches that they change.
+
+    Of interlaced images OpenCV from 4.13 on converts none, and hands out memory instead.
+    """
+
+    def __init__(self, video: cv2.VideoCapture, turn: int, losses: Losses) -> None:
+        self._video, self._turn, self._losses = video, turn, losses
+        self._first: NDArray[np.uint8] | None = None
+        self._same = 0  # images so far, while they are all the same
+
+    def image(self) -> NDArray[np.uint8]:
+        """The image that was grabbed, RGB [H, W, 3]."""
+        good, image = self._video.retrieve()
+        if not good:
+            raise MdepthError('the video decoder refused it')
+        image = np.asarray(image, np.uint8)
+        if self._same < STANDING and (self._first is None or np.array_equal(self._first, image)):
+            self._first, self._same = image, self._same + 1
+            if self._same == STANDING:
+                self._losses.note(
+                    f'the first {STANDING} images are the same to the last bit: if the video is '
+                    'interlaced, make it progressive (ffmpeg -i VIDEO -vf yadif NEW.mp4)'
+                )
+        else:
+            self._same = STANDING
+        image = cv2.rotate(image, TURNS[self._turn]) if self._turn else image
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 class _Clock:
@@ -116,7 +160,8 @@ class _Clock:
             self._time = self._start = time
             return 0
         gone = time - self._time
-        if time == 0 or not math.isfinite(time):  # so OpenCV 4.5 and 4.6 end a video
+        # So OpenCV 4.5 and 4.6 end a video.
+        if (time == 0 and gone) or not math.isfinite(time):
             self._losses.add(
                 'images without a time in the file', 'taken as one interval after the one before'
             )
@@ -141,18 +186,26 @@ def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
     video = cv2.VideoCapture(str(path.absolute()))
     try:
         if not video.isOpened():
-            raise MdepthError(f'cannot read {path} as a video: convert it to MP4 (H.264)')
+            raise MdepthError(
+                f'cannot read {path} as a video: it is none, its end is missing as after a '
+                'power cut, or its kind is not known here: convert it to MP4 (H.264)'
+            )
         video.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
         yield video
     finally:
         video.release()
 
 
-def _has_times(video: cv2.VideoCapture, path: Path) -> bool:
-    """Whether the times of the first images grow; MdepthError where there is no image."""
+def _images_before_times(video: cv2.VideoCapture, path: Path) -> int | None:
+    """How many images have the time of the one after them, at the start; None: all, so far.
+
+    MdepthError where there is no image.
+    """
     times: list[float] = []
-    while len(times) < PROBED and video.grab():
+    grown = False
+    while len(times) < PROBED and not grown and video.grab():
         times.append(float(video.get(cv2.CAP_PROP_POS_MSEC)))
+        grown = len(times) > 1 and times[-1] > times[-2]
     if not times:
         code = int(video.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, 'little', signed=True)
         name = code.decode('ascii', 'replace')
@@ -160,7 +213,9 @@ def _has_times(video: cv2.VideoCapture, path: Path) -> bool:
         raise MdepthError(
             f'{path} holds no {codec} that OpenCV can decode here: convert it to MP4 (H.264)'
         )
-    return len(times) == 1 or any(time > times[0] for time in times)
+    if grown:
+        return max(times.count(times[0]) - 1, 0)  # none equals a NaN
+    return 0 if len(times) == 1 else None
 
 
 def _turn(video: cv2.VideoCapture) -> int:
@@ -171,11 +226,3 @@ def _turn(video: cv2.VideoCapture) -> int:
     if cv2.__version__.startswith('4.6.'):  # counts the other way
         angle = -angle
     return round(angle / 90) % 4 * 90
-
-
-def _decode(video: cv2.VideoCapture, turn: int) -> NDArray[np.uint8]:
-    good, image = video.retrieve()
-    if not good:
-        raise MdepthError('the video decoder refused it')
-    image = cv2.rotate(image, TURNS[turn]) if turn else image
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import cv2
@@ -78,7 +79,7 @@ def test_a_time_that_stands_still_or_goes_back(tmp_path):
     [
         ([0, 40, 80, 0, 0], [0, 40, 80, 120, 160]),  # OpenCV 4.5 and 4.6: the last have none
         ([0, 40, 0, 120], [0, 40, 80, 120]),  # one in the middle shifts no other
-        ([0, 0, 40, 80], [0, 33, 40, 80]),
+        ([0, 0, 40, 80], [0, 0, 40, 80]),  # the second is skipped
         ([70, 110, 1e12, 1e12 + 40], [0, 40, 80, 120]),
         ([0, 40, float('nan'), 120], [0, 40, 80, 120]),
         ([-40, 20, 60], [0, 60, 100]),
@@ -88,6 +89,40 @@ def test_times_that_are_none(times, stamps):
     clock = _Clock(losses := Losses())
     assert [round((clock.stamp(time) or 0) / MS) for time in times] == stamps
     assert len(losses) == (0 if times[0] < 0 else 1)
+
+
+@pytest.mark.parametrize('count', [2, 7, 30])
+def test_images_before_the_first_time_shift_no_other(tmp_path, count):
+    times = [0] * count + [40, 80, 120]
+    images = [np.full((32, 48, 3), 7 * number, np.uint8) for number in range(count + 3)]
+    film = films.write_film(tmp_path / 'film.mkv', times, images)
+    frames = list(source := open_source(film, intrinsics=PINHOLE))
+    assert [frame.stamp / MS for frame in frames] == [0, 40, 80, 120]
+    for frame, image in zip(frames, images[count - 1 :], strict=True):
+        assert np.abs(frame.image.astype(int) - image).max() < 8
+    assert source.losses == [f'{count - 1} images skipped: they have the time of the one after']
+
+
+def test_images_that_are_the_same_to_the_last_bit_are_said(tmp_path):
+    moving = shades(8)
+    still = [moving[0]] * 12
+    film = films.write_film(tmp_path / 'film.mkv', range(0, 480, 40), still)
+    assert ['interlaced' in line for line in read(film)[2]] == [True]
+    film = films.write_film(tmp_path / 'film.mkv', range(0, 640, 40), still[:9] + moving[1:])
+    assert read(film)[2] == []
+
+
+def test_a_video_that_is_cut_off_is_said(tmp_path):
+    film = films.write_mp4(tmp_path / 'film.avi', shades(8), fourcc='MJPG')
+    assert read(film)[2] == []
+    data = film.read_bytes()
+    fifth = [match.start() for match in re.finditer(b'\xff\xd8\xff', data)][4]
+    film.write_bytes(data[: fifth - 8])
+    assert read(film, frames=3)[2] == []
+    assert read(film)[2] == [
+        'only 4 of the 8 images are there that its header counts: the rest is cut off or edited '
+        'out'
+    ]
 
 
 def test_a_name_with_a_colon(tmp_path, monkeypatch):
