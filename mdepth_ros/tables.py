@@ -27,6 +27,8 @@ LONGEST = 60 * 10**9
 """ns: numbers further apart are of a smaller unit."""
 SINCE = 10**18
 """ns: a clock that counts from 1970 shows more, since 2001."""
+LARGEST_EXPONENT = 100_000
+"""Of ten; Decimal reads larger ones than it can calculate with."""
 _DECIMAL_COMMA = re.compile(r'[-+]?\d+(,\d+([eE][-+]?\d+)?)?')
 _BRACKETS = re.compile(r'(?<!\s)\s*[\[(]([^\[\]()]*)[\])]')  # in time with the line's length
 _UNIT = re.compile(
@@ -141,7 +143,7 @@ def nanoseconds(words: Sequence[str], path: Path, name: str = '') -> list[int]:
             values.append(Decimal(word))
         except DecimalException:
             raise MdepthError(f'{path}: {quoted(word)} is not a time: mend it') from None
-        if not values[-1].is_finite():
+        if not values[-1].is_finite() or values[-1].adjusted() > LARGEST_EXPONENT:
             raise MdepthError(f'{path}: {quoted(word)} is not a time: mend or delete the line')
     if not values:
         return []

@@ -63,6 +63,8 @@ def test_whole_numbers_that_may_be_two_units_are_asked_for():
         (['0', '9' * 5000], 'beyond the year 2038'),
         (['0', '-' + '9' * 5000], 'beyond the year 2038'),
         (['0', '1e999999999999999999999'], 'is not a time'),
+        (['0', '1e999999999'], 'is not a time'),
+        (['0', '-1e999999'], 'is not a time'),
         (['0', 'inf'], 'is not a time'),
         (['nan', '1'], 'is not a time'),
         (['0', 'a.png'], 'is not a time'),

@@ -16,6 +16,7 @@ import numpy as np
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation.trajectory import Array, Trajectory
+from mdepth_ros.limits import FARTHEST
 from mdepth_ros.tables import Table, quoted, read_table
 
 KITTI_INTERVAL = 100_000_000  # ns between frames of KITTI: 10 Hz
@@ -62,6 +63,8 @@ def read_trajectory(path: Path, times: Path | None = None) -> Trajectory:
         _refuse(table, np.asarray(length == 0), 'has a quaternion of length zero')
         _refuse(table, np.asarray(np.abs(np.log(length)) > 0.7), 'has no unit quaternion')
         poses = pose_matrices(values[:, :3], values[:, 3:])
+    far = np.abs(poses[:, :3, 3]).max(1) > FARTHEST
+    _refuse(table, far, f'is more than {FARTHEST:g} m from the origin')
     return _in_order(table, np.array(stamps, np.int64), poses)
 
 

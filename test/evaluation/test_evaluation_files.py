@@ -221,6 +221,8 @@ def test_kitti_with_times_in_front(tmp_path):
         ('1 0 0 0 2 0 0 0 1 0 0 0\n', 'line 1 holds no rotation'),
         ('0 0 0 0 0 0 0 1\n' * 2 + '1e400 0 0 0 0 0 0 1\n', 'beyond the year 2038'),
         ('1 0 0 0 0 0 0 1\n# x\n2 inf 0 0 0 0 0 1\n3 nan 0 0 0 0 0 1\n', r'line 3 .*2 such lines'),
+        ('1 0 0 0 0 0 0 1\n2 1e300 0 0 0 0 0 1\n', r'line 2 is more than 1e\+07 m from the o'),
+        ('1 0 0 0 0 1 0 0 0 0 1 -1e9\n', 'line 1 is more than 1e'),
         ('1 0 0 0 0 0 0 1\n2 ' + '9' * 5000 + ' 0 0 0 0 0 1\n', 'line 2 .* not finite'),
     ],
 )
