@@ -66,8 +66,8 @@ def _mistake(width: int, height: int, k: Numbers, across: float, down: float) ->
     turned = not _near(width, height, 0.2)
     if turned and _near(2 * cx, height, 0.2) and _near(2 * cy, width, 0.2):
         return 'width and height are exchanged, or the image is turned'
-    if _near(across, down, 0.25) and not 0.6 < (across + down) / 2 < 1.6:
-        factor = (across + down) / 2
+    factor = (across + down) / 2
+    if _near(across, down, 0.25) and factor > 0 and not 0.6 < factor < 1.6:
         size = f'{round(factor, 1):g} times' if factor > 1 else f'1/{round(1 / factor, 1):g}'
         return f'K is of an image about {size} as large, before binning or resizing: scale it'
     return ''

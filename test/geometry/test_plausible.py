@@ -81,6 +81,7 @@ def test_what_cannot_be_is_refused_with_the_likely_cause(k, words):
         ((640, 200), (600, 600, 320, -60), True),
         ((320, 480), (200, 420, 160, 240), True),  # binned in one direction only
         ((640, 480), (600, 600, 200, 150), False),  # an unusual sensor shift
+        ((320, 240), (700, 700, -160, -120), True),  # a corner of a larger image
         ((8, 4), (5, 5, 4, 2), False),
     ],
 )
