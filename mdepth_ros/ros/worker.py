@@ -197,9 +197,12 @@ class Worker:
             }
             camera.statistics.processed(estimate, own)
             of = f'{camera.name}: ' if camera.name else ''
+            took = 1e3 * (time.monotonic() - start)
             self._log.debug(
-                f'{of}frame {estimate.stamp / NANO:.3f}: {estimate.status}, pair of '
-                f'{estimate.interval:.3f} s, {1e3 * (time.monotonic() - start):.1f} ms'
+                shown(
+                    f'{of}frame {estimate.stamp / NANO:.3f}: {estimate.status}, pair of '
+                    f'{estimate.interval:.3f} s, {took:.1f} ms'
+                )
             )
             if estimate.reason and estimate.reason != 'first frame':
                 self._log.warning(
