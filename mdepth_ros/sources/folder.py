@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -18,20 +19,21 @@ from mdepth_ros.sources.base import ImageSource, Item, by_name
 from mdepth_ros.sources.bit_depth import STEPS, bits_in_use, bits_line, to_eight
 from mdepth_ros.sources.intrinsics import ACCEPTED, Intrinsics, read_intrinsics
 from mdepth_ros.sources.picture import PictureError, decode_file, header_of, turned_line
-from mdepth_ros.tables import Table, nanoseconds, read_table
+from mdepth_ros.tables import SINCE, Table, nanoseconds, read_table
 
 SUFFIXES = {'.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.ppm', '.pgm', '.webp'}
 DEFAULT_RATE = 10.0
 SAMPLED = 9  # images of a folder that tell how many bits all of them use
+_CLOCK = re.compile(r'\d{10,19}(\.\d{1,9})?')  # seconds to ns since 1970
 CALIBRATIONS = ('camera.yaml', 'camera_info.yaml', 'sensor.yaml', 'intrinsics.txt')
 
 
 class FolderSource(ImageSource):
     """Images in the order of their names.
 
-    Stamps: data.csv of EuRoC ('stamp,file'), times.txt (one per image), both in seconds, ms, us or
-    ns (see mdepth_ros.tables), else `rate` (Hz, default 10). Intrinsics: the option, else one of
-    CALIBRATIONS in the folder.
+    Stamps: `rate` (Hz), else data.csv of EuRoC ('stamp,file'), times.txt (one per image), or names
+    that are times of a clock, all in seconds, ms, us or ns (see mdepth_ros.tables), else 10 Hz,
+    which is said. Intrinsics: the option, else one of CALIBRATIONS in the folder.
     """
 
     def __init__(
@@ -47,6 +49,11 @@ class FolderSource(ImageSource):
         self._images, self._stamps, self._intrinsics = read_folder(path, intrinsics, rate)
         self._intrinsics = replace(self._intrinsics, rectified=bool(rectified))
         super().__init__(path.name, total=len(self._images), start=start, frames=frames)
+        if rate is None and not _tells_times(*_find(path)):
+            self._lost.note(
+                f'there are no times of the images: {DEFAULT_RATE:g} per second are assumed, else '
+                'add --rate or times.txt'
+            )
 
     def items(self) -> Iterator[Item]:
         """Yield the images; see ImageSource."""
@@ -76,6 +83,11 @@ def read_folder(
     if (home / 'data.csv').is_file() and rate is None:
         return *_listed(home / 'data.csv', images), intrinsics
     return images, _stamps(home / 'times.txt', images, rate), intrinsics
+
+
+def _tells_times(home: Path, images: Sequence[Path]) -> bool:
+    listed = (home / name for name in ('data.csv', 'times.txt'))
+    return any(file.is_file() for file in listed) or bool(_named_times(images))
 
 
 def has_images(path: Path) -> bool:
@@ -145,6 +157,8 @@ def _bits_of(folder: Path) -> tuple[int, str]:
 
 def _stamps(path: Path, images: Sequence[Path], rate: float | None) -> list[int]:
     """Stamps of images: one line each, or by their numbers where images were lost or taken out."""
+    if rate is None and not path.is_file() and (named := _named_times(images)):
+        return named
     stamps = read_times(path, len(images), rate)
     if len(stamps) == len(images):
         return stamps
@@ -157,6 +171,18 @@ def _stamps(path: Path, images: Sequence[Path], rate: float | None) -> list[int]
     return [stamps[number] for number in numbers]
 
 
+def _named_times(images: Sequence[Path]) -> list[int]:
+    """The times that are the names of images, as EuRoC and TUM have them; empty for other names.
+
+    Only those of a clock that counts from 1970: lower numbers are those of images.
+    """
+    names = [image.stem for image in images]
+    if not all(_CLOCK.fullmatch(name) for name in names):
+        return []
+    stamps = nanoseconds(names, images[0].parent)
+    return stamps if min(stamps) >= SINCE else []
+
+
 def read_times(path: Path, count: int, rate: float | None) -> list[int]:
     """Return at least `count` stamps in ns: all of a file of times, or `count` by `rate`.
 
@@ -165,6 +191,11 @@ def read_times(path: Path, count: int, rate: float | None) -> list[int]:
     if rate is not None or not path.is_file():
         return [round(i * 1e9 / (rate or DEFAULT_RATE)) for i in range(count)]
     stamps = _not_negative(_times(read_table(path)), path)
+    if not stamps:
+        raise MdepthError(
+            f'{path} holds no numbers: write seconds, ms, us or ns, one time in each line, or add '
+            '--rate'
+        )
     if len(stamps) < count:
         raise MdepthError(f'{path} has {len(stamps)} stamps for {count} images: add --rate')
     return stamps

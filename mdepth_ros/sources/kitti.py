@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,6 +22,7 @@ from mdepth_ros.sources.base import ImageSource, Item
 from mdepth_ros.sources.folder import list_images, read_image, read_times
 from mdepth_ros.sources.intrinsics import Intrinsics, pinhole
 
+_NUMBER = re.compile(r'0*\d{1,6}')
 ODOMETRY_FOLDERS = {'image_2': 2, 'image_0': 0, 'image_l': 0, 'image_3': 3, 'image_1': 1}
 
 
@@ -114,10 +116,11 @@ def raw_speeds(drive: Path) -> list[tuple[int, float]]:
 def sequence_images(path: Path, camera: str) -> tuple[list[Path], list[int]]:
     """Return the images of a camera ('image_2') of a sequence and their stamps in ns."""
     images = _images(path / camera)
-    try:
-        numbers = [int(image.stem) for image in images]
-    except ValueError:
-        raise MdepthError(f'{path / camera}: the images must be named by their numbers') from None
+    numbers = [int(image.stem) if _NUMBER.fullmatch(image.stem) else -1 for image in images]
+    if min(numbers) < 0:
+        raise MdepthError(
+            f'{path / camera}: the images must be named by their numbers, from 0 to 999999'
+        )
     stamps = read_times(path / 'times.txt', max(numbers) + 1, None)
     return images, [stamps[number] for number in numbers]
 

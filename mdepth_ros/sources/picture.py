@@ -79,6 +79,8 @@ def decode(data: bytes, turn: bool = True) -> Picture:
 def decode_file(path: Path) -> Picture:
     """Decode a file; PictureError as `decode`, and where it cannot be read."""
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise PictureError('it is no file')
         if path.stat().st_size > LARGEST_MESSAGE:
             raise PictureError(f'a file of more than {LARGEST_MESSAGE / 1e9:g} GB is no picture')
         return decode(path.read_bytes())
@@ -91,6 +93,8 @@ def header_of(path: Path) -> Header | None:
 
     Only a file that does not end as its kind ends is read to its end.
     """
+    if not path.is_file():
+        return None
     try:
         with path.open('rb') as file:
             header = read_header(file)

@@ -111,7 +111,7 @@ def test_folder_has_the_optical_frame_under_camera_link(tmp_path):
 def test_bad_image_in_a_folder(tmp_path):
     folder = write_images(tmp_path / 'images')
     (folder / '0000000001.png').write_bytes(b'no picture')
-    source = open_source(folder, intrinsics=PINHOLE)
+    source = open_source(folder, intrinsics=PINHOLE, rate=10)
     assert [int(frame.image[0, 0, 0]) for frame in source] == [0, 2]
     assert source.losses[0].startswith(
         '1 images skipped: the file is not an image that can be read'
@@ -121,7 +121,7 @@ def test_bad_image_in_a_folder(tmp_path):
 def test_size_change_in_a_folder_is_counted(tmp_path):
     folder = write_images(tmp_path / 'images')
     cv2.imwrite(str(folder / '0000000002.png'), recordings.picture(2, 24, 16))
-    source = open_source(folder, intrinsics=PINHOLE)
+    source = open_source(folder, intrinsics=PINHOLE, rate=10)
     assert len(list(source)) == 2
     assert '48x32 but the image is 24x16' in source.losses[0]
 
@@ -399,7 +399,8 @@ def test_times_of_kitti_raw_that_cannot_be(tmp_path):
 
 
 def test_wrong_intrinsics_end_at_the_first_image(tmp_path):
-    source = open_source(write_images(tmp_path / 'images', 5), intrinsics='0.58,1.92,0.5,0.5')
+    folder = write_images(tmp_path / 'images', 5)
+    source = open_source(folder, intrinsics='0.58,1.92,0.5,0.5', rate=10)
     with pytest.raises(MdepthError, match=r'^images: wrong intrinsics: .* are normalised'):
         list(source)
     assert source.losses == []
