@@ -70,7 +70,7 @@ class Condition(NamedTuple):
         """Read 'name > number' (also <, >=, <=); MdepthError for anything else."""
         match = re.fullmatch(r'\s*(\w+)\s*(>=|<=|>|<)\s*(\S+)\s*', text)
         try:
-            if match is None or math.isnan(float(match[3])):
+            if match is None or not math.isfinite(float(match[3])):
                 raise ValueError
             return cls(text, match[1], match[2], float(match[3]))
         except ValueError:

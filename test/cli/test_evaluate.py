@@ -86,6 +86,7 @@ def test_fail_if_sets_the_exit_status(app, run, tmp_path, conditions, status):
     [
         (['--fail-if', 'abs_rel>0.2'], 'abs_rel has no value here; there are ate,'),
         (['--fail-if', 'ate'], 'is not of the form'),
+        (['--fail-if', 'ate>1e400'], 'is not of the form'),  # it would never fail
         (['--crop', 'eigen'], '--crop eigen: none or garg'),
     ],
 )
