@@ -43,7 +43,9 @@ def build(kind: Any, values: Any, where: str = '') -> Any:
     Raises MdepthError for an unknown name or a value of another type.
     """
     if not isinstance(values, dict):
-        raise MdepthError(f'{where or "the configuration"} must be a mapping of names to values')
+        raise MdepthError(
+            f'{where.rstrip(".") or "the configuration"} must be a mapping of names to values'
+        )
     hints = get_type_hints(kind)
     known = {item.name for item in fields(kind)}
     if unknown := sorted(set(map(str, values)) - known):
