@@ -36,7 +36,7 @@ def test_overrides_and_round_trip(tmp_path: Path) -> None:
         ('trainig: {}', 'unknown setting trainig'),
         ('training: {step: 3}', 'unknown setting training.step'),
         ('training: {steps: many}', "training.steps cannot be 'many'"),
-        ('training: 3', 'training. must be a mapping'),
+        ('training: 3', 'training must be a mapping'),
         ('input_size: [96]', 'input_size cannot be'),
         ('a: [', 'is not YAML'),
         ('[1, 2]', 'must be a mapping'),
