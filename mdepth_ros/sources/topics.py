@@ -33,18 +33,24 @@ def says_rectified(topic: str) -> tuple[bool, bool]:
     """Whether the images of a topic are rectified already, by its name, and whether that is sure.
 
     image_rect_color, imageRect, image_undistorted are, image_raw is not: that is sure. rect/image,
-    whose last part does not say it, is a guess, and so is what no part says: not rectified.
+    whose last part does not say it, is a guess, and so is what no part says, or what one part says
+    and another denies (rectified/image_raw): not rectified.
     """
-    parts = [part for part in base_topic(topic).split('/') if part]
-    for back, part in enumerate(reversed(parts)):
-        words = [word.lower() for word in _WORD.findall(part)]
-        for before, word in zip(['', *words], words, strict=False):
-            if word in _RECTIFIED or word.endswith(('rectified', 'undistorted')):
-                opposite = word not in _RECTIFIED and word.startswith(('un', 'non', 'not'))
-                return not opposite and before not in _NOT, back == 0
-        if _DISTORTED & set(words):
-            return False, back == 0
-    return False, False
+    said = [_says(part) for part in base_topic(topic).split('/') if part][::-1]
+    known = [one for one in said if one is not None]
+    if not known:
+        return False, False
+    return known[0], said[0] is not None and (known[0] or not any(known))
+
+
+def _says(part: str) -> bool | None:
+    """Whether a part of a topic's name means rectified images; None: it does not say."""
+    words = [word.lower() for word in _WORD.findall(part)]
+    for before, word in zip(['', *words], words, strict=False):
+        if word in _RECTIFIED or word.endswith(('rectified', 'undistorted')):
+            opposite = word not in _RECTIFIED and word.startswith(('un', 'non', 'not'))
+            return not opposite and before not in _NOT
+    return False if _DISTORTED & set(words) else None
 
 
 def as_arrives(

@@ -40,8 +40,9 @@ def test_names_that_probably_mean_rectified(topic: str) -> None:
 
 @pytest.mark.parametrize(
     'topic',
-    ['/cam/image_raw', '/rect/image_raw', '/cam/image_raw/compressed', '/cam/image_unrectified',
-     '/cam/not_rectified', '/cam/image_to_be_rectified', '/cam/image_distorted'],
+    ['/cam/image_raw', '/not_rect/image_raw', '/cam/image_raw/compressed',
+     '/cam/image_unrectified', '/cam/not_rectified', '/cam/image_to_be_rectified',
+     '/cam/image_distorted'],
 )  # fmt: skip
 def test_names_that_surely_mean_not_rectified(topic: str) -> None:
     assert says_rectified(topic) == (False, True)
@@ -50,7 +51,8 @@ def test_names_that_surely_mean_not_rectified(topic: str) -> None:
 @pytest.mark.parametrize(
     'topic',
     ['/cam/image', '/direct/image', '/cam/rectangle', '/cam/correct_image', '/erect/image_color',
-     '/cam/image_direct', '/raw/image', '/director/image', '/cam/corrected', '/', ''],
+     '/cam/image_direct', '/raw/image', '/director/image', '/cam/corrected', '/', '',
+     '/rect/image_raw', '/cam/rectified/image_raw', '/undistorted/image_raw/compressed'],
 )  # fmt: skip
 def test_names_that_do_not_say_it(topic: str) -> None:
     assert says_rectified(topic) == (False, False)
