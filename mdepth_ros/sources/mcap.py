@@ -8,7 +8,6 @@ record by record; everything before the end is usually whole.
 
 from __future__ import annotations
 
-import heapq
 import struct
 from binascii import crc32
 from collections import Counter
@@ -42,8 +41,10 @@ from mdepth_ros.sources.stored import Channel, Stored, first_line, plain_type
 from mdepth_ros.sources.unpack import unpack
 
 _RUN = 1 << 22  # bytes of messages outside of chunks that are taken as one
+_KEPT = 1 << 27  # bytes of unpacked chunks that are kept; chunks are small, and few overlap
 # What a file that does not name the encoding of its messages most likely means.
 _ENCODINGS = {'ros1msg': 'ros1', 'ros2msg': 'cdr', 'ros2idl': 'cdr', 'omgidl': 'cdr'}
+_Place = tuple[BinaryIO, int, int]  # a file, and where in it the records of a chunk begin and end
 _Damage = (struct.error, MdepthError, OSError, ValueError, MemoryError)
 
 
@@ -53,7 +54,7 @@ class _Entry(NamedTuple):
     time: int
     order: tuple[int, int]
     channel: int
-    file: BinaryIO
+    chunk: Chunk
     at: int
     length: int
 
@@ -73,6 +74,7 @@ class Mcap:
         self._losses = losses
         self._told: set[int] = set()
         self._unreadable: set[int] = set()  # chunks that took their time already
+        self._opened: dict[int, _Place] = {}  # by the offsets of chunks
         self._schemas: dict[int, tuple[str, str]] = {}
         self._channels: dict[int, Channel] = {}
         self._chunks: list[Chunk] = []
@@ -115,6 +117,7 @@ class Mcap:
 
     def close(self) -> None:
         """Close the file."""
+        self._opened.clear()
         self._file.close()
 
     def _keys(self, topics: Collection[str]) -> frozenset[int]:
@@ -122,22 +125,23 @@ class Mcap:
 
     def _stored(self, entry: _Entry) -> Stored:
         channel = self._channels[entry.channel]
-        entry.file.seek(entry.at)
-        data = entry.file.read(entry.length)
+        file, _, _ = self._inside(entry.chunk)
+        file.seek(entry.at)
+        data = file.read(entry.length)
         return Stored(channel.topic, channel.type, channel.encoding, entry.time, data)
 
     def _merged(self, wanted: frozenset[int]) -> Iterator[_Entry]:
         """The messages of all chunks in the order of time; chunks are opened when it is due."""
         chunks = [c for c in self._chunks if c.channels is None or wanted & c.channels]
         chunks = sorted(chunks, key=lambda chunk: chunk.first)[::-1]
-        number, waiting = 0, list[_Entry]()
+        number, waiting = 0, list[_Entry]()  # the next one last
         while chunks or waiting:
-            while chunks and (not waiting or chunks[-1].first <= waiting[0].time):
+            while chunks and (not waiting or chunks[-1].first <= waiting[-1].time):
                 number += 1
-                for entry in self._entries(chunks.pop(), number, wanted):
-                    heapq.heappush(waiting, entry)
+                waiting += self._entries(chunks.pop(), number, wanted)
+                waiting.sort(reverse=True)
             if waiting:
-                yield heapq.heappop(waiting)
+                yield waiting.pop()
 
     def _entries(self, chunk: Chunk, number: int, wanted: Collection[int]) -> Iterator[_Entry]:
         for count, (op, file, at, length) in enumerate(self._inner(chunk)):
@@ -146,7 +150,7 @@ class Mcap:
                 if channel in wanted and length > LARGEST_MESSAGE:
                     self._lost(at, 'messages skipped', f'larger than {LARGEST_MESSAGE} bytes')
                 elif channel in wanted:
-                    yield _Entry(time, (number, count), channel, file, at + 22, length - 22)
+                    yield _Entry(time, (number, count), channel, chunk, at + 22, length - 22)
 
     def _inner(self, chunk: Chunk) -> Iterator[tuple[int, BinaryIO, int, int]]:
         """Kind, file, offset and length of the records of a chunk."""
@@ -157,12 +161,14 @@ class Mcap:
             elif chunk.end < self._size:
                 self._damaged('a record without an end')
 
-    def _inside(self, chunk: Chunk) -> tuple[BinaryIO, int, int]:
-        """The file in which the records of a chunk lie, their offset and end; none: damaged."""
+    def _inside(self, chunk: Chunk) -> _Place:
+        """Where the records of a chunk lie; nowhere, where it is damaged."""
         if not chunk.is_record:
             return self._file, chunk.at, chunk.end
         if chunk.at in self._unreadable:
             return BytesIO(), 0, 0
+        if (known := self._opened.get(chunk.at)) is not None:
+            return known
         try:
             self._file.seek(chunk.at)
             op, length = struct.unpack('<BQ', self._file.read(9))
@@ -175,7 +181,7 @@ class Mcap:
             at = self._file.tell()
             packed = max(0, min(packed, chunk.at + 9 + length - at, self._size - at))
             if compression == '' and (not crc or packed > LARGEST_MESSAGE):
-                return self._file, at, at + packed
+                return self._kept(chunk, (self._file, at, at + packed))
             if packed > LARGEST_MESSAGE or (size > LARGEST_MESSAGE and compression):
                 raise MdepthError(f'unpacked they are larger than {LARGEST_MESSAGE} bytes')
             data = unpack(compression, self._file.read(packed))
@@ -185,7 +191,17 @@ class Mcap:
             return BytesIO(), 0, 0
         if crc and crc32(data) != crc:
             self._damaged('a checksum is wrong')
-        return BytesIO(data), 0, len(data)
+        return self._kept(chunk, (BytesIO(data), 0, len(data)))
+
+    def _kept(self, chunk: Chunk, place: _Place) -> _Place:
+        """Keep what was opened; of unpacked chunks the oldest go, to be unpacked again."""
+        sizes = {at: end for at, (file, _, end) in self._opened.items() if file is not self._file}
+        room = _KEPT - (place[2] if place[0] is not self._file else 0)
+        while sizes and sum(sizes.values()) > room:
+            oldest = next(iter(sizes))
+            del sizes[oldest], self._opened[oldest]
+        self._opened[chunk.at] = place
+        return place
 
     def _damaged(self, why: str) -> None:
         self._losses.note(f'{self.path.name} is damaged ({why}): read what could be read')

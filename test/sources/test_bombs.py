@@ -10,6 +10,7 @@ import sqlite3
 import struct
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import lz4.frame
@@ -20,6 +21,7 @@ from rosbags.rosbag1 import Writer as Writer1
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.limits import LARGEST_MESSAGE
+from mdepth_ros.sources.recording import Recording
 from mdepth_ros.sources.unpack import unpack
 
 if sys.version_info >= (3, 14):
@@ -111,6 +113,25 @@ def test_bombs_in_mcap(tmp_path):
     for messages, lost in read(*paths):
         assert messages == [1, 3]
         assert lost == ['1 messages skipped: unpacked they are larger than 50000000 bytes']
+
+
+def test_chunks_of_the_same_time_are_not_held_at_once(tmp_path, monkeypatch):
+    """40 chunks of 1 MB that all begin before the first of them ends: a few kB on the disk."""
+    monkeypatch.setattr('mdepth_ros.sources.mcap._KEPT', 2_000_000)
+    file = recordings.Mcap(tmp_path / 'a.mcap', compression=('zstd', zstd.compress))
+    channel = file.channel('/text', 'std_msgs/msg/String')
+    for time in range(1, 41):
+        file.message(channel, time, bytes(1_000_000))
+        file.message(channel, 100, b'')
+        file.end_chunk()
+    path = file.close()
+    tracemalloc.start()
+    with Recording(path) as recording:
+        times = [message.time for message in recording.messages(recording.topics)]
+        _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert times == [*range(1, 41), *[100] * 40]
+    assert most < 10_000_000
 
 
 def test_bombs_in_ros_1(tmp_path):
