@@ -226,7 +226,7 @@ class ImageSource(ABC):
         begin: int | None = None
         waiting = self._start > 0
         delivered = 0
-        reason = 'there are no images'
+        reason = ''
         for item in self.items():
             begin = item.stamp if begin is None else begin
             waiting = waiting and item.stamp < begin + round(self._start * 1e9)
@@ -253,4 +253,6 @@ class ImageSource(ABC):
             yield Frame(item.stamp, image, camera, self.frame_id, item.speeds, item.bits)
         self.inputs = ()
         if delivered == 0:
+            lost = '; '.join(self.losses)
+            reason = reason or 'there are no images' + (f' ({lost})' if lost else '')
             raise MdepthError(f'{self.name}: no image could be read: {reason}')

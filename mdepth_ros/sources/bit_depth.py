@@ -42,9 +42,9 @@ def bits_line(pixels: NDArray[Any], bits: int, grown: bool = False) -> str:
     if bits < 16 or grown:
         line = f'16-bit images of {bits} bits: 0 to {top} becomes 0 to 255'
     if high - low < top / 8 < low:
-        line += '; ' if line else ''
+        line = f'{line}; they' if line else '16-bit images'
         line += (
-            f'they hardly have contrast ({low:.0f} to {high:.0f} of {top}): let the camera send '
+            f' hardly have contrast ({low:.0f} to {high:.0f} of {top}): let the camera send '
             '8 bits with its own gain control'
         )
     return line

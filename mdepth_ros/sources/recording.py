@@ -117,7 +117,9 @@ class Recording:
                 continue
             try:
                 for stored in part.messages(names):
-                    yield from self._readable(stored, names[stored.topic])
+                    message = self._readable(stored, names[stored.topic])
+                    if message is not None:
+                        yield message
             except Exception as error:  # libraries pass on whatever damaged bytes made them raise
                 self.losses.note(f'{part.path.name} is damaged ({first_line(error)})')
 
@@ -132,24 +134,28 @@ class Recording:
                 self._lost.add(key)
             self.losses.add('messages skipped', why)
 
-    def _readable(self, stored: Stored, topic: str) -> Iterator[RawMessage]:
-        """Yield the message as plain CDR, at a time that ROS can say, or count it as lost."""
+    def _readable(self, stored: Stored, topic: str) -> RawMessage | None:
+        """The message as plain CDR, at a time that ROS can say; None, and counted, if lost."""
         kind = self.topics[topic].type
         if _label(stored.type, stored.encoding) != kind:
             self.skip(topic, stored.time, f'{stored.type} on {topic}, which is of {kind}')
-            return
+            return None
         size = len(stored.data)
-        if (topic, stored.time, size) in self._lost:
-            return  # it took its time already
+        if self._lost and (topic, stored.time, size) in self._lost:
+            return None  # it took its time already
         try:
             data = to_cdr(stored)
         except MdepthError as error:
             self.skip(topic, stored.time, str(error), size)
-            return
-        time = min(max(stored.time, 0), LATEST_STAMP)
-        if time != stored.time:
-            self.losses.note('times of recording before 1970 or after 2038: taken as those')
-        yield RawMessage(topic, kind, time, data)
+            return None
+        time = stored.time
+        if not 0 <= time <= LATEST_STAMP:
+            time = min(max(time, 0), LATEST_STAMP)
+            self.losses.note(
+                'times of recording before 1970 or after 2038, which ROS cannot say, count as '
+                '1970 or 2038'
+            )
+        return RawMessage(topic, kind, time, data)
 
     def _add(self, file: Path, alone: bool) -> None:
         """Open a file; one of several that cannot be read is a loss."""

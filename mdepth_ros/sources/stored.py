@@ -76,9 +76,11 @@ def to_cdr(message: Stored) -> bytes:
         return unpack('zstd', data)
     if message.encoding != 'ros1':
         return data
+    if message.type not in _types().types:
+        raise MdepthError(f'{message.type} of ROS 1 is a type that ROS 2 does not have')
     try:
         return bytes(_types().ros1_to_cdr(data, message.type))
-    except Exception as error:  # damaged bytes, or a type that ROS 2 does not have
+    except Exception as error:  # damaged bytes
         raise MdepthError(first_line(error)) from None
 
 

@@ -405,4 +405,6 @@ def test_images_after_2038_are_one_line(tmp_path, storage):
     late = [(t, m, s + 2**31 * SECOND) for t, m, s in recordings.drive(3)]
     source = open_source(recordings.write_ros2(tmp_path / 'good', late, storage))
     assert [frame.stamp for frame in source][-1] == 100 * SECOND + SECOND // 5
-    assert source.losses == ['times of recording before 1970 or after 2038: taken as those']
+    assert source.losses == [
+        'times of recording before 1970 or after 2038, which ROS cannot say, count as 1970 or 2038'
+    ]

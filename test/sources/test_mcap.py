@@ -22,6 +22,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
+TIMES = 'times of recording before 1970 or after 2038, which ROS cannot say, count as 1970 or 2038'
 TEXT = b'\0\1\0\0\2\0\0\0x\0'
 LAYOUTS = {
     'plain': ('', bytes),
@@ -159,4 +160,45 @@ def test_times_that_ros_cannot_say(tmp_path):
         file.message(channel, time, TEXT)
     messages, lost = everything(file.close())
     assert [m.time for m in messages] == [0] + [LATEST_STAMP] * 4
-    assert lost == ['times of recording before 1970 or after 2038: taken as those']
+    assert lost == [TIMES]
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
+def test_messages_of_chunks_that_overlap_come_in_the_order_of_time(tmp_path, layout, monkeypatch):
+    file = recordings.Mcap(tmp_path / 'a.mcap', compression=LAYOUTS[layout])
+    channel = file.channel('/text', 'std_msgs/msg/String')
+    times = [(7 * n) % 60 // 2 for n in range(60)]
+    for number, time in enumerate(times):
+        file.message(channel, time, b'%03d' % number)
+        if number % 6 == 5:
+            file.end_chunk()
+    path = file.close()
+    for kept in (1 << 27, 500, 0):
+        monkeypatch.setattr('mdepth_ros.sources.mcap._KEPT', kept)
+        messages, lost = everything(path)
+        assert [m.time for m in messages] == sorted(times)
+        assert all(times[int(m.data)] == m.time for m in messages)
+        assert len({m.data for m in messages}) == 60 and lost == []
+
+
+def test_a_type_that_only_ros_1_has_is_told(tmp_path):
+    file = recordings.Mcap(tmp_path / 'a.mcap', 'ros1')
+    channel = file.channel('/log', 'rosgraph_msgs/Log', 'ros1', 'ros1msg')
+    file.message(channel, 1, bytes(100))
+    messages, lost = everything(file.close())
+    assert messages == []
+    assert lost == [
+        '1 messages skipped: rosgraph_msgs/msg/Log of ROS 1 is a type that ROS 2 does not have'
+    ]
+
+
+def test_images_that_all_cannot_be_read_are_told(tmp_path):
+    file = recordings.Mcap(tmp_path / 'a.mcap')
+    images = file.channel('/cam/image', 'sensor_msgs/msg/Image')
+    for time in range(3):
+        file.message(images, time, b'\0\1\0\0nothing')
+    intrinsics = tmp_path / 'a.txt'
+    intrinsics.write_text('fx 40\nfy 40\ncx 24\ncy 16\n')
+    source = open_source(file.close(), intrinsics=intrinsics)
+    with pytest.raises(MdepthError, match=r'there are no images \(.*3 messages skipped: '):
+        list(source)

@@ -252,7 +252,9 @@ def test_times_before_1970(tmp_path):
     database.close()
     messages, lost = everything(bag)
     assert [m.time for m in messages] == [0] * 5
-    assert lost == ['times of recording before 1970 or after 2038: taken as those']
+    assert lost == [
+        'times of recording before 1970 or after 2038, which ROS cannot say, count as 1970 or 2038'
+    ]
 
 
 def test_what_is_unpacked_is_removed_when_the_recording_is_closed(tmp_path, monkeypatch):
