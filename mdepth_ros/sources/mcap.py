@@ -41,7 +41,7 @@ from mdepth_ros.sources.stored import Channel, Stored, first_line, plain_type
 from mdepth_ros.sources.unpack import unpack
 
 _RUN = 1 << 22  # bytes of messages outside of chunks that are taken as one
-_KEPT = 1 << 27  # bytes of unpacked chunks that are kept; chunks are small, and few overlap
+_KEPT, _OPEN = 1 << 27, 100  # bytes and number of opened chunks; they are small, and few overlap
 # What a file that does not name the encoding of its messages most likely means.
 _ENCODINGS = {'ros1msg': 'ros1', 'ros2msg': 'cdr', 'ros2idl': 'cdr', 'omgidl': 'cdr'}
 _Place = tuple[BinaryIO, int, int]  # a file, and where in it the records of a chunk begin and end
@@ -194,13 +194,13 @@ class Mcap:
         return self._kept(chunk, (BytesIO(data), 0, len(data)))
 
     def _kept(self, chunk: Chunk, place: _Place) -> _Place:
-        """Keep what was opened; of unpacked chunks the oldest go, to be unpacked again."""
-        sizes = {at: end for at, (file, _, end) in self._opened.items() if file is not self._file}
-        room = _KEPT - (place[2] if place[0] is not self._file else 0)
-        while sizes and sum(sizes.values()) > room:
-            oldest = next(iter(sizes))
-            del sizes[oldest], self._opened[oldest]
+        """Keep what was opened; the oldest ones go, to be opened again if need be."""
         self._opened[chunk.at] = place
+        sizes = {at: end for at, (file, _, end) in self._opened.items() if file is not self._file}
+        while len(self._opened) > 1 and (len(self._opened) > _OPEN or sum(sizes.values()) > _KEPT):
+            oldest = next(iter(self._opened))
+            sizes.pop(oldest, 0)
+            del self._opened[oldest]
         return place
 
     def _damaged(self, why: str) -> None:

@@ -173,8 +173,9 @@ def test_messages_of_chunks_that_overlap_come_in_the_order_of_time(tmp_path, lay
         if number % 6 == 5:
             file.end_chunk()
     path = file.close()
-    for kept in (1 << 27, 500, 0):
+    for kept, opened in ((1 << 27, 100), (500, 100), (0, 100), (1 << 27, 2)):
         monkeypatch.setattr('mdepth_ros.sources.mcap._KEPT', kept)
+        monkeypatch.setattr('mdepth_ros.sources.mcap._OPEN', opened)
         messages, lost = everything(path)
         assert [m.time for m in messages] == sorted(times)
         assert all(times[int(m.data)] == m.time for m in messages)
