@@ -191,8 +191,8 @@ class LiveCamera:
             perception.estimator.views.of(frame.camera)
         except MdepthError as error:  # one camera that sees nothing ends neither node nor others
             self.statistics.unreadable()
-            self.input.camera_problem = str(error)
-            raise
+            self.input.camera_problem = f'{self.input.info}: {error}'
+            raise MdepthError(self.input.camera_problem) from error
         if self._applied is not self._settings.values:
             self._apply(perception, self._settings.values)
         if frame.frame_id != self.frame_id:

@@ -17,6 +17,7 @@ from mdepth_ros.estimator import Estimator
 from mdepth_ros.model_file import load_model
 from mdepth_ros.ros import health
 from mdepth_ros.ros.camera import LiveCamera
+from mdepth_ros.ros.diagnostics import Diagnostics, steady_timer
 from mdepth_ros.ros.executor import Dropped
 from mdepth_ros.ros.mount import Mounts
 from mdepth_ros.ros.parameters import DEPTH_ODOMETRY
@@ -44,6 +45,7 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
         self.failure, self.exit_status = '', 1
         self.dropped = Dropped(self)
         self._closing = False
+        self._told: set[str] = set()
         self.settings = Settings(self, DEPTH_ODOMETRY)
         values = self.settings.values
         self._enabled = values['enabled']
@@ -63,14 +65,14 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
             quiet=lambda: self._closing or not self.context.ok(),
         )
         self._watches = [self._watch(camera) for camera in self.cameras]
-        self._diagnostics = health.Diagnostics(self, self._tasks())
+        self._diagnostics = Diagnostics(self, self._tasks())
         for line in unknown_keys(self, DEPTH_ODOMETRY, self._topics()):
             self.get_logger().warning(shown(line))
         for camera in self.cameras:
             inputs, depth = camera.input, camera.outputs()[0]
             line = f'images from {inputs.images} with {inputs.infos}: depth to {depth}'
             self.get_logger().info(shown(line))
-        health.steady_timer(self, LOOK, self._look)
+        steady_timer(self, LOOK, self._look)
         self._worker.start()
         self._switch(self._enabled)
 
@@ -132,8 +134,6 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
                 f'{estimator.warm_up_seconds:.1f} s'
             )
         )
-        for warning in estimator.warnings:
-            self.get_logger().warning(shown(warning))
 
     def _give_up(self) -> None:
         self.exit_status = self._worker.exit_status
@@ -176,6 +176,15 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
         self._choose_speed()
         for watch in self._watches:
             watch.look()
+        self._warn()
+
+    def _warn(self) -> None:
+        """Say what the estimator warns of, when it is new: of a camera with its first image."""
+        estimator = self._worker.estimator
+        for line in () if estimator is None else (*estimator.warnings,):
+            if line not in self._told:
+                self._told.add(line)
+                self.get_logger().warning(shown(line))
 
     # Diagnostics.
 

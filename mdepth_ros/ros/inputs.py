@@ -147,7 +147,10 @@ class CameraInput:
 
     def _decoded(self, arrival: Arrival) -> Frame:
         message = arrival.message
-        bits, image = self._reader.read(message)
+        try:
+            bits, image = self._reader.read(message)
+        except MdepthError as error:  # of several cameras, which one
+            raise MdepthError(f'{arrival.topic}: {error}') from error
         camera = self._calibration[1]
         size = image.shape[1], image.shape[0]
         if camera is None or (camera.width, camera.height) != size:

@@ -19,8 +19,8 @@ from mdepth_ros.errors import MdepthError, shown
 from mdepth_ros.geometry import Camera, ImageSampler
 from mdepth_ros.ros.clouds import cloud_builder
 from mdepth_ros.ros.conversions import camera_from_info, stamp_to_nanoseconds
+from mdepth_ros.ros.diagnostics import steady_timer
 from mdepth_ros.ros.executor import Dropped
-from mdepth_ros.ros.health import steady_timer
 from mdepth_ros.ros.image_topic import Choice, ImageTopic, info_choice
 from mdepth_ros.ros.images import to_depth, to_rgb
 from mdepth_ros.ros.parameters import IMAGES_ARE, POINT_CLOUD

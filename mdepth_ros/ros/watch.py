@@ -138,6 +138,8 @@ class Watch:
         if state.processed == self._processed or state.since_output is None:
             return
         self._processed = state.processed
+        if not self._enabled:
+            return  # of the step at hand when it was disabled
         before, self._last_depth = self._last_depth, now - state.since_output
         log, images = self._node.get_logger(), self._camera.input.images
         if before is None:

@@ -205,9 +205,13 @@ class Worker:
                 )
             )
             if estimate.reason and estimate.reason != 'first frame':
+                what = (
+                    'an image has depth, but no odometry'
+                    if estimate.stale
+                    else 'the odometry holds its pose'
+                )
                 self._log.warning(
-                    shown(f'{of}the odometry holds its pose: {estimate.reason}'),
-                    throttle_duration_sec=5.0,
+                    shown(f'{of}{what}: {estimate.reason}'), throttle_duration_sec=5.0
                 )
 
     def _fail(self, what: str, error: Exception) -> None:

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from mdepth_ros.ros import health
+from mdepth_ros.ros.diagnostics import Diagnostics
 from mdepth_ros.ros.health import ERROR, OK, WARN, Report
 from mdepth_ros.ros.qos import Incompatible
 from mdepth_ros.ros.silence import Cause
@@ -171,7 +172,7 @@ class Reporter(Node):
     def __init__(self, **options: Any) -> None:
         super().__init__('reporter', **options)
         task = {'task': lambda: Report(WARN, 'so so', (('key', 'value'),))}
-        self.diagnostics = health.Diagnostics(self, task)
+        self.diagnostics = Diagnostics(self, task)
         self.diagnostics.set_device('device 7')
 
 

@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from live import at, drive, node, qos, said, stamp_of, statuses
+from live import DEADLINE, at, drive, node, qos, said, stamp_of, statuses
 
-from mdepth_ros.ros import depth_odometry, watch
+from mdepth_ros.ros import depth_odometry, watch, worker
+from mdepth_ros.ros.conversions import make_header
 
 # isort: split
 from diagnostic_msgs.msg import DiagnosticArray
@@ -131,6 +134,65 @@ def test_what_is_switched_off_on_purpose_is_said_once_and_is_no_fault(
         drive(running, depths, [at(10), at(11)])
         running.until(lambda: ears.lines('depth is back after'), 'the line')
         running.until(lambda: said(reports, 'odometry') == 'tracking', 'the odometry')
+
+
+def test_the_step_at_hand_when_it_is_switched_off_is_no_depth_that_is_back(
+    model: Path, ears: Ears, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free, step = threading.Event(), worker.step_together
+
+    def slow(items: Any, parts: Any) -> Any:
+        assert free.wait(DEADLINE)
+        return step(items, parts)
+
+    with node(model, **QUICK) as running:
+        depths = running.listen(Image, '/depth/image_rect')
+        running.info()
+        drive(running, depths, [at(0)])
+        running.until(lambda: ears.lines('the first depth'), 'the first depth')
+        monkeypatch.setattr(worker, 'step_together', slow)
+        running.image(at(1))
+        running.until(lambda: running.node._worker.busy_since is not None, 'the step')
+        running.call(SetBool, '/mdepth/enable', SetBool.Request(data=False))
+        running.until(lambda: ears.lines('disabled: '), 'the line')
+        free.set()
+        running.until(lambda: len(depths) == 2, 'the depth')
+        running.spin(4 * LOOK)
+        assert not ears.lines('depth is back') and len(ears.lines('disabled: ')) == 1
+
+
+def test_a_camera_that_is_odd_is_warned_of_once(model: Path, ears: Ears) -> None:
+    """It is known with the first image, when the model has long been loaded."""
+    k = np.array([1000.0, 0, 59.5, 0, 1000.0, 39.5, 0, 0, 1])
+    with node(model, **QUICK) as running:
+        depths = running.listen(Image, '/depth/image_rect')
+        running.info(k=k, p=np.insert(k, [3, 6, 9], 0.0))
+        drive(running, depths, [at(0), at(1)])
+        running.until(lambda: ears.lines('times the focal length'), 'the line')
+        running.spin(4 * LOOK)
+        assert len(ears.lines('times the focal length')) == 1
+
+
+def test_of_several_cameras_the_one_with_bad_images_is_named(model: Path, ears: Ears) -> None:
+    with node(model, cameras=['front', 'rear'], **QUICK) as running:
+        running.info(topic='/rear/camera_info')
+        running.until(lambda: running.node._worker.estimator is not None, 'the model')
+        topic = '/rear/image/compressed'
+        bad = CompressedImage(header=make_header(at(1), 'camera'), format='jpeg')
+        running.publisher(CompressedImage, topic)
+        running.connect(topic)
+        running._publishers[topic].publish(bad)
+        running.until(lambda: ears.lines(f'{topic}: a compressed image of 0 bytes'), 'the line')
+
+
+def test_an_image_that_is_late_does_not_hold_the_odometry(model: Path, ears: Ears) -> None:
+    with node(model, **QUICK) as running:
+        depths = running.listen(Image, '/depth/image_rect')
+        running.info()
+        running.mount()
+        drive(running, depths, [at(0), at(1), at(3), at(2)])
+        running.until(lambda: ears.lines('has depth, but no odometry: late by 0.10 s'), 'the line')
+        assert not ears.lines('holds its pose')
 
 
 def test_tf_that_comes_late_is_said_to_be_there(model: Path, ears: Ears) -> None:
