@@ -88,8 +88,11 @@ def why_no_output(facts: Facts) -> Cause:
 
 
 def _over(facts: Facts) -> str:
-    """That the bag has ended from which the images came; '' where that is not known."""
-    if facts.publishers or facts.other_publishers:
+    """That the bag has ended from which the images came; '' where that is not known.
+
+    Where none came, something is wrong, such as the name of their topic: see `_no_images`.
+    """
+    if facts.publishers or facts.other_publishers or not facts.before:
         return ''
     players = [name for name in facts.before if name.startswith(PLAYERS)]
     if players:
@@ -138,6 +141,11 @@ def _no_images(facts: Facts) -> Iterator[str]:
                 f'{topic} is published as {kind}, but images are read as sensor_msgs Image or '
                 'CompressedImage: remap image, or convert it (ros2 run image_transport republish)'
             )
+    if not (facts.publishers or facts.clock_publishers or facts.before) and facts.clock_before:
+        yield (
+            f'the bag or simulation is over and had no images on {facts.image}: remap image to a '
+            'topic that it has (ros2 bag info)'
+        )
     if facts.use_sim_time and not facts.clock_publishers:
         gone = ' any more' if facts.clock_before else ''
         yield (

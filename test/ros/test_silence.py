@@ -24,8 +24,18 @@ CASES = {
         ['the bag is over', 'rosbag2_player has ended'],
     ),
     'the simulation has ended': (
-        {'publishers': (), 'use_sim_time': True, 'clock_before': True, **NO_IMAGES},
+        {
+            'publishers': (),
+            'before': ('gazebo',),
+            'use_sim_time': True,
+            'clock_before': True,
+            **NO_IMAGES,
+        },
         ['over', '/clock any more'],
+    ),
+    'a simulation has ended, and gave no images': (
+        {'publishers': (), 'use_sim_time': True, 'clock_before': True, **NO_IMAGES},
+        ['is over and had no images on /image: remap image'],
     ),
     'the camera has ended': (
         {'publishers': (), 'before': ('usb_cam',), 'clock_before': True, **NO_IMAGES},
