@@ -9,6 +9,7 @@ ros2 launch mdepth_ros mdepth.launch.py image:=/camera/image_raw bag:=DRIVE
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 
@@ -163,6 +164,7 @@ def start(context):
     sim_time = {'use_sim_time': bool(bag) or given['use_sim_time'] == 'true'}
     cameras = [name.strip('/ ') for name in given['cameras'].split(',') if name.strip('/ ')]
     check_names(given, cameras)
+    check_numbers(given)
     respawn = given['respawn'] == 'true'
     node = Node(
         package='mdepth_ros',
@@ -208,6 +210,17 @@ def check_names(given, cameras):
                 f'{argument}: {name} is no name in ROS: letters, digits and _, no digit first, '
                 'with / between'
             )
+
+
+def check_numbers(given):
+    """Raise for what is no number: neither Python nor `ros2 bag play` would name the argument."""
+    for name, low in (('camera_height', -math.inf), ('bag_rate', 0.0)):
+        try:
+            good = not given[name] or low < float(given[name]) < math.inf
+        except ValueError:
+            good = False
+        if not good:
+            raise RuntimeError(f'{name}:={given[name]}: use a number above {max(low, 0):g}')
 
 
 def logger(context, given):

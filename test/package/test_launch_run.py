@@ -253,6 +253,14 @@ def test_a_file_that_is_not_there_is_named(stage: Stage, name: str) -> None:
     assert not list(stage.seen.glob('*.json'))
 
 
+@pytest.mark.parametrize('given', ['camera_height:=tall', 'bag_rate:=fast', 'bag_rate:=0'])
+def test_what_is_no_number_is_named(stage: Stage, given: str) -> None:
+    done = stage.run('mdepth.launch.py', given)
+    assert done.returncode != 0
+    assert f'{given}: use a number above 0' in done.stdout + done.stderr
+    assert not list(stage.seen.glob('*.json'))
+
+
 def test_several_cameras_are_one_process(stage: Stage) -> None:
     given = ['cameras:=front, rear', 'image:=image_raw', 'rviz:=true']
     node, rviz = sorted(stage.launch('multi_camera.launch.py', *given), key=lambda o: o['name'])
