@@ -5,13 +5,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:  # torch takes seconds to load, and a bag player has no use for it
     from mdepth_ros.geometry import Camera
+
+
+class Levels(NamedTuple):
+    """Which intensities of a camera become 0 to 255: from `lowest`, the uppermost 8 of `bits`."""
+
+    lowest: int = 0
+    bits: int = 8
+
+    @property
+    def highest(self) -> int:
+        """The largest intensity that is told apart from larger ones."""
+        return self.lowest + (1 << self.bits) - 1
+
+
+EIGHT = Levels()
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +39,7 @@ class Frame:
     frame_id  the optical frame (REP-103: z forward, x right, y down)
     speeds    (stamp in ns, m/s) of the vehicle that became known since the frame before; they may
               be older than the image, and younger
-    bits      of the camera's intensities, the uppermost 8 of which are the image's
+    levels    what the camera's intensities became in the image
     """
 
     stamp: int
@@ -32,11 +47,13 @@ class Frame:
     camera: Camera
     frame_id: str = 'camera_optical_frame'
     speeds: tuple[tuple[int, float], ...] = ()
-    bits: int = 8
+    levels: Levels = EIGHT
 
     def as_dark_as(self, other: Frame) -> Frame:
-        """The frame with the gain of a later one, which may have found that more bits are used."""
-        if self.bits >= other.bits:
+        """The frame with the levels of a later one, which may have found that more are used."""
+        levels = other.levels
+        if self.levels.bits >= levels.bits:
             return self
-        image = np.right_shift(self.image, np.uint8(other.bits - self.bits))
-        return replace(self, image=image, bits=other.bits)
+        intensity = (self.image.astype(np.int32) << (self.levels.bits - 8)) + self.levels.lowest
+        image = np.clip((intensity - levels.lowest) >> (levels.bits - 8), 0, 255)
+        return replace(self, image=image.astype(np.uint8), levels=levels)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.frame import Frame
+from mdepth_ros.frame import Frame, Levels
 from mdepth_ros.geometry import Camera
 from mdepth_ros.pairing import BACKWARD, FramePair, Order, Pairing, Recent
 
@@ -289,12 +289,12 @@ def test_without_key_frames_nothing_adapts() -> None:
 def test_a_pair_is_equally_bright() -> None:
     """More bits came into use: the earlier frame is taken down to the gain of the later one."""
     pairing = Pairing(0.1)
-    ten = replace(frame(5.0), image=IMAGE + np.uint8(200), bits=10)
-    twelve = replace(frame(5.1), bits=12)
+    ten = replace(frame(5.0), image=IMAGE + np.uint8(200), levels=Levels(0, 10))
+    twelve = replace(frame(5.1), levels=Levels(0, 12))
     pairing.pair(ten)
     pair = pairing.pair(twelve)
-    assert (pair.reason, pair.previous.stamp, pair.previous.bits) == ('', ten.stamp, 12)
+    assert (pair.reason, pair.previous.stamp, pair.previous.levels) == ('', ten.stamp, (0, 12))
     assert (pair.previous.image == 50).all() and pair.previous.image.dtype == np.uint8
     assert (ten.image == 200).all()
-    pairing.pair(replace(frame(5.2), bits=12))
-    assert pairing.pair(replace(frame(5.3), bits=12)).previous.image is IMAGE
+    pairing.pair(replace(frame(5.2), levels=Levels(0, 12)))
+    assert pairing.pair(replace(frame(5.3), levels=Levels(0, 12))).previous.image is IMAGE

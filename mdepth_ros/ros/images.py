@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image
 
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.frame import EIGHT, Levels
 from mdepth_ros.sources.bit_depth import BitDepth, to_eight
 from mdepth_ros.sources.picture import PictureError, decode, turned_line, upright
 from mdepth_ros.sources.picture_header import read_header, size_problem
@@ -98,24 +99,24 @@ class ImageReader:
         self._tell = tell
         self._depth = BitDepth(tell)
 
-    def later(self, message: Any) -> tuple[int, Callable[[], Rgb]]:
-        """Bits of the intensities, and what decodes the message, in any thread (see `to_rgb`).
+    def later(self, message: Any) -> tuple[Levels, Callable[[], Rgb]]:
+        """Levels of the intensities, and what decodes the message, in any thread (see `to_rgb`).
 
         What depends on the order of the images is settled now.
         """
         if not _is_deep(message):
-            return 8, partial(self._finished, message)
+            return EIGHT, partial(self._finished, message)
         try:
             pixels, finish = self._opened(message)
         except ImageError as error:
-            return 8, partial(_fail, error)
-        bits = self._depth.take(pixels)
-        return bits, lambda: finish(to_eight(pixels, bits))
+            return EIGHT, partial(_fail, error)
+        levels = self._depth.take(pixels)
+        return levels, lambda: finish(to_eight(pixels, levels))
 
-    def read(self, message: Any) -> tuple[int, Rgb]:
+    def read(self, message: Any) -> tuple[Levels, Rgb]:
         """The same at once. Raises ImageError as `to_rgb`."""
-        bits, image = self.later(message)
-        return bits, image()
+        levels, image = self.later(message)
+        return levels, image()
 
     def _finished(self, message: Any) -> Rgb:
         pixels, finish = self._opened(message)

@@ -148,7 +148,7 @@ class CameraInput:
     def _decoded(self, arrival: Arrival) -> Frame:
         message = arrival.message
         try:
-            bits, image = self._reader.read(message)
+            levels, image = self._reader.read(message)
         except MdepthError as error:  # of several cameras, which one
             raise MdepthError(f'{arrival.topic}: {error}') from error
         camera = self._calibration[1]
@@ -171,7 +171,7 @@ class CameraInput:
         stamp = check_stamp(
             stamp_to_nanoseconds(message.header.stamp), f'{arrival.topic}: an image'
         )
-        return Frame(stamp, image, camera, frame_id, bits=bits)
+        return Frame(stamp, image, camera, frame_id, levels=levels)
 
     def _on_image(self, message: Any) -> None:
         arrival = Arrival(message, time.monotonic(), self.images.topic)

@@ -211,8 +211,8 @@ class BagSource(ImageSource):
         waiting: tuple[int, Any, tuple[tuple[int, float], ...]] | None = None
 
         def item(stamp: int, message: Any, heard: tuple[tuple[int, float], ...]) -> Item:
-            bits, image = reader.later(message)
-            return Item(stamp, image, cameras.at(stamp), heard, tuple(inputs), bits)
+            levels, image = reader.later(message)
+            return Item(stamp, image, cameras.at(stamp), heard, tuple(inputs), levels)
 
         for raw in self.recording.messages(wanted):
             message = self._message(raw)

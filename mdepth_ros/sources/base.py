@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.frame import Frame
+from mdepth_ros.frame import EIGHT, Frame, Levels
 from mdepth_ros.limits import LATEST_STAMP
 from mdepth_ros.sources.intrinsics import CalibrationError
 
@@ -162,7 +162,7 @@ class Item:
     """One image that is not decoded yet: `image()` gives RGB uint8 [H, W, 3].
 
     `camera(width, height)` gives the camera of an image of that size. Both raise MdepthError.
-    `bits` are those of a Frame.
+    `levels` are those of a Frame.
     """
 
     stamp: int
@@ -170,7 +170,7 @@ class Item:
     camera: Callable[[int, int], Camera]
     speeds: tuple[tuple[int, float], ...] = ()
     inputs: tuple[RawMessage, ...] = field(default=(), repr=False)
-    bits: int = 8
+    levels: Levels = EIGHT
 
 
 class ImageSource(ABC):
@@ -250,7 +250,7 @@ class ImageSource(ABC):
                 continue
             delivered += 1
             self.inputs = item.inputs
-            yield Frame(item.stamp, image, camera, self.frame_id, item.speeds, item.bits)
+            yield Frame(item.stamp, image, camera, self.frame_id, item.speeds, item.levels)
         self.inputs = ()
         if delivered == 0:
             lost = '; '.join(self.losses)

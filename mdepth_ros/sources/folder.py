@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.frame import Levels
 from mdepth_ros.sources.base import ImageSource, Item, by_name
-from mdepth_ros.sources.bit_depth import STEPS, bits_in_use, bits_line, to_eight
+from mdepth_ros.sources.bit_depth import BitDepth, to_eight
 from mdepth_ros.sources.intrinsics import ACCEPTED, Intrinsics, read_intrinsics
 from mdepth_ros.sources.picture import PictureError, decode_file, header_of, turned_line
 from mdepth_ros.tables import SINCE, Table, nanoseconds, read_table
@@ -126,33 +127,32 @@ def read_image(path: Path, tell: Callable[[str], None] = lambda line: None) -> N
     if orientation != 1:
         tell(turned_line(orientation))
     if pixels.dtype == np.uint16:
-        bits, line = _bits_of(path.parent)
+        levels, line = _levels_of(path.parent)
         tell(line)
-        pixels = to_eight(pixels, bits)
+        pixels = to_eight(pixels, levels)
     code = cv2.COLOR_BGR2RGB if pixels.ndim == 3 else cv2.COLOR_GRAY2RGB
     return np.asarray(cv2.cvtColor(pixels, code), np.uint8)
 
 
-def bits_of(images: Sequence[Path]) -> str:
-    """What `read_image` tells of the bits of these images; '' where there is nothing to tell."""
+def levels_line(images: Sequence[Path]) -> str:
+    """What `read_image` tells of the levels of these images; '' where there is nothing to tell."""
     header = header_of(images[0]) if images else None
-    return _bits_of(images[0].parent)[1] if header is not None and header.deep else ''
+    return _levels_of(images[0].parent)[1] if header is not None and header.deep else ''
 
 
 @lru_cache(maxsize=16)
-def _bits_of(folder: Path) -> tuple[int, str]:
-    """How many bits the images of a folder use, told from SAMPLED of them, and the line on it."""
-    images = list_images(folder)
-    most, line = 0, ''
+def _levels_of(folder: Path) -> tuple[Levels, str]:
+    """The levels of the images of a folder, told from SAMPLED of them, and the line on them."""
+    images, lines = list_images(folder), ['']
+    depth, levels = BitDepth(lines.append), Levels(0, 16)
     for image in images[:: max(1, len(images) // SAMPLED)]:
         try:
             pixels = decode_file(image).pixels
         except PictureError:
             continue
-        bits = bits_in_use(pixels) if pixels.dtype == np.uint16 else 0
-        if bits > most:
-            most, line = bits, bits_line(pixels, bits)
-    return most or STEPS[-1], line
+        if pixels.dtype == np.uint16:
+            levels = depth.take(pixels)
+    return levels, lines[-1]
 
 
 def _stamps(path: Path, images: Sequence[Path], rate: float | None) -> list[int]:

@@ -237,8 +237,8 @@ def test_images_of_a_stream_have_one_gain_raw_and_compressed() -> None:
         lambda pixels: compressed('.png', pixels, 'mono16; png compressed '),
     ):
         reader = images.ImageReader(lines.append)
-        bits = [reader.read(make(pixels))[0] for pixels in (dark, bright, dark)]
-        assert bits == [10, 12, 12]
+        levels = [reader.read(make(pixels))[0] for pixels in (dark, bright, dark)]
+        assert levels == [(0, 10), (0, 12), (0, 12)]
         np.testing.assert_array_equal(
             reader.read(make(dark))[1], grey3((dark >> 4).astype(np.uint8))
         )

@@ -515,7 +515,7 @@ def test_pictures_of_heat_are_read_as_offline_and_it_is_told() -> None:
             message = image_message(pixels, make_header(number * SECOND, 'camera'), '16UC1')
             running.publisher(Image, '/image').publish(message)
             frames.append(take(running))
-        assert [frame.bits for frame in frames] == [12, 12]
+        assert [frame.levels for frame in frames] == [(0, 12)] * 2
         np.testing.assert_array_equal(frames[0].image[..., 0], picture(3)[..., 1])
         np.testing.assert_array_equal(frames[1].image[..., 0], picture(3)[..., 1] >> 3)
         assert node.input._told == {'/image: 16-bit images of 12 bits: 0 to 4095 becomes 0 to 255'}

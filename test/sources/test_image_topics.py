@@ -152,7 +152,7 @@ def test_a_named_topic_of_16uc1_is_believed(tmp_path) -> None:
     source = open_source(bag, topic='heat/image_raw')
     (frame,) = source
     np.testing.assert_array_equal(frame.image[..., 1], recordings.picture(0)[..., 0])
-    assert frame.bits == 12
+    assert frame.levels == (0, 12)
     assert '16-bit images of 12 bits: 0 to 4095 becomes 0 to 255' in source.losses
 
 
@@ -174,7 +174,7 @@ def test_the_images_of_a_bag_have_one_gain_in_any_order_of_decoding(tmp_path) ->
         messages.append(('/cam/image_raw', raw(stamp, heat() >> shift, 'mono16'), stamp))
     source = open_source(recordings.write_ros2(tmp_path / 'bag', messages))
     frames = list(source)
-    assert [frame.bits for frame in frames] == [10, 12, 12]
+    assert [frame.levels.bits for frame in frames] == [10, 12, 12]
     items = list(source.items())
     for item, frame in reversed(list(zip(items, frames, strict=True))):
         np.testing.assert_array_equal(item.image(), frame.image)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mdepth_ros.sources.folder import bits_of
+from mdepth_ros.sources.folder import levels_line
 from mdepth_training.data.checks import usable_images
 from mdepth_training.data.drive import Drive
 from mdepth_training.data.findings import Findings
@@ -41,7 +41,7 @@ def select(drive: Drive, scan: Scan, frame_interval: float, findings: Findings) 
     usable = usable_images(drive.images, scan.sizes, drive.camera, findings)
     if scan.turned.any():
         findings.add('images that are turned upright by their EXIF', *_names(drive, scan.turned))
-    if line := bits_of(drive.images):
+    if line := levels_line(drive.images):
         findings.add(f'drives of {line}', drive.name)
     stamps = np.asarray(drive.stamps, np.int64)
     forward = _forward(stamps)
