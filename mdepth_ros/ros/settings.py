@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from typing import Any
 
 from rcl_interfaces.msg import (
@@ -61,6 +62,9 @@ class Settings:
                 word = str(value).lower()
                 if isinstance(value, bool) and one.kind == 'string' and one.reason_against(word):
                     value = word  # `scale off`: our own reason says more than that of the type
+                if isinstance(value, str) and one.kind in ('double', 'integer'):
+                    with suppress(ValueError):
+                        value = float(value)  # YAML takes 1e2 for a text
                 change = RosParameter(one.name, value=typed(one, value))
             near.append(change)
         return near

@@ -168,6 +168,19 @@ NEAR = [
 ]
 
 
+def test_a_number_that_yaml_takes_for_a_text_can_be_set() -> None:
+    """`ros2 param set /mdepth max_range 1e2`; in files and `-p` ROS 2 itself reads it so."""
+    with live.live(Sample) as running:
+        if not hasattr(running.node, 'add_pre_set_parameters_callback'):
+            pytest.skip('Humble converts nothing')
+        assert change(running, max_range='1e2', cloud_stride='2') == [(True, '')] * 2
+        values = running.node.settings.values
+        assert (values['max_range'], values['cloud_stride']) == (100.0, 2)
+        for text in ('far', 'nan', 'inf', '1e9'):
+            assert not change(running, max_range=text)[0][0]
+        assert running.node.settings.values['max_range'] == 100.0
+
+
 @pytest.mark.parametrize(('name', 'given', 'taken'), NEAR)
 def test_a_value_of_a_type_that_is_near_is_taken(name: str, given: Any, taken: Any) -> None:
     """YAML and `ros2 param set` choose the type by the looks of a value."""
