@@ -138,6 +138,35 @@ def bench(
 
 @app.command()
 @checked
+def labels(
+    store: Annotated[Path, typer.Argument(help='Folder of a label store.')],
+    sheet: Annotated[
+        Path | None, typer.Option(help='Write a picture of some frames here (.png).')
+    ] = None,
+    video: Annotated[
+        Path | None, typer.Option(help='Write a drive as a video here (.mp4).')
+    ] = None,
+    drive: Annotated[
+        str | None, typer.Option(help='Show this drive; else all, in the video the first.')
+    ] = None,
+    recording: Annotated[
+        Path | None, typer.Option(help='What was labelled: show, or read, its images too.')
+    ] = None,
+    bench: Annotated[
+        bool, typer.Option('--bench', help='Measure reading, beside decoding JPEGs.')
+    ] = False,
+) -> None:
+    """Show what a label store holds, what made it, and how it looks.
+
+    Example: mdepth-train labels runs/labels --sheet labels.png --recording data
+    """
+    from mdepth_training.labels.show import show_command
+
+    show_command(store, sheet, video, drive, recording, bench)
+
+
+@app.command()
+@checked
 def extract(
     recordings: Annotated[
         list[Path], typer.Argument(help='Bags, videos, image folders or KITTI drives.')

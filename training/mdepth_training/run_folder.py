@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import fcntl
+import hashlib
 import json
 import os
 import platform
@@ -137,6 +138,14 @@ def git_state() -> str:
     tracked = _git('ls-files', Path(__file__).name)
     state = _git('describe', '--always', '--dirty=+') if tracked else b''
     return state.decode().strip() or 'unknown'
+
+
+def code_version() -> str:
+    """As `git_state`, and after the + a number that differs where the changes do."""
+    state = git_state()
+    if not state.endswith('+'):
+        return state
+    return state + hashlib.sha256(_git('diff', '--binary', 'HEAD')).hexdigest()[:12]
 
 
 def record_start(output: Path, experiment: Experiment, details: Mapping[str, Any]) -> None:

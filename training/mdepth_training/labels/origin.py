@@ -1,0 +1,66 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What made the labels of a store: enough to refuse those of something else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mdepth_training.run_folder import code_version
+
+Origin = dict[str, Any]
+
+
+def make_origin(
+    method: str, *, data: str, settings: Mapping[str, Any], model: Path | None = None, **more: Any
+) -> Origin:
+    """Describe what makes labels; the code is added.
+
+    method    the method, stage or provider, by its name
+    data      the data set: `identity_of` of its drives
+    settings  all that changes the maps
+    model     the file of the weights: what counts is its content
+    more      anything else that makes a difference, such as the store that was read
+    """
+    weights = {} if model is None else {'model': hashlib.sha256(model.read_bytes()).hexdigest()}
+    origin = {'method': method, 'data': data, 'settings': settings, 'code': code_version()}
+    return as_json({**origin, **weights, **more})
+
+
+def identity_of(stamps: Mapping[str, Sequence[int]]) -> str:
+    """A data set by the stamps (ns) of its drives: another text where a frame differs."""
+    digest = hashlib.sha256(
+        json.dumps([[n, list(map(int, s))] for n, s in stamps.items()]).encode()
+    )
+    frames = sum(map(len, stamps.values()))
+    return f'{len(stamps)} drives, {frames} frames, {digest.hexdigest()[:16]}'
+
+
+def as_json(origin: Mapping[str, Any]) -> Origin:
+    """An origin as it is read again from a file."""
+    return dict(json.loads(json.dumps(origin, default=str)))
+
+
+def differences(
+    there: Mapping[str, Any], here: Mapping[str, Any], *, some: bool = False
+) -> list[str]:
+    """What differs, each in words; with `some` only in what `here` names."""
+    return list(_differences(there, here, some, ''))
+
+
+def _differences(there: Any, here: Any, some: bool, name: str) -> Iterator[str]:
+    if isinstance(there, Mapping) and isinstance(here, Mapping):
+        for key in here if some else {**here, **there}:
+            full = f'{name}.{key}' if name else key
+            yield from _differences(there.get(key), here.get(key), some, full)
+    elif there != here:
+        yield f'{name} is {_short(there)} there and {_short(here)} here'
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f'{text[:57]}...'

@@ -1,0 +1,306 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A label store: maps of every frame of a data set, written by many processes without locks.
+
+It is a folder in zarr format 2, so zarr, xarray and others read it: `zarr.open(STORE)` has a
+group for each drive, in it `stamp` [N] int64 ns and each label [N, C, H, W]; a frame that nobody
+wrote is unknown there (NaN, 0). Each map is a file of its own that comes whole or not at all, so
+any number of processes and machines write different frames at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.texts import read_json
+from mdepth_training.labels import files
+from mdepth_training.labels.kind import Array, Kind, check_kinds
+from mdepth_training.labels.origin import Origin, as_json, differences
+
+Key = tuple[str, int, int]
+"""A frame: name of its drive, its number there, its stamp (ns)."""
+View = tuple[float, float, float, float]
+"""fx/W, fy/H, (cx+.5)/W, (cy+.5)/H of the pinhole camera that sees what the maps show."""
+_GROUP, _ATTRIBUTES, _ARRAY, _OURS = '.zgroup', '.zattrs', '.zarray', 'mdepth_labels'
+
+
+@dataclass(frozen=True, eq=False)
+class StoredDrive:
+    """A drive in a store: its folder, stamps [N] (ns) and view (None: not said)."""
+
+    name: str
+    folder: Path
+    stamps: NDArray[np.int64]
+    view: View | None
+
+
+class LabelStore:
+    """Labels in a folder; made by `create` (to write as well) or `open` (to read).
+
+    kinds   the labels by name
+    origin  what made them, see `make_origin`
+    """
+
+    def __init__(self, path: Path, kinds: dict[str, Kind], origin: Origin, writes: bool) -> None:
+        self.path, self.kinds, self.origin, self._writes = path, kinds, origin, writes
+        self._drives: dict[str, StoredDrive] = {}
+
+    @classmethod
+    def create(
+        cls, path: Path, kinds: Mapping[str, Kind], origin: Mapping[str, Any]
+    ) -> LabelStore:
+        """Make a store, or go on with one; of several processes each calls this.
+
+        Raises MdepthError where the folder holds something else, or labels of other kinds or of
+        another origin.
+        """
+        kinds, origin = dict(kinds), as_json(origin)
+        check_kinds(kinds)
+        path.mkdir(parents=True, exist_ok=True)
+        if not (path / _ATTRIBUTES).exists():
+            if any(not entry.name.startswith('.') for entry in path.iterdir()):
+                raise MdepthError(f'{path} holds something else: choose another folder')
+            ours = {
+                'format': 1,
+                'origin': origin,
+                'kinds': {n: asdict(k) for n, k in kinds.items()},
+            }
+            files.put_json(path / _GROUP, {'zarr_format': 2})
+            files.put_json(path / _ATTRIBUTES, {_OURS: ours})
+        store = cls.open(path)
+        store._refuse_another(differences(store.origin, origin))
+        store._refuse_another(differences(_facts(store.kinds), _facts(kinds)))
+        store._writes = True
+        return store
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        expected_origin: Mapping[str, Any] | None = None,
+        kinds: Iterable[str] = (),
+    ) -> LabelStore:
+        """Open a store to read.
+
+        Raises MdepthError where there is none, where one of `kinds` is not in it, and where it
+        was made by something else than what `expected_origin` names (all or a part of an origin).
+        """
+        try:
+            ours = read_json(path / _ATTRIBUTES)[_OURS]
+            found = {name: Kind(**facts) for name, facts in ours['kinds'].items()}
+            store = cls(path, found, dict(ours['origin']), writes=False)
+            if ours['format'] != 1:
+                raise MdepthError(f'{path} is of a newer program: update mdepth-training')
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            raise MdepthError(f'{path} is no label store, or damaged') from None
+        store._refuse_another(differences(store.origin, as_json(expected_origin or {}), some=True))
+        if lacking := [name for name in kinds if name not in found]:
+            raise MdepthError(
+                f'{path} has no {", ".join(lacking)}, but {", ".join(found)}: give another store'
+            )
+        return store
+
+    def add_drive(self, name: str, stamps: Sequence[int], view: View | None = None) -> None:
+        """Say which frames a drive has (all, at their numbers), before the first is written.
+
+        Every process may say so. Raises MdepthError where the store has it with other frames or
+        another view.
+        """
+        self._refuse_reading()
+        if not len(stamps):
+            raise MdepthError(f'the drive {name} has no frames')
+        folder = self.path / files.folder_name(name)
+        there = self._drive(name)
+        if there is None:
+            times = np.asarray(stamps, '<i8')
+            for label, kind in self.kinds.items():
+                header = files.array_header((len(times), *kind.shape), kind.stored, kind.unknown)
+                channels, height, width = (
+                    f'{a}_{n}' for a, n in zip('crx', kind.shape, strict=True)
+                )
+                about = {**asdict(kind), '_ARRAY_DIMENSIONS': ['frame', channels, height, width]}
+                self._put_array(folder / label, header, about)
+            header = files.array_header(times.shape, times.dtype, 0)
+            header |= {'chunks': times.shape, 'compressor': None, 'filters': None}
+            header |= {'fill_value': None}  # with one, xarray would make floats of them
+            self._put_array(folder / 'stamp', header, {'_ARRAY_DIMENSIONS': ['frame']})
+            files.put_once(folder / 'stamp' / '0', times.tobytes())
+            files.put_json(folder / _GROUP, {'zarr_format': 2})
+            files.put_json(folder / _ATTRIBUTES, {'drive': name, 'view': view})  # the last: whole
+            there = self._drive(name)
+        assert there is not None
+        if not np.array_equal(there.stamps, np.asarray(stamps)):
+            raise MdepthError(
+                f'{self.path} has the drive {name} with other frames ({len(there.stamps)} there, '
+                f'{len(stamps)} here): choose another folder'
+            )
+        if view is not None and there.view is not None and not same_view(view, there.view):
+            raise MdepthError(f'{self.path} has another view of {name}: choose another folder')
+
+    def write(self, key: Key, maps: Mapping[str, Array | Tensor]) -> None:
+        """Store all labels of a frame: [C, H, W], or [H, W] of one channel.
+
+        Raises MdepthError for maps that are not as their kinds say; then none is stored.
+        """
+        self._refuse_reading()
+        if maps.keys() != self.kinds.keys():
+            raise MdepthError(f'a frame has {", ".join(self.kinds)}, not {", ".join(maps)}')
+        folder = self._frame(key).folder
+        checked = {name: kind.checked(name, maps[name]) for name, kind in self.kinds.items()}
+        for name, array in checked.items():
+            files.put(folder / name / files.chunk_name(key[1]), files.encode(array))
+
+    def read(
+        self, key: Key, names: Iterable[str] | None = None, *, absent_ok: bool = False
+    ) -> dict[str, Array]:
+        """Return labels of a frame (all, or those of these names), each [C, H, W].
+
+        Raises MdepthError where one is damaged, and where one was never written; with `absent_ok`
+        that is unknown everywhere.
+        """
+        folder, maps = self._frame(key).folder, {}
+        for name in self.kinds if names is None else names:
+            kind, path = self._kind(name), folder / name / files.chunk_name(key[1])
+            try:
+                maps[name] = files.decode(path.read_bytes(), kind)
+            except FileNotFoundError:
+                if not absent_ok:
+                    raise MdepthError(
+                        f'{self.path} has no {name} of frame {key[1]} of {key[0]}: make it first'
+                    ) from None
+                maps[name] = np.full(kind.shape, kind.unknown, kind.stored)
+            except ValueError:
+                raise MdepthError(
+                    f'{path} is damaged: remove it, and make the labels again'
+                ) from None
+        return maps
+
+    def missing(self, keys: Sequence[Key]) -> list[Key]:
+        """Those of the frames that lack a label, in their order."""
+        there: dict[str, set[int]] = {}
+        for drive in {key[0] for key in keys}:
+            stored = self._drive(drive)
+            if stored is None:
+                there[drive] = set()
+                continue
+            listed = [{n for n, _ in files.chunks_in(stored.folder / name)} for name in self.kinds]
+            there[drive] = set.intersection(*listed)
+        for key in keys:
+            if self._drive(key[0]) is not None:
+                self._frame(key)  # another recording is refused, not counted
+        return [key for key in keys if key[1] not in there[key[0]]]
+
+    def keys(self, drive: str) -> list[Key]:
+        """The frames of a drive that have all labels."""
+        stored = self._drive(drive)
+        stamps = [] if stored is None else stored.stamps.tolist()
+        every = [(drive, number, stamp) for number, stamp in enumerate(stamps)]
+        lacking = set(self.missing(every))
+        return [key for key in every if key not in lacking]
+
+    def drives(self) -> list[StoredDrive]:
+        """The drives, by name."""
+        names = []
+        for path in self.path.glob(f'*/{_ATTRIBUTES}'):
+            name = _read_drive(path.parent)['drive']
+            if self.path / files.folder_name(name) == path.parent:
+                names.append(name)
+        return [drive for drive in map(self._drive, sorted(names)) if drive is not None]
+
+    def summary(self) -> list[tuple[str, int, dict[str, tuple[int, int]]]]:
+        """Of each drive: name, frames, and of each label its maps and their bytes."""
+        rows = []
+        for drive in self.drives():
+            labels = {}
+            for name in self.kinds:
+                sizes = [entry.stat().st_size for _, entry in files.chunks_in(drive.folder / name)]
+                labels[name] = len(sizes), sum(sizes)
+            rows.append((drive.name, len(drive.stamps), labels))
+        return rows
+
+    def view(self, drive: str) -> View | None:
+        """The view that was said of a drive."""
+        stored = self._drive(drive)
+        return None if stored is None else stored.view
+
+    def _kind(self, name: str) -> Kind:
+        if name not in self.kinds:
+            raise MdepthError(f'{self.path} has no {name}, but {", ".join(self.kinds)}')
+        return self.kinds[name]
+
+    def _frame(self, key: Key) -> StoredDrive:
+        """The drive of a frame; MdepthError where the store knows it otherwise or not at all."""
+        drive, number, stamp = key
+        stored = self._drive(drive)
+        if stored is None:
+            raise MdepthError(f'{self.path} has no drive {drive}: make its labels first')
+        if not 0 <= number < len(stored.stamps) or stored.stamps[number] != stamp:
+            raise MdepthError(
+                f'{self.path} was made when frame {number} of {drive} was another: the recording '
+                'has changed, make the labels again'
+            )
+        return stored
+
+    def _drive(self, name: str) -> StoredDrive | None:
+        if name not in self._drives:
+            folder = self.path / files.folder_name(name)
+            if not (folder / _ATTRIBUTES).exists():
+                return None
+            about = _read_drive(folder)
+            try:
+                stamps = np.frombuffer((folder / 'stamp' / '0').read_bytes(), '<i8')
+                view = about['view'] and tuple(map(float, about['view']))
+                if about['drive'] != name or not len(stamps):
+                    raise ValueError
+            except (OSError, ValueError, TypeError, KeyError):
+                raise _damaged(folder) from None
+            self._drives[name] = StoredDrive(name, folder, stamps.astype(np.int64), view)
+        return self._drives[name]
+
+    def _put_array(self, folder: Path, header: dict[str, Any], about: dict[str, Any]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        files.put_json(folder / _ARRAY, header)
+        files.put_json(folder / _ATTRIBUTES, about)
+
+    def _refuse_another(self, differing: list[str]) -> None:
+        if differing:
+            more = f' (and {len(differing) - 2} more)' if len(differing) > 2 else ''
+            raise MdepthError(
+                f'{self.path} was made by something else: {"; ".join(differing[:2])}{more}: '
+                'choose another folder'
+            )
+
+    def _refuse_reading(self) -> None:
+        if not self._writes:
+            raise MdepthError(f'{self.path} was opened to read: create it to write')
+
+
+def _facts(kinds: Mapping[str, Kind]) -> dict[str, Any]:
+    return as_json({name: asdict(kind) for name, kind in kinds.items()})
+
+
+def same_view(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether two views (see View) are the same within a 500th of the image."""
+    return bool(np.allclose(one, other, rtol=0, atol=0.002))
+
+
+def _read_drive(folder: Path) -> dict[str, Any]:
+    try:
+        about = read_json(folder / _ATTRIBUTES)
+        if isinstance(about, dict) and isinstance(about.get('drive'), str):
+            return about
+    except (OSError, ValueError):
+        pass
+    raise _damaged(folder)
+
+
+def _damaged(folder: Path) -> MdepthError:
+    return MdepthError(f'{folder} is damaged, or of another program: move it away')
