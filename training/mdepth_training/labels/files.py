@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 import uuid
 from collections.abc import Iterator
@@ -54,7 +55,7 @@ def encode(array: Array) -> bytes:
 def decode(data: bytes, kind: Kind) -> Array:
     """The bytes of a file -> its map [C, H, W]; ValueError for damage."""
     dtype = kind.stored
-    size = int(np.prod(kind.shape)) * dtype.itemsize
+    size = math.prod(kind.shape) * dtype.itemsize
     try:  # the size is not taken from the file: a damaged one would ask for any memory
         planes = np.frombuffer(decompress(data[_SIZE:], uncompressed_size=size), np.uint8)
     except LZ4BlockError as error:
@@ -68,19 +69,28 @@ def decode(data: bytes, kind: Kind) -> Array:
 
 
 def array_header(shape: tuple[int, ...], dtype: np.dtype[Any], fill: object) -> dict[str, Any]:
-    """.zarray of an array of one chunk for each frame."""
-    filters = [{'id': 'shuffle', 'elementsize': dtype.itemsize}] if dtype.itemsize > 1 else None
+    """.zarray of an array of one chunk for each frame, as it is in memory.
+
+    fill  what chunks hold that are not there; None: there are none
+    """
     return {
         'zarr_format': 2,
         'shape': shape,
         'chunks': (1, *shape[1:]),
         'dtype': dtype.str,
-        'compressor': {'id': 'lz4', 'acceleration': 1},
-        'filters': filters,
-        'fill_value': 'NaN' if dtype.kind == 'f' else fill,
+        'compressor': None,
+        'filters': None,
+        'fill_value': 'NaN' if fill is not None and dtype.kind == 'f' else fill,
         'order': 'C',
         'dimension_separator': '.',
     }
+
+
+def compression(dtype: np.dtype[Any]) -> dict[str, Any]:
+    """What .zarray says of the files that `encode` makes."""
+    shuffle = [{'id': 'shuffle', 'elementsize': dtype.itemsize}]
+    filters = shuffle if dtype.itemsize > 1 else None
+    return {'compressor': {'id': 'lz4', 'acceleration': 1}, 'filters': filters}
 
 
 def chunk_name(index: int) -> str:

@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from mdepth_ros.errors import MdepthError
+from mdepth_training.labels.drive import same_view
 from mdepth_training.labels.kind import Kind
-from mdepth_training.labels.store import Key, LabelStore, same_view
+from mdepth_training.labels.store import Key, LabelStore
 
 
 def load_labels(

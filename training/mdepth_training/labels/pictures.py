@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -57,7 +58,7 @@ def colours(array: Array, kind: Kind, scale: tuple[float, float]) -> Bgr:
         hue = (first.astype(np.int64) * 67 % 180).astype(np.uint8)  # 67: neighbours differ much
         some = np.where(first == 0, 0, 255).astype(np.uint8)
         return _from_hsv(hue, some, some)
-    known = ~np.isnan(array).any(0)
+    known = ~np.isnan(array if kind.what == 'flow' else first[None]).any(0)
     with np.errstate(divide='ignore'):
         value = 1 / first.astype(np.float32) if kind.what == 'depth' else first.astype(np.float32)
     if kind.what == 'flow':
@@ -103,7 +104,8 @@ def write_video(store: LabelStore, keys: Sequence[Key], path: Path, images: Imag
 
 def _tiles(store: LabelStore, key: Key, scales: Scales, images: Images) -> list[Bgr]:
     maps, number = store.read(key), key[1]
-    height = max(round(_WIDTH * max(k.size[0] / k.size[1] for k in store.kinds.values())), 1)
+    sizes = [kind.size for kind in store.kinds.values() if kind.size != (1, 1)] or [(1, 4)]
+    height = max(round(_WIDTH * max(rows / columns for rows, columns in sizes)), 1)
 
     def tile(picture: Bgr, rule: int, caption: str) -> Bgr:
         fit = np.asarray(cv2.resize(picture, (_WIDTH, height), interpolation=rule))
@@ -113,17 +115,20 @@ def _tiles(store: LabelStore, key: Key, scales: Scales, images: Images) -> list[
         framed = cv2.copyMakeBorder(fit, 0, 2, 0, 4, cv2.BORDER_CONSTANT, value=(_GREY,) * 3)
         return np.vstack([cv2.copyMakeBorder(bar, 0, 0, 0, 4, cv2.BORDER_CONSTANT), framed])
 
-    image, tiles = images(key), []
+    image, tiles, where = images(key), [], f'{key[0][-16:]} {number}'
     if image is not None:
-        tiles.append(tile(image, cv2.INTER_AREA, f'image {number}'))
+        tiles.append(tile(image, cv2.INTER_AREA, f'image of {where}'))
     for name, kind in store.kinds.items():
         low, high = scales[name]
+        if kind.size == (1, 1):  # a vector: a stripe for each number
+            kind, maps[name] = replace(kind, channels=1), maps[name].reshape(1, 1, -1)
         ends = {
             'depth': f' {1 / high:.3g} to {1 / low:.3g}' if low > 0 else f' from {1 / high:.3g}'
         }
         ends |= {'flow': f' to {high:.3g} px', 'value': f' {low:.3g} to {high:.3g}'}
         of = f' (1 of {kind.channels})' if kind.channels > 1 and kind.what != 'flow' else ''
-        caption = f'{number} {name}{of}{ends.get(kind.what, "")}'
+        first = number if tiles else where
+        caption = f'{first} {name}{of}{ends.get(kind.what, "")}'
         tiles.append(tile(colours(maps[name], kind, scales[name]), cv2.INTER_NEAREST, caption))
     return tiles
 

@@ -61,7 +61,7 @@ def _print_summary(store: LabelStore) -> None:
     print_rows([('labels', str(store.path)), *origin.items()])
     table = Table()
     for heading in ('drive', 'frames', *store.kinds, 'MiB'):
-        table.add_column(heading)
+        table.add_column(heading, overflow='fold')
     for drive, frames, counts in store.summary():
         size = sum(total for _, total in counts.values()) / 2**20
         made = (f'{count}' if count < frames else 'all' for count, _ in counts.values())

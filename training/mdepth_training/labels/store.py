@@ -11,35 +11,30 @@ any number of processes and machines write different frames at once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.texts import read_json
 from mdepth_training.labels import files
+from mdepth_training.labels.drive import (
+    ATTRIBUTES,
+    GROUP,
+    StoredDrive,
+    View,
+    put_drive,
+    read_drive,
+)
 from mdepth_training.labels.kind import Array, Kind, check_kinds
 from mdepth_training.labels.origin import Origin, as_json, differences
 
 Key = tuple[str, int, int]
 """A frame: name of its drive, its number there, its stamp (ns)."""
-View = tuple[float, float, float, float]
-"""fx/W, fy/H, (cx+.5)/W, (cy+.5)/H of the pinhole camera that sees what the maps show."""
-_GROUP, _ATTRIBUTES, _ARRAY, _OURS = '.zgroup', '.zattrs', '.zarray', 'mdepth_labels'
-
-
-@dataclass(frozen=True, eq=False)
-class StoredDrive:
-    """A drive in a store: its folder, stamps [N] (ns) and view (None: not said)."""
-
-    name: str
-    folder: Path
-    stamps: NDArray[np.int64]
-    view: View | None
+_OURS = 'mdepth_labels'
 
 
 class LabelStore:
@@ -65,16 +60,14 @@ class LabelStore:
         kinds, origin = dict(kinds), as_json(origin)
         check_kinds(kinds)
         path.mkdir(parents=True, exist_ok=True)
-        if not (path / _ATTRIBUTES).exists():
-            if any(not entry.name.startswith('.') for entry in path.iterdir()):
+        # Looked at first: another process may be making the store right now.
+        used = any(not entry.name.startswith('.') for entry in path.iterdir())
+        if not (path / ATTRIBUTES).exists():
+            if used:
                 raise MdepthError(f'{path} holds something else: choose another folder')
-            ours = {
-                'format': 1,
-                'origin': origin,
-                'kinds': {n: asdict(k) for n, k in kinds.items()},
-            }
-            files.put_json(path / _GROUP, {'zarr_format': 2})
-            files.put_json(path / _ATTRIBUTES, {_OURS: ours})
+            ours = {'format': 1, 'origin': origin, 'kinds': _facts(kinds)}
+            files.put_json(path / GROUP, {'zarr_format': 2})
+            files.put_json(path / ATTRIBUTES, {_OURS: ours})
         store = cls.open(path)
         store._refuse_another(differences(store.origin, origin))
         store._refuse_another(differences(_facts(store.kinds), _facts(kinds)))
@@ -94,11 +87,11 @@ class LabelStore:
         was made by something else than what `expected_origin` names (all or a part of an origin).
         """
         try:
-            ours = read_json(path / _ATTRIBUTES)[_OURS]
-            found = {name: Kind(**facts) for name, facts in ours['kinds'].items()}
-            store = cls(path, found, dict(ours['origin']), writes=False)
+            ours = read_json(path / ATTRIBUTES)[_OURS]
             if ours['format'] != 1:
                 raise MdepthError(f'{path} is of a newer program: update mdepth-training')
+            found = {name: Kind(**facts) for name, facts in ours['kinds'].items()}
+            store = cls(path, found, dict(ours['origin']), writes=False)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise MdepthError(f'{path} is no label store, or damaged') from None
         store._refuse_another(differences(store.origin, as_json(expected_origin or {}), some=True))
@@ -115,35 +108,8 @@ class LabelStore:
         another view.
         """
         self._refuse_reading()
-        if not len(stamps):
-            raise MdepthError(f'the drive {name} has no frames')
         folder = self.path / files.folder_name(name)
-        there = self._drive(name)
-        if there is None:
-            times = np.asarray(stamps, '<i8')
-            for label, kind in self.kinds.items():
-                header = files.array_header((len(times), *kind.shape), kind.stored, kind.unknown)
-                channels, height, width = (
-                    f'{a}_{n}' for a, n in zip('crx', kind.shape, strict=True)
-                )
-                about = {**asdict(kind), '_ARRAY_DIMENSIONS': ['frame', channels, height, width]}
-                self._put_array(folder / label, header, about)
-            header = files.array_header(times.shape, times.dtype, 0)
-            header |= {'chunks': times.shape, 'compressor': None, 'filters': None}
-            header |= {'fill_value': None}  # with one, xarray would make floats of them
-            self._put_array(folder / 'stamp', header, {'_ARRAY_DIMENSIONS': ['frame']})
-            files.put_once(folder / 'stamp' / '0', times.tobytes())
-            files.put_json(folder / _GROUP, {'zarr_format': 2})
-            files.put_json(folder / _ATTRIBUTES, {'drive': name, 'view': view})  # the last: whole
-            there = self._drive(name)
-        assert there is not None
-        if not np.array_equal(there.stamps, np.asarray(stamps)):
-            raise MdepthError(
-                f'{self.path} has the drive {name} with other frames ({len(there.stamps)} there, '
-                f'{len(stamps)} here): choose another folder'
-            )
-        if view is not None and there.view is not None and not same_view(view, there.view):
-            raise MdepthError(f'{self.path} has another view of {name}: choose another folder')
+        self._drives[name] = put_drive(folder, name, stamps, view, self.kinds)
 
     def write(self, key: Key, maps: Mapping[str, Array | Tensor]) -> None:
         """Store all labels of a frame: [C, H, W], or [H, W] of one channel.
@@ -166,7 +132,11 @@ class LabelStore:
         Raises MdepthError where one is damaged, and where one was never written; with `absent_ok`
         that is unknown everywhere.
         """
-        folder, maps = self._frame(key).folder, {}
+        if absent_ok and self._drive(key[0]) is None:
+            folder = self.path / 'no such drive'
+        else:
+            folder = self._frame(key).folder
+        maps = {}
         for name in self.kinds if names is None else names:
             kind, path = self._kind(name), folder / name / files.chunk_name(key[1])
             try:
@@ -208,12 +178,9 @@ class LabelStore:
 
     def drives(self) -> list[StoredDrive]:
         """The drives, by name."""
-        names = []
-        for path in self.path.glob(f'*/{_ATTRIBUTES}'):
-            name = _read_drive(path.parent)['drive']
-            if self.path / files.folder_name(name) == path.parent:
-                names.append(name)
-        return [drive for drive in map(self._drive, sorted(names)) if drive is not None]
+        folders = {path.parent for path in self.path.glob(f'*/{ATTRIBUTES}')}
+        found = [drive for drive in map(read_drive, folders) if drive is not None]
+        return sorted(found, key=lambda drive: drive.name)
 
     def summary(self) -> list[tuple[str, int, dict[str, tuple[int, int]]]]:
         """Of each drive: name, frames, and of each label its maps and their bytes."""
@@ -251,24 +218,11 @@ class LabelStore:
 
     def _drive(self, name: str) -> StoredDrive | None:
         if name not in self._drives:
-            folder = self.path / files.folder_name(name)
-            if not (folder / _ATTRIBUTES).exists():
+            drive = read_drive(self.path / files.folder_name(name))
+            if drive is None:
                 return None
-            about = _read_drive(folder)
-            try:
-                stamps = np.frombuffer((folder / 'stamp' / '0').read_bytes(), '<i8')
-                view = about['view'] and tuple(map(float, about['view']))
-                if about['drive'] != name or not len(stamps):
-                    raise ValueError
-            except (OSError, ValueError, TypeError, KeyError):
-                raise _damaged(folder) from None
-            self._drives[name] = StoredDrive(name, folder, stamps.astype(np.int64), view)
+            self._drives[name] = drive
         return self._drives[name]
-
-    def _put_array(self, folder: Path, header: dict[str, Any], about: dict[str, Any]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        files.put_json(folder / _ARRAY, header)
-        files.put_json(folder / _ATTRIBUTES, about)
 
     def _refuse_another(self, differing: list[str]) -> None:
         if differing:
@@ -285,22 +239,3 @@ class LabelStore:
 
 def _facts(kinds: Mapping[str, Kind]) -> dict[str, Any]:
     return as_json({name: asdict(kind) for name, kind in kinds.items()})
-
-
-def same_view(one: Sequence[float], other: Sequence[float]) -> bool:
-    """Whether two views (see View) are the same within a 500th of the image."""
-    return bool(np.allclose(one, other, rtol=0, atol=0.002))
-
-
-def _read_drive(folder: Path) -> dict[str, Any]:
-    try:
-        about = read_json(folder / _ATTRIBUTES)
-        if isinstance(about, dict) and isinstance(about.get('drive'), str):
-            return about
-    except (OSError, ValueError):
-        pass
-    raise _damaged(folder)
-
-
-def _damaged(folder: Path) -> MdepthError:
-    return MdepthError(f'{folder} is damaged, or of another program: move it away')

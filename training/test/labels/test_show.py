@@ -37,6 +37,7 @@ def store(tmp_path: Path) -> LabelStore:
         'depth': Kind('depth', SIZE, description='network units'),
         'moving': Kind('mask', SIZE),
         'flow': Kind('flow', SIZE),
+        'code': Kind('value', (1, 1), channels=2),
     }
     origin = {'method': 'trial', 'settings': {'threshold': 0.5}, 'code': '1234'}
     store = LabelStore.create(tmp_path / 'store', kinds, origin)
@@ -46,7 +47,8 @@ def store(tmp_path: Path) -> LabelStore:
     for number in range(5):
         depth = np.linspace(1, 50, 480).reshape(SIZE)
         maps = {'depth': depth, 'moving': np.arange(40) < 20 + np.zeros((12, 1))}
-        store.write(('monday', number, stamps[number]), maps | {'flow': np.ones((2, *SIZE))})
+        maps |= {'flow': np.ones((2, *SIZE)), 'code': np.array([[[0]], [[1]]], np.float16)}
+        store.write(('monday', number, stamps[number]), maps)
     return store
 
 
@@ -61,8 +63,8 @@ def test_the_table(store: LabelStore) -> None:
     table = run(store.path)
     assert '"threshold": 0.5' in table and '"trial"' in table and 'network units' in table
     rows = [[cell.strip() for cell in line.split('│')[1:-1]] for line in table.splitlines()]
-    assert ['monday', '6', '5', '5', '5', '0.0'] in rows
-    assert ['[red]tues\\x1bday', '6', '0', '0', '0', '0.0'] in rows
+    assert ['monday', '6', '5', '5', '5', '5', '0.0'] in rows
+    assert ['[red]tues\\x1bday', '6', '0', '0', '0', '0', '0.0'] in rows
     assert any('depth float16 1x12x40' in row for row in rows)
 
 
@@ -70,9 +72,10 @@ def test_the_sheet(store: LabelStore, recording: Path, tmp_path: Path) -> None:
     run(store.path, '--sheet', tmp_path / 'sheet.png', '--recording', recording)
     sheet = np.asarray(cv2.imread(str(tmp_path / 'sheet.png')))
     height = sheet.shape[0] // 5
-    image, depth, moving, _ = np.split(sheet[24 : height - 4], 4, 1)
+    image, depth, moving, _, code = np.split(sheet[24 : height - 4], 5, 1)
     np.testing.assert_allclose(image[20, 150], (0, 0, 200), atol=2)
     assert depth[0, 20, 2] > depth[0, 20, 0] and depth[-1, 300, 0] > depth[-1, 300, 2]
+    assert code[50, 40].sum() < code[50, 280].sum()
     assert (moving[:, 10:150] == 255).all() and (moving[:, 170:310] == 0).all()
 
 
