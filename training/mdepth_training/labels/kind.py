@@ -102,9 +102,9 @@ class Kind:
         lost = stored != array if kind != 'f' else np.isinf(stored) & ~np.isinf(array)
         if lost.any():
             worst = array[lost][np.abs(array[lost].astype(np.float64)).argmax()]
+            mend = 'make it NaN (unknown), or choose' if kind == 'f' else 'choose'
             raise MdepthError(
-                f'{name} holds {worst}, too large for {self.dtype}: make it unknown (NaN), give '
-                'it another unit, or a larger type'
+                f'{name} holds {worst}, too large for {self.dtype}: {mend} another unit or type'
             )
         if self.what == 'depth' and (stored <= 0).any():
             raise MdepthError(f'{name} holds depths that are not positive: NaN is unknown')
