@@ -32,7 +32,7 @@ from mdepth_training.config import Data, Experiment, load_experiment
 from mdepth_training.data import Sample, StepOrder, TripletSource, make_loader
 from mdepth_training.fit import autocast_dtype
 from mdepth_training.machine import keep_memory, share_cores
-from mdepth_training.methods.implicit_cues import ImplicitCues
+from mdepth_training.optimiser import Timetable
 from mdepth_training.source import open_source
 
 KITTI_CAMERA = Camera(1242, 375, 721.5, 721.5, 609.6, 172.9)
@@ -89,7 +89,9 @@ class Learner:
         settings = experiment.training
         self.device = choose_device('auto')
         torch.manual_seed(settings.seed)
-        self.method = ImplicitCues(experiment).to(self.device)
+        table = Timetable.of(settings, experiment.method, 1)
+        last = replace(table, stages=(0,) * len(table.stages))  # from the first step on
+        self.method = experiment.method.learner()(experiment, last).to(self.device)
         self.optimizer = self.method.configure_optimizers()['optimizer']
         self.dtype = autocast_dtype(settings.precision)
         self.workers = experiment.data.workers
@@ -128,7 +130,7 @@ class Learner:
 
 def measure(experiment: Experiment, source: TripletSource, rounds: int, steps: int) -> Throughput:
     """Measure an experiment on a source: `rounds` turns of `steps` steps of each kind."""
-    training = replace(experiment.training, epochs=0, joint_from=0, images_every=0)
+    training = replace(experiment.training, epochs=0, images_every=0)
     torch.backends.cudnn.benchmark = True  # as `fit` has it: sizes never change
     keep_memory()
     ours = Learner(replace(experiment, training=training), source)

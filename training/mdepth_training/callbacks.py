@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from torch import Tensor
 
 from mdepth_ros.errors import MdepthError
 from mdepth_training.data.sample import Sample
-from mdepth_training.methods.implicit_cues import WATCH_EVERY, ImplicitCues
+from mdepth_training.methods.method import WATCH_EVERY, Method
 
 
 class Stopped(Exception):  # noqa: N818 - not an error
@@ -54,7 +55,7 @@ class FiniteWatch(lightning.Callback):
         batch_index: int,
     ) -> None:
         """Note a bad batch without waiting for the device."""
-        assert isinstance(module, ImplicitCues)
+        assert isinstance(module, Method)
         value = outputs['loss'].detach()
         # With float16 a gradient may overflow: the scaler skips that step and lowers its scale.
         if trainer.precision != '16-mixed':
@@ -73,8 +74,8 @@ class FiniteWatch(lightning.Callback):
             path = (
                 self.folder / f'not-finite-batch-{mine}-process-{trainer.global_rank}.safetensors'
             )
-            tensors = {k: v for k, v in vars(self.batch_of(mine)).items() if v is not None}
-            save_file(tensors, path)
+            batch = self.batch_of(mine)
+            save_file(batch.tensors() | batch.labels, path, {'keys': json.dumps(batch.keys)})
         if anywhere >= 0:
             step = anywhere // trainer.accumulate_grad_batches
             raise MdepthError(
@@ -162,18 +163,15 @@ class StepProgress(lightning.Callback):
         self.task = self.bar.add_task('', total=trainer.max_steps, completed=trainer.global_step)
         self.bar.start()
 
-    def on_train_batch_end(self, trainer: lightning.Trainer, *_: object) -> None:
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule, *_: object
+    ) -> None:
         """Advance by one step."""
+        assert isinstance(module, Method)
         values = trainer.callback_metrics
+        shown = {'loss': 'loss', 'validation': 'validation_loss', **module.progress}
         text = '  '.join(
-            f'{name} {float(values[key]):.3f}'
-            for name, key in (
-                ('loss', 'loss'),
-                ('validation', 'validation_loss'),
-                ('spread', 'log_depth_spread'),
-                ('mask', 'mask_share'),
-            )
-            if key in values
+            f'{name} {float(values[key]):.3f}' for name, key in shown.items() if key in values
         )
         self.bar.update(self.task, completed=trainer.global_step, description=text)
         if not self.bar.console.is_terminal and trainer.global_step % 100 == 0:
@@ -186,13 +184,13 @@ class StepProgress(lightning.Callback):
 
 
 class Pictures(lightning.Callback):
-    """Pictures for TensorBoard: the frame, its disparity, a view warped to it, error and mask."""
+    """Pictures for TensorBoard, those that the method left."""
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, module: lightning.LightningModule, *_: Any
     ) -> None:
-        """Log those that the method left."""
-        assert isinstance(module, ImplicitCues)
+        """Log them as one sheet."""
+        assert isinstance(module, Method)
         if module.pictures is None or not trainer.is_global_zero:
             return
         sheet = contact_sheet(module.pictures)

@@ -4,16 +4,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.limits import LARGEST_INPUT
 from mdepth_ros.networks import NetworkConfig
 from mdepth_ros.texts import TextError, dump_yaml, read_yaml
 from mdepth_training.files import write_whole
+from mdepth_training.methods import settings_class
+from mdepth_training.methods.settings import MethodSettings
 from mdepth_training.settings import build, check, from_text, markdown_table, setting
+
+DEFAULT_METHOD = 'implicit_cues'
 
 
 @dataclass(frozen=True)
@@ -69,18 +73,8 @@ class Training:
     epochs: int = setting(
         0, 'if not 0, the length in passes over the data, instead of `steps`', 0, 10**6
     )
-    joint_from: int = setting(
-        2000,
-        'before this step (with `epochs`: epoch) the baseline learns with HAM alone, from it on '
-        'everything with IDCE',
-        0,
-    )
-    restart: bool = setting(False, 'start the schedule of the learning rate anew at `joint_from`')
-    sources: Literal['M', 'S', 'MS'] = setting(
-        'M', 'what explains a frame: its neighbours (M), the stereo partner (S), both (MS)'
-    )
-    metres_per_unit: float = setting(
-        5.4, 'S and MS: metres in one unit of the network; the baseline in units sets it', 1e-3
+    restart: bool = setting(
+        False, 'start the schedule of the learning rate anew at each stage of the method'
     )
     initial: str = setting(
         '',
@@ -97,15 +91,6 @@ class Training:
     drop_at: float = setting(0.75, 'schedule step: the share of the schedule at the rate', 0, 1)
     warm_up: int = setting(100, 'steps in which the rate rises from nothing', 1, 10**9)
     weight_decay: float = setting(0.0, "Adam's, on the weights of convolutions alone", 0, 1)
-    smoothness: float = setting(1e-3, 'weight of the smoothness of the disparity', 0, 1e3)
-    steady_motion: float = setting(
-        0.0, 'weight of the change of translation between the two pairs, from `joint_from` on', 0
-    )
-    full_size_losses: bool = setting(
-        False, 'enlarge every disparity to the full size, as the paper; else each at its own size'
-    )
-    duplicated: float = setting(0.15, 'share of the samples that see their frame twice', 0, 1)
-    dropped_cues: float = setting(0.15, 'share of the samples that get no cues', 0, 1)
     colour: float = setting(0.2, 'jitter of brightness, contrast and saturation: 1 +- this', 0, 1)
     hue: float = setting(0.1, 'jitter of the hue, in turns', 0, 0.5)
     noise: float = setting(
@@ -146,6 +131,7 @@ class Experiment:
         (0.58, 1.92, 0.5, 0.5),
         'fx/W, fy/H, (cx+.5)/W, (cy+.5)/H of the synthetic world; recordings bring their own',
     )
+    method: MethodSettings = field(default_factory=lambda: settings_class(DEFAULT_METHOD)())
     network: NetworkConfig = field(default_factory=NetworkConfig)
     data: Data = field(default_factory=Data)
     training: Training = field(default_factory=Training)
@@ -177,6 +163,7 @@ def load_experiment(path: Path, overrides: list[str] | None = None) -> Experimen
         raise MdepthError(f'{path} cannot be used: {error}') from None
     if not isinstance(values, dict):
         raise MdepthError(f'{path} must be a mapping of names to values')
+    method = _method_of(values, overrides or [])
     for override in overrides or []:
         key, equals, value = override.partition('=')
         if not equals:
@@ -186,14 +173,34 @@ def load_experiment(path: Path, overrides: list[str] | None = None) -> Experimen
         try:
             for parent in parents:
                 node = node.setdefault(parent, {})
-            node[last] = from_text(Experiment, key, value)
+            node[last] = from_text(Experiment, key, value, {'method': method})
         except TextError as error:
             raise MdepthError(
                 f'cannot set {override!r} ({error}): write it as training.steps=100'
             ) from None
         except (AttributeError, TypeError):
             raise MdepthError(f'cannot set {override!r}: write it as training.steps=100') from None
-    return build(Experiment, values)  # type: ignore[no-any-return]
+    _refuse_moved(path, values, method)
+    return build(Experiment, values, chosen={'method': method})  # type: ignore[no-any-return]
+
+
+def _method_of(values: dict[str, Any], overrides: list[str]) -> type[MethodSettings]:
+    """The settings of the method that a configuration and its overrides name."""
+    block = values.get('method')
+    name = block.get('name') if isinstance(block, dict) else None
+    for override in overrides:
+        if override.startswith('method.name='):
+            name = override.partition('=')[2]
+    return settings_class(str(name or DEFAULT_METHOD))
+
+
+def _refuse_moved(path: Path, values: dict[str, Any], method: type[MethodSettings]) -> None:
+    """Say the new names of settings that were in `training` before there were several methods."""
+    own = {item.name for item in fields(method)} - {item.name for item in fields(Training)}
+    training = values.get('training')
+    if moved := [name for name in training if name in own] if isinstance(training, dict) else []:
+        lines = ', '.join(f'training.{name} is method.{name} now' for name in moved)
+        raise MdepthError(f'{path} cannot be used as it is: {lines}')
 
 
 def save_experiment(experiment: Experiment, path: Path) -> None:
@@ -202,4 +209,4 @@ def save_experiment(experiment: Experiment, path: Path) -> None:
 
 
 if __name__ == '__main__':  # the table of training/README.md
-    print(markdown_table(Experiment))
+    print(markdown_table(Experiment, {'method': settings_class(DEFAULT_METHOD)}))

@@ -24,7 +24,7 @@ from mdepth_training.data import Sample, StepOrder, TripletSource, make_loader
 from mdepth_training.evaluation.scale import metres_per_unit
 from mdepth_training.initial import initial_licence, load_initial
 from mdepth_training.machine import keep_memory, share_cores
-from mdepth_training.methods.implicit_cues import WATCH_EVERY, ImplicitCues
+from mdepth_training.methods.method import WATCH_EVERY, Method
 from mdepth_training.optimiser import Timetable
 from mdepth_training.run_folder import (
     CHECKPOINT,
@@ -39,11 +39,6 @@ from mdepth_training.source import open_source, open_validation, print_damage
 
 _VALIDATION_BATCHES = 50
 _PLUGINS = {torch.float32: '32-true', torch.bfloat16: 'bf16-mixed', torch.float16: '16-mixed'}
-_LEARNED_FROM = {
-    'M': 'monocular triplets',
-    'S': 'stereo pairs (depth) and monocular triplets (motion)',
-    'MS': 'monocular triplets and stereo pairs',
-}
 
 
 def fit(
@@ -82,8 +77,8 @@ def fit(
     experiment = replace(experiment, camera=source.camera)
     devices, processes = _processes(settings)
     per_epoch = len(source) // (settings.batch_size * processes * settings.accumulate)
-    timetable = Timetable.of(settings, per_epoch)
-    method = ImplicitCues(experiment, timetable, network)
+    timetable = Timetable.of(settings, experiment.method, per_epoch)
+    method = experiment.method.learner()(experiment, timetable, network)
 
     watch = FiniteWatch(output, lambda number: source.batch(order.indices(number)))
     checkpoints = Checkpoints(
@@ -98,7 +93,7 @@ def fit(
         accumulate_grad_batches=settings.accumulate,
         benchmark=torch.cuda.is_available(),  # sizes never change
         logger=[
-            MetricsFile(output / 'metrics.csv'),
+            MetricsFile(output / 'metrics.csv', method.columns),
             TensorBoardLogger(output, name='', version='tensorboard'),
         ],
         callbacks=[watch, checkpoints, StepProgress(), Pictures()],
@@ -158,26 +153,20 @@ def fit(
     print_damage(source)
     model = output / f'{experiment.name}.safetensors'
     if trainer.global_step >= timetable.steps and trainer.is_global_zero:
-        write_model(experiment, timetable, method, source, model, git, origin)
+        write_model(method, source, model, git, origin)
     return model
 
 
 def write_model(
-    experiment: Experiment,
-    timetable: Timetable,
-    method: ImplicitCues,
-    source: TripletSource,
-    path: Path,
-    git: str,
-    origin: Origin,
+    method: Method, source: TripletSource, path: Path, git: str, origin: Origin
 ) -> None:
     """Write the networks and their card.
 
-    The metres of one unit come from the baseline of a stereo pair, or from the depth of the
-    synthetic training drives; from one real camera they are unknown.
+    The metres of one unit come from the method (the baseline of a stereo pair), or from the depth
+    of the synthetic training drives; from one real camera they are unknown.
     """
-    settings = experiment.training
-    stereo, recorded = 'S' in settings.sources, bool(experiment.data.recordings)
+    experiment, (text, details) = method.experiment, method.describe()
+    settings, recorded = experiment.training, bool(experiment.data.recordings)
     samples = settings.batch_size * settings.accumulate * _processes(settings)[1]
     own = 'as that of the recordings' if recorded else 'Apache-2.0'
     card = ModelCard(
@@ -186,26 +175,24 @@ def write_model(
         input_size=experiment.input_size,
         camera=experiment.camera,
         frame_interval=source.frame_interval,
-        metres_per_unit=settings.metres_per_unit if stereo else None,
+        metres_per_unit=experiment.method.known_unit,
         motion_noise=None,
-        method=(
-            'implicit cues (IDCE + HAM), self-supervised on ' + _LEARNED_FROM[settings.sources]
-        ),
+        method=text,
         data=source.description,
         seed=settings.seed,
         metrics={},
         licence=own if origin.licence in ('', own) else f'{own} and {origin.licence}',
         details={
-            'steps': str(timetable.steps),
+            'steps': str(method.timetable.steps),
             'samples of a step': str(samples),
-            'cues from step': str(timetable.joint_from),
+            **details,
             'selection': 'last checkpoint',
             'git': git,
             'began with': origin.weights,
         },
     )
     network = method.network.eval().cpu()
-    if not (stereo or recorded):
+    if card.metres_per_unit is None and not recorded:
         card = replace(card, metres_per_unit=metres_per_unit(network, card, experiment))
     save_model(path, network, card)
 

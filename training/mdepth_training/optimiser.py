@@ -12,53 +12,58 @@ from torch import nn
 
 from mdepth_ros.errors import MdepthError
 from mdepth_training.config import Training
+from mdepth_training.methods.settings import MethodSettings
 
 
 @dataclass(frozen=True)
 class Timetable:
-    """A run in steps of the optimiser.
+    """A run in steps of the optimiser; at `stages` the method's second and later stages begin.
 
-    Until `joint_from` the baseline learns with HAM, then everything with IDCE (Implicit Cues,
-    section IV.B). The paper: 20 epochs at 1e-4, a tenth of it after 15; how they are divided
+    Implicit Cues, section IV.B: 20 epochs at 1e-4, a tenth of it after 15; how they are divided
     between the stages it does not say.
     """
 
     steps: int
-    joint_from: int
+    stages: tuple[int, ...]
     settings: Training
 
     @staticmethod
-    def of(settings: Training, steps_per_epoch: int) -> Timetable:
+    def of(settings: Training, method: MethodSettings, steps_per_epoch: int) -> Timetable:
         """Count epochs as steps where the settings give epochs.
 
-        Raises MdepthError where the second stage would begin after the last epoch, or an epoch
-        has no step.
+        Raises MdepthError where a stage would begin after the last epoch, or an epoch has no
+        step.
         """
+        starts = method.stages
         if settings.epochs and not steps_per_epoch:
             raise MdepthError(
                 'an epoch of training.epochs has no whole step: give more data, or lower '
                 'training.batch_size, training.accumulate or the number of processes'
             )
         if not settings.epochs:
-            return Timetable(settings.steps, settings.joint_from, settings)
-        if settings.joint_from > settings.epochs:
-            raise MdepthError(
-                f'training.joint_from is {settings.joint_from}, but there are '
-                f'{settings.epochs} epochs, and it counts epochs too: lower it'
-            )
-        return Timetable(
-            settings.epochs * steps_per_epoch, settings.joint_from * steps_per_epoch, settings
-        )
+            return Timetable(settings.steps, tuple(starts.values()), settings)
+        for name, start in starts.items():
+            if start > settings.epochs:
+                raise MdepthError(
+                    f'method.{name} is {start}, but there are {settings.epochs} epochs, and it '
+                    'counts epochs too: lower it'
+                )
+        stages = tuple(start * steps_per_epoch for start in starts.values())
+        return Timetable(settings.epochs * steps_per_epoch, stages, settings)
 
-    def joint(self, step: int) -> bool:
-        """Whether IDCE learns in this step."""
-        return step >= self.joint_from
+    def stage(self, step: int) -> int:
+        """The stage of a step, from 0."""
+        return sum(step >= start for start in self.stages)
 
     def rate(self, step: int) -> float:
         """The share of the learning rate for this step, in 0..1."""
         settings, start, end = self.settings, 0, self.steps
-        if settings.restart and 0 < self.joint_from < self.steps:
-            start, end = (self.joint_from, end) if self.joint(step) else (start, self.joint_from)
+        for change in sorted(self.stages) if settings.restart else ():
+            if step < change < end:
+                end = change
+                break
+            if 0 < change < self.steps:
+                start = change
         progress = min((step - start) / (end - start), 1.0)
         if settings.schedule == 'cosine':
             fallen = (1 - math.cos(math.pi * progress)) / 2

@@ -14,7 +14,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
@@ -88,7 +88,8 @@ def check_folder(experiment: Experiment, output: Path, resume: bool) -> Path | N
     if begun.exists() and begun.stat().st_size:
         before = dict(settings_of(load_experiment(begun)))
         for name, value in settings_of(experiment):
-            if before[name] != value and name.rpartition('.')[2] not in _MAY_CHANGE:
+            same = name not in before or before[name] == value  # not in: of another method
+            if not same and name.rpartition('.')[2] not in _MAY_CHANGE:
                 raise MdepthError(
                     f'{output} was begun with {name}={before[name]}, not {value}: leave that as '
                     'it was, or choose another --output (training.initial goes on from a model)'
@@ -191,22 +192,15 @@ class MetricsFile(Logger):
     """
 
     name, version = 'metrics', ''
-    COLUMNS = (
-        'step',
-        'seconds',
-        'loss',
-        'validation_loss',
-        'mask_share',
-        'log_depth_spread',
-        'median_depth',
-        'forward_motion',
-        'cue_gate',
-        'gradient_norm',
-        'learning_rate',
-    )
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, columns: Sequence[str] = ()) -> None:
+        """Columns are those of the method, beside the ones that every method has."""
         super().__init__()
+        self.columns = (
+            *('step', 'seconds', 'loss', 'validation_loss'),
+            *columns,
+            *('gradient_norm', 'learning_rate'),
+        )
         self.path, self.began = path, 0.0
 
     @rank_zero_only
@@ -219,12 +213,12 @@ class MetricsFile(Logger):
         steps = (step or 0) + 1
         if not self.began:
             self._begin(steps)
-        values = {name: metrics[name] for name in self.COLUMNS if name in metrics}
+        values = {name: metrics[name] for name in self.columns if name in metrics}
         if values:
             row = {'step': str(steps), 'seconds': f'{time.time() - self.began:.2f}'}
             row |= {name: f'{value:.6g}' for name, value in values.items()}
             with self.path.open('a', newline='') as file:
-                csv.DictWriter(file, self.COLUMNS).writerow(row)
+                csv.DictWriter(file, self.columns).writerow(row)
 
     def _begin(self, first_step: int) -> None:
         self.began = time.time()
@@ -238,7 +232,7 @@ class MetricsFile(Logger):
             self.began -= float(kept[-1]['seconds'])
         partial = self.path.with_suffix('.partial')
         with partial.open('w', newline='') as file:
-            writer = csv.DictWriter(file, self.COLUMNS)
+            writer = csv.DictWriter(file, self.columns)
             writer.writeheader()
             writer.writerows(kept)
         os.replace(partial, self.path)  # noqa: PTH105

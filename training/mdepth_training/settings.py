@@ -8,7 +8,7 @@ import inspect
 import json
 import re
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import field, fields, is_dataclass
 from math import inf, isfinite
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -17,6 +17,7 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.texts import TextError, parse_yaml
 
 _ONE = {bool: 'true or false', int: 'a whole number', float: 'a number', str: 'a text'}
+_NONE: Mapping[str, Any] = {}
 _MANY = {int: 'whole numbers', float: 'numbers', str: 'texts'}
 
 
@@ -37,8 +38,10 @@ def check(settings: Any, where: str) -> None:
                 raise MdepthError(f'{where}{item.name} is {value}: it must be {allowed}')
 
 
-def build(kind: Any, values: Any, where: str = '') -> Any:
+def build(kind: Any, values: Any, where: str = '', chosen: Mapping[str, Any] = _NONE) -> Any:
     """Make the dataclass `kind` of nested plain values, as YAML has them.
+
+    chosen  classes for fields of `kind` of which any subclass may be: field name -> class
 
     Raises MdepthError for an unknown name or a value of another type.
     """
@@ -46,7 +49,7 @@ def build(kind: Any, values: Any, where: str = '') -> Any:
         raise MdepthError(
             f'{where.rstrip(".") or "the configuration"} must be a mapping of names to values'
         )
-    hints = get_type_hints(kind)
+    hints = {**get_type_hints(kind), **chosen}
     known = {item.name for item in fields(kind)}
     if unknown := sorted(set(map(str, values)) - known):
         raise MdepthError(
@@ -61,15 +64,16 @@ def build(kind: Any, values: Any, where: str = '') -> Any:
     return kind(**built)
 
 
-def from_text(kind: Any, name: str, text: str) -> Any:
+def from_text(kind: Any, name: str, text: str, chosen: Mapping[str, Any] = _NONE) -> Any:
     """What an override `name=text` of the dataclass `kind` means, as `build` takes it.
 
     Texts are taken as they stand, for they are paths and patterns, of which YAML would make
     something else; a list of texts may be written [a, b]. All else is YAML.
     """
     hint = kind
-    for part in name.split('.'):
+    for place, part in enumerate(name.split('.')):
         hint = get_type_hints(hint).get(part, Any) if is_dataclass(hint) else Any
+        hint = hint if place else chosen.get(part, hint)
     texts = get_origin(hint) is tuple and get_args(hint)[0] is str
     if texts and text.startswith('['):
         try:
@@ -122,9 +126,11 @@ def type_name(hint: Any) -> str:
     return _ONE[hint]
 
 
-def described(kind: Any, where: str = '') -> Iterator[tuple[str, str, Any, str]]:
+def described(
+    kind: Any, where: str = '', chosen: Mapping[str, Any] = _NONE
+) -> Iterator[tuple[str, str, Any, str]]:
     """(name, type, default, text) of every setting below `kind`, in order."""
-    hints, texts = get_type_hints(kind), _docstring_texts(kind)
+    hints, texts = {**get_type_hints(kind), **chosen}, _docstring_texts(kind)
     for item in fields(kind):
         if is_dataclass(hints[item.name]):
             yield from described(hints[item.name], f'{where}{item.name}.')
@@ -133,10 +139,10 @@ def described(kind: Any, where: str = '') -> Iterator[tuple[str, str, Any, str]]
             yield where + item.name, type_name(hints[item.name]), item.default, text
 
 
-def markdown_table(kind: Any) -> str:
+def markdown_table(kind: Any, chosen: Mapping[str, Any] = _NONE) -> str:
     """Every setting below `kind` as a table for the README."""
     rows = ['| setting | type | default | what it is |', '|---|---|---|---|']
-    for name, type_, default, text in described(kind):
+    for name, type_, default, text in described(kind, '', chosen):
         value = (default or "''") if isinstance(default, str) else json.dumps(default)
         rows.append(f'| `{name}` | {type_} | `{value}` | {text} |')
     return '\n'.join(rows)

@@ -56,7 +56,7 @@ def _recorded(
         input_size=experiment.input_size,
         frame_interval=data.frame_interval,
         split=Path(split).expanduser() if split else None,
-        stereo='S' in experiment.training.sources,
+        stereo=experiment.method.stereo,
         skip_static=data.skip_static,
         cache=cache,
         console=Console(quiet=not is_first_process()),

@@ -67,6 +67,7 @@ def test_a_step_learns_and_its_time_is_counted(drive: Path, tmp_path: Path) -> N
         [str(drive)], input_size=(64, 96), frame_interval=0.1, skip_static=False, cache=tmp_path
     )
     ours = Learner(TINY, triplets)
+    assert ours.method.stage == 1  # the cues take part from the first step
     before = ours.method.network.depth_encoder.conv1.weight.detach().clone()
     steps = Steps()
     ours.block(2, steps)
@@ -91,9 +92,9 @@ def test_bench_holds_the_experiment_against_the_same_step_written_plainly(
     assert ours.training.channels_last and ours.training.precision == 'auto'
     assert not plain.training.channels_last and plain.training.precision == 'fp32'
     assert plain.data.workers == 0
-    # All else is equal, and the cues take part from the first step.
+    # All else is equal.
     same = replace(plain.training, precision='auto', channels_last=True)
-    assert same == ours.training and ours.training.joint_from == 0
+    assert same == ours.training
     assert replace(plain, training=ours.training) == ours
 
 

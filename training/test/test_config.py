@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from mdepth_training.config import Experiment, load_experiment, save_experiment
+from mdepth_training.config import DEFAULT_METHOD, Experiment, load_experiment, save_experiment
+from mdepth_training.methods import settings_class
 from mdepth_training.optimiser import Timetable
 from mdepth_training.settings import described, markdown_table
 
 from mdepth_ros.errors import MdepthError
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
+METHOD = {'method': settings_class(DEFAULT_METHOD)}
 
 
 @pytest.mark.parametrize('path', sorted(CONFIGS.glob('*.yaml')), ids=lambda path: path.stem)
@@ -47,7 +49,15 @@ def test_overrides_and_round_trip(tmp_path: Path) -> None:
         ('training: {devices: 0}', 'training.devices is 0'),
         ('data: {synthetic: {frames: 2}}', 'data.synthetic.frames is 2'),
         ('data: {synthetic: {moving: .nan}}', 'data.synthetic.moving is nan'),
-        ('training: {steady_motion: .inf}', 'training.steady_motion is inf: it must be finite'),
+        ('method: {steady_motion: .inf}', 'method.steady_motion is inf: it must be finite'),
+        ('method: {photometric: {ssim: -1}}', 'method.photometric.ssim is -1'),
+        ('method: {photometric: {window: 4}}', 'method.photometric.window is 4: it must be odd'),
+        ('method: {name: explicit}', "no method 'explicit': choose from implicit_cues"),
+        ('method: implicit_cues', 'method must be a mapping'),
+        (
+            'training: {steps: 3, joint_from: 1, sources: M}',
+            'training.joint_from is method.joint_from now, training.sources is method.sources now',
+        ),
         ('network: {rotation_scale: .nan}', 'a number that is not finite'),
         ('training: {seed: 20261105143000}', 'training.seed is 20261105143000'),
     ],
@@ -106,26 +116,25 @@ def test_an_empty_override_empties(tmp_path: Path) -> None:
 
 
 def test_every_setting_is_explained() -> None:
-    for name, _, _, text in described(Experiment):
+    for name, _, _, text in described(Experiment, '', METHOD):
         assert len(text) > 5, name
 
 
 def test_the_readme_has_the_table_of_settings() -> None:
     readme = (CONFIGS.parent / 'README.md').read_text()
-    assert markdown_table(Experiment) in readme, 'python -m mdepth_training.config makes it'
+    assert markdown_table(Experiment, METHOD) in readme, (
+        'python -m mdepth_training.config makes it'
+    )
 
 
 @pytest.mark.parametrize('path', sorted(CONFIGS.glob('kitti-*.yaml')), ids=lambda path: path.stem)
 def test_the_papers_recipe(path: Path) -> None:
     """Adam at 1e-4, a tenth after 15 of 20 epochs, decay 1e-4, smoothness 1e-3, batches of 8."""
-    training = load_experiment(path).training
-    table = Timetable.of(training, steps_per_epoch=100)
-    assert (training.learning_rate, training.weight_decay, training.smoothness) == (
-        1e-4,
-        1e-4,
-        1e-3,
-    )
-    assert training.batch_size * training.accumulate == 8 and training.full_size_losses
+    experiment = load_experiment(path)
+    training, method = experiment.training, experiment.method
+    table = Timetable.of(training, method, steps_per_epoch=100)
+    assert (training.learning_rate, training.weight_decay, method.smoothness) == (1e-4, 1e-4, 1e-3)
+    assert training.batch_size * training.accumulate == 8 and method.full_size_losses
     last = table.steps - 2000  # where the last 20 epochs begin
     assert [table.rate(last + step) for step in (0, 1499, 1500)] == pytest.approx([1, 1, 0.1])
-    assert table.joint_from in (0, 2000)
+    assert table.stages in ((0,), (2000,))

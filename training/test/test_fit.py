@@ -20,6 +20,7 @@ from mdepth_training.config import Data, Experiment, SyntheticData, Training, lo
 from mdepth_training.data import Sample
 from mdepth_training.data.synthetic import SyntheticTriplets
 from mdepth_training.fit import fit
+from mdepth_training.methods.implicit_cues.settings import ImplicitCuesSettings
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -32,21 +33,23 @@ TINY = Experiment(
     input_size=(64, 96),
     network=NetworkConfig(width=0.125, disparity_bias=-3.0, translation_scale=0.1),
     data=Data(workers=0, synthetic=SyntheticData(drives=2, frames=6)),
+    method=ImplicitCuesSettings(joint_from=2, steady_motion=0.05),
     training=Training(
         steps=24,
-        joint_from=2,
         batch_size=2,
         warm_up=2,
         save_every=2,
-        steady_motion=0.05,
         weight_decay=1e-4,
         images_every=10,
     ),
 )
 
 
-def tiny(**training: object) -> Experiment:
-    return replace(TINY, training=replace(TINY.training, **training))
+def tiny(**changes: object) -> Experiment:
+    own = {name: changes.pop(name) for name in vars(TINY.method) if name in changes}
+    return replace(
+        TINY, method=replace(TINY.method, **own), training=replace(TINY.training, **changes)
+    )
 
 
 def assert_equal(first: Path, second: Path) -> None:

@@ -25,7 +25,8 @@ import torch
 from mdepth_training.config import Data, Experiment, SyntheticData, Training
 from mdepth_training.fit import fit
 from mdepth_training.methods import view_synthesis
-from mdepth_training.methods.implicit_cues import ImplicitCues
+from mdepth_training.methods.implicit_cues.method import ImplicitCues
+from mdepth_training.methods.implicit_cues.settings import ImplicitCuesSettings
 
 from mdepth_ros.networks import NetworkConfig
 
@@ -66,9 +67,9 @@ fit(
         input_size=(64, 96),
         network=NetworkConfig(width=0.125, disparity_bias=-3.0, translation_scale=0.1),
         data=Data(workers=0, synthetic=SyntheticData(drives=2, frames=6)),
+        method=ImplicitCuesSettings(joint_from=0),
         training=Training(
             steps=3,
-            joint_from=0,
             batch_size=batch_size,
             precision='fp32',
             devices=devices,

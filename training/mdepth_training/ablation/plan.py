@@ -84,14 +84,14 @@ def stages(experiment: Experiment) -> list[Variant]:
     """How the length is split between 'baseline and HAM' and 'everything' (section IV.B)."""
     training = experiment.training
     half = (training.epochs or training.steps) // 2
-    split = f'training.joint_from={half}'
+    split = f'method.joint_from={half}'
     return [
-        Variant('joint', ('training.joint_from=0', 'training.restart=false')),
+        Variant('joint', ('method.joint_from=0', 'training.restart=false')),
         Variant('halves', (split, 'training.restart=false')),
         Variant('halves-restart', (split, 'training.restart=true'), against='halves'),
         Variant(
             'joint-no-gate',
-            ('training.joint_from=0', 'training.restart=false', 'network.cues_gate=false'),
+            ('method.joint_from=0', 'training.restart=false', 'network.cues_gate=false'),
         ),
         Variant(
             'halves-no-gate',
@@ -132,9 +132,10 @@ def plan(
 
     Raises MdepthError for a folder that was begun with other settings: it had another budget.
     """
-    if table not in TABLES:
-        raise MdepthError(f'there is no table {table!r}: choose from {", ".join(TABLES)}')
     experiment = load_experiment(config, [*overrides])
+    tables = {**TABLES, **experiment.method.learner().tables}
+    if table not in tables:
+        raise MdepthError(f'there is no table {table!r}: choose from {", ".join(tables)}')
     if (experiment.training.devices, experiment.training.nodes) != (1, 1):
         raise MdepthError(
             'every run of an ablation is one process: training.devices and training.nodes must '
@@ -142,7 +143,7 @@ def plan(
         )
     runs = []
     for seed in range(experiment.training.seed, experiment.training.seed + seeds):
-        variants = TABLES[table](experiment)
+        variants = tables[table](experiment)
         for variant in variants:
             settings = [*overrides, *variant.settings, f'training.seed={seed}']
             run = Run(

@@ -5,12 +5,13 @@
 from mdepth_training.data.drive import Drive, Partner
 from mdepth_training.data.formats import open_drives
 from mdepth_training.data.order import StepOrder, make_loader
-from mdepth_training.data.sample import Sample, TripletSource
+from mdepth_training.data.sample import Key, Sample, TripletSource
 from mdepth_training.data.summary import open_triplets
 from mdepth_training.data.triplets import Triplets
 
 __all__ = [
     'Drive',
+    'Key',
     'Partner',
     'Sample',
     'StepOrder',

@@ -10,11 +10,14 @@ through HSV, which took a quarter of a training step.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from mdepth_training.config import Training
 from mdepth_training.data.sample import Sample
 
 _NOISE_OCTAVES = 4
@@ -22,11 +25,48 @@ _GREY = (0.299, 0.587, 0.114)
 _RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
 
 
+def augmented(
+    sample: Sample,
+    settings: Training,
+    chances: Sequence[float] = (),
+    part: tuple[int, int] = (0, 1),
+    layout: torch.memory_format = torch.contiguous_format,
+) -> tuple[Sample, Sample, list[Tensor]]:
+    """The batch mirrored by chance, the same as the networks see it, and a coin for each chance.
+
+    Only the networks see jitter and noise: the losses compare clean images. coins: bool [B], true
+    with that chance. part: of how many processes which this is; all draw for all samples alike
+    and each takes its part, so that one process with all samples would draw the same (but for
+    the grains of the noise).
+    """
+    batch, (process, processes) = len(sample.K), part
+    everyone = batch * processes
+    flipped = torch.rand(everyone) < 0.5
+    change = random_colour(everyone, settings.colour, settings.hue)
+    coins = [torch.rand(everyone) < chance for chance in chances]
+    deviation = random_noise(everyone, settings.noise)
+    flipped, matrix, mean_weight, deviation, *coins = (
+        values[process * batch : (process + 1) * batch].to(sample.K.device, non_blocking=True)
+        for values in (flipped, *change, deviation, *coins)
+    )
+    sample = flip(sample, flipped)
+    views = [
+        apply_colour(image, matrix, mean_weight)
+        for image in (sample.previous, sample.current, sample.following)
+    ]
+    if settings.noise:
+        views = [apply_noise(image, deviation) for image in views]
+    previous, current, following = (view.contiguous(memory_format=layout) for view in views)
+    seen = replace(sample, previous=previous, current=current, following=following)
+    return sample, seen, coins
+
+
 def flip(sample: Sample, flipped: Tensor) -> Sample:
-    """Mirror the samples where flipped [B] is true: images, principal point, stereo partner.
+    """Mirror the samples where flipped [B] is true: images, labels, principal point, partner.
 
     cx -> W-1-cx, and T_partner_current -> F T F with F = diag(-1, 1, 1, 1): in the mirror a
-    partner to the right is one to the left. `flipped` lies on the device of the sample.
+    partner to the right is one to the left. `flipped` lies on the device of the sample. Labels
+    move with their pixels; what they say is left as it is.
     """
 
     def mirrored(image: Tensor) -> Tensor:
@@ -39,10 +79,16 @@ def flip(sample: Sample, flipped: Tensor) -> Sample:
         partner = mirrored(partner)
         sign = T.new_tensor([-1.0, 1.0, 1.0, 1.0])
         T = torch.where(flipped[:, None, None], T * sign * sign[:, None], T)
-    previous, current, following = (
-        mirrored(view) for view in (sample.previous, sample.current, sample.following)
+    return replace(
+        sample,
+        previous=mirrored(sample.previous),
+        current=mirrored(sample.current),
+        following=mirrored(sample.following),
+        K=K,
+        partner=partner,
+        T_partner_current=T,
+        labels={name: mirrored(label) for name, label in sample.labels.items()},
     )
-    return Sample(previous, current, following, K, partner, T)
 
 
 def random_colour(batch: int, strength: float, hue: float) -> tuple[Tensor, Tensor]:

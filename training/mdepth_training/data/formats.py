@@ -65,7 +65,7 @@ def open_drives(
         without = [drive.name for drive in found if drive.partner is None]
         if len(without) == len(found):
             raise MdepthError(
-                f'there is no second camera in {paths[0]}: training.sources must be M, or '
+                f'there is no second camera in {paths[0]}: method.sources must be M, or '
                 'give data with stereo pairs'
             )
         if without:

@@ -5,11 +5,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+
+
+class Key(NamedTuple):
+    """Which frame of which drive it is: number among the drive's images, and stamp in ns."""
+
+    drive: str
+    frame: int
+    stamp: int
 
 
 @dataclass(frozen=True)
@@ -23,6 +31,8 @@ class Sample:
                                   it has the same K; None where there is no stereo
     T_partner_current             [B, 4, 4] float32, metres: maps points of the current camera
                                   into the partner's
+    keys                          of the current frames, one for each sample
+    labels                        named maps [B, C, H, W] of the current frames, as they are stored
     """
 
     previous: Tensor
@@ -31,6 +41,8 @@ class Sample:
     K: Tensor
     partner: Tensor | None = None
     T_partner_current: Tensor | None = None
+    keys: tuple[Key, ...] = ()
+    labels: dict[str, Tensor] = field(default_factory=dict)
 
     def on(self, device: torch.device | str) -> Sample:
         """Return the batch on a device, its images as float32 in 0..1."""
@@ -38,7 +50,8 @@ class Sample:
         def prepared(tensor: Tensor) -> Tensor:
             return tensor.float() / 255 if tensor.dtype == torch.uint8 else tensor
 
-        return self.to(device)._map(prepared)
+        ready = self.to(device)
+        return replace(ready._map(prepared), labels=ready.labels)
 
     def to(self, device: torch.device | str) -> Sample:
         """Return the batch on a device as it is; does not wait for memory that is pinned."""
@@ -48,9 +61,14 @@ class Sample:
         """Return the batch in page-locked memory; DataLoader asks for it by this name."""
         return self._map(lambda tensor: tensor.pin_memory())
 
+    def tensors(self) -> dict[str, Tensor]:
+        """All that is there by its name, without the labels."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
+
     def _map(self, change: Callable[[Tensor], Tensor]) -> Sample:
-        tensors = {item.name: getattr(self, item.name) for item in fields(self)}
-        return replace(self, **{k: change(v) for k, v in tensors.items() if v is not None})
+        labels = {name: change(label) for name, label in self.labels.items()}
+        changed: dict[str, Any] = {k: change(v) for k, v in self.tensors().items()}
+        return replace(self, **changed, labels=labels)
 
 
 class TripletSource(Protocol):

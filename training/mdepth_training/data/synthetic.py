@@ -23,7 +23,7 @@ from mdepth_ros.geometry import Camera
 from mdepth_ros.synthetic import Drive, WorldConfig, make_drive
 from mdepth_ros.synthetic.config import Random
 from mdepth_training.config import Data, Experiment, SyntheticData
-from mdepth_training.data.sample import Sample
+from mdepth_training.data.sample import Key, Sample
 
 _LOOKS, _CAMERA = -1, -2  # streams of random numbers beside those of a drive
 _FEW = 8  # drives for which another process is not worth its start
@@ -79,7 +79,7 @@ class SyntheticTriplets:
 
     def __init__(self, experiment: Experiment, folder: Path) -> None:
         data = experiment.data.synthetic
-        self.frames = data.frames
+        self.frames, self.first_seed = data.frames, data.first_seed
         self.frame_interval = experiment.data.frame_interval
         self.camera = experiment.camera
         looks = f'{data.appearance:g}'
@@ -110,7 +110,12 @@ class SyntheticTriplets:
         previous, current, following = (
             self.images[drive, frame + step].permute(0, 3, 1, 2).contiguous() for step in range(3)
         )
-        return Sample(previous, current, following, self.matrices[drive])
+        step = round(self.frame_interval * 1e9)
+        keys = tuple(
+            Key(f'synthetic-{self.first_seed + seed}', number + 1, (number + 1) * step)
+            for seed, number in zip(drive.tolist(), frame.tolist(), strict=True)
+        )
+        return Sample(previous, current, following, self.matrices[drive], keys=keys)
 
 
 def _render_all(experiment: Experiment, path: Path) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from mdepth_training.data.checks import check_cameras
 from mdepth_training.data.drive import Drive
 from mdepth_training.data.findings import Findings
 from mdepth_training.data.resampling import drive_view, resampler
-from mdepth_training.data.sample import Sample
+from mdepth_training.data.sample import Key, Sample
 from mdepth_training.data.scan import Scan, scan
 from mdepth_training.data.selection import select
 
@@ -94,16 +95,19 @@ class Triplets:
         """Return the triplets of these indices (see TripletSource)."""
         images = np.empty((3 + self._stereo, len(indices), 3, *self.input_size), np.uint8)
         K, T_partner_current = torch.empty(len(indices), 3, 3), torch.empty(len(indices), 4, 4)
+        keys = []
         for place, index in enumerate(indices):
-            number = self._read(index, images[:, place])
-            K[place] = self.views[number].matrix()
-            partner = self.drives[number].partner
+            number, frame = self._read(index, images[:, place])
+            drive, K[place] = self.drives[number], self.views[number].matrix()
+            keys.append(Key(drive.name, frame, int(drive.stamps[frame])))
+            partner = drive.partner
             if self._stereo and partner is not None:
                 T_partner_current[place] = torch.from_numpy(partner.T_partner_current)
         views = [torch.from_numpy(view) for view in images]
+        sample = Sample(views[0], views[1], views[2], K, keys=tuple(keys))
         if self._stereo:
-            return Sample(views[0], views[1], views[2], K, views[3], T_partner_current)
-        return Sample(views[0], views[1], views[2], K)
+            return replace(sample, partner=views[3], T_partner_current=T_partner_current)
+        return sample
 
     def damage(self) -> list[str]:
         """Return lines about the triplets that were replaced: which files could not be read."""
@@ -117,8 +121,11 @@ class Triplets:
                 findings.add('triplets were replaced that can be read again now', *replaced)
         return findings.lines()
 
-    def _read(self, index: int, out: NDArray[np.uint8]) -> int:
-        """Fill out [3 or 4, 3, h, w] with the triplet, or the next that is whole; its drive."""
+    def _read(self, index: int, out: NDArray[np.uint8]) -> tuple[int, int]:
+        """Fill out [3 or 4, 3, h, w] with the triplet, or the next that is whole.
+
+        Returns the number of its drive, and that of its middle frame there.
+        """
         for candidate in range(index, index + PATIENCE):
             candidate %= len(self)
             number, triplet = self._locate(candidate)
@@ -129,7 +136,7 @@ class Triplets:
                 if self._stereo and drive.partner is not None:
                     image = read_image(drive.partner.images[triplet[1]])
                     out[3] = resampler(drive.partner.camera, view)(image)
-                return number
+                return number, int(triplet[1])
             except MdepthError:
                 self._damaged[candidate] = True
         files = ', '.join(str(file) for file in self._files(index))

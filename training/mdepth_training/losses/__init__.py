@@ -4,6 +4,7 @@
 
 from mdepth_training.losses.photometric import (
     Moments,
+    Photometric,
     auto_mask,
     masked_mean,
     mean_over_processes,
@@ -16,6 +17,7 @@ from mdepth_training.losses.steadiness import relative_change
 
 __all__ = [
     'Moments',
+    'Photometric',
     'auto_mask',
     'edge_aware_smoothness',
     'masked_mean',

@@ -5,14 +5,43 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, distributed
 from torch.nn import functional
 
-# Stabilisers of SSIM for images in 0..1 (Wang et al. 2004).
-_C1, _C2 = 0.01**2, 0.03**2
+from mdepth_ros.errors import MdepthError
+from mdepth_training.settings import check, setting
+
+# Stabilisers of SSIM for images in 0..1 (Wang et al. 2004); that of the form without luminance.
+_C1, _C2, _C2_STRUCTURE = 0.01**2, 0.03**2, 9e-6
+
+
+@dataclass(frozen=True)
+class Photometric:
+    """How a reconstructed view is compared with the frame."""
+
+    ssim: float = setting(
+        0.85, 'weight of (1 - SSIM) / 2, 0.85 in Implicit Cues, 3 in Mining Supervision', 0, 1e3
+    )
+    l1: float = setting(
+        0.15, 'weight of the absolute difference, 0.15 and 2 in these papers', 0, 1e3
+    )
+    form: Literal['full', 'structure'] = setting(
+        'full', 'SSIM as it is (Implicit Cues), or without luminance (Mining Supervision)'
+    )
+    window: int = setting(
+        3, 'side of the windows of SSIM, odd: 3 in these papers, 7 in SC-DepthV3', 3, 31
+    )
+
+    def __post_init__(self) -> None:
+        check(self, 'method.photometric.')
+        if self.window % 2 == 0:
+            raise MdepthError(f'method.photometric.window is {self.window}: it must be odd')
+
+
+_DEFAULT = Photometric()
 
 
 class _WindowSum(torch.autograd.Function):
@@ -35,15 +64,18 @@ class _WindowSum(torch.autograd.Function):
         return _WindowSum.apply(functional.pad(gradient, (2, 2, 2, 2)))  # type: ignore[no-any-return]
 
 
-def box_mean(x: Tensor) -> Tensor:
-    """Mean over 3x3 windows, reflected at the border: [B, C, H, W] -> [B, C, H, W]."""
-    mean: Tensor = _WindowSum.apply(functional.pad(x, (1, 1, 1, 1), mode='reflect')) / 9
+def box_mean(x: Tensor, window: int = 3) -> Tensor:
+    """Mean over square windows, reflected at the border: [B, C, H, W] -> [B, C, H, W]."""
+    padded = functional.pad(x, (window // 2,) * 4, mode='reflect')
+    if window != 3:
+        return functional.avg_pool2d(padded, window, 1)
+    mean: Tensor = _WindowSum.apply(padded) / 9
     return mean
 
 
 @dataclass(frozen=True)
 class Moments:
-    """An image [B, C, H, W] in 0..1 with mean and variance of its 3x3 windows.
+    """An image [B, C, H, W] in 0..1 with mean and variance of its windows.
 
     A target is compared with every source, warped and as it is: its moments are found once.
     """
@@ -51,28 +83,37 @@ class Moments:
     image: Tensor
     mean: Tensor
     variance: Tensor
+    window: int = 3
 
     @staticmethod
-    def of(image: Tensor) -> Moments:
+    def of(image: Tensor, window: int = 3) -> Moments:
         """Find them."""
-        mean = box_mean(image)
-        return Moments(image, mean, box_mean(image * image) - mean * mean)
+        mean = box_mean(image, window)
+        return Moments(image, mean, box_mean(image * image, window) - mean * mean, window)
 
 
-def ssim_error(a: Moments, b: Moments) -> Tensor:
-    """(1 - SSIM) / 2 in 0..1, [B, C, H, W] (Eq. 5; SSIM: Wang et al. 2004, Eq. 13)."""
+def ssim_error(a: Moments, b: Moments, form: str = 'full') -> Tensor:
+    """(1 - SSIM) / 2 in 0..1, [B, C, H, W] (Eq. 5; SSIM: Wang et al. 2004, Eq. 13).
+
+    Form `structure` leaves out the luminance, as an infinite C1 does.
+    """
     means = a.mean * b.mean
-    covariance = box_mean(a.image * b.image) - means
+    covariance = box_mean(a.image * b.image, a.window) - means
+    if form == 'structure':
+        ssim = (2 * covariance + _C2_STRUCTURE) / (a.variance + b.variance + _C2_STRUCTURE)
+        return ((1 - ssim) / 2).clamp(0, 1)
     numerator = (2 * means + _C1) * (2 * covariance + _C2)
     denominator = (a.mean.square() + b.mean.square() + _C1) * (a.variance + b.variance + _C2)
     return ((1 - numerator / denominator) / 2).clamp(0, 1)
 
 
-def photometric_error(image: Moments, reconstruction: Tensor, alpha: float = 0.85) -> Tensor:
+def photometric_error(
+    image: Moments, reconstruction: Tensor, how: Photometric = _DEFAULT
+) -> Tensor:
     """Error of a reconstructed view [B, C, H, W] at each pixel: [B, 1, H, W] (inside Eq. 4)."""
     difference = (image.image - reconstruction).abs()
-    structure = ssim_error(image, Moments.of(reconstruction))
-    return (alpha * structure + (1 - alpha) * difference).mean(1, keepdim=True)
+    structure = ssim_error(image, Moments.of(reconstruction, how.window), how.form)
+    return (how.ssim * structure + how.l1 * difference).mean(1, keepdim=True)
 
 
 def minimum_over_sources(errors: list[Tensor]) -> Tensor:

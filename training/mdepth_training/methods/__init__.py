@@ -1,3 +1,26 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The methods: one file for each paper."""
+"""The methods: one folder for each paper, one protocol (`method.Method`), found by name."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+
+from mdepth_ros.errors import MdepthError
+from mdepth_training.methods.settings import MethodSettings
+
+GROUP = 'mdepth_training.methods'
+_OURS = {'implicit_cues': 'mdepth_training.methods.implicit_cues.settings:ImplicitCuesSettings'}
+
+
+def settings_class(name: str) -> type[MethodSettings]:
+    """Return the settings of a method, which know the method itself.
+
+    Ours, and those that other distributions name as entry points of GROUP. Raises MdepthError
+    for an unknown name.
+    """
+    found = {entry.name: entry for entry in entry_points(group=GROUP)}
+    found |= {ours: EntryPoint(ours, where, GROUP) for ours, where in _OURS.items()}
+    if name not in found:
+        raise MdepthError(f'there is no method {name!r}: choose from {", ".join(sorted(found))}')
+    return found[name].load()  # type: ignore[no-any-return]

@@ -21,7 +21,8 @@ name: tiny
 input_size: [64, 96]
 network: {width: 0.125, disparity_bias: -3.0, translation_scale: 0.1}
 data: {workers: 0, synthetic: {drives: 2, frames: 6}}
-training: {steps: 2, joint_from: 1, batch_size: 2}
+method: {joint_from: 1}
+training: {steps: 2, batch_size: 2}
 """
 SIZE = ['--seeds', '1', '--drives', '1', '--frames', '5', '--table', 'ham']
 

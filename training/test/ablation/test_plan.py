@@ -102,11 +102,12 @@ def test_resolutions_are_the_own_and_its_neighbours(
 
 
 def test_stages_split_steps_or_epochs(config: Path) -> None:
-    by_steps = {run.variant: run.experiment.training for run in planned(config, 'stages')}
-    assert by_steps['joint'].joint_from == 0 and by_steps['halves'].joint_from == 5
-    assert by_steps['halves-restart'].restart and not by_steps['halves'].restart
+    by_steps = {run.variant: run.experiment for run in planned(config, 'stages')}
+    assert by_steps['joint'].method.joint_from == 0 and by_steps['halves'].method.joint_from == 5
+    assert by_steps['halves-restart'].training.restart
+    assert not by_steps['halves'].training.restart
     runs = planned(config, 'stages', 1, 'training.epochs=20')
-    assert {run.experiment.training.joint_from for run in runs} == {0, 10}
+    assert {run.experiment.method.joint_from for run in runs} == {0, 10}
 
 
 def test_a_folder_of_another_budget_is_refused(config: Path) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import kornia.color
 import torch
-from mdepth_training.data import Sample
+from mdepth_training.config import Training
+from mdepth_training.data import Key, Sample
 from mdepth_training.data.augmentation import (
     apply_colour,
     apply_noise,
+    augmented,
     flip,
     random_colour,
     random_noise,
@@ -65,6 +67,32 @@ def test_only_the_chosen_samples_are_flipped() -> None:
     assert torch.equal(flipped.previous[0], image[0])
     assert torch.equal(flipped.previous[1], image[1].flip(-1))
     assert flipped.K[:, 0, 2].tolist() == [1.0, 4.0]
+
+
+def test_labels_and_keys_go_with_the_sample() -> None:
+    torch.manual_seed(0)
+    image, keys = torch.rand(8, 3, 64, 96), tuple(Key('monday', i, i * 10**8) for i in range(8))
+    sample = Sample(
+        image, image, image, torch.eye(3).repeat(8, 1, 1), keys=keys, labels={'red': image[:, :1]}
+    )
+    mirrored, seen, (coin, never) = augmented(sample, Training(noise=0.5), (0.5, 0.0))
+    flipped = (mirrored.current != image).flatten(1).any(1)
+    assert 0 < flipped.sum() < 8 and mirrored.keys == seen.keys == keys
+    assert torch.equal(mirrored.labels['red'], mirrored.current[:, :1])
+    assert torch.equal(seen.labels['red'], mirrored.labels['red'])
+    assert not torch.equal(seen.current, mirrored.current)
+    assert coin.shape == (8,) and not never.any()
+
+
+def test_each_process_draws_its_part_of_what_one_would_draw() -> None:
+    image = torch.rand(4, 3, 64, 96)
+    whole = Sample(image, image, image, torch.eye(3).repeat(4, 1, 1))
+    half = Sample(image[2:], image[2:], image[2:], whole.K[2:])
+    torch.manual_seed(3)
+    _, one, coins = augmented(whole, Training(), (0.5,))
+    torch.manual_seed(3)
+    _, other, parts = augmented(half, Training(), (0.5,), (1, 2))
+    assert torch.equal(one.current[2:], other.current) and torch.equal(coins[0][2:], parts[0])
 
 
 def test_no_strength_changes_nothing() -> None:

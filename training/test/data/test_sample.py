@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from mdepth_training.data import Sample
+from mdepth_training.data import Key, Sample
 
 
 def test_on_a_device_images_are_floats_and_the_rest_stays() -> None:
@@ -28,3 +28,13 @@ def test_floats_pass_unchanged_and_no_partner_stays_none() -> None:
 def test_the_batch_keeps_its_type_on_the_way() -> None:
     image = torch.zeros(1, 3, 2, 2, dtype=torch.uint8)
     assert Sample(image, image, image, torch.eye(3)[None]).to('cpu').current.dtype == torch.uint8
+
+
+def test_labels_keep_their_values_and_keys_stay() -> None:
+    image = torch.full((1, 3, 2, 2), 255, dtype=torch.uint8)
+    keys, labels = (Key('monday', 7, 10**9),), {'object': image[:, :1]}
+    sample = Sample(image, image, image, torch.eye(3)[None], keys=keys, labels=labels)
+    ready = sample.on('cpu')
+    assert ready.keys == keys and ready.current.max() == 1
+    assert torch.equal(ready.labels['object'], image[:, :1])
+    assert sample.tensors().keys() == {'previous', 'current', 'following', 'K'}

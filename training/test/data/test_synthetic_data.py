@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from mdepth_training.config import Data, Experiment, SyntheticData, Training
-from mdepth_training.data import synthetic
+from mdepth_training.data import Key, synthetic
 from mdepth_training.data.synthetic import (
     SyntheticTriplets,
     drive_camera,
@@ -36,6 +36,8 @@ def test_batches_are_the_rendered_frames_with_the_camera_of_their_drive(tmp_path
     triplets = SyntheticTriplets(SMALL, tmp_path)
     assert len(triplets) == 3 * 2
     batch = triplets.batch([5, 0])
+    expected = Key('synthetic-52', 2, 200_000_000), Key('synthetic-50', 1, 100_000_000)
+    assert batch.keys == expected
     for row, (seed, frame) in enumerate(((52, 1), (50, 0))):
         camera = drive_camera(VARIED, experiment_camera(SMALL), seed)
         drive = synthetic_drive(SMALL.data, camera, seed, 4)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from mdepth_training.data import (
+    Key,
     StepOrder,
     Triplets,
     make_loader,
@@ -97,6 +98,9 @@ def test_damage_in_training_is_replaced_and_told(make_drive, tmp_path: Path) -> 
         # Frame 5 is in triplets 3, 4 and 5; the next whole one is 6.
         expected = [6 if index in (3, 4, 5) else index for index in order]
         assert torch.equal(sample.current, whole.current[expected])
+        # The key is that of the frame that is seen, not of the one that is damaged.
+        frames = [triplet + 1 for triplet in expected]
+        assert sample.keys == tuple(Key(drive.name, f, drive.stamps[f]) for f in frames)
     assert triplets.damage() == [
         f'1 images could not be read, their triplets were replaced: {drive.images[5]}'
     ]

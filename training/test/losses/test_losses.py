@@ -8,6 +8,7 @@ import pytest
 import torch
 from mdepth_training.losses import (
     Moments,
+    Photometric,
     auto_mask,
     edge_aware_smoothness,
     masked_mean,
@@ -44,6 +45,40 @@ def test_ssim_by_hand_in_one_window() -> None:
         (mean_a**2 + mean_b**2 + 1e-4) * (variance_a + variance_b + 9e-4)
     )
     assert centre == pytest.approx((1 - ssim) / 2, abs=1e-5)
+
+
+def test_ssim_without_luminance_by_hand() -> None:
+    """The limit of an infinite C1, with C2 of 9e-6: brightness alone makes no error."""
+    a = torch.arange(9.0).reshape(1, 1, 3, 3) / 10
+    b = a.flip(-1) * 0.5
+    centre = ssim_error(Moments.of(a), Moments.of(b), 'structure')[0, 0, 1, 1].item()
+    covariance = ((a - a.mean()) * (b - b.mean())).mean().item()
+    variances = a.var(unbiased=False).item() + b.var(unbiased=False).item()
+    ssim = (2 * covariance + 9e-6) / (variances + 9e-6)
+    assert centre == pytest.approx((1 - ssim) / 2, abs=1e-5)
+    brighter = Moments.of(a + 0.2)
+    assert ssim_error(Moments.of(a), brighter, 'structure')[0, 0, 1, 1] < 1e-4
+    assert ssim_error(Moments.of(a), brighter)[0, 0, 1, 1] > 1e-2
+
+
+def test_larger_windows_agree_with_a_loop() -> None:
+    a, b = torch.rand(2, 1, 1, 7, 7, generator=torch.Generator().manual_seed(0))
+    centre = ssim_error(Moments.of(a, 7), Moments.of(b, 7))[0, 0, 3, 3].item()
+    covariance = ((a - a.mean()) * (b - b.mean())).mean()
+    ssim = (2 * a.mean() * b.mean() + 1e-4) * (2 * covariance + 9e-4)
+    ssim /= a.mean() ** 2 + b.mean() ** 2 + 1e-4
+    ssim /= a.var(unbiased=False) + b.var(unbiased=False) + 9e-4
+    assert centre == pytest.approx((1 - ssim.item()) / 2, abs=1e-5)
+
+
+def test_the_weights_are_those_of_the_settings(images) -> None:
+    a, b = images
+    parts = [
+        photometric_error(Moments.of(a), b, Photometric(ssim=ssim, l1=l1))
+        for ssim, l1 in ((1.0, 0.0), (0.0, 1.0), (3.0, 2.0))
+    ]
+    torch.testing.assert_close(parts[2], 3 * parts[0] + 2 * parts[1])
+    torch.testing.assert_close(parts[1], (a - b).abs().mean(1, keepdim=True))
 
 
 def test_ssim_is_zero_for_equal_images_symmetric_and_bounded(images) -> None:

@@ -8,7 +8,8 @@ import pytest
 import torch
 from mdepth_training.config import Experiment, Training
 from mdepth_training.data import Sample
-from mdepth_training.methods.implicit_cues import ImplicitCues
+from mdepth_training.methods.implicit_cues.method import ImplicitCues
+from mdepth_training.methods.implicit_cues.settings import ImplicitCuesSettings
 from torch.nn.functional import affine_grid, grid_sample, interpolate
 
 from mdepth_ros.errors import MdepthError
@@ -19,13 +20,16 @@ HEIGHT, WIDTH = 64, 96
 TINY = Experiment(
     input_size=(HEIGHT, WIDTH),
     network=NetworkConfig(width=0.125, disparity_bias=-3.0, translation_scale=0.1),
-    training=Training(batch_size=2, joint_from=0),
+    method=ImplicitCuesSettings(joint_from=0),
+    training=Training(batch_size=2),
 )
 
 
-def method(**training: object) -> ImplicitCues:
+def method(**changes: object) -> ImplicitCues:
     torch.manual_seed(0)
-    return ImplicitCues(replace(TINY, training=replace(TINY.training, **training)))
+    own = {name: changes.pop(name) for name in vars(TINY.method) if name in changes}
+    training = replace(TINY.training, **changes)
+    return ImplicitCues(replace(TINY, method=replace(TINY.method, **own), training=training))
 
 
 def camera_matrix(zoom: float = 1.0) -> torch.Tensor:
@@ -218,5 +222,5 @@ def test_only_with_neighbours_does_their_motion_teach_the_depth(
 
 def test_stereo_without_a_partner_says_what_to_do() -> None:
     learner, pose = method(sources='MS'), torch.zeros(2, 6)
-    with pytest.raises(MdepthError, match=r'training\.sources=M'):
+    with pytest.raises(MdepthError, match=r'method\.sources=M'):
         learner.view_loss(approaching_wall(), disparities_of(learner, 2.0), pose, pose)

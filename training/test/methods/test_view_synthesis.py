@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from mdepth_training.losses import Moments, photometric_error
+from mdepth_training.losses import Moments, Photometric, photometric_error
 from mdepth_training.methods.view_synthesis import (
     View,
     ViewGroup,
+    ViewSynthesis,
     multi_scale_loss,
     scaled_camera,
 )
@@ -30,8 +31,8 @@ def views(count: int) -> list[View]:
 def loss_of(current: torch.Tensor, groups: list[ViewGroup], scales: int = 1, **options: object):
     torch.manual_seed(0)
     disparities = [torch.full((1, 1, 32 >> s, 64 >> s), 0.5) for s in range(scales)]
-    settings = {'smoothness': 0.0, 'full_size': False, **options}
-    return multi_scale_loss(current, K, disparities, lambda d: 1 / d, groups, **settings)
+    settings = ViewSynthesis(smoothness=0.0, **options)
+    return multi_scale_loss(current, K, disparities, lambda d: 1 / d, groups, settings)
 
 
 def test_the_loss_is_the_mean_over_the_mask_of_the_least_error() -> None:
@@ -49,6 +50,21 @@ def test_the_loss_is_the_mean_over_the_mask_of_the_least_error() -> None:
     assert torch.equal(mask[clear], (least < least_still)[clear])
     assert 0.2 < mask.float().mean() < 0.8
     torch.testing.assert_close(loss, least[mask].mean())
+
+
+def test_masks_and_weights_are_settings() -> None:
+    """The mean over the image is the mean over the mask's area, times its share."""
+    current, group = torch.rand(1, 3, 32, 64), [ViewGroup(views(2))]
+    area, made = loss_of(current, group)
+    share = made.mask.mean()
+    torch.testing.assert_close(loss_of(current, group, auto_mask='image')[0], area * share)
+    whole, unmasked = loss_of(current, group, auto_mask='none')
+    assert unmasked.mask.all() and 0.2 < share < 0.8
+    torch.testing.assert_close(whole, made.error.mean())
+    doubled = Photometric(ssim=1.7, l1=0.3)
+    # Twice the errors, the same mask but for ties.
+    twice = loss_of(current, group, auto_mask='none', photometric=doubled)[0]
+    torch.testing.assert_close(twice, 2 * whole)
 
 
 def test_a_hidden_view_is_not_there() -> None:
@@ -71,7 +87,7 @@ def test_the_mean_is_over_the_scales() -> None:
     current, group = torch.rand(1, 3, 32, 64), [ViewGroup(views(2))]
     one = loss_of(current, group)[0]
     torch.testing.assert_close(
-        loss_of(current, group, 4, full_size=True)[0], one, rtol=1e-3, atol=0
+        loss_of(current, group, 4, full_size_losses=True)[0], one, rtol=1e-3, atol=0
     )
     assert abs(loss_of(current, group, 4)[0] / one - 1) > 0.05
 

@@ -1,0 +1,177 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Joint learning of depth and ego-motion with implicit cues (Implicit Cues, section III).
+
+First the baseline and HAM learn, then everything together with IDCE (section IV.B); with the gate
+of the cues, which starts at zero, the change is no shock.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.geometry import Camera, inverse_transform, transform_from_axis_angle
+from mdepth_ros.networks import JointDepthPose
+from mdepth_training.config import Experiment
+from mdepth_training.data.sample import Sample
+from mdepth_training.losses import mean_over_processes, relative_change
+from mdepth_training.methods.implicit_cues.settings import ImplicitCuesSettings
+from mdepth_training.methods.method import Method
+from mdepth_training.methods.view_synthesis import (
+    Reconstruction,
+    View,
+    ViewGroup,
+    multi_scale_loss,
+    partner_view,
+)
+from mdepth_training.optimiser import Timetable
+
+
+class ImplicitCues(Method):
+    """The networks and their losses for one experiment.
+
+    sources  M   the neighbours t-1 and t+1 explain the frame
+             MS  so does the stereo partner, whose place is known
+             S   the depth learns from the partner alone; the motion from the neighbours, with the
+                 depth as it is, because a model without motion is of no use on a vehicle
+    """
+
+    settings: ImplicitCuesSettings
+    columns = ('mask_share', 'log_depth_spread', 'median_depth', 'forward_motion', 'cue_gate')
+    progress = {'spread': 'log_depth_spread', 'mask': 'mask_share'}  # noqa: RUF012
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        timetable: Timetable | None = None,
+        network: JointDepthPose | None = None,
+    ) -> None:
+        super().__init__(experiment, timetable, network)
+        self.losses = torch.compile(multi_scale_loss) if self.shared.compile else multi_scale_loss
+        height, width = experiment.input_size
+        camera = Camera.from_normalised(width, height, *experiment.camera)
+        self.nominal_focal = (camera.fx * camera.fy) ** 0.5
+
+    def describe(self) -> tuple[str, dict[str, str]]:
+        """Name the parts and what they learned from."""
+        text = f'implicit cues (IDCE + HAM), self-supervised on {self.settings.learned_from}'
+        return text, {'cues from step': str(self.timetable.stages[0])}
+
+    def coins(self) -> tuple[float, ...]:
+        """Whether a sample sees its frame twice, and whether it gets no cues."""
+        return self.settings.duplicated, self.settings.dropped_cues
+
+    def resting(self) -> list[nn.Module]:
+        """IDCE in the first stage."""
+        return [] if self.stage or self.network.cues is None else [self.network.cues]
+
+    def loss(self, sample: Sample, seen: Sample, *coins: Tensor) -> Tensor:
+        """Eq. 2, and from the second stage on the steadiness of the motion."""
+        duplicated, uncued = coins
+        use_cues = ~uncued if self.stage else torch.zeros_like(uncued)
+        previous = torch.where(duplicated[:, None, None, None], seen.current, seen.previous)
+        disparities, pose = self.network(previous, seen.current, use_cues)
+        pose_ahead = self.network.pose(seen.current, seen.following)
+        # Not a number where anything is not finite: no loss need be, for a warp to nowhere reads
+        # the image's corner, and on a CPU its gradient would read outside of all memory.
+        unfinite = 0 * sum(x.float().sum() for x in (sample.K, pose, pose_ahead, *disparities))
+        # All processes turn back together: each waits for the others where masks are averaged.
+        if self.device.type == 'cpu' and mean_over_processes(unfinite).isnan():
+            return unfinite
+        with torch.autocast(self.device.type, enabled=False):
+            loss, made = self.view_loss(sample, disparities, pose, pose_ahead, duplicated)
+            loss = loss + unfinite.detach()
+            if self.settings.steady_motion and self.stage:
+                change_of_speed = relative_change(pose[:, 3:].float(), pose_ahead[:, 3:].float())
+                moved = (change_of_speed * ~duplicated).sum() / len(sample.K)
+                loss = loss + self.settings.steady_motion * moved
+        disparity = disparities[0].detach().float()
+        if self.watched:
+            self._watch(made, disparity, pose_ahead.detach())
+        if self.pictured:
+            self.pictures = {'image': sample.current, 'disparity': disparity, **vars(made)}
+        return loss
+
+    def view_loss(
+        self,
+        sample: Sample,
+        disparities: list[Tensor],
+        pose: Tensor,
+        pose_ahead: Tensor,
+        duplicated: Tensor | None = None,
+    ) -> tuple[Tensor, Reconstruction]:
+        """Eq. 2 on images without jitter, for poses [B, 6] of (t-1, t) and (t, t+1).
+
+        A sample whose frame was duplicated ([B] bool) has no motion to the previous frame: it
+        learns from the other views alone.
+
+        A camera of another focal length than the experiment's shows a world that is s times
+        deeper than it looks. What the networks say is corrected as on the vehicle: depth and
+        translation along z times s, rotations about x and y by s (see mdepth_ros.estimator).
+        """
+        s = (sample.K[:, 0, 0] * sample.K[:, 1, 1]).sqrt() / self.nominal_focal
+        one = torch.ones_like(s)
+        turn = torch.stack([1 / s, 1 / s, one], 1)
+        shift = torch.stack([one, one, s], 1)
+        backward, forward = (
+            transform_from_axis_angle(p[:, :3].float() * turn, p[:, 3:].float() * shift)
+            for p in (pose, pose_ahead)
+        )
+        neighbours = [
+            View(sample.previous, inverse_transform(backward), duplicated),
+            View(sample.following, forward),
+        ]
+        groups = [ViewGroup(neighbours)]
+        if 'S' in self.settings.sources:
+            partner = partner_view(sample, self.settings)
+            if self.settings.sources == 'MS':
+                groups = [ViewGroup([*neighbours, partner])]
+            else:
+                groups = [ViewGroup([partner]), ViewGroup(neighbours, trains_depth=False)]
+        return self.losses(
+            sample.current,
+            sample.K,
+            disparities,
+            lambda disparity: self.network.depth(disparity) * s[:, None, None, None],
+            groups,
+            self.settings,
+        )
+
+    def validation_loss(self, sample: Sample) -> Tensor:
+        """The photometric loss, with cues from the second stage on."""
+        joint = torch.full((len(sample.K),), self.stage > 0, device=self.device)
+        disparities, pose = self.network(sample.previous, sample.current, joint)
+        pose_ahead = self.network.pose(sample.current, sample.following)
+        with torch.autocast(self.device.type, enabled=False):
+            loss, _ = self.view_loss(sample, disparities, pose, pose_ahead)
+        return loss
+
+    def _watch(self, made: Reconstruction, disparity: Tensor, pose: Tensor) -> None:
+        """Log what tells a healthy run from a collapsed one, and stop a run that is lost.
+
+        A collapsed depth is constant while the loss goes on falling: only the spread shows it.
+        """
+        log_depth = self.network.depth(disparity).log()
+        spread = log_depth.std((1, 2, 3)).mean()
+        values = {
+            'mask_share': made.mask.mean(),
+            'log_depth_spread': spread,
+            'median_depth': log_depth.median().exp(),
+            'forward_motion': -pose[:, 5].mean(),
+            'cue_gate': self._gate(),
+        }
+        self.log_dict(values, on_step=True, on_epoch=False)
+        # At 1e-3 a healthy run is above 0.3 by step 400; a smaller rate takes its time.
+        spread = mean_over_processes(spread)
+        if self.global_step * self.shared.learning_rate >= 0.3 and spread < 0.05:
+            raise MdepthError(
+                f'the depth collapsed to a constant (log-depth spread {spread:.3f} at step '
+                f'{self.global_step}): start again with a smaller training.learning_rate, or with '
+                'network.disparity_bias at -3 and network.translation_scale at 0.1'
+            )
+
+    def _gate(self) -> float:
+        gate = self.network.cues.gate if self.network.cues is not None else None
+        return float('nan') if gate is None else float(gate.detach())

@@ -1,0 +1,47 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What has to be known of a method before it is made: reading a file takes no Lightning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from mdepth_training.settings import check, setting
+
+if TYPE_CHECKING:
+    from mdepth_training.methods.method import Method
+
+
+@dataclass(frozen=True)
+class MethodSettings:
+    """The block `method` of an experiment; each method adds its own settings.
+
+    labels  names of the label maps that it reads from each sample
+    """
+
+    name: str = setting('', 'the method')
+    labels: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        check(self, 'method.')
+
+    @staticmethod
+    def learner() -> type[Method]:
+        """Return the method itself; imported here, for Lightning takes seconds."""
+        raise NotImplementedError
+
+    @property
+    def stereo(self) -> bool:
+        """Whether it learns from stereo partners."""
+        return False
+
+    @property
+    def known_unit(self) -> float | None:
+        """Metres in one unit of the network, where the data decides it."""
+        return None
+
+    @property
+    def stages(self) -> dict[str, int]:
+        """The settings at whose step (with `training.epochs`: epoch) a new stage begins."""
+        return {}

@@ -1,0 +1,100 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A method in a file of its own is learned, resumed, ablated and scored; nothing else knows it."""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from mdepth_training.cli import app
+from mdepth_training.config import Experiment, load_experiment
+from mdepth_training.fit import fit
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from typer.testing import CliRunner
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.model_file import load_model
+
+TEXT = """
+name: flat
+input_size: [64, 96]
+method: {name: toy, distance: 6}
+network: {width: 0.125, disparity_bias: -3.0}
+data: {workers: 0, synthetic: {drives: 2, frames: 6}}
+training: {steps: 40, batch_size: 2, learning_rate: 0.2, warm_up: 2,
+  images_every: 20, save_every: 5}
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An experiment of the toy, which is installed as another distribution would be."""
+    installed = tmp_path / 'toy-1.0.dist-info'
+    installed.mkdir()
+    (installed / 'METADATA').write_text('Metadata-Version: 2.1\nName: toy\nVersion: 1.0\n')
+    entry = '[mdepth_training.methods]\ntoy = toy_method:ToySettings\n'
+    (installed / 'entry_points.txt').write_text(entry)
+    for folder in (tmp_path, Path(__file__).parent):
+        monkeypatch.syspath_prepend(str(folder))
+    path = tmp_path / 'flat.yaml'
+    path.write_text(TEXT)
+    return path
+
+
+def test_it_is_learned_and_resumed(config: Path, tmp_path: Path) -> None:
+    experiment = load_experiment(config, ['method.late=30'])
+    whole = fit(experiment, tmp_path / 'whole', cache=tmp_path)
+    network, card = load_model(whole)
+    image = torch.rand(1, 3, 64, 96)
+    depth = network.depth(network(image, image)[0][0])
+    assert depth.std() < 1e-4 and depth.mean().item() == pytest.approx(6, rel=0.1)
+    assert card.method == 'a constant' and card.details['distance'] == '6'
+    assert card.details['steps'] == '40' and (card.metres_per_unit or 0) > 0
+    with (whole.parent / 'metrics.csv').open() as file:
+        first, second = csv.DictReader(file)
+    assert float(first['loss']) > float(second['loss']) and float(second['gradient_norm']) >= 0
+    assert (first['toy_stage'], second['toy_stage']) == ('0', '1') and 'cue_gate' not in first
+    assert float(second['toy_depth']) == pytest.approx(6, rel=0.1)
+    pictures = EventAccumulator(str(whole.parent / 'tensorboard')).Reload().Tags()['images']
+    assert pictures == ['reconstruction']
+
+    again = load_experiment(whole.parent / 'experiment.yaml')
+    assert again == experiment and type(again.method).__name__ == 'ToySettings'
+    fit(experiment, tmp_path / 'half', until=13, cache=tmp_path)
+    with pytest.raises(MdepthError, match=r'method\.distance=6\.0, not 7\.0'):
+        other = load_experiment(config, ['method.late=30', 'method.distance=7'])
+        fit(other, tmp_path / 'half', resume=True, cache=tmp_path)
+    with pytest.raises(MdepthError, match=r'method\.name=toy, not implicit_cues'):
+        fit(replace(experiment, method=Experiment().method), tmp_path / 'half', resume=True)
+    resumed = fit(experiment, tmp_path / 'half', resume=True, cache=tmp_path)
+    assert load_model(resumed)[0].state_dict().keys() == network.state_dict().keys()
+    for name, weight in load_model(resumed)[0].state_dict().items():
+        assert torch.equal(weight, network.state_dict()[name]), name
+
+
+def test_it_is_ablated_and_scored(config: Path, tmp_path: Path) -> None:
+    """Through the commands, the run in a process of its own."""
+    arguments = f'{config} -o {tmp_path / "runs"} --table far --seeds 1'
+    size = '--drives 1 --frames 5 --set training.steps=2'
+    result = CliRunner().invoke(app, ['ablate', *arguments.split(), *size.split()])
+    assert result.exit_code == 0, result.output
+    assert re.search(r'\| far +\| 1 +\| 0\.\d', (tmp_path / 'runs' / 'far.md').read_text())
+    model = tmp_path / 'runs' / 'far-seed0' / 'flat.safetensors'
+    assert load_model(model)[1].details['distance'] == '20'
+    result = CliRunner().invoke(app, ['evaluate', str(model), '--drives', '1', '--frames', '5'])
+    assert result.exit_code == 0 and 'AbsRel' in result.output
+
+
+def test_a_setting_of_another_method_and_a_label_that_is_missing_are_named(config: Path) -> None:
+    with pytest.raises(MdepthError, match=r'unknown setting method\.joint_from: choose from dist'):
+        load_experiment(config, ['method.joint_from=3'])
+    experiment = load_experiment(config)
+    learner = experiment.method.learner()(experiment)
+    sample = type('Unlabelled', (), {'labels': {}})()
+    with pytest.raises(MdepthError, match='toy learns from the labels distance, which the data'):
+        learner.training_step(sample, 0)
