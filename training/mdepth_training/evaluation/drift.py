@@ -25,6 +25,7 @@ import torch
 from numpy.typing import NDArray
 from rich.progress import track
 from rich.table import Table
+from rich.text import Text
 
 from mdepth_ros.cli.shell import Console
 from mdepth_ros.estimator import Estimator
@@ -220,7 +221,7 @@ def _print(means: dict[str, dict[str, float]], title: str) -> None:
         'length\n%',
         'ms',
     ):
-        table.add_column(heading, justify='right')
+        table.add_column(Text(heading), justify='right')
     for name, m in means.items():
         table.add_row(
             name,

@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
+from rich.text import Text
 
 from mdepth_ros.cli.shell import Console
 from mdepth_ros.errors import MdepthError
@@ -250,7 +251,7 @@ def _print(console: Console, means: dict[str, ScaleErrors], where: str) -> None:
         'good after\ns, slowest',
     )
     for heading in headings:
-        table.add_column(heading, justify='left' if heading == 'source' else 'right')
+        table.add_column(Text(heading), justify='left' if heading == 'source' else 'right')
     for name, e in means.items():
         good = f'{e.good:.1f}' if name != 'model' else '-'
         table.add_row(

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 from rich.table import Table
+from rich.text import Text
 
 from mdepth_ros.cli.shell import Console
 from mdepth_ros.errors import MdepthError
@@ -207,7 +208,7 @@ def _print(numbers: dict[str, dict[str, float]], drives: str, lively: int) -> No
         table = Table(title=title, title_justify='left')
         table.add_column('predictor')
         for heading in columns.values():
-            table.add_column(heading, justify='right')
+            table.add_column(Text(heading), justify='right')
         for name, values in numbers.items():
             digits = [values.get(key + suffix, math.nan) for key in columns]
             if not all(map(math.isnan, digits)):

@@ -26,8 +26,12 @@ from mdepth_ros.model_file import load_model, read_card, save_model
 CAMERA = Camera.from_normalised(96, 64, 0.58, 1.92, 0.5, 0.5)
 
 
-def test_an_untrained_model_is_scored_beside_the_trivial_predictors(model: Path) -> None:
+def test_an_untrained_model_is_scored_beside_the_trivial_predictors(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     numbers = evaluate(model, 2, 7, 0.0, 10_000, record=True, csv=model.with_suffix('.csv'))
+    printed = capsys.readouterr().out
+    assert 'deg/frame' in printed and r'\n' not in printed  # headings have two lines
     own, *trivial = numbers
     assert own == 'tiny' and len(trivial) == 7
     # Nothing was learned: a constant map is better.
