@@ -37,8 +37,8 @@ Array = NDArray[np.float64]
 LOOKS = 20
 """Pairs that a verdict is made of; and how many verdicts are tried where none is sure."""
 ROUNDS = 5
-APART = 0.1
-"""Seconds from one look to the next."""
+APART, LATER = 0.1, 0.5
+"""Seconds from one look to the next, before the first verdict and after: a look costs a step."""
 UPRIGHT = 0.06
 """Mean uprightness, of both its numbers, that is believed."""
 FITS = 0.7
@@ -92,7 +92,8 @@ class MountCheck:
         if self.done or trust.status != 'tracking':
             return
         stamp = pair.current.stamp
-        if self._last is not None and 0 <= stamp - self._last < 0.99 * APART * NANO:
+        apart = LATER if self._rounds else APART
+        if self._last is not None and 0 <= stamp - self._last < 0.99 * apart * NANO:
             return
         length = float(np.linalg.norm(seen.motion[:3, 3]))
         if not length > 0:
