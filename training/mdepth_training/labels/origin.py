@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mdepth_ros.texts import parse_json
 from mdepth_training.run_folder import code_version
 
 Origin = dict[str, Any]
@@ -42,7 +43,7 @@ def identity_of(stamps: Mapping[str, Sequence[int]]) -> str:
 
 def as_json(origin: Mapping[str, Any]) -> Origin:
     """An origin as it is read again from a file."""
-    return dict(json.loads(json.dumps(origin, default=str)))
+    return dict(parse_json(json.dumps(origin, default=str)))
 
 
 def differences(
