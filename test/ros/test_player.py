@@ -55,9 +55,9 @@ def wait(condition: Callable[[], Any], seconds: float = 20.0) -> bool:
 class Graph:
     """A node that listens, spun by a thread, and a node for the player, in one context."""
 
-    def __init__(self) -> None:
+    def __init__(self, domain: int) -> None:
         self.context = Context()
-        rclpy.init(context=self.context)
+        rclpy.init(context=self.context, domain_id=domain)
         self.node = rclpy.create_node('player', context=self.context)
         self._listener = rclpy.create_node('listener', context=self.context)
         self._executor = SingleThreadedExecutor(context=self.context)
@@ -85,8 +85,8 @@ class Graph:
 
 
 @pytest.fixture
-def graph() -> Iterator[Graph]:
-    made = Graph()
+def graph(other_domain: int) -> Iterator[Graph]:
+    made = Graph(other_domain)
     yield made
     made.close()
 

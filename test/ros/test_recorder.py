@@ -44,9 +44,9 @@ def profile(reliable: bool = True, latched: bool = False) -> Any:
 class Graph:
     """Nodes of one context, spun together by `until`."""
 
-    def __init__(self) -> None:
+    def __init__(self, domain: int) -> None:
         self.context = Context()
-        rclpy.init(context=self.context)
+        rclpy.init(context=self.context, domain_id=domain)
         self.executor = SingleThreadedExecutor(context=self.context)
         self.nodes: list[Any] = []
         self.talker = self.node('talker')
@@ -73,8 +73,8 @@ class Graph:
 
 
 @pytest.fixture
-def graph() -> Iterator[Graph]:
-    made = Graph()
+def graph(other_domain: int) -> Iterator[Graph]:
+    made = Graph(other_domain)
     yield made
     made.close()
 
