@@ -78,11 +78,6 @@ def as_arrives(
     )
 
 
-def is_rectified(topic: str) -> bool:
-    """Whether the images of a topic are taken for rectified (see `says_rectified`)."""
-    return says_rectified(topic)[0]
-
-
 def sibling_infos(topic: str) -> tuple[str, ...]:
     """Return where the camera_info of an image topic may be, the nearest first.
 
