@@ -7,6 +7,8 @@ BIN := .venv/bin
 demo: .venv/ready
 	$(BIN)/mdepth demo --output demo --overwrite
 
+# The networks of the tests are so small that a second thread only makes them wait for each other.
+test: export OMP_NUM_THREADS ?= 1
 test: .venv/ready
 	$(BIN)/python -m pytest
 
