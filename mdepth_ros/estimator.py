@@ -62,6 +62,7 @@ class Prediction:
     seen        bool [h, w]: the pixel has an image (a rectified view may reach over the sensor)
     timings     seconds of 'sample', 'network', 'refine', 'post'
     evidence    what the two images say of the motion; None where the frame is paired with itself
+    unrefined   the motion as the networks gave it, before the images refined it; None: as `motion`
     """
 
     depth: NDArray[np.float32]
@@ -72,6 +73,7 @@ class Prediction:
     seen: NDArray[np.bool_]
     timings: dict[str, float]
     evidence: Evidence | None = None
+    unrefined: NDArray[np.float64] | None = None
 
     def parallax(self) -> tuple[float, float]:
         """Length of the motion over the middle depth, and its angle in rad."""
@@ -157,33 +159,37 @@ class Estimator:
         return seen
 
     @torch.inference_mode()
-    def uprightness(self, pair: FramePair) -> tuple[float, float]:
+    def uprightness(self, pair: FramePair, seen: Prediction) -> tuple[float, float]:
         """How well the two images fit as they are, against turned by 180 degrees.
 
-        The networks are asked for both. Where they see what is there, their depth explains the
-        images better than that of turned images does, and better than the same depth upside down:
-        how much better, each as half of the logarithm of a ratio of residuals. An upright pair has
-        both above 0, one upside down both below; otherwise the pair does not tell.
+        seen  what the networks said of the pair; they are asked once more, for the turned one
+
+        Where they see what is there, their depth explains the images better than that of turned
+        images does, and better than the same depth upside down: how much better, each as half of
+        the logarithm of a ratio of residuals. An upright pair has both above 0, one upside down
+        both below; otherwise the pair does not tell.
         """
         view = self.views.of(pair.current.camera)
         images = [self.views.sampled(frame).image for frame in (pair.previous, pair.current)]
+        turned = [image.flip(-2, -1).contiguous() for image in images]
         height, width = images[0].shape[-2:]
-        fits = []
-        for turned in (False, True):
-            K = view.small_intrinsics
-            if turned:
-                images = [image.flip(-2, -1).contiguous() for image in images]
-                centre = K.new_tensor([width / SMALL - 1, height / SMALL - 1])
-                K = K.clone()
-                K[:2, 2] = centre - K[:2, 2]
-            disparities, poses = self._network(*images, scales=1)
-            depth = self._network.depth(disparities[0][:, 0].float()) * view.magnification
-            motion = self._motion(poses, view)
-            for one in (depth, depth.flip(-2, -1)):
-                residual = look(images[1], images[0], one, motion, K).residual
-                fits.append(math.log(max(residual, 1e-6)))
-        right, flipped, of_turned, turned_flipped = fits
-        return (of_turned - right) / 2, (flipped - right + of_turned - turned_flipped) / 2
+        K = view.small_intrinsics
+        turned_K = K.clone()
+        turned_K[:2, 2] = K.new_tensor([width / SMALL - 1, height / SMALL - 1]) - K[:2, 2]
+        disparities, poses = self._network(*turned, scales=1)
+        turned_depth = self._network.depth(disparities[0][:, 0].float()) * view.magnification
+        depth = torch.from_numpy(seen.depth)[None].to(self.device)
+        motion = torch.from_numpy(seen.motion if seen.unrefined is None else seen.unrefined)
+
+        def misfit(of: list[Tensor], depth: Tensor, motion: Tensor, K: Tensor) -> float:
+            return math.log(max(look(of[1], of[0], depth, motion, K).residual, 1e-6))
+
+        as_is = misfit(images, depth, motion, K)
+        upside_down = misfit(images, depth.flip(-2, -1), motion, K)
+        motion = self._motion(poses, view)
+        of_turned = misfit(turned, turned_depth, motion, turned_K)
+        turned_back = misfit(turned, turned_depth.flip(-2, -1), motion, turned_K)
+        return (of_turned - as_is) / 2, (upside_down - as_is + of_turned - turned_back) / 2
 
     def _seen(
         self,
@@ -209,7 +215,7 @@ class Estimator:
                 "model file, or '--precision fp32' where this one works there"
             )
         images = current.image, previous.image
-        brought = self._clock()
+        brought, unrefined = self._clock(), motion.numpy()
         if self.refined and not pair.reason:
             seen = current.brightness(), previous.brightness()
             refined_motion = refine(*seen, half, motion, view.half_intrinsics)
@@ -237,6 +243,7 @@ class Estimator:
                 'post': time.perf_counter() - refined + brought - start,
             },
             evidence,
+            unrefined,
         )
 
     def _clock(self) -> float:

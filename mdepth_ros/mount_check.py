@@ -38,7 +38,7 @@ LOOKS = 20
 """Pairs that a verdict is made of; and how many verdicts are tried where none is sure."""
 ROUNDS = 5
 APART, LATER = 0.1, 0.5
-"""Seconds from one look to the next, before the first verdict and after: a look costs a step."""
+"""Seconds from look to look, before the first verdict and after: a look costs half a step."""
 UPRIGHT = 0.06
 """Mean uprightness, of both its numbers, that is believed."""
 FITS = 0.7
@@ -103,7 +103,7 @@ class MountCheck:
         look = Look(
             seen.motion[:3, 3] / length,
             None if ground is None else ground.normal,
-            estimator.uprightness(pair),
+            estimator.uprightness(pair, seen),
         )
         self._looks.append(look)
         if len(self._looks) == LOOKS:

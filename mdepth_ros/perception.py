@@ -48,7 +48,8 @@ class Estimate:
     stale             the frame comes late, or again: it has a depth, but the pose is that of a
                       newer frame, and is not to be published with this stamp
     timings           seconds: 'pairing', 'estimator' ('sample', 'network', 'refine' and
-                      'post' of it), 'scale', 'odometry', and 'step' for all
+                      'post' of it), 'scale', 'odometry', in the first seconds 'mount', and
+                      'step' for all
     """
 
     stamp: int
