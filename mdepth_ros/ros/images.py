@@ -180,6 +180,8 @@ def _is_deep(message: Any) -> bool:
         return message.encoding in _FORMATS and _FORMATS[message.encoding][0] == 'u2'
     if bytes(message.data[:2]) == b'\xff\xd8':  # no JPEG has: most messages need no second look
         return False
+    if bytes(message.data[:2]) == b'\xff\xd8':  # most are JPEG, which OpenCV reads with 8 bits
+        return False
     header = read_header(io.BytesIO(bytes(message.data)))
     return header is not None and header.deep
 
