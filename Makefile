@@ -35,12 +35,12 @@ evaluate: .venv/ready
 train: .venv/ready
 	$(BIN)/mdepth-train fit training/configs/synthetic-nano.yaml --output runs/synthetic-nano --resume
 
-.venv/ready: setup.py pyproject.toml training/pyproject.toml constraints.txt
+.venv/ready: setup.py pyproject.toml standalone/pyproject.toml training/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	    { echo 'Python 3.10 or newer is needed: make PYTHON=python3.12 ...'; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt -e '.[test]' -e './training[test]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt -e ./standalone -e '.[test]' -e './training[test]'
 	@touch $@
 
 clean:

@@ -12,8 +12,6 @@ from setuptools import find_packages, setup
 from setuptools.command.develop import develop
 
 NAME = 'mdepth_ros'
-# There are no wheels for Python 3.14 yet, which can do all but a live node.
-CYCLONEDDS = "cyclonedds>=11,<12; python_version < '3.14'"
 SHARE = f'share/{NAME}'
 
 
@@ -68,9 +66,9 @@ setup(
         'typer>=0.12',
     ],
     extras_require={
-        # The live node where there is no ROS 2.
-        'standalone': [CYCLONEDDS],
-        'test': ['pytest>=7', CYCLONEDDS, 'evo>=1.30', 'ruff>=0.6', 'mypy>=1.10'],
+        # Where there is no ROS 2 (folder standalone/).
+        'standalone': ['ros2-standalone'],
+        'test': ['pytest>=7', 'evo>=1.30', 'ruff>=0.6', 'mypy>=1.10'],
     },
     entry_points={
         'console_scripts': [

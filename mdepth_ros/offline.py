@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.frame import Frame
 from mdepth_ros.report.scale import ScaleFile
 from mdepth_ros.ros import conversions, outputs  # before any message: makes them importable
 from mdepth_ros.ros.clouds import MAX_STEP
@@ -40,7 +40,7 @@ from std_msgs.msg import String
 from tf2_msgs.msg import TFMessage
 
 if TYPE_CHECKING:
-    from mdepth_ros.perception import Estimate
+    from mdepth_ros.core.perception import Estimate
 
 Matrix = NDArray[np.float64]
 BASE_FRAMES = ('base_link', 'camera_link')

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from mdepth_ros.geometry import Camera
 
 if TYPE_CHECKING:
-    from mdepth_ros.frame import Frame
-    from mdepth_ros.perception import Estimate
+    from mdepth_ros.core.perception import Estimate
+    from mdepth_ros.core.types import Frame
 
 _NUMBER = re.compile(r'\d+(\.\d+)?')
 _OUTER = ('read', 'step', 'write')

@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mdepth_ros.estimator import Estimator
-from mdepth_ros.frame import Frame
+from mdepth_ros.core.estimator import Estimator
+from mdepth_ros.core.pairing import FramePair
+from mdepth_ros.core.types import Frame
 from mdepth_ros.geometry import Camera
-from mdepth_ros.model_file import ModelCard
+from mdepth_ros.model.file import ModelCard
 from mdepth_ros.networks import JointDepthPose, NetworkConfig
-from mdepth_ros.pairing import FramePair
 
 HEIGHT, WIDTH = 64, 96
 TRAINED = (0.8, 1.2, 0.5, 0.5)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mdepth_ros import standalone
+from mdepth_ros import ros2
 from mdepth_ros.geometry import Camera
 from mdepth_ros.ros.conversions import make_header, matrix_to_transform, stamp_to_nanoseconds
 from mdepth_ros.ros.depth_odometry import DepthOdometryNode
@@ -33,7 +33,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo
 from tf2_ros import StaticTransformBroadcaster
 
-if standalone.ensure():
+if ros2.ensure():
     pytest.importorskip('cyclonedds')  # has no wheels for the newest Pythons
 
 SECOND = 1_000_000_000

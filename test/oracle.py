@@ -17,7 +17,7 @@ import live
 import numpy as np
 from live import at
 
-from mdepth_ros.estimator import Prediction
+from mdepth_ros.core.estimator import Prediction
 from mdepth_ros.ros.depth_odometry import DepthOdometryNode
 
 # isort: split

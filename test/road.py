@@ -9,10 +9,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from mdepth_ros.estimator import Prediction
-from mdepth_ros.frame import Frame
+from mdepth_ros.core.estimator import Prediction
+from mdepth_ros.core.pairing import FramePair
+from mdepth_ros.core.types import Frame
 from mdepth_ros.geometry import Camera
-from mdepth_ros.pairing import FramePair
 
 CAMERA = Camera.from_normalised(320, 96, 0.58, 1.92, 0.5, 0.5)
 HEIGHT = 1.65

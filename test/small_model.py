@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from mdepth_ros.model_file import ModelCard, save_model
+from mdepth_ros.model.file import ModelCard, save_model
 from mdepth_ros.networks import JointDepthPose, NetworkConfig
 
 

@@ -19,17 +19,17 @@ from rosbags.rosbag2 import Reader
 from typer.testing import CliRunner
 
 from mdepth_ros.cli.main import app
+from mdepth_ros.core.odometry import Odometry
+from mdepth_ros.core.pairing import FramePair
+from mdepth_ros.core.perception import build_perception, wire
+from mdepth_ros.core.quality import Evidence, Judge, Trust
+from mdepth_ros.core.scale import Scale, scale_source
+from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.frame import Frame
-from mdepth_ros.odometry import Odometry
-from mdepth_ros.pairing import FramePair
-from mdepth_ros.perception import build_perception, wire
-from mdepth_ros.quality import Evidence, Judge, Trust
 from mdepth_ros.report.bags import Bag
 from mdepth_ros.ros.conversions import make_header, speed_of, transform_to_matrix
 from mdepth_ros.ros.parameters import DEPTH_ODOMETRY, broken_rule
 from mdepth_ros.ros.recording import BagWriter
-from mdepth_ros.scale import Scale, scale_source
 from mdepth_ros.sources import open_source
 
 # isort: split
@@ -205,7 +205,7 @@ def test_networks_that_give_no_number(depth: float, pose: float) -> None:
 def test_what_refines_the_motion_may_fail(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     frames = [Frame(i * 10**8, picture(CAMERA, i), CAMERA) for i in range(2)]
     plain = build_perception(model, device='cpu', refined=False)
-    monkeypatch.setattr('mdepth_ros.estimator.refine', lambda *args: args[3] * NAN)
+    monkeypatch.setattr('mdepth_ros.core.estimator.refine', lambda *args: args[3] * NAN)
     refining = build_perception(model, device='cpu', refined=True)
     for frame in frames:
         expected, got = plain.step(frame), refining.step(frame)

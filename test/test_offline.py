@@ -19,12 +19,12 @@ from rosbags.rosbag2 import Reader
 from rosbags.rosbag2.storage_mcap import McapWriter
 
 from mdepth_ros import offline
+from mdepth_ros.core.pairing import Pairing
+from mdepth_ros.core.perception import Estimate
+from mdepth_ros.core.scale import Scale
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera
-from mdepth_ros.pairing import Pairing
-from mdepth_ros.perception import Estimate
 from mdepth_ros.report.run import Run
-from mdepth_ros.scale import Scale
 from mdepth_ros.sources import open_source
 
 OPTICAL = np.array([[0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1.0]])

@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 
 from fuzz.runner import Files, Target, sound
-from mdepth_ros.frame import Frame
+from mdepth_ros.core.types import Frame
 from mdepth_ros.geometry import Camera
 from mdepth_ros.limits import LATEST_STAMP
-from mdepth_ros.model_file import load_model
+from mdepth_ros.model.file import load_model
 
 
 @cache
 def _model() -> Any:
     from small_model import write_model
 
-    from mdepth_ros.estimator import Estimator
+    from mdepth_ros.core.estimator import Estimator
 
     with tempfile.TemporaryDirectory() as name:
         network, card = load_model(write_model(Path(name) / 'a.safetensors'))
@@ -58,7 +58,7 @@ def _frame(rng: Random, stamp: int, usual: bool) -> Frame:
 
 
 def _use(folder: Path, rng: Random) -> None:
-    from mdepth_ros.perception import wire
+    from mdepth_ros.core.perception import wire
 
     def odd(usual: Any, *others: Any) -> Any:
         return rng.choice(others) if rng.random() < 0.08 else usual

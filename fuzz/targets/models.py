@@ -20,8 +20,8 @@ from small_model import write_model
 
 from fuzz.mutations import bytes_like, text_like, values_like
 from fuzz.runner import Files, Target, sound
-from mdepth_ros.model_file import load_model, read_card
-from mdepth_ros.networks.foreign import from_imagenet, read_state
+from mdepth_ros.model.checkpoint_import import from_imagenet, read_state
+from mdepth_ros.model.file import load_model, read_card
 
 
 @cache

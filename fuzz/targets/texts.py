@@ -14,6 +14,11 @@ import numpy as np
 from mdepth_training.config import load_experiment, save_experiment
 from mdepth_training.data.extract import read_dataset_file
 from mdepth_training.run_folder import first_origin, read_starts
+from ros2_standalone.parameter_files import (
+    ParameterFileError,
+    file_parameters,
+    parameter_value,
+)
 
 from fuzz.mutations import LAUGHTER, NUMBERS, WORDS, text_like, values_like
 from fuzz.runner import Files, Target, sound, write_files
@@ -22,11 +27,6 @@ from mdepth_ros.evaluation import read_trajectory
 from mdepth_ros.report.run import Run
 from mdepth_ros.sources.folder import read_times
 from mdepth_ros.sources.intrinsics import read_intrinsics
-from mdepth_ros.standalone.parameter_files import (
-    ParameterFileError,
-    file_parameters,
-    parameter_value,
-)
 
 CAMERA = """image_width: 24
 image_height: 16

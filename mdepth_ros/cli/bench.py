@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mdepth_ros.cli import bench_live, bench_live_table
-from mdepth_ros.shipped import shipped_model
+from mdepth_ros.model.shipped import shipped_model
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from mdepth_ros.frame import Frame
+    from mdepth_ros.core.types import Frame
     from mdepth_ros.geometry import Camera
-    from mdepth_ros.model_file import ModelCard
+    from mdepth_ros.model.file import ModelCard
     from mdepth_ros.networks import JointDepthPose, NetworkConfig
 
 LARGEST_RATIO = 0.6
@@ -93,7 +93,7 @@ def measure(
     import torch
 
     from mdepth_ros.geometry import Camera
-    from mdepth_ros.model_file import ModelCard
+    from mdepth_ros.model.file import ModelCard
     from mdepth_ros.networks import JointDepthPose
 
     torch.manual_seed(0)
@@ -143,7 +143,7 @@ def measure(
 def measure_model(path: Path, rounds: int, threads: int | None = None) -> dict[str, Any]:
     """Times of the step of a model file at its own size, and its 'depth_difference' from fp32."""
     from mdepth_ros.geometry import Camera
-    from mdepth_ros.model_file import load_model
+    from mdepth_ros.model.file import load_model
 
     network, card = load_model(path)
     height, width = card.input_size
@@ -160,11 +160,11 @@ def measure_model(path: Path, rounds: int, threads: int | None = None) -> dict[s
 
 
 def _perception(network: JointDepthPose, card: ModelCard, threads: int | None) -> Any:
-    from mdepth_ros.estimator import Estimator
-    from mdepth_ros.odometry import Odometry
-    from mdepth_ros.pairing import Pairing
-    from mdepth_ros.perception import Perception
-    from mdepth_ros.scale import NoScale
+    from mdepth_ros.core.estimator import Estimator
+    from mdepth_ros.core.odometry import Odometry
+    from mdepth_ros.core.pairing import Pairing
+    from mdepth_ros.core.perception import Perception
+    from mdepth_ros.core.scale import NoScale
 
     estimator = Estimator(network, card, device='cpu', threads=threads)
     return Perception(Pairing(card.frame_interval), estimator, NoScale(), Odometry())
@@ -211,7 +211,7 @@ def _pictures(height: int, width: int, count: int) -> NDArray[np.uint8]:
 
 def _frames(camera: Camera, count: int) -> list[Frame]:
     """Frames a tenth of a second apart; the pictures repeat."""
-    from mdepth_ros.frame import Frame
+    from mdepth_ros.core.types import Frame
 
     pictures = _pictures(camera.height, camera.width, 4)
     return [Frame(10**8 * index, pictures[index % 4], camera) for index in range(count)]
@@ -223,8 +223,8 @@ def _difference(network: JointDepthPose, card: ModelCard, frames: list[Frame]) -
 
     import numpy as np
 
-    from mdepth_ros.estimator import Estimator
-    from mdepth_ros.pairing import FramePair
+    from mdepth_ros.core.estimator import Estimator
+    from mdepth_ros.core.pairing import FramePair
 
     auto, full = (Estimator(network, card, 'cpu', name) for name in ('auto', 'fp32'))
     pairs = [FramePair(new, old, '', card.frame_interval) for old, new in pairwise(frames[:5])]
@@ -242,7 +242,7 @@ def _machine(estimator: Any) -> dict[str, Any]:
 
     import torch
 
-    from mdepth_ros.machine import fast_bf16
+    from mdepth_ros.core.machine import fast_bf16
 
     return {
         'cpu': platform.processor() or platform.machine(),

@@ -42,7 +42,7 @@ def measure_live(model: Path, seconds: float) -> dict[str, Any]:
 
     Raises MdepthError where the node does not start or gives no depth.
     """
-    from mdepth_ros.model_file import load_model
+    from mdepth_ros.model.file import load_model
 
     load_model(model)  # the node would stay alive and say again and again that it cannot
     with own_domain():  # nobody else's graph

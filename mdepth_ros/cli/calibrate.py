@@ -15,9 +15,9 @@ from mdepth_ros.cli.options import Intrinsics, Rate, Rectified, Topic, given
 from mdepth_ros.errors import MdepthError
 
 if TYPE_CHECKING:
-    from mdepth_ros.calibration import DrivePairs
-    from mdepth_ros.estimator import Estimator
+    from mdepth_ros.core.estimator import Estimator
     from mdepth_ros.evaluation import Trajectory
+    from mdepth_ros.evaluation.calibration import DrivePairs
     from mdepth_ros.sources.base import ImageSource
 
 FIRST_SEED = 40000  # neither training nor the drives of evaluation have such seeds
@@ -80,11 +80,11 @@ def calibrate(
 
     from rich.progress import track
 
-    from mdepth_ros.calibration import calibrate, synthetic_pairs
     from mdepth_ros.cli.shell import Console
-    from mdepth_ros.estimator import Estimator
-    from mdepth_ros.model_file import load_model, replace_card
-    from mdepth_ros.motion_noise import AXES, sizes_of
+    from mdepth_ros.core.estimator import Estimator
+    from mdepth_ros.core.motion_noise import AXES, sizes_of
+    from mdepth_ros.evaluation.calibration import calibrate, synthetic_pairs
+    from mdepth_ros.model.file import load_model, replace_card
 
     for name, option in given(context).items():
         if recordings and name in _OF_WORLD:
@@ -157,7 +157,7 @@ def _recorded(
     say: Callable[[str], None],
 ) -> Iterator[DrivePairs]:
     """The pairs of recordings with true poses; `say` gets what was lost of them."""
-    from mdepth_ros.calibration import drive_pairs
+    from mdepth_ros.evaluation.calibration import drive_pairs
     from mdepth_ros.offline import find_base
     from mdepth_ros.report.poses import camera_poses, with_poses
     from mdepth_ros.sources import open_source

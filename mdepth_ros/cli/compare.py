@@ -160,9 +160,9 @@ def _frames(bag: Bag, topic: str, interval: float) -> Iterator[_Frame]:
 
     import numpy as np
 
-    from mdepth_ros.frame import Frame
+    from mdepth_ros.core.pairing import Pairing
+    from mdepth_ros.core.types import Frame
     from mdepth_ros.geometry import Camera
-    from mdepth_ros.pairing import Pairing
 
     pairing = Pairing(interval)
     # Pairing looks at stamp, camera and frame id only.

@@ -49,8 +49,8 @@ def convert(
     Example: mdepth convert mono_640x192 -o mono.safetensors
     """
     from mdepth_ros.cli.shell import Console
-    from mdepth_ros.model_file import ModelCard, save_model
-    from mdepth_ros.networks.foreign import from_imagenet, from_monodepth2
+    from mdepth_ros.model.checkpoint_import import from_imagenet, from_monodepth2
+    from mdepth_ros.model.file import ModelCard, save_model
 
     metres: float | None = None
     size = (192, 640)

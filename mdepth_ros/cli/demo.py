@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mdepth_ros.shipped import FOR_THE_PLAIN_WORLD, shipped_model
+from mdepth_ros.model.shipped import FOR_THE_PLAIN_WORLD, shipped_model
 
 SEED = 10_006  # held out: the shipped models learned from other drives
 

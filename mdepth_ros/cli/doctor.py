@@ -10,7 +10,7 @@ import typer
 
 from mdepth_ros.cli import doctor_ros
 from mdepth_ros.cli.finding import BAD, GOOD, NOTE, Finding
-from mdepth_ros.shipped import shipped_model
+from mdepth_ros.model.shipped import shipped_model
 
 ENOUGH_SPACE = 2 * 1024**3
 
@@ -72,7 +72,7 @@ def _python() -> list[Finding]:
 def _torch() -> list[Finding]:
     import torch
 
-    from mdepth_ros import machine
+    from mdepth_ros.core import machine
 
     version = tuple(int(part) for part in torch.__version__.split('+')[0].split('.')[:2])
     fine = version >= (2, 4)
@@ -93,7 +93,7 @@ def _torch() -> list[Finding]:
 def _threads() -> list[Finding]:
     import os
 
-    from mdepth_ros import machine
+    from mdepth_ros.core import machine
 
     threads, cores = machine.set_threads(None), machine.usable_cores()
     over = threads > cores
@@ -149,7 +149,7 @@ def _model() -> list[Finding]:
     import hashlib
 
     from mdepth_ros.errors import MdepthError
-    from mdepth_ros.model_file import load_model
+    from mdepth_ros.model.file import load_model
 
     try:
         path = shipped_model()

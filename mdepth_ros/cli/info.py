@@ -20,7 +20,7 @@ def info(model: Annotated[Path, typer.Argument(help='A model file (.safetensors)
     import hashlib
 
     from mdepth_ros.cli.shell import print_rows
-    from mdepth_ros.model_file import load_model
+    from mdepth_ros.model.file import load_model
 
     network, card = load_model(model)
     content = model.read_bytes()

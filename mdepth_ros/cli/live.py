@@ -20,10 +20,10 @@ def live_node(name: str, *, use_sim_time: bool = False) -> Iterator[Any]:
     """
     import os
 
-    from mdepth_ros import standalone
+    from mdepth_ros import ros2
     from mdepth_ros.ctrl_c import ctrl_c
 
-    standalone.ensure()
+    ros2.ensure()
     import rclpy
     from rclpy.parameter import Parameter
     from rclpy.signals import SignalHandlerOptions

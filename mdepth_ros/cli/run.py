@@ -13,7 +13,7 @@ import typer
 
 from mdepth_ros.cli.options import Intrinsics, Rate, Rectified, Topic
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.shipped import shipped_model
+from mdepth_ros.model.shipped import shipped_model
 
 if TYPE_CHECKING:
     from mdepth_ros.cli.shell import Console
@@ -109,8 +109,8 @@ def run(
     """
     from mdepth_ros import offline
     from mdepth_ros.cli.shell import Console, print_rows
-    from mdepth_ros.mount_check import MountCheck
-    from mdepth_ros.perception import build_perception
+    from mdepth_ros.core.mount_check import MountCheck
+    from mdepth_ros.core.perception import build_perception
     from mdepth_ros.report.scale import plot_scale, read_scale
     from mdepth_ros.ros.outputs import TOPICS
     from mdepth_ros.sources import open_source

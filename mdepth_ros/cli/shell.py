@@ -23,6 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mdepth_ros.errors import MdepthError, shown
+from mdepth_ros.ros2 import is_for_a_person
 
 LARGEST_LINE = 4000
 LARGEST_INTEGER, LARGEST_SEED = 2**31 - 1, 2**63 - 1
@@ -119,8 +120,6 @@ def run_app(app: Callable[..., object]) -> None:
         status = app(standalone_mode=False) if isinstance(app, typer.Typer) else app()
         if isinstance(status, int) and status:
             sys.exit(status)
-    except MdepthError as error:
-        _refuse(str(error))
     except _ClickException as error:
         _refuse_use(error)
     except OSError as error:
@@ -128,6 +127,10 @@ def run_app(app: Callable[..., object]) -> None:
         _refuse(f'{what}{error.strerror or error}; choose another place or free some space')
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
+    except Exception as error:
+        if not is_for_a_person(error):
+            raise
+        _refuse(str(error))
 
 
 def _refuse_use(error: Any) -> None:

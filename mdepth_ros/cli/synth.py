@@ -61,8 +61,8 @@ def synth(
     from rich.progress import track
 
     from mdepth_ros.cli.shell import Console
+    from mdepth_ros.core.machine import choose_device
     from mdepth_ros.geometry import Camera
-    from mdepth_ros.machine import choose_device
     from mdepth_ros.synthetic import WorldConfig, make_drive
 
     where = str(choose_device(device))

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import Trajectory, relative
 from mdepth_ros.evaluation.trajectory import Array
-from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import se3_exp, se3_log
 from mdepth_ros.report.bags import ODOMETRY, Bag
 from mdepth_ros.report.run import choose_topic, pose_file, read_poses

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from mdepth_ros.errors import MdepthError
 
 if TYPE_CHECKING:
+    from mdepth_ros.core.scale import Scale
     from mdepth_ros.report.depth import DepthResult
     from mdepth_ros.report.motion import MotionResult
-    from mdepth_ros.scale import Scale
 
 FILE = 'scale.csv'
 HEADER = ('stamp', 'metres_per_unit', 'spread', 'state', 'sources', 'delay')

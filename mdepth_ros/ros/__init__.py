@@ -6,7 +6,7 @@ Importing this package makes `from sensor_msgs.msg import Image` work below it, 
 installation of ROS 2.
 """
 
-from mdepth_ros import standalone
+from mdepth_ros import ros2
 
 # Whether rclpy and the messages are our own, and not those of an installed ROS 2.
-STANDALONE = standalone.ensure()
+STANDALONE = ros2.ensure()

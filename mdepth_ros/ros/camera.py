@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from mdepth_ros.core.estimator import Estimator
+from mdepth_ros.core.motion_noise import card_noise
+from mdepth_ros.core.mount_check import MountCheck
+from mdepth_ros.core.odometry import Matrix, Odometry
+from mdepth_ros.core.pairing import FramePair, Pairing
+from mdepth_ros.core.perception import Estimate, Perception, wire
+from mdepth_ros.core.scale import Gliding, Scale, ScaleSource, is_height, scale_source
+from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError, shown
-from mdepth_ros.estimator import Estimator
-from mdepth_ros.frame import Frame
-from mdepth_ros.motion_noise import card_noise
-from mdepth_ros.mount_check import MountCheck
-from mdepth_ros.odometry import Matrix, Odometry
-from mdepth_ros.pairing import FramePair, Pairing
-from mdepth_ros.perception import Estimate, Perception, wire
 from mdepth_ros.ros.clouds import cloud_builder
 from mdepth_ros.ros.inputs import Arrival, CameraInput
 from mdepth_ros.ros.mount import Mounts
@@ -30,7 +31,6 @@ from mdepth_ros.ros.settings import Settings
 from mdepth_ros.ros.silence import why_no_height
 from mdepth_ros.ros.speed import SpeedTopic
 from mdepth_ros.ros.statistics import Statistics
-from mdepth_ros.scale import Gliding, Scale, ScaleSource, is_height, scale_source
 
 # What of the estimate an output needs beyond depth, motion and pose.
 NEEDS = {

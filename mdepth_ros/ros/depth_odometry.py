@@ -12,9 +12,10 @@ from rclpy.node import Node
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
+from mdepth_ros.core.estimator import Estimator
 from mdepth_ros.errors import shown
-from mdepth_ros.estimator import Estimator
-from mdepth_ros.model_file import load_model
+from mdepth_ros.model.file import load_model
+from mdepth_ros.model.shipped import shipped_model
 from mdepth_ros.ros import health
 from mdepth_ros.ros.camera import LiveCamera
 from mdepth_ros.ros.diagnostics import Diagnostics, steady_timer
@@ -26,7 +27,6 @@ from mdepth_ros.ros.settings import Settings, unknown_keys
 from mdepth_ros.ros.speed import SpeedTopic
 from mdepth_ros.ros.watch import LOOK, Watch
 from mdepth_ros.ros.worker import Worker
-from mdepth_ros.shipped import shipped_model
 
 
 class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2

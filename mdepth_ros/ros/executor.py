@@ -20,7 +20,7 @@ from rclpy.executors import SingleThreadedExecutor
 from mdepth_ros.errors import shown
 
 # Whose callbacks are not ours: clock, parameter services and TF refuse some values by raising.
-FOREIGN = ('rclpy.', 'tf2_ros.', 'mdepth_ros.standalone.')
+FOREIGN = ('rclpy.', 'tf2_ros.', 'ros2_standalone.')
 BREATH = 0.001  # s after a failure: a message that stayed where it was must not take a whole core
 RECENT = 10.0  # s for which a loss is news
 

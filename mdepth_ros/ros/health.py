@@ -13,9 +13,9 @@ from mdepth_ros.ros.silence import Cause
 from mdepth_ros.ros.statistics import Snapshot, Spread
 
 if TYPE_CHECKING:
-    from mdepth_ros.estimator import Estimator
+    from mdepth_ros.core.estimator import Estimator
+    from mdepth_ros.core.scale import Scale
     from mdepth_ros.ros.executor import Loss
-    from mdepth_ros.scale import Scale
 
 OK, WARN, ERROR = range(3)
 LEVELS = {'held': WARN, 'degraded': WARN, 'lost': ERROR}

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image
 
+from mdepth_ros.core.types import EIGHT, Levels
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.frame import EIGHT, Levels
 from mdepth_ros.sources.bit_depth import BitDepth, to_eight
 from mdepth_ros.sources.picture import PictureError, decode, turned_line, upright
 from mdepth_ros.sources.picture_header import read_header, size_problem

@@ -12,11 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from mdepth_ros.core.pairing import BACKWARD, LATE, Order, Recent
+from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError, shown
-from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
 from mdepth_ros.limits import check_stamp
-from mdepth_ros.pairing import BACKWARD, LATE, Order, Recent
 from mdepth_ros.ros.conversions import camera_from_info, model_by_length, stamp_to_nanoseconds
 from mdepth_ros.ros.image_topic import ImageTopic, info_choice
 from mdepth_ros.ros.images import ImageReader

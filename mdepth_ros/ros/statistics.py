@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mdepth_ros.perception import Estimate
-    from mdepth_ros.scale import Scale
+    from mdepth_ros.core.perception import Estimate
+    from mdepth_ros.core.scale import Scale
 
 WINDOW = 5.0  # seconds of rates
 REMEMBERED = 200  # frames of ages and times

@@ -17,14 +17,14 @@ from typing import Any
 
 import torch
 
+from mdepth_ros.core.estimator import Estimator
+from mdepth_ros.core.pairing import NANO
+from mdepth_ros.core.perception import Perception, step_together
+from mdepth_ros.core.types import Frame
+from mdepth_ros.core.views import MAX_VIEWS
 from mdepth_ros.errors import MdepthError, shown
-from mdepth_ros.estimator import Estimator
-from mdepth_ros.frame import Frame
-from mdepth_ros.pairing import NANO
-from mdepth_ros.perception import Perception, step_together
 from mdepth_ros.ros.camera import NEEDS, LiveCamera
 from mdepth_ros.ros.inputs import Arrival
-from mdepth_ros.views import MAX_VIEWS
 
 MAX_FAILURES = 5  # in a row: then something else must help, such as a restart
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mdepth_ros.core.types import EIGHT, Frame, Levels
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.frame import EIGHT, Frame, Levels
 from mdepth_ros.limits import LATEST_STAMP
 from mdepth_ros.sources.intrinsics import CalibrationError
 

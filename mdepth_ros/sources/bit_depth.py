@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mdepth_ros.frame import EIGHT, Levels
+from mdepth_ros.core.types import EIGHT, Levels
 
 STEPS = (8, 10, 12, 14, 16)
 WHITE = 0.01

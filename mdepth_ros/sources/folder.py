@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mdepth_ros.core.types import Levels
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.frame import Levels
 from mdepth_ros.sources.base import ImageSource, Item, by_name
 from mdepth_ros.sources.bit_depth import BitDepth, to_eight
 from mdepth_ros.sources.intrinsics import ACCEPTED, Intrinsics, read_intrinsics

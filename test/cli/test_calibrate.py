@@ -17,19 +17,19 @@ import torch
 from road import seen_at
 from typer.testing import CliRunner
 
-from mdepth_ros.calibration import DrivePairs, calibrate, drive_pairs
 from mdepth_ros.cli.main import app
 from mdepth_ros.cli.synth import write_drive
+from mdepth_ros.core.estimator import Estimator
+from mdepth_ros.core.motion_noise import card_noise
+from mdepth_ros.core.pairing import FramePair
+from mdepth_ros.core.quality import Evidence
+from mdepth_ros.core.scale import scale_source
+from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.estimator import Estimator
-from mdepth_ros.frame import Frame
+from mdepth_ros.evaluation.calibration import DrivePairs, calibrate, drive_pairs
 from mdepth_ros.geometry import Camera, se3_exp
-from mdepth_ros.model_file import load_model
-from mdepth_ros.motion_noise import card_noise
-from mdepth_ros.pairing import FramePair
-from mdepth_ros.quality import Evidence
-from mdepth_ros.scale import scale_source
-from mdepth_ros.shipped import FOR_THE_PLAIN_WORLD, shipped_model
+from mdepth_ros.model.file import load_model
+from mdepth_ros.model.shipped import FOR_THE_PLAIN_WORLD, shipped_model
 from mdepth_ros.synthetic import Drive, WorldConfig, make_drive
 
 

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from mdepth_ros.cli.convert import convert
 from mdepth_ros.cli.info import info
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.model_file import load_model
+from mdepth_ros.model.file import load_model
 from mdepth_ros.networks import ResNetEncoder
 from mdepth_ros.networks.depth import DepthDecoder
 from mdepth_ros.networks.pose import PoseDecoder

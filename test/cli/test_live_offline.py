@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from mdepth_ros.cli.compare import compare_runs
 from mdepth_ros.cli.main import app
-from mdepth_ros.model_file import ModelCard, save_model
+from mdepth_ros.model.file import ModelCard, save_model
 from mdepth_ros.networks import JointDepthPose, NetworkConfig
 from mdepth_ros.ros import bag_topics
 

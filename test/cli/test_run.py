@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from mdepth_ros.cli.main import app
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.model_file import ModelCard, save_model
+from mdepth_ros.model.file import ModelCard, save_model
 from mdepth_ros.networks import JointDepthPose, NetworkConfig
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.networks.foreign import from_imagenet, from_monodepth2, read_state
+from mdepth_ros.model.checkpoint_import import from_imagenet, from_monodepth2, read_state
 
 State = dict[str, Any]
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ros2_standalone.parameter_files import file_parameters
 from ruamel.yaml import YAML
 
 from mdepth_ros.ros.outputs import TOPICS
 from mdepth_ros.ros.parameter import markdown_table, yaml_file
 from mdepth_ros.ros.parameters import DEPTH_ODOMETRY, POINT_CLOUD
-from mdepth_ros.standalone.parameter_files import file_parameters
 
 ROOT = Path(__file__).resolve().parents[2]
 VEHICLE = (ROOT / 'docs/vehicle.md').read_text('utf-8')

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SHIPPED = 'from mdepth_ros.shipped import shipped_model; print(shipped_model())'
+SHIPPED = 'from mdepth_ros.model.shipped import shipped_model; print(shipped_model())'
 INSTALLED = (
     'share/ament_index/resource_index/packages/mdepth_ros',
     'share/mdepth_ros/package.xml',

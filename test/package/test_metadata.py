@@ -86,13 +86,13 @@ def test_the_licence_is_an_spdx_name_and_that_of_the_file(setup: dict[str, Any])
 
 
 def test_every_ros_package_that_is_imported_is_a_dependency() -> None:
-    from mdepth_ros.standalone import MODULES
+    from ros2_standalone import MODULES
 
     ours = {name.partition('.')[0] for name in MODULES} | {'launch', 'launch_ros'}
     imported = set()
     for folder in ('mdepth_ros', 'launch'):
         for file in (ROOT / folder).rglob('*.py'):
-            if file.is_relative_to(ROOT / 'mdepth_ros/standalone'):
+            if file.is_relative_to(ROOT / 'standalone/ros2_standalone'):
                 continue
             for node in ast.walk(ast.parse(file.read_text('utf-8'))):
                 if isinstance(node, ast.Import):

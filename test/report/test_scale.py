@@ -10,11 +10,11 @@ from dataclasses import replace
 
 import pytest
 
+from mdepth_ros.core.scale import Scale
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.report import evaluate_run
 from mdepth_ros.report.scale import ScaleFile, read_scale, scale_lines
 from mdepth_ros.report.write import write_report
-from mdepth_ros.scale import Scale
 
 STATES = ['initialising', 'initialising', 'good', 'good', 'degraded']
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mdepth_ros.estimator import Estimator
+from mdepth_ros.core.estimator import Estimator
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ import live
 import numpy as np
 from live import CAMERA, MOUNT, TENTH, at, drive, node, picture, said, stamp_of, statuses
 
-from mdepth_ros import mount_check
-from mdepth_ros.frame import Frame
-from mdepth_ros.perception import build_perception
-from mdepth_ros.quality import Judge, Trust
+from mdepth_ros.core import mount_check
+from mdepth_ros.core.perception import build_perception
+from mdepth_ros.core.quality import Judge, Trust
+from mdepth_ros.core.types import Frame
 from mdepth_ros.ros import worker
 from mdepth_ros.ros.conversions import pose_to_matrix
 from mdepth_ros.ros.images import to_depth

@@ -12,13 +12,13 @@ import live
 import pytest
 import torch
 
+from mdepth_ros.core.scale import Scale
 from mdepth_ros.ros import health
 from mdepth_ros.ros.diagnostics import Diagnostics
 from mdepth_ros.ros.health import ERROR, OK, WARN, Report
 from mdepth_ros.ros.qos import Incompatible
 from mdepth_ros.ros.silence import Cause
 from mdepth_ros.ros.statistics import Snapshot, Spread
-from mdepth_ros.scale import Scale
 
 # isort: split
 from diagnostic_msgs.msg import DiagnosticArray

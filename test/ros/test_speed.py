@@ -35,8 +35,8 @@ QUICK = {'no_data_timeout': 0.3, 'diagnostic_updater.period': 0.2}
 @pytest.mark.parametrize('kind', [TwistStamped, Odometry])
 def test_the_scale_follows_the_speed(model: Path, kind: Any, monkeypatch: Any) -> None:
     # Random weights hardly move.
-    monkeypatch.setattr('mdepth_ros.scale.delay.SLOWEST', 0.0)
-    monkeypatch.setattr('mdepth_ros.scale.measured.STANDING', 0.0)
+    monkeypatch.setattr('mdepth_ros.core.scale.delay.SLOWEST', 0.0)
+    monkeypatch.setattr('mdepth_ros.core.scale.measured.STANDING', 0.0)
     with node(model, scale='speed', **QUICK) as running:
         depths = running.listen(Image, '/depth/image_rect')
         reports = running.listen(DiagnosticArray, '/diagnostics')

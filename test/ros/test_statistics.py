@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from mdepth_ros.core.scale import Scale
 from mdepth_ros.ros.statistics import Spread, Statistics
-from mdepth_ros.scale import Scale
 
 
 class Steady:

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from mdepth_ros.frame import Frame, Levels
+from mdepth_ros.core.types import Frame, Levels
 from mdepth_ros.geometry import Camera
 from mdepth_ros.sources.bit_depth import BitDepth, levels_of, to_eight
 

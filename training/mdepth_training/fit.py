@@ -14,9 +14,9 @@ import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
+from mdepth_ros.core.machine import DTYPES, fast_bf16
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.machine import DTYPES, fast_bf16
-from mdepth_ros.model_file import ModelCard, save_model
+from mdepth_ros.model.file import ModelCard, save_model
 from mdepth_ros.networks import JointDepthPose
 from mdepth_training.callbacks import Checkpoints, FiniteWatch, Pictures, StepProgress, Stopped
 from mdepth_training.config import Experiment, Training, save_experiment

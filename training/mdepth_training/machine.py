@@ -9,7 +9,7 @@ import os
 
 import torch
 
-from mdepth_ros.machine import usable_cores
+from mdepth_ros.core.machine import usable_cores
 
 # <malloc.h> of glibc: mallopt(3).
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3

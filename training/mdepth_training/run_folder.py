@@ -25,9 +25,9 @@ import torch
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
+from mdepth_ros.core.machine import usable_cores
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.machine import usable_cores
-from mdepth_ros.networks.foreign import read_plain
+from mdepth_ros.model.checkpoint_import import read_plain
 from mdepth_ros.texts import read_json
 from mdepth_training.config import Experiment, load_experiment
 from mdepth_training.files import write_whole

@@ -25,7 +25,7 @@ from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.model_file import load_model, replace_card
+from mdepth_ros.model.file import load_model, replace_card
 from mdepth_ros.networks import NetworkConfig
 
 TINY = Experiment(

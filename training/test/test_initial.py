@@ -11,7 +11,7 @@ from mdepth_training.initial import load_initial
 from safetensors.torch import save_file
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.model_file import ModelCard, save_model
+from mdepth_ros.model.file import ModelCard, save_model
 from mdepth_ros.networks import JointDepthPose, NetworkConfig, ResNetEncoder
 
 SMALL = NetworkConfig(width=0.125, disparity_bias=-3.0, translation_scale=0.1)

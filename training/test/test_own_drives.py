@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from mdepth_ros.cli.main import app as mdepth
 from mdepth_ros.evaluation import read_trajectory
-from mdepth_ros.model_file import load_model
+from mdepth_ros.model.file import load_model
 
 ROOT = Path(__file__).resolve().parents[2]
 # Of the commands nothing is changed, but the training is short.

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from mdepth_ros.estimator import Estimator, Prediction
+from mdepth_ros.core.estimator import Estimator, Prediction
+from mdepth_ros.core.machine import choose_device
+from mdepth_ros.core.pairing import FramePair
+from mdepth_ros.core.types import Frame
 from mdepth_ros.evaluation import DepthScores, relative, sample_depth
-from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
-from mdepth_ros.machine import choose_device
-from mdepth_ros.model_file import load_model
-from mdepth_ros.pairing import FramePair
+from mdepth_ros.model.file import load_model
 from mdepth_training.config import Data
 from mdepth_training.data.synthetic import synthetic_drive
 from mdepth_training.evaluation.synthetic import Score

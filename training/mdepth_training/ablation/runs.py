@@ -19,8 +19,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from mdepth_ros.cli.shell import Console
+from mdepth_ros.core.machine import usable_cores
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.machine import usable_cores
 from mdepth_ros.texts import read_json
 from mdepth_training.ablation.held_out import HeldOut
 from mdepth_training.ablation.plan import Run

@@ -27,8 +27,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from mdepth_ros.core.pairing import LATEST
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.pairing import LATEST
 from mdepth_ros.sources import open_source
 from mdepth_ros.sources.bag import BagSource
 from mdepth_ros.sources.base import ImageSource, Item

@@ -9,12 +9,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
 
-from mdepth_ros.pairing import MOST_LATE
+from mdepth_ros.core.pairing import MOST_LATE
 from mdepth_ros.sources.base import Item
 
 
 def late_in_place(items: Iterable[Item], reach: int) -> Iterator[Item]:
-    """The items, those that come late (see `mdepth_ros.pairing.Order`) where they belong.
+    """The items, those that come late (see `mdepth_ros.core.pairing.Order`) where they belong.
 
     Unlike the vehicle, whoever extracts can wait for them. What is older than the newest by more
     than `reach` ns is another time: it stays where it is.

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import Trajectory
-from mdepth_ros.frame import Frame
 from mdepth_ros.report.bags import CLOUD, ODOMETRY, Bag, match
 from mdepth_ros.report.depth import TruePoints
 from mdepth_ros.report.poses import pose_at

@@ -12,8 +12,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
 from mdepth_ros.sources.folder import read_image
 from mdepth_ros.sources.picture import PictureError, decode_file

@@ -5,8 +5,8 @@
 networks           the motion as the networks say it
 and backward       mean with the inverse of what they say of the two frames in the other order
 and mirrored       mean with what they say of the two frames mirrored left to right
-refined            moved until the images fit, `mdepth_ros.refinement`
-key frames         pairs further apart while the vehicle is slow, `mdepth_ros.pairing`
+refined            moved until the images fit, `mdepth_ros.core.refinement`
+key frames         pairs further apart while the vehicle is slow, `mdepth_ros.core.pairing`
 
 A second table has the same drives at `SLOW` times their speed, which is slower than most of what
 networks of the road are trained on.
@@ -28,7 +28,9 @@ from rich.table import Table
 from rich.text import Text
 
 from mdepth_ros.cli.shell import Console
-from mdepth_ros.estimator import Estimator
+from mdepth_ros.core.estimator import Estimator
+from mdepth_ros.core.pairing import NANO, FramePair, Pairing
+from mdepth_ros.core.types import Frame
 from mdepth_ros.evaluation import (
     MotionErrors,
     absolute_errors,
@@ -38,10 +40,8 @@ from mdepth_ros.evaluation import (
     relative,
     relative_motion_errors,
 )
-from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera, interpolate, se3_exp, se3_log
-from mdepth_ros.model_file import load_model
-from mdepth_ros.pairing import NANO, FramePair, Pairing
+from mdepth_ros.model.file import load_model
 from mdepth_ros.synthetic import WorldConfig, make_drive
 from mdepth_training.evaluation.motion import chained
 

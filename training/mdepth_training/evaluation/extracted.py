@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
+from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import read_trajectory
-from mdepth_ros.frame import Frame
 from mdepth_ros.report.poses import pose_at
 from mdepth_ros.sources.folder import read_folder, read_image
 from mdepth_ros.sources.intrinsics import Intrinsics

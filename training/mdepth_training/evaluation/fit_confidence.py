@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Fits the numbers of `mdepth_ros.confidence` to drives with truth; prints them with their check.
+"""Fits the numbers of `core.confidence` to drives with truth; prints them with their check.
 
     python -m mdepth_training.evaluation.fit_confidence models/synthetic-nano.safetensors
 
@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from mdepth_ros.cli.shell import Console
-from mdepth_ros.confidence import SMALLEST, WITHIN, terms
+from mdepth_ros.core.confidence import SMALLEST, WITHIN, terms
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import mean_sparsification, scaled_relative_errors, sparsification
 from mdepth_ros.geometry import Camera

@@ -13,13 +13,13 @@ from weakref import WeakKeyDictionary
 import cv2
 import numpy as np
 
+from mdepth_ros.core.estimator import Estimator, Prediction
+from mdepth_ros.core.pairing import FramePair
+from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.estimator import Estimator, Prediction
 from mdepth_ros.evaluation import in_image, sample_depth
-from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
-from mdepth_ros.model_file import load_model
-from mdepth_ros.pairing import FramePair
+from mdepth_ros.model.file import load_model
 from mdepth_training.evaluation.shots import Array, Shot
 
 FirstFrame = Literal['duplicate', 'next']

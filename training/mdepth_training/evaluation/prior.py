@@ -11,7 +11,7 @@ import numpy as np
 from rich.progress import track
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.model_file import ModelCard
+from mdepth_ros.model.file import ModelCard
 from mdepth_training.config import load_experiment
 from mdepth_training.data.synthetic import experiment_camera, synthetic_drive
 from mdepth_training.evaluation.shots import Array

@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import read_trajectory
-from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
 from mdepth_ros.report.bags import match
 from mdepth_ros.report.poses import pose_at

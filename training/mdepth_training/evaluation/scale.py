@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from mdepth_ros.model_file import ModelCard
+from mdepth_ros.model.file import ModelCard
 from mdepth_ros.networks import JointDepthPose
 from mdepth_training.config import Experiment
 from mdepth_training.data.synthetic import experiment_camera, synthetic_drive

@@ -28,15 +28,15 @@ from rich.table import Table
 from rich.text import Text
 
 from mdepth_ros.cli.shell import Console
+from mdepth_ros.core.estimator import Estimator, Prediction
+from mdepth_ros.core.pairing import NANO, FramePair, Pairing
+from mdepth_ros.core.scale import Scale, scale_source
+from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.estimator import Estimator, Prediction
 from mdepth_ros.evaluation import relative
-from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
-from mdepth_ros.model_card import ModelCard
-from mdepth_ros.model_file import load_model
-from mdepth_ros.pairing import NANO, FramePair, Pairing
-from mdepth_ros.scale import Scale, scale_source
+from mdepth_ros.model.card import ModelCard
+from mdepth_ros.model.file import load_model
 from mdepth_ros.synthetic import WorldConfig, make_drive
 
 SOURCES = ('model', 'height', 'speed', 'height+speed')

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from rich.progress import track
 
+from mdepth_ros.core.estimator import Prediction
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.estimator import Prediction
 from mdepth_ros.evaluation import (
     SCORES,
     DepthErrors,

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mdepth_ros.core.pairing import Pairing
+from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
-from mdepth_ros.pairing import Pairing
 from mdepth_ros.report.depth import project_points
 from mdepth_ros.sources.picture import PictureError, decode_file
 

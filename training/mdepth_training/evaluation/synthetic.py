@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mdepth_ros.cli.shell import Console
+from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import (
     DepthScores,
@@ -26,9 +27,8 @@ from mdepth_ros.evaluation import (
     relative_motion_errors,
     rotation_angle,
 )
-from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
-from mdepth_ros.model_file import replace_card
+from mdepth_ros.model.file import replace_card
 from mdepth_ros.synthetic import WorldConfig, make_drive
 from mdepth_training.evaluation.motion import STEADY, straight_on
 from mdepth_training.evaluation.pictures import draw

@@ -14,9 +14,9 @@ from mdepth_training.ablation.held_out import HeldOut, _on_pixels_of
 from mdepth_training.config import Data, SyntheticData
 from mdepth_training.evaluation.synthetic import evaluate
 
-from mdepth_ros.estimator import Prediction
+from mdepth_ros.core.estimator import Prediction
 from mdepth_ros.geometry import Camera
-from mdepth_ros.model_file import ModelCard, save_model
+from mdepth_ros.model.file import ModelCard, save_model
 from mdepth_ros.networks import JointDepthPose, NetworkConfig
 
 NORMALISED = (0.58, 1.92, 0.5, 0.5)

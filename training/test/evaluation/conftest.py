@@ -21,11 +21,11 @@ import torch
 from mdepth_training.evaluation.shots import Shot
 from numpy.typing import NDArray
 
-from mdepth_ros.estimator import Prediction
+from mdepth_ros.core.estimator import Prediction
+from mdepth_ros.core.pairing import FramePair
 from mdepth_ros.geometry import Camera
-from mdepth_ros.model_file import ModelCard, save_model
+from mdepth_ros.model.file import ModelCard, save_model
 from mdepth_ros.networks import JointDepthPose, NetworkConfig
-from mdepth_ros.pairing import FramePair
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from mdepth_ros.cli.main import app as mdepth
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import resize_as_disparity
 from mdepth_ros.geometry import Camera
-from mdepth_ros.model_file import read_card
+from mdepth_ros.model.file import read_card
 from mdepth_ros.synthetic import WorldConfig, make_drive
 
 

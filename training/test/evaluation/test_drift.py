@@ -23,11 +23,11 @@ from mdepth_training.evaluation.drift import (
 )
 from typer.testing import CliRunner
 
-from mdepth_ros.estimator import Estimator
-from mdepth_ros.frame import Frame
+from mdepth_ros.core.estimator import Estimator
+from mdepth_ros.core.pairing import FramePair
+from mdepth_ros.core.types import Frame
 from mdepth_ros.geometry import Camera, se3_exp
-from mdepth_ros.model_file import load_model
-from mdepth_ros.pairing import FramePair
+from mdepth_ros.model.file import load_model
 
 MOTION = se3_exp(torch.tensor([0.1, -0.02, 0.8, 0.01, 0.02, -0.005]).double()).numpy()
 MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from mdepth_training.evaluation.fit_confidence import Pixels, fit
 
-from mdepth_ros.confidence import ALONE, PAIRED, Terms, expected_error
+from mdepth_ros.core.confidence import ALONE, PAIRED, Terms, expected_error
 
 
 def drawn(pixels: int, seed: int, share: float | None = None) -> tuple[Pixels, torch.Tensor]:

@@ -17,12 +17,12 @@ from mdepth_training.evaluation.scales import (
     told_speeds,
 )
 
+from mdepth_ros.core.estimator import Prediction
+from mdepth_ros.core.pairing import FramePair
+from mdepth_ros.core.scale import Scale
+from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.estimator import Prediction
-from mdepth_ros.frame import Frame
 from mdepth_ros.geometry import Camera
-from mdepth_ros.pairing import FramePair
-from mdepth_ros.scale import Scale
 
 CAMERA = Camera.from_normalised(160, 96, 0.58, 0.97, 0.5, 0.5)
 HEIGHT = 1.65

@@ -18,7 +18,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from typer.testing import CliRunner
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.model_file import load_model
+from mdepth_ros.model.file import load_model
 
 TEXT = """
 name: flat

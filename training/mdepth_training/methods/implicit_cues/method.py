@@ -109,7 +109,7 @@ class ImplicitCues(Method):
 
         A camera of another focal length than the experiment's shows a world that is s times
         deeper than it looks. What the networks say is corrected as on the vehicle: depth and
-        translation along z times s, rotations about x and y by s (see mdepth_ros.estimator).
+        translation along z times s, rotations about x and y by s (see mdepth_ros.core.estimator).
         """
         s = (sample.K[:, 0, 0] * sample.K[:, 1, 1]).sqrt() / self.nominal_focal
         one = torch.ones_like(s)

@@ -1,0 +1,284 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Frame pair -> depth, motion and confidence; the device lives here and nowhere else.
+
+A camera whose view has not the focal length that the network was trained at: with
+s = f_view / f_trained the image is the one that the training camera would take of a world whose
+depths are divided by s, X and Y unchanged (u - c = f_view X / Z = f_trained X / (Z / s)). What the
+network says belongs to that world, so depth and the translation along z are multiplied by s. A
+small rotation about x or y shifts the image's middle by f_view * w, which the network reads as
+f_trained * (s w): those two are divided by s. Rotation about z and translation along x and y stay.
+s = sqrt(sx sy): the crop keeps the aspect, so the two hardly differ.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from mdepth_ros.core.confidence import confidence
+from mdepth_ros.core.machine import DTYPES, choose_device, choose_precision, set_threads
+from mdepth_ros.core.pairing import FramePair
+from mdepth_ros.core.quality import SHRINK as SMALL
+from mdepth_ros.core.quality import Evidence, look
+from mdepth_ros.core.refinement import SHRINK as HALF
+from mdepth_ros.core.refinement import refine
+from mdepth_ros.core.types import Frame
+from mdepth_ros.core.views import Sampled, View, Views
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.geometry import (
+    Camera,
+    axis_angle_from_rotation,
+    inverse_transform,
+    transform_from_axis_angle,
+)
+from mdepth_ros.model.file import ModelCard
+from mdepth_ros.networks import JointDepthPose
+from mdepth_ros.networks.fusion import fused
+
+PARTS = frozenset({'image', 'confidence'})
+"""What of a Prediction can be left on the device where nobody wants it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What the networks see in a pair; lengths in network units.
+
+    depth       float32 [h, w] along z, finite and positive
+    motion      float64 4x4, T_previous_current; the identity where the frame is paired with itself
+    confidence  float32 [h, w] in 0..1: about the probability that the depth, but for the scale, is
+                off by less than 25 %; see `mdepth_ros.core.confidence`
+    camera      pinhole camera of these [h, w]
+    image       uint8 [h, w, 3], the frame as the network sees it
+    seen        bool [h, w]: the pixel has an image (a rectified view may reach over the sensor)
+    timings     seconds of 'sample', 'network', 'refine', 'post'
+    evidence    what the two images say of the motion; None where the frame is paired with itself
+    unrefined   the motion as the networks gave it, before the images refined it; None: as `motion`
+    """
+
+    depth: NDArray[np.float32]
+    motion: NDArray[np.float64]
+    confidence: NDArray[np.float32]
+    camera: Camera
+    image: NDArray[np.uint8]
+    seen: NDArray[np.bool_]
+    timings: dict[str, float]
+    evidence: Evidence | None = None
+    unrefined: NDArray[np.float64] | None = None
+
+    def parallax(self) -> tuple[float, float]:
+        """Length of the motion over the middle depth, and its angle in rad."""
+        turn = axis_angle_from_rotation(torch.from_numpy(self.motion[:3, :3])).norm()
+        length = np.linalg.norm(self.motion[:3, 3])
+        return float(length / np.median(self.depth[::4, ::4])), float(turn)
+
+
+class Estimator:
+    """The networks of one model on one device, warmed up.
+
+    network    is copied, not changed
+    device     'auto' (CUDA where usable, else the CPU), 'cpu', 'cuda', 'cuda:1'
+    precision  'auto' (fp16 on CUDA; bf16 on CPUs that are fast at it; else fp32), 'fp32', 'bf16',
+               'fp16'. Image sampling, geometry, the last layers and depth are always float32
+    threads    of torch on the CPU, for the whole process; None: `usable_cores`, at most 8, or what
+               OMP_NUM_THREADS says
+    refined    whether the networks' motion is refined until the images fit (`refinement`)
+    cues       whether the depth gets the cues of the pair; off, it is that of one image
+
+    Attributes: device, precision, threads, refined, warm_up_seconds, warnings (each said once).
+    Raises MdepthError for a device or precision that is not there, and for weights that give no
+    finite output.
+    """
+
+    def __init__(
+        self,
+        network: JointDepthPose,
+        card: ModelCard,
+        device: str = 'auto',
+        precision: str = 'auto',
+        threads: int | None = None,
+        refined: bool = True,
+        cues: bool = True,
+    ) -> None:
+        self.refined = refined
+        self.device = choose_device(device)
+        self.precision = choose_precision(precision, self.device)
+        self.threads = set_threads(threads)
+        self.card = card
+        self.views = Views(card, self.device)
+        self.warnings = self.views.warnings
+        network = fused(network)
+        if not cues:
+            network.cues = None
+        self._network = network.to(
+            device=self.device,
+            dtype=DTYPES[self.precision],
+            memory_format=torch.channels_last,  # type: ignore[call-overload]
+        )
+        self.warm_up_seconds = self._warm_up()
+
+    def __call__(self, pair: FramePair, parts: Collection[str] = PARTS) -> Prediction:
+        """One call of the networks.
+
+        parts  of `PARTS`: the others are not brought from the device, and come as empty arrays
+
+        Raises MdepthError where the output is not finite.
+        """
+        return self.batch([pair], parts)[0]
+
+    @torch.inference_mode()
+    def batch(
+        self, pairs: Sequence[FramePair], parts: Collection[str] = PARTS
+    ) -> list[Prediction]:
+        """What the networks see in several pairs, in one call of them; as `__call__`.
+
+        'sample' and 'network' of the timings are those of all pairs.
+        """
+        start = time.perf_counter()
+        views = [self.views.of(pair.current.camera) for pair in pairs]
+        current = [self.views.sampled(pair.current) for pair in pairs]
+        previous = [self.views.sampled(pair.previous) for pair in pairs]
+        sampled = self._clock()
+        disparities, poses = self._network(_joined(previous), _joined(current), scales=1)
+        predicted = self._clock()
+        depths = self._network.depth(disparities[0][:, 0].float())
+        spent = {'sample': sampled - start, 'network': predicted - sampled}
+        seen = []
+        for i, pair in enumerate(pairs):
+            output = depths[i : i + 1], poses[i : i + 1]
+            seen.append(self._seen(pair, views[i], current[i], previous[i], output, parts, spent))
+        return seen
+
+    @torch.inference_mode()
+    def uprightness(self, pair: FramePair, seen: Prediction) -> tuple[float, float]:
+        """How well the two images fit as they are, against turned by 180 degrees.
+
+        seen  what the networks said of the pair; they are asked once more, for the turned one
+
+        Where they see what is there, their depth explains the images better than that of turned
+        images does, and better than the same depth upside down: how much better, each as half of
+        the logarithm of a ratio of residuals. An upright pair has both above 0, one upside down
+        both below; otherwise the pair does not tell.
+        """
+        view = self.views.of(pair.current.camera)
+        images = [self.views.sampled(frame).image for frame in (pair.previous, pair.current)]
+        turned = [image.flip(-2, -1).contiguous() for image in images]
+        height, width = images[0].shape[-2:]
+        K = view.small_intrinsics
+        turned_K = K.clone()
+        turned_K[:2, 2] = K.new_tensor([width / SMALL - 1, height / SMALL - 1]) - K[:2, 2]
+        disparities, poses = self._network(*turned, scales=1)
+        turned_depth = self._network.depth(disparities[0][:, 0].float()) * view.magnification
+        depth = torch.from_numpy(seen.depth)[None].to(self.device)
+        motion = torch.from_numpy(seen.motion if seen.unrefined is None else seen.unrefined)
+
+        def misfit(of: list[Tensor], depth: Tensor, motion: Tensor, K: Tensor) -> float:
+            return math.log(max(look(of[1], of[0], depth, motion, K).residual, 1e-6))
+
+        as_is = misfit(images, depth, motion, K)
+        upside_down = misfit(images, depth.flip(-2, -1), motion, K)
+        motion = self._motion(poses, view)
+        of_turned = misfit(turned, turned_depth, motion, turned_K)
+        turned_back = misfit(turned, turned_depth.flip(-2, -1), motion, turned_K)
+        return (of_turned - as_is) / 2, (upside_down - as_is + of_turned - turned_back) / 2
+
+    def _seen(
+        self,
+        pair: FramePair,
+        view: View,
+        current: Sampled,
+        previous: Sampled,
+        output: tuple[Tensor, Tensor],
+        parts: Collection[str],
+        spent: Mapping[str, float],
+    ) -> Prediction:
+        """Prediction of one pair from the networks' (depth [1, h, w], pose [1, 6])."""
+        start = time.perf_counter()
+        depth = output[0] * view.magnification
+        half = current.depth = _halved(depth)
+        motion, evidence = torch.eye(4, dtype=torch.float64), None
+        if not pair.reason:
+            motion = self._motion(output[1], view)
+        depth_map = _numpy(depth[0])
+        if not (np.isfinite(depth_map).all() and motion.isfinite().all()):
+            raise MdepthError(
+                f'the network gave non-finite depth or motion in {self.precision}: use another '
+                "model file, or '--precision fp32' where this one works there"
+            )
+        images = current.image, previous.image
+        brought, unrefined = self._clock(), motion.numpy()
+        if self.refined and not pair.reason:
+            seen = current.brightness(), previous.brightness()
+            refined_motion = refine(*seen, half, motion, view.half_intrinsics)
+            motion = refined_motion if refined_motion.isfinite().all() else motion
+        refined = self._clock()
+        if not pair.reason:
+            evidence = look(*images, depth, motion, view.small_intrinsics)
+        image = np.empty((0, 0, 3), np.uint8)
+        if 'image' in parts:
+            image = _numpy(current.image[0].permute(1, 2, 0).mul(255).round_().to(torch.uint8))
+        sure = np.empty((0, 0), np.float32)
+        if 'confidence' in parts:
+            earlier = None if pair.reason else previous.depth
+            sure = _numpy(confidence(half, earlier, motion, view.half_intrinsics, depth_map.shape))
+        return Prediction(
+            depth_map,
+            motion.numpy(),
+            sure,
+            view.camera,
+            image,
+            view.seen,
+            {
+                **spent,
+                'refine': refined - brought,
+                'post': time.perf_counter() - refined + brought - start,
+            },
+            evidence,
+            unrefined,
+        )
+
+    def _clock(self) -> float:
+        if self.device.type == 'cuda':
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
+
+    def _warm_up(self) -> float:
+        """Two runs: libraries choose their kernels in the first ones. Returns the seconds."""
+        start = time.perf_counter()
+        camera = self.views.trained
+        grey = np.full((camera.height, camera.width, 3), 128, np.uint8)
+        first, second = Frame(0, grey, camera), Frame(1, grey, camera)
+        for pair in (FramePair(first, first, 'warm-up'), FramePair(second, first, '', 1e-9)):
+            self(pair)
+        self.views.clear()
+        return time.perf_counter() - start
+
+    def _motion(self, pose: Tensor, view: View) -> Tensor:
+        """Pose [1, 6] of (previous, current) -> T_previous_current [4, 4], float64 on the CPU."""
+        s = view.magnification
+        pose = pose[0].double().cpu() * torch.tensor([1 / s, 1 / s, 1.0, 1.0, 1.0, s]).double()
+        return inverse_transform(transform_from_axis_angle(pose[:3], pose[3:]))
+
+
+def _joined(frames: Sequence[Sampled]) -> Tensor:
+    """Images [B, 3, h, w]; one alone is not copied."""
+    return frames[0].image if len(frames) == 1 else torch.cat([frame.image for frame in frames])
+
+
+def _halved(depth: Tensor) -> Tensor:
+    """Means of 2x2 pixels; bilinear at half the size is just that, and faster than pooling."""
+    return interpolate(depth[None], scale_factor=1 / HALF, mode='bilinear', align_corners=False)[0]
+
+
+def _numpy(tensor: Tensor) -> NDArray[Any]:
+    array: NDArray[Any] = tensor.cpu().numpy()
+    return array

@@ -1,0 +1,139 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the networks see of a frame: cut to their camera, on the device, made once."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mdepth_ros.core.quality import SHRINK as QUARTER
+from mdepth_ros.core.refinement import SHRINK as HALF
+from mdepth_ros.core.refinement import brightness
+from mdepth_ros.core.types import Frame
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.geometry import Camera, ImageSampler, target_camera
+from mdepth_ros.model.file import ModelCard
+
+LARGEST_FOCAL_RATIO = 1.25
+MAX_VIEWS = 8
+MAX_SAMPLED = 16  # for each view
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """What depends on the source camera only.
+
+    camera         pinhole camera of what the networks see, [h, w] pixels
+    magnification  its focal length over that of the training
+    seen           bool [h, w]: the pixel has an image
+    half_intrinsics, small_intrinsics  [3, 3] at a half and a quarter of the size, on the device
+    """
+
+    sampler: ImageSampler
+    camera: Camera
+    magnification: float
+    seen: NDArray[np.bool_]
+    half_intrinsics: Tensor
+    small_intrinsics: Tensor
+
+
+@dataclass(eq=False)
+class Sampled:
+    """A frame on the device: float32 [1, 3, h, w] in 0..1, and what is known of it by now.
+
+    depth   [1, h/2, w/2]
+    seen    [1, 3, h/2, w/2], see `brightness`
+    """
+
+    image: Tensor
+    depth: Tensor | None = None
+    seen: Tensor | None = None
+
+    def brightness(self) -> Tensor:
+        """Made once, for the two pairs that a frame is in."""
+        if self.seen is None:
+            self.seen = brightness(self.image)
+        return self.seen
+
+
+class Views:
+    """The views of all source cameras, and the frames that were sampled last.
+
+    Attributes: trained, the camera that the model was trained at; warnings, each said once.
+    """
+
+    def __init__(self, card: ModelCard, device: torch.device) -> None:
+        self.card = card
+        self.device = device
+        self.warnings: list[str] = []
+        self.trained = Camera.from_normalised(*card.input_size[::-1], *card.camera)
+        self._views: OrderedDict[Camera, View] = OrderedDict()
+        self._samples: WeakKeyDictionary[Frame, Sampled] = WeakKeyDictionary()
+
+    def of(self, source: Camera) -> View:
+        """The view of a source camera, made when the camera is new."""
+        if source in self._views:
+            self._views.move_to_end(source)
+            return self._views[source]
+        height, width = self.card.input_size
+        camera = target_camera(source, height, width)
+        sampler = ImageSampler(source, camera, self.device)
+        white = torch.full((source.height, source.width, 3), 255, dtype=torch.uint8)
+        ratio = math.sqrt(camera.fx * camera.fy / (self.trained.fx * self.trained.fy))
+        half, small = (
+            camera.scaled(width // shrink, height // shrink).matrix(device=self.device)
+            for shrink in (HALF, QUARTER)
+        )
+        seen = (sampler(white)[0, 0] > 0.49).cpu().numpy()
+        view = View(sampler, camera, ratio, seen, half, small)
+        if not 1 / LARGEST_FOCAL_RATIO <= ratio <= LARGEST_FOCAL_RATIO:
+            self._warn(
+                f'the camera sees with {ratio:.2f} times the focal length that '
+                f'{self.card.name} was trained at: depth is corrected for it, but expect it to be '
+                'worse; use a model trained on such a camera'
+            )
+        if source.unusual:
+            self._warn(f'the calibration has {source.unusual}, which is unusual: check it')
+        self._views[source] = view
+        if len(self._views) > MAX_VIEWS:
+            self._views.popitem(last=False)
+        return view
+
+    def clear(self) -> None:
+        """Forget all cameras."""
+        self._views.clear()
+
+    def _warn(self, text: str) -> None:
+        if text not in self.warnings:
+            self.warnings.append(text)
+
+    def sampled(self, frame: Frame) -> Sampled:
+        """The frame on the device; sampled once, kept as long as the frame itself.
+
+        Raises MdepthError for an image that is not of its camera's size.
+        """
+        known = self._samples.get(frame)
+        if known is not None:
+            return known
+        camera = frame.camera
+        if frame.image.shape != (camera.height, camera.width, 3):
+            raise MdepthError(
+                f'an image of shape {frame.image.shape} does not belong to a camera of '
+                f'{camera.width}x{camera.height}: give the camera_info of this image'
+            )
+        # torch takes no read-only array and no negative stride; both are copied.
+        image = np.require(frame.image, np.uint8, ['C', 'W'])
+        full = self.of(camera).sampler(torch.from_numpy(image))
+        sampled = Sampled(full.contiguous(memory_format=torch.channels_last))
+        while len(self._samples) >= MAX_SAMPLED * len(self._views):
+            del self._samples[next(iter(self._samples))]
+        self._samples[frame] = sampled
+        return sampled

@@ -1,0 +1,88 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What tests that talk share: their module names its NODE, if it has one.
+
+The fixtures import transport themselves: without ROS 2 and Cyclone DDS only tests that talk skip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from ros2_standalone.dds import Participant, Reader, Writer
+from ros2_standalone.qos import QoSProfile
+
+from mdepth_ros.cli.free_domain import free_domain, own_domain
+
+
+@pytest.fixture
+def inside() -> Iterator[Any]:
+    """A context."""
+    from transport import context
+
+    with context() as made:
+        yield made
+
+
+@pytest.fixture
+def node(inside: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A node with the name that the module gives it."""
+    from rclpy.node import Node
+
+    made = Node(request.module.NODE, context=inside)
+    yield made
+    made.destroy_node()
+
+
+@pytest.fixture
+def executor(node: Any) -> Iterator[Any]:
+    """What spins the node."""
+    from rclpy.executors import SingleThreadedExecutor
+
+    made = SingleThreadedExecutor(context=node.context)
+    made.add_node(node)
+    yield made
+    made.shutdown()
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[Participant, Participant]]:
+    """Two participants of DDS, without ROS 2."""
+    from transport import STANDALONE, domain
+
+    if not STANDALONE:
+        pytest.skip('of the stand-in for ROS 2')
+    one, other = Participant(domain()), Participant(domain())
+    yield one, other
+    one.delete()
+    other.delete()
+
+
+@pytest.fixture
+def connect(pair: tuple[Participant, Participant]) -> Callable[..., tuple[Writer, Reader]]:
+    """Makes a writer of the one and a reader of the other that have found each other."""
+    from transport import wait_until
+
+    def made(profile: QoSProfile, type_name: str = 'std_msgs/msg/String') -> tuple[Writer, Reader]:
+        writer = Writer(pair[0], 'rt/topic', type_name, profile)
+        reader = Reader(pair[1], 'rt/topic', type_name, profile)
+        wait_until(lambda: writer.count_matched() == 1 and reader.matched_handles(), 'match')
+        return writer, reader
+
+    return made
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _own_domain() -> Iterator[None]:
+    """Whoever else is on this machine: what these tests start meets nobody but itself."""
+    with own_domain():
+        yield
+
+
+@pytest.fixture
+def other_domain() -> Iterator[int]:
+    """A second domain, for tests that need two."""
+    with free_domain() as domain:
+        yield domain
