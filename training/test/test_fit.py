@@ -311,13 +311,13 @@ def test_the_validation_loss_is_logged_and_changes_nothing(
 
 
 class StereoTriplets(SyntheticTriplets):
-    """The same frames with a partner that sees what they see."""
+    """The same frames with a second camera that sees what they see."""
 
     def batch(self, indices: list[int]) -> Sample:
         sample = super().batch(indices)
         T = torch.eye(4).repeat(len(indices), 1, 1)
         T[:, 0, 3] = -0.54
-        return replace(sample, partner=sample.following, T_partner_current=T)
+        return replace(sample, stereo=sample.following, T_stereo_current=T)
 
 
 @pytest.mark.parametrize('sources', ['S', 'MS'])

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Triplets of consecutive frames, from wherever they come."""
 
-from mdepth_training.data.drive import Drive, Partner
+from mdepth_training.data.drive import Drive, StereoCamera
 from mdepth_training.data.formats import open_drives
 from mdepth_training.data.order import StepOrder, make_loader
 from mdepth_training.data.sample import Key, Sample, TripletSource
@@ -12,9 +12,9 @@ from mdepth_training.data.triplets import Triplets
 __all__ = [
     'Drive',
     'Key',
-    'Partner',
     'Sample',
     'StepOrder',
+    'StereoCamera',
     'TripletSource',
     'Triplets',
     'make_loader',

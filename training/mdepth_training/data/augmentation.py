@@ -62,10 +62,10 @@ def augmented(
 
 
 def flip(sample: Sample, flipped: Tensor) -> Sample:
-    """Mirror the samples where flipped [B] is true: images, labels, principal point, partner.
+    """Mirror the samples where flipped [B] is true: images, labels, principal point, stereo.
 
-    cx -> W-1-cx, and T_partner_current -> F T F with F = diag(-1, 1, 1, 1): in the mirror a
-    partner to the right is one to the left. `flipped` lies on the device of the sample. Labels
+    cx -> W-1-cx, and T_stereo_current -> F T F with F = diag(-1, 1, 1, 1): in the mirror a
+    camera to the right is one to the left. `flipped` lies on the device of the sample. Labels
     move with their pixels; what they say is left as it is.
     """
 
@@ -74,9 +74,9 @@ def flip(sample: Sample, flipped: Tensor) -> Sample:
 
     K = sample.K.clone()
     K[:, 0, 2] = torch.where(flipped, sample.current.shape[-1] - 1 - K[:, 0, 2], K[:, 0, 2])
-    partner, T = sample.partner, sample.T_partner_current
-    if partner is not None and T is not None:
-        partner = mirrored(partner)
+    stereo, T = sample.stereo, sample.T_stereo_current
+    if stereo is not None and T is not None:
+        stereo = mirrored(stereo)
         sign = T.new_tensor([-1.0, 1.0, 1.0, 1.0])
         T = torch.where(flipped[:, None, None], T * sign * sign[:, None], T)
     return replace(
@@ -85,8 +85,8 @@ def flip(sample: Sample, flipped: Tensor) -> Sample:
         current=mirrored(sample.current),
         following=mirrored(sample.following),
         K=K,
-        partner=partner,
-        T_partner_current=T,
+        stereo=stereo,
+        T_stereo_current=T,
         labels={name: mirrored(label) for name, label in sample.labels.items()},
     )
 

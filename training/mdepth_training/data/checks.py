@@ -24,9 +24,9 @@ def check_cameras(drives: Sequence[Drive], findings: Findings) -> None:
     """
     cameras = [(drive.name, drive.camera) for drive in drives]
     cameras += [
-        (f'the second camera of {drive.name}', drive.partner.camera)
+        (f'the second camera of {drive.name}', drive.stereo.camera)
         for drive in drives
-        if drive.partner is not None
+        if drive.stereo is not None
     ]
     wrong = []
     for name, camera in cameras:

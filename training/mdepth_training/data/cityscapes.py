@@ -14,7 +14,7 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera
 from mdepth_ros.sources.folder import list_images
 from mdepth_ros.texts import read_json
-from mdepth_training.data.drive import Drive, Partner
+from mdepth_training.data.drive import Drive, StereoCamera
 from mdepth_training.data.findings import Findings
 from mdepth_training.data.image_file import first_size
 
@@ -91,12 +91,12 @@ def _drive(
         images=images,
         stamps=[round(number * 1e9 / RATE) for number in numbers],
         camera=camera,
-        partner=_partner(images, camera, baseline) if stereo else None,
+        stereo=_second_camera(images, camera, baseline) if stereo else None,
         kept_rows=KEPT_ROWS,
     )
 
 
-def _partner(images: list[Path], camera: Camera, baseline: float) -> Partner | None:
+def _second_camera(images: list[Path], camera: Camera, baseline: float) -> StereoCamera | None:
     """The right camera: rectified with the left one, `baseline` metres to its right."""
     root = images[0].parents[3]
     right = [
@@ -105,6 +105,6 @@ def _partner(images: list[Path], camera: Camera, baseline: float) -> Partner | N
         )
         for image in images
     ]  # fmt: skip
-    T_partner_current = np.eye(4)
-    T_partner_current[0, 3] = -baseline
-    return Partner(right, camera, T_partner_current) if (root / RIGHT).is_dir() else None
+    T_stereo_current = np.eye(4)
+    T_stereo_current[0, 3] = -baseline
+    return StereoCamera(right, camera, T_stereo_current) if (root / RIGHT).is_dir() else None

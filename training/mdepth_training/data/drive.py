@@ -15,17 +15,17 @@ from mdepth_ros.geometry import Camera
 
 
 @dataclass(frozen=True, eq=False)
-class Partner:
+class StereoCamera:
     """The other camera of a stereo pair.
 
     images             one for each image of the drive; a file that is not there costs its triplet
     camera             of the files as they are
-    T_partner_current  [4, 4] float64, metres: maps points of the drive's camera into this one
+    T_stereo_current  [4, 4] float64, metres: maps points of the drive's camera into this one
     """
 
     images: Sequence[Path]
     camera: Camera
-    T_partner_current: NDArray[np.float64]
+    T_stereo_current: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class Drive:
     camera    of the files as they are: any size, perhaps distorted
     centres   indices of `images` that may be the middle of a triplet (what a split list names);
               None: all of them, and frames of a standing camera may be left out
-    partner   the stereo partner
+    stereo    the second camera
     kept_rows the upper share of the rectified image that is used; below it is the vehicle itself
     """
 
@@ -47,5 +47,5 @@ class Drive:
     stamps: Sequence[int]
     camera: Camera
     centres: Sequence[int] | None = None
-    partner: Partner | None = None
+    stereo: StereoCamera | None = None
     kept_rows: float = 1.0

@@ -5,7 +5,7 @@
 000000.jpg ...         in order of time
 camera.yaml            of these files, as camera_calibration writes it
 times.txt              seconds, one per image
-stereo/000000.jpg ...  the partner of each, its camera.yaml and T_partner_current.txt
+stereo/000000.jpg ...  the stereo image of each, their camera.yaml and T_partner_current.txt
 truth/                 see mdepth_training.data.truth; training never reads it
 drive.json             what it was made of, as in dataset.json
 """
@@ -147,12 +147,12 @@ def extract_drive(
 @dataclass(frozen=True)
 class _Picture:
     stamp: int
-    files: tuple[bytes, ...]  # of the camera, and of its stereo partner
+    files: tuple[bytes, ...]  # of the camera, and of the second one
     grey: Grey
 
 
 class _Drive:
-    """The images of a recording, and of the stereo partner, on their way into files."""
+    """The images of a recording, and of the second camera, on their way into files."""
 
     def __init__(self, recording: Path, source: ImageSource, options: Options) -> None:
         self._recording, self._source, self._options = recording, source, options
@@ -160,15 +160,15 @@ class _Drive:
         self._dropped: Counter[str] = Counter()
         self.stamps: list[int] = []
         self.eyes = [Eye(options.input_size, options.size)]
-        self._partner: BagSource | None = None
+        self._stereo: BagSource | None = None
         if options.stereo_topic is not None:
-            partner = open_source(
+            stereo = open_source(
                 recording, topic=options.stereo_topic, rectified=options.rectified
             )
-            if not isinstance(source, BagSource) or not isinstance(partner, BagSource):
+            if not isinstance(source, BagSource) or not isinstance(stereo, BagSource):
                 raise MdepthError(f'{recording} is not a bag: it has no --stereo-topic')
-            self._partner = partner
-            self._T_partner_current = stereo_transform(recording, source, partner)
+            self._stereo = stereo
+            self._T_stereo_current = stereo_transform(recording, source, stereo)
             self.eyes.append(Eye(options.input_size, options.size))
 
     def write(self, folder: Path, pool: ThreadPoolExecutor, ahead: int, tick: Tick) -> None:
@@ -196,8 +196,8 @@ class _Drive:
             raise MdepthError(f'{len(self.stamps)} images are of use, a triplet takes three{lost}')
         for place, eye in zip(folders, self.eyes, strict=True):
             write_camera(place / 'camera.yaml', eye.view)
-        if self._partner is not None:
-            text = '\n'.join(' '.join(map(repr, row)) for row in self._T_partner_current.tolist())
+        if self._stereo is not None:
+            text = '\n'.join(' '.join(map(repr, row)) for row in self._T_stereo_current.tolist())
             (folders[1] / 'T_partner_current.txt').write_text(text + '\n')
         lines = (f'{stamp // 10**9}.{stamp % 10**9:09d}\n' for stamp in self.stamps)
         (folder / 'times.txt').write_text(''.join(lines))
@@ -238,9 +238,9 @@ class _Drive:
     def _pictures(self, pool: ThreadPoolExecutor, ahead: int, tick: Tick) -> Iterator[_Picture]:
         """Decode, rectify and encode in the pool; in order, without what is of no use."""
         running: deque[Future[_Picture]] = deque()
-        for item, partner in self._pairs(tick):
+        for item, other in self._pairs(tick):
             image = _decoded(item) if self._source.one_at_a_time else item.image
-            running.append(pool.submit(self._picture, item, image, partner))
+            running.append(pool.submit(self._picture, item, image, other))
             # The first image decides the view: it must not be that of the quickest thread.
             while len(running) > (ahead if self.eyes[-1].open else 0):
                 yield from self._finished(running.popleft())
@@ -255,12 +255,12 @@ class _Drive:
         except MdepthError as error:
             self._drop(f'skipped: {error}')
 
-    def _picture(self, item: Item, image: Callable[[], Rgb], partner: Item | None) -> _Picture:
+    def _picture(self, item: Item, image: Callable[[], Rgb], other: Item | None) -> _Picture:
         views = [self._view(self.eyes[0], item, image)]
-        if self._partner is not None:
-            if partner is None:
-                raise MdepthError('no image of the stereo partner at that time')
-            views.append(self._view(self.eyes[1], partner, partner.image))
+        if self._stereo is not None:
+            if other is None:
+                raise MdepthError('no stereo image at that time')
+            views.append(self._view(self.eyes[1], other, other.image))
         return _Picture(item.stamp, tuple(map(self._encode, views)), small_grey(views[0]))
 
     def _view(self, eye: Eye, item: Item, image: Callable[[], Rgb]) -> Rgb:
@@ -274,9 +274,9 @@ class _Drive:
         return cv2.imencode('.jpg', bgr, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
 
     def _pairs(self, tick: Tick) -> Iterator[tuple[Item, Item | None]]:
-        if self._partner is None:
+        if self._stereo is None:
             return ((item, None) for item in self._items(tick))
-        return paired(self._items(tick), in_order(self._near(self._partner.items()), lambda: None))
+        return paired(self._items(tick), in_order(self._near(self._stereo.items()), lambda: None))
 
     def _items(self, tick: Tick) -> Iterator[Item]:
         """The images in order of time, thinned to the interval that was asked for."""

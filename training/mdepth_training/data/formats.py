@@ -43,7 +43,7 @@ def open_drives(
     """Return the drives in some paths (see ACCEPTED); each may be a pattern like 'bags/*.mcap'.
 
     split           a list of the frames that may be the middle of a triplet (see data.split)
-    stereo          give the drives their partners; those without one are left out and reported
+    stereo          give the drives their second camera; those without are left out and reported
     cache           folder into which bags and videos are extracted, once
     input_size      (height, width) of the network: decides the size of what is extracted
     frame_interval  seconds between the frames of a triplet: decides what is static there
@@ -62,7 +62,7 @@ def open_drives(
     if split:
         found = apply_split(found, Path(split), findings)
     if stereo:
-        without = [drive.name for drive in found if drive.partner is None]
+        without = [drive.name for drive in found if drive.stereo is None]
         if len(without) == len(found):
             raise MdepthError(
                 f'there is no second camera in {paths[0]}: method.sources must be M, or '
@@ -70,7 +70,7 @@ def open_drives(
             )
         if without:
             findings.add('drives without a second camera left out', *without)
-        found = [drive for drive in found if drive.partner is not None]
+        found = [drive for drive in found if drive.stereo is not None]
     return found
 
 

@@ -21,7 +21,7 @@ from mdepth_ros.sources.kitti import (
     sequence_images,
     sequence_projection,
 )
-from mdepth_training.data.drive import Drive, Partner
+from mdepth_training.data.drive import Drive, StereoCamera
 from mdepth_training.data.image_file import first_size
 
 RAW_CAMERAS = ('image_02', 'image_03')
@@ -95,16 +95,16 @@ def _drives(
         return drives
     left, right = drives
     return [
-        replace(left, partner=_partner(left, right, offsets[1] - offsets[0])),
-        replace(right, partner=_partner(right, left, offsets[0] - offsets[1])),
+        replace(left, stereo=_second_camera(left, right, offsets[1] - offsets[0])),
+        replace(right, stereo=_second_camera(right, left, offsets[0] - offsets[1])),
     ]
 
 
-def _partner(drive: Drive, other: Drive, offset: NDArray[np.float64]) -> Partner:
+def _second_camera(drive: Drive, other: Drive, offset: NDArray[np.float64]) -> StereoCamera:
     known = {image.stem: image for image in other.images}
     # A name that is not there is one that the checks report.
     missing = other.images[0].parent
     images = [known.get(image.stem, missing / image.name) for image in drive.images]
-    T_partner_current = np.eye(4)
-    T_partner_current[:3, 3] = offset
-    return Partner(images, other.camera, T_partner_current)
+    T_stereo_current = np.eye(4)
+    T_stereo_current[:3, 3] = offset
+    return StereoCamera(images, other.camera, T_stereo_current)

@@ -13,7 +13,7 @@ import numpy as np
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.sources.folder import CALIBRATIONS
 from mdepth_ros.sources.recording import is_recording
-from mdepth_training.data.drive import Drive, Partner
+from mdepth_training.data.drive import Drive, StereoCamera
 from mdepth_training.data.extract import extract, read_dataset_file
 from mdepth_training.data.extract_drive import Options
 from mdepth_training.data.folder import folder_drive
@@ -27,7 +27,7 @@ def is_dataset(path: Path) -> bool:
 def read_dataset(path: Path, stereo: bool = False) -> list[Drive]:
     """The drives of a folder that `extract` made, or the one that it is; none if it is neither.
 
-    With `stereo` those that were extracted with a partner have it.
+    With `stereo` those that were extracted with a second camera have it.
     """
     return [_drive(folder, stereo) for folder in _drive_folders(path)]
 
@@ -50,7 +50,7 @@ def _drive(folder: Path, stereo: bool) -> Drive:
     file = folder / 'stereo' / 'T_partner_current.txt'
     if not stereo or not file.is_file():
         return drive
-    partner = folder_drive(folder / 'stereo')
+    other = folder_drive(folder / 'stereo')
     # By name: an image that was lost costs its triplet, and shifts no other.
     images = [folder / 'stereo' / image.name for image in drive.images]
     try:
@@ -59,7 +59,7 @@ def _drive(folder: Path, stereo: bool) -> Drive:
             raise ValueError
     except ValueError:
         raise MdepthError(f'{file} is not a matrix of 4x4: extract the drive again') from None
-    return replace(drive, partner=Partner(images, partner.camera, T))
+    return replace(drive, stereo=StereoCamera(images, other.camera, T))
 
 
 def extracted(

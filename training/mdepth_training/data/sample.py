@@ -22,15 +22,15 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Sample:
-    """A batch of triplets of one camera each, perhaps with its stereo partner.
+    """A batch of triplets of one camera each, perhaps of a stereo pair.
 
     previous, current, following  images [B, 3, H, W] RGB: uint8 from the loaders (a quarter of the
                                   traffic), float32 0..1 after `on`
     K                             camera matrices [B, 3, 3] float32 of images of this size
-    partner                       the other camera's image at the time of current, sampled so that
+    stereo                        the other camera's image at the time of current, sampled so that
                                   it has the same K; None where there is no stereo
-    T_partner_current             [B, 4, 4] float32, metres: maps points of the current camera
-                                  into the partner's
+    T_stereo_current              [B, 4, 4] float32, metres: maps points of the current camera
+                                  into the other
     keys                          of the current frames, one for each sample
     labels                        named maps [B, C, H, W] of the current frames, as they are stored
     """
@@ -39,8 +39,8 @@ class Sample:
     current: Tensor
     following: Tensor
     K: Tensor
-    partner: Tensor | None = None
-    T_partner_current: Tensor | None = None
+    stereo: Tensor | None = None
+    T_stereo_current: Tensor | None = None
     keys: tuple[Key, ...] = ()
     labels: dict[str, Tensor] = field(default_factory=dict)
 

@@ -31,13 +31,13 @@ class Scan:
     """What the files of a drive are.
 
     sizes     [N, 2] width and height; 0, 0 where a file is missing or cannot be read
-    partners  the same of the partner's images; [0, 2] where there is no partner
+    stereo    the same of the second camera's images; [0, 2] where there is none
     static    [N] frames of a standing camera; all False where that was not asked
     turned    [N] those that are turned upright as their EXIF says; [0] where nobody looked
     """
 
     sizes: NDArray[np.int32]
-    partners: NDArray[np.int32]
+    stereo: NDArray[np.int32]
     static: NDArray[np.bool_]
     turned: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
 
@@ -62,14 +62,14 @@ def scan(
         pass  # not looked at yet, or the writing was interrupted
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         sizes, static = _look(drive, interval, pool, tick)
-        theirs = drive.partner.images if drive.partner is not None else ()
-        partners = _as_array(pool.map(image_size, theirs))
+        theirs = drive.stereo.images if drive.stereo is not None else ()
+        stereo = _as_array(pool.map(image_size, theirs))
         turned = np.fromiter(pool.map(_is_turned, drive.images), bool, len(drive.images))
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f'.{os.getpid()}.npz')
-    np.savez(partial, sizes=sizes, partners=partners, static=static, turned=turned)
+    np.savez(partial, sizes=sizes, partners=stereo, static=static, turned=turned)
     partial.replace(path)
-    return Scan(sizes, partners, static, turned)
+    return Scan(sizes, stereo, static, turned)
 
 
 def _look(
@@ -117,6 +117,6 @@ def _as_array(sizes: Iterable[tuple[int, int] | None]) -> NDArray[np.int32]:
 
 def _key(drive: Drive, interval: float | None) -> str:
     """Name what was looked at: the files as they are now, and the times of a moving camera."""
-    files = [*drive.images, *(drive.partner.images if drive.partner else ())]
+    files = [*drive.images, *(drive.stereo.images if drive.stereo else ())]
     text = '\n'.join([str(interval), *map(str, drive.stamps), *map(state_of, files)])
     return hashlib.sha256(text.encode()).hexdigest()[:16]

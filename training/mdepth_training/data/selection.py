@@ -19,7 +19,7 @@ from mdepth_training.data.scan import Scan
 
 # Reasons, as a column of the summary.
 UNREADABLE, BACKWARD, ALONE = 'unreadable', 'time runs backward', 'no neighbour'
-STANDING, NO_PARTNER = 'camera stands', 'no partner image'
+STANDING, NO_STEREO = 'camera stands', 'no stereo image'
 # Of the frame interval. Cameras from 8 Hz on have frames that are 0.1 s apart within it.
 TOLERANCE = 0.4
 
@@ -58,10 +58,10 @@ def select(drive: Drive, scan: Scan, frame_interval: float, findings: Findings) 
             f'frames of the split without a frame {frame_interval:g} s before or after',
             *_names(drive, alone),
         )
-    if drive.partner is not None:
-        images, camera = drive.partner.images, drive.partner.camera
-        there = usable_images(images, scan.partners, camera, findings)
-        reasons[centres & ~there] = NO_PARTNER
+    if drive.stereo is not None:
+        images, camera = drive.stereo.images, drive.stereo.camera
+        there = usable_images(images, scan.stereo, camera, findings)
+        reasons[centres & ~there] = NO_STEREO
     reasons[centres & scan.static] = STANDING
     reasons[centres & ~forward] = BACKWARD
     reasons[centres & ~usable] = UNREADABLE

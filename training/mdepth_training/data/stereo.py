@@ -35,38 +35,35 @@ def paired(items: Iterable[Item], others: Iterable[Item]) -> Iterator[tuple[Item
         yield item, distances[nearest] if nearest <= TOLERANCE else None
 
 
-def stereo_transform(
-    recording: Path, current: BagSource, partner: BagSource
-) -> NDArray[np.float64]:
-    """T_partner_current [4, 4] in metres between the rectified cameras of two topics of a bag.
+def stereo_transform(recording: Path, current: BagSource, other: BagSource) -> NDArray[np.float64]:
+    """T_stereo_current [4, 4] in metres between the rectified cameras of two topics of a bag.
 
     From the fourth column of the projections P, as stereo calibration writes it (CameraInfo.msg:
     P[3] = -fx * baseline), else from /tf_static. Raises MdepthError where neither says it.
     """
     bag = Bag(recording)
-    infos = [_info(bag, source.info_topic) for source in (current, partner)]
-    (P_current, R_current), (P_partner, R_partner) = infos
+    infos = [_info(bag, source.info_topic) for source in (current, other)]
+    (P_current, R_current), (P_other, R_other) = infos
     T = np.eye(4)
-    if np.any(P_current[:2, 3] != P_partner[:2, 3]):
+    if np.any(P_current[:2, 3] != P_other[:2, 3]):
         for axis in (0, 1):
             T[axis, 3] = (
-                P_partner[axis, 3] / P_partner[axis, axis]
-                - P_current[axis, 3] / P_current[axis, axis]
+                P_other[axis, 3] / P_other[axis, axis] - P_current[axis, 3] / P_current[axis, axis]
             )
         if not np.abs(T).max() <= FARTHEST_CAMERA:
             raise MdepthError(
-                f'the projections P put {partner.topic} {np.linalg.norm(T[:3, 3]):g} m away, '
+                f'the projections P put {other.topic} {np.linalg.norm(T[:3, 3]):g} m away, '
                 'which cannot be: calibrate the pair again'
             )
         return T
-    found = current.extrinsics.lookup(partner.frame_id, current.frame_id)
+    found = current.extrinsics.lookup(other.frame_id, current.frame_id)
     if found is None or not np.any(found[:3, 3]):
         raise MdepthError(
-            f'nothing says where {partner.topic} is: the projections P of both camera_info have '
-            f'the same fourth column, and /tf_static does not connect {partner.frame_id!r} with '
+            f'nothing says where {other.topic} is: the projections P of both camera_info have '
+            f'the same fourth column, and /tf_static does not connect {other.frame_id!r} with '
             f'{current.frame_id!r}'
         )
-    return np.asarray(R_partner @ found @ R_current.T)
+    return np.asarray(R_other @ found @ R_current.T)
 
 
 def _info(bag: Bag, topic: str | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

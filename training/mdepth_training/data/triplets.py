@@ -37,7 +37,7 @@ class Triplets:
     camera          normalised intrinsics of the network's view, the median over the triplets
 
     skip_static leaves out frames of a standing camera, where no split list chose the frames; what
-    was seen of the files is kept in `cache`. Partners are used where all drives have one. Raises
+    was seen of the files is kept in `cache`. Stereo is used where all drives have it. Raises
     MdepthError where nothing is left or a calibration is wrong.
 
     An image that turns out to be damaged later costs no run: the triplet is replaced by the next
@@ -70,7 +70,7 @@ class Triplets:
         normalised = np.repeat([view.normalised for view in self.views], counts, 0)
         fx, fy, cx, cy = (float(value) for value in np.median(normalised, 0))
         self.camera = fx, fy, cx, cy
-        self._stereo = all(drive.partner is not None for drive in drives)
+        self._stereo = all(drive.stereo is not None for drive in drives)
         # Shared by the loader's workers.
         self._damaged = torch.zeros(len(self), dtype=torch.bool).share_memory_()  # type: ignore[no-untyped-call]
 
@@ -94,19 +94,19 @@ class Triplets:
     def batch(self, indices: Sequence[int]) -> Sample:
         """Return the triplets of these indices (see TripletSource)."""
         images = np.empty((3 + self._stereo, len(indices), 3, *self.input_size), np.uint8)
-        K, T_partner_current = torch.empty(len(indices), 3, 3), torch.empty(len(indices), 4, 4)
+        K, T_stereo_current = torch.empty(len(indices), 3, 3), torch.empty(len(indices), 4, 4)
         keys = []
         for place, index in enumerate(indices):
             number, frame = self._read(index, images[:, place])
             drive, K[place] = self.drives[number], self.views[number].matrix()
             keys.append(Key(drive.name, frame, int(drive.stamps[frame])))
-            partner = drive.partner
-            if self._stereo and partner is not None:
-                T_partner_current[place] = torch.from_numpy(partner.T_partner_current)
+            stereo = drive.stereo
+            if self._stereo and stereo is not None:
+                T_stereo_current[place] = torch.from_numpy(stereo.T_stereo_current)
         views = [torch.from_numpy(view) for view in images]
         sample = Sample(views[0], views[1], views[2], K, keys=tuple(keys))
         if self._stereo:
-            return replace(sample, partner=views[3], T_partner_current=T_partner_current)
+            return replace(sample, stereo=views[3], T_stereo_current=T_stereo_current)
         return sample
 
     def damage(self) -> list[str]:
@@ -133,9 +133,9 @@ class Triplets:
             try:
                 for place, frame in enumerate(triplet):
                     out[place] = resampler(drive.camera, view)(read_image(drive.images[frame]))
-                if self._stereo and drive.partner is not None:
-                    image = read_image(drive.partner.images[triplet[1]])
-                    out[3] = resampler(drive.partner.camera, view)(image)
+                if self._stereo and drive.stereo is not None:
+                    image = read_image(drive.stereo.images[triplet[1]])
+                    out[3] = resampler(drive.stereo.camera, view)(image)
                 return number, int(triplet[1])
             except MdepthError:
                 self._damaged[candidate] = True
@@ -154,7 +154,7 @@ class Triplets:
         number, triplet = self._locate(index)
         drive = self.drives[number]
         files = [drive.images[frame] for frame in triplet]
-        return files + ([drive.partner.images[triplet[1]]] if drive.partner else [])
+        return files + ([drive.stereo.images[triplet[1]]] if drive.stereo else [])
 
     def _why_empty(self) -> str:
         reasons = sum((selection.left_out for selection in self.selections), Counter[str]())

@@ -33,7 +33,7 @@ class MethodSettings:
 
     @property
     def stereo(self) -> bool:
-        """Whether it learns from stereo partners."""
+        """Whether it learns from stereo pairs."""
         return False
 
     @property

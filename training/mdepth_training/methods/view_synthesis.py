@@ -39,7 +39,7 @@ class ViewSynthesis(MethodSettings):
     """What all methods set that learn by explaining a frame by other views."""
 
     sources: Literal['M', 'S', 'MS'] = setting(
-        'M', 'what explains a frame: its neighbours (M), the stereo partner (S), both (MS)'
+        'M', 'what explains a frame: its neighbours (M), the stereo image (S), both (MS)'
     )
     metres_per_unit: float = setting(
         5.4, 'S and MS: metres in one unit of the network; the baseline in units sets it', 1e-3
@@ -59,7 +59,7 @@ class ViewSynthesis(MethodSettings):
 
     @property
     def stereo(self) -> bool:
-        """Whether it learns from stereo partners."""
+        """Whether it learns from stereo pairs."""
         return 'S' in self.sources
 
     @property
@@ -200,19 +200,19 @@ class _Target:
         )
 
 
-def partner_view(sample: Sample, settings: ViewSynthesis) -> View:
-    """The stereo partner as a source, at its place in units of the network.
+def stereo_view(sample: Sample, settings: ViewSynthesis) -> View:
+    """The second camera as a source, at its place in units of the network.
 
     Raises MdepthError where there is none.
     """
-    if sample.partner is None or sample.T_partner_current is None:
+    if sample.stereo is None or sample.T_stereo_current is None:
         raise MdepthError(
-            f'method.sources is {settings.sources}, but the recordings have no stereo partner: '
+            f'method.sources is {settings.sources}, but the recordings have no second camera: '
             'set method.sources=M, or give recordings of a stereo pair'
         )
-    transform = sample.T_partner_current.clone()
+    transform = sample.T_stereo_current.clone()
     transform[:, :3, 3] /= settings.metres_per_unit
-    return View(sample.partner, transform)
+    return View(sample.stereo, transform)
 
 
 def shrunk(image: Tensor, shrink: int) -> Tensor:

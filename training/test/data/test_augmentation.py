@@ -37,27 +37,27 @@ def test_a_flipped_world_warps_to_the_flipped_view() -> None:
 
 
 def test_a_flipped_pair_of_cameras_sees_the_flipped_world() -> None:
-    """Flip with a partner: the fixed transform must warp the mirrored partner as the straight."""
+    """Flip with a stereo image: the fixed transform must warp the mirrored one as the straight."""
     generator = torch.Generator().manual_seed(0)
-    image, partner = torch.rand(2, 1, 3, 24, 40, generator=generator)
+    image, stereo = torch.rand(2, 1, 3, 24, 40, generator=generator)
     depth = torch.full((1, 24, 40), 6.0)
     K = torch.tensor([[[30.0, 0, 14.3], [0, 30, 11.5], [0, 0, 1]]])
     T = transform_from_axis_angle(
         torch.tensor([[0.01, -0.02, 0.03]]), torch.tensor([[-0.5, 0.1, 0.2]])
     )
-    sample = flip(Sample(image, image, image, K, partner, T), torch.tensor([True]))
-    assert sample.partner is not None and sample.T_partner_current is not None
-    torch.testing.assert_close(sample.T_partner_current[0, 0, 3], torch.tensor(0.5))
-    straight, valid = warp(partner, depth, T, K)
-    other, _ = warp(sample.partner, depth, sample.T_partner_current, sample.K)
+    sample = flip(Sample(image, image, image, K, stereo, T), torch.tensor([True]))
+    assert sample.stereo is not None and sample.T_stereo_current is not None
+    torch.testing.assert_close(sample.T_stereo_current[0, 0, 3], torch.tensor(0.5))
+    straight, valid = warp(stereo, depth, T, K)
+    other, _ = warp(sample.stereo, depth, sample.T_stereo_current, sample.K)
     assert valid.float().mean() > 0.5
     assert (straight - other.flip(-1)).abs().amax(1)[valid].max() < 1e-4
     twice = flip(sample, torch.tensor([True]))
-    torch.testing.assert_close(twice.T_partner_current, T)
+    torch.testing.assert_close(twice.T_stereo_current, T)
     torch.testing.assert_close(twice.K, K)
-    assert torch.equal(twice.partner, partner)
+    assert torch.equal(twice.stereo, stereo)
     kept = flip(sample, torch.tensor([False]))
-    assert torch.equal(kept.partner, sample.partner)
+    assert torch.equal(kept.stereo, sample.stereo)
 
 
 def test_only_the_chosen_samples_are_flipped() -> None:

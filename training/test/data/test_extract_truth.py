@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The stereo partner and the truth of a bag: where points of the world end up in the files."""
+"""The second camera and the truth of a bag: where points of the world end up in the files."""
 
 from __future__ import annotations
 
@@ -45,38 +45,38 @@ def test_a_stereo_pair(tmp_path: Path) -> None:
     bag = recordings.write_ros2(tmp_path / 'bag', stereo_messages())
     extract([bag], tmp_path / 'data', STEREO)
     (drive,) = read_dataset(tmp_path / 'data', stereo=True)
-    assert drive.partner is not None and len(drive.partner.images) == 5
-    for number, path in enumerate(drive.partner.images):
+    assert drive.stereo is not None and len(drive.stereo.images) == 5
+    for number, path in enumerate(drive.stereo.images):
         found = cv2.imread(str(path))[..., ::-1]
         np.testing.assert_array_equal(found, recordings.picture(100 + number))
     # A point 5 m ahead lies 0.5 m further to the left for the camera on the right.
-    point = drive.partner.T_partner_current @ [0.2, 0.1, 5, 1]
+    point = drive.stereo.T_stereo_current @ [0.2, 0.1, 5, 1]
     np.testing.assert_allclose(point, [-0.3, 0.1, 5, 1], atol=1e-12)
-    assert drive.partner.camera == drive.camera
-    assert read_dataset(tmp_path / 'data')[0].partner is None
+    assert drive.stereo.camera == drive.camera
+    assert read_dataset(tmp_path / 'data')[0].stereo is None
 
 
-def test_a_frame_without_its_partner_is_left_out(tmp_path: Path) -> None:
+def test_a_frame_without_its_stereo_image_is_left_out(tmp_path: Path) -> None:
     messages = [m for m in stereo_messages() if not (m[0] == '/right/image_raw' and m[1]
                 .header.stamp.nanosec == 202_000_000)]  # fmt: skip
     bag = recordings.write_ros2(tmp_path / 'bag', messages)
     dataset = extract([bag], tmp_path / 'data', STEREO)
     assert dataset.drives['bag']['frames'] == 4
-    assert 'stereo partner' in ' '.join(dataset.drives['bag']['dropped'])
+    assert 'stereo image' in ' '.join(dataset.drives['bag']['dropped'])
     shown = [
         cv2.imread(str(f))[0, 0, 2] for f in sorted((tmp_path / 'data/bag/stereo').glob('0*'))
     ]
     assert shown == [100, 101, 103, 104]
 
 
-def test_the_place_of_the_partner_is_never_guessed(tmp_path: Path) -> None:
+def test_the_place_of_the_second_camera_is_never_guessed(tmp_path: Path) -> None:
     bag = recordings.write_ros2(tmp_path / 'bag', stereo_messages(baseline=0.0))
     with pytest.raises(MdepthError, match='nothing says where /right/image_raw is'):
         extract([bag], tmp_path / 'data', STEREO)
 
 
-def partner_by_tf_static(folder: Path, R: dict[str, np.ndarray]) -> np.ndarray:
-    """T_partner_current of two cameras side by side of which /tf_static tells, and their R."""
+def second_camera_by_tf_static(folder: Path, R: dict[str, np.ndarray]) -> np.ndarray:
+    """T_stereo_current of two cameras side by side of which /tf_static tells, and their R."""
     messages = stereo_messages(baseline=0.0)
     for topic, message, _ in messages:
         message.header.frame_id = side = topic.split('/')[1]
@@ -91,8 +91,8 @@ def partner_by_tf_static(folder: Path, R: dict[str, np.ndarray]) -> np.ndarray:
     return np.loadtxt(folder / 'data/bag/stereo/T_partner_current.txt')
 
 
-def test_the_place_of_the_partner_from_tf_static(tmp_path: Path) -> None:
-    T = partner_by_tf_static(tmp_path, {'left': np.eye(3), 'right': np.eye(3)})
+def test_the_place_of_the_second_camera_from_tf_static(tmp_path: Path) -> None:
+    T = second_camera_by_tf_static(tmp_path, {'left': np.eye(3), 'right': np.eye(3)})
     expected = np.eye(4)
     expected[0, 3] = -0.6  # REP-103: y is to the left, so the right camera is the second
     np.testing.assert_allclose(T, expected, atol=1e-12)
@@ -206,8 +206,8 @@ def test_truth_is_of_the_rectified_camera(tmp_path: Path) -> None:
     np.testing.assert_allclose(poses[1, :3, 3], [3, 0, 1.5], atol=1e-8)
 
 
-def test_the_place_of_a_rectified_partner_from_tf_static(tmp_path: Path) -> None:
-    T = partner_by_tf_static(tmp_path, {'left': turned(5), 'right': turned(3)})
+def test_the_place_of_a_rectified_second_camera_from_tf_static(tmp_path: Path) -> None:
+    T = second_camera_by_tf_static(tmp_path, {'left': turned(5), 'right': turned(3)})
     point = np.array([0.4, -0.2, 6.0])  # as the left camera has it, before it is rectified
     seen = T @ [*(turned(5) @ point), 1]
     np.testing.assert_allclose(seen[:3], turned(3) @ (point - [0.6, 0, 0]), atol=1e-9)

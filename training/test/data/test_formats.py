@@ -27,7 +27,7 @@ def test_kitti_raw_at_every_level(kitti_raw: Path, below: str) -> None:
     two = [] if 'drive' in below else ['2011_09_26_drive_0002_sync/image_02']
     assert names(drives) == one + two
     left = drives[0]
-    assert len(left.images) == 8 and left.centres is None and left.partner is None
+    assert len(left.images) == 8 and left.centres is None and left.stereo is None
     assert {b - a for a, b in pairwise(left.stamps)} == {104_000_000}
     camera = left.camera
     assert (camera.fx, camera.fy, camera.cx, camera.cy) == (72.0, 71.0, 60.5, 17.5)
@@ -49,14 +49,14 @@ def test_a_drive_called_by_a_dot_or_a_link(
     assert by_link.camera == named[0].camera
 
 
-def test_kitti_partners_see_each_other(kitti_raw: Path) -> None:
+def test_kitti_cameras_see_each_other(kitti_raw: Path) -> None:
     findings = Findings()
     left, right = open_drives([kitti_raw], stereo=True, cache=kitti_raw, findings=findings)
-    assert left.partner is not None and right.partner is not None
-    assert left.partner.images == right.images and right.partner.images == left.images
+    assert left.stereo is not None and right.stereo is not None
+    assert left.stereo.images == right.images and right.stereo.images == left.images
     # A point straight ahead of the left camera lies 0.54 m to the left of the right one's axis.
-    np.testing.assert_allclose(left.partner.T_partner_current[:3, 3], [-0.54, 0, 0], atol=1e-9)
-    both = left.partner.T_partner_current @ right.partner.T_partner_current
+    np.testing.assert_allclose(left.stereo.T_stereo_current[:3, 3], [-0.54, 0, 0], atol=1e-9)
+    both = left.stereo.T_stereo_current @ right.stereo.T_stereo_current
     np.testing.assert_allclose(both, np.eye(4), atol=1e-9)
     assert findings.lines() == [
         '1 drives without a second camera left out: 2011_09_26_drive_0002_sync/image_02'
@@ -97,8 +97,8 @@ def test_kitti_odometry(kitti_odometry: Path, tmp_path: Path, below: str) -> Non
     assert names(drives)[2:] == ([] if below.endswith('00') else ['04/image_0'])
     assert drives[0].stamps[1] == 100_000_000
     left, _ = open_drives([kitti_odometry / 'sequences/00'], stereo=True, cache=tmp_path)
-    assert left.partner is not None
-    np.testing.assert_allclose(left.partner.T_partner_current[:3, 3], [-0.5, 0, 0], atol=1e-9)
+    assert left.stereo is not None
+    np.testing.assert_allclose(left.stereo.T_stereo_current[:3, 3], [-0.5, 0, 0], atol=1e-9)
 
 
 def test_the_odometry_list_writes_numbers_without_zeros(
@@ -138,15 +138,15 @@ def test_cityscapes_neighbours_are_two_frames_away(cityscapes: Path) -> None:
     assert (cx, cy) == pytest.approx((52.5 / 96, 32.5 / 48))
 
 
-def test_cityscapes_partner_and_list(cityscapes: Path, tmp_path: Path) -> None:
+def test_cityscapes_stereo_and_list(cityscapes: Path, tmp_path: Path) -> None:
     split = tmp_path / 'train.txt'
     split.write_text('aachen aachen_000001_000004\n')
     (drive,) = open_drives([cityscapes], split=split, stereo=True, cache=cityscapes)
     assert drive.name == 'aachen_000001_000000' and drive.centres == [4]
-    assert drive.partner is not None
-    assert drive.partner.images[4].name == 'aachen_000001_000004_rightImg8bit.png'
-    assert all(image.is_file() for image in drive.partner.images)
-    np.testing.assert_allclose(drive.partner.T_partner_current[:3, 3], [-0.21, 0, 0])
+    assert drive.stereo is not None
+    assert drive.stereo.images[4].name == 'aachen_000001_000004_rightImg8bit.png'
+    assert all(image.is_file() for image in drive.stereo.images)
+    np.testing.assert_allclose(drive.stereo.T_stereo_current[:3, 3], [-0.21, 0, 0])
 
 
 def test_cityscapes_without_camera_file_is_reported(cityscapes: Path) -> None:

@@ -10,19 +10,19 @@ def test_on_a_device_images_are_floats_and_the_rest_stays() -> None:
     image = torch.tensor([0, 51, 255], dtype=torch.uint8).reshape(1, 3, 1, 1)
     sample = Sample(image, image, image, torch.eye(3)[None], image, 5 * torch.eye(4)[None])
     ready = sample.on('cpu')
-    assert ready.partner is not None and ready.T_partner_current is not None
-    for view in (ready.previous, ready.current, ready.following, ready.partner):
+    assert ready.stereo is not None and ready.T_stereo_current is not None
+    for view in (ready.previous, ready.current, ready.following, ready.stereo):
         assert view.dtype == torch.float32
         torch.testing.assert_close(view.flatten(), torch.tensor([0, 0.2, 1]))
     assert torch.equal(ready.K, sample.K)
-    assert torch.equal(ready.T_partner_current, 5 * torch.eye(4)[None])
+    assert torch.equal(ready.T_stereo_current, 5 * torch.eye(4)[None])
 
 
-def test_floats_pass_unchanged_and_no_partner_stays_none() -> None:
+def test_floats_pass_unchanged_and_no_stereo_stays_none() -> None:
     image = torch.rand(2, 3, 4, 5)
     ready = Sample(image, image, image, torch.eye(3).expand(2, 3, 3)).on('cpu')
     assert torch.equal(ready.current, image)
-    assert ready.partner is None and ready.T_partner_current is None
+    assert ready.stereo is None and ready.T_stereo_current is None
 
 
 def test_the_batch_keeps_its_type_on_the_way() -> None:

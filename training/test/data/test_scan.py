@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mdepth_training.data import Partner
+from mdepth_training.data import StereoCamera
 from mdepth_training.data.scan import scan
 
 
@@ -45,7 +45,7 @@ def test_the_second_look_is_from_memory(make_drive, tmp_path: Path) -> None:
     np.savez(
         file,
         sizes=first.sizes * 2,
-        partners=first.partners,
+        partners=first.stereo,
         static=first.static,
         turned=first.turned,
     )
@@ -69,10 +69,10 @@ def test_a_standing_camera_is_found(make_drive, tmp_path: Path) -> None:
     assert not scan(drive, None, tmp_path / 'cache').static.any()
 
 
-def test_missing_images_of_the_partner(make_drive, tmp_path: Path) -> None:
+def test_missing_images_of_the_second_camera(make_drive, tmp_path: Path) -> None:
     drive, other = make_drive(), make_drive('other')
     other.images[1].unlink()
-    both = replace(drive, partner=Partner(other.images, other.camera, np.eye(4)))
+    both = replace(drive, stereo=StereoCamera(other.images, other.camera, np.eye(4)))
     found = scan(both, None, tmp_path / 'cache')
-    assert (found.partners == 0).all(1).tolist() == [n == 1 for n in range(6)]
-    assert scan(drive, None, tmp_path / 'cache').partners.shape == (0, 2)
+    assert (found.stereo == 0).all(1).tolist() == [n == 1 for n in range(6)]
+    assert scan(drive, None, tmp_path / 'cache').stereo.shape == (0, 2)

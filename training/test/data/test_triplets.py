@@ -52,25 +52,25 @@ def test_a_batch_is_what_the_files_show(make_drive, tmp_path: Path) -> None:
     assert triplets.description == '7 triplets 0.1 s apart from 2 drives (first, second)'
 
 
-def test_the_partner_has_the_camera_of_the_drive(kitti_raw: Path) -> None:
+def test_the_second_camera_has_the_camera_of_the_drive(kitti_raw: Path) -> None:
     drives = open_drives([kitti_raw], stereo=True, cache=kitti_raw)
-    narrow = replace(drives[0].partner, camera=replace(drives[0].camera, fx=90.0))
-    triplets = triplets_of([replace(drives[0], partner=narrow), drives[1]], kitti_raw)
+    narrow = replace(drives[0].stereo, camera=replace(drives[0].camera, fx=90.0))
+    triplets = triplets_of([replace(drives[0], stereo=narrow), drives[1]], kitti_raw)
     sample = triplets.batch([0, len(triplets) - 1])
-    assert sample.partner is not None and sample.T_partner_current is not None
-    baselines = sample.T_partner_current[:, 0, 3]
+    assert sample.stereo is not None and sample.T_stereo_current is not None
+    baselines = sample.T_stereo_current[:, 0, 3]
     torch.testing.assert_close(baselines, torch.tensor([-0.54, 0.54]))
     rgb = torch.from_numpy(cv2.imread(str(narrow.images[1]))[..., ::-1].copy())
     expected = ImageSampler(narrow.camera, triplets.views[0])(rgb)[0] * 255
-    assert (sample.partner[0] - expected).abs().max() < 4
+    assert (sample.stereo[0] - expected).abs().max() < 4
 
 
-def test_a_missing_partner_image_costs_one_triplet(kitti_raw: Path) -> None:
+def test_a_missing_stereo_image_costs_one_triplet(kitti_raw: Path) -> None:
     folder = kitti_raw / '2011_09_26/2011_09_26_drive_0001_sync/image_03/data'
     (folder / '0000000004.png').unlink()
     left = open_drives([kitti_raw], stereo=True, cache=kitti_raw)[0]
     triplets = triplets_of([left], kitti_raw)
-    assert triplets.selections[0].left_out == {'no neighbour': 2, 'no partner image': 1}
+    assert triplets.selections[0].left_out == {'no neighbour': 2, 'no stereo image': 1}
     assert 4 not in triplets.selections[0].triplets[:, 1]
 
 

@@ -57,13 +57,13 @@ def approaching_wall() -> Sample:
 
 
 def stereo_wall(depth: float, baseline: float) -> Sample:
-    """A wall `depth` metres away with a partner to the right, and neighbours of elsewhere."""
+    """A wall `depth` metres away with a camera to the right, and neighbours of elsewhere."""
     wall, T = texture(), torch.eye(4).repeat(2, 1, 1)
     elsewhere = wall.flip(0, -1)
     T[:, 0, 3] = -baseline
     back = T.inverse()
-    partner, _ = warp(wall, torch.full((2, HEIGHT, WIDTH), depth), back, camera_matrix())
-    return Sample(elsewhere, wall, elsewhere, camera_matrix(), partner, T)
+    stereo, _ = warp(wall, torch.full((2, HEIGHT, WIDTH), depth), back, camera_matrix())
+    return Sample(elsewhere, wall, elsewhere, camera_matrix(), stereo, T)
 
 
 def test_learning_lowers_the_loss_on_one_batch() -> None:
@@ -207,7 +207,7 @@ def test_only_with_neighbours_does_their_motion_teach_the_depth(
     wall = approaching_wall()
     stereo = stereo_wall(10.0, 0.54)
     elsewhere = wall.current.flip(0, -1)
-    sample = replace(wall, partner=elsewhere, T_partner_current=stereo.T_partner_current)
+    sample = replace(wall, stereo=elsewhere, T_stereo_current=stereo.T_stereo_current)
     gradients = []
     for forward in (-0.05, -0.1):
         torch.manual_seed(0)
@@ -220,7 +220,7 @@ def test_only_with_neighbours_does_their_motion_teach_the_depth(
     assert torch.equal(*gradients) != learns
 
 
-def test_stereo_without_a_partner_says_what_to_do() -> None:
+def test_stereo_without_a_second_camera_says_what_to_do() -> None:
     learner, pose = method(sources='MS'), torch.zeros(2, 6)
     with pytest.raises(MdepthError, match=r'method\.sources=M'):
         learner.view_loss(approaching_wall(), disparities_of(learner, 2.0), pose, pose)

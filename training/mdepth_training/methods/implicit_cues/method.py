@@ -24,7 +24,7 @@ from mdepth_training.methods.view_synthesis import (
     View,
     ViewGroup,
     multi_scale_loss,
-    partner_view,
+    stereo_view,
 )
 from mdepth_training.optimiser import Timetable
 
@@ -33,9 +33,9 @@ class ImplicitCues(Method):
     """The networks and their losses for one experiment.
 
     sources  M   the neighbours t-1 and t+1 explain the frame
-             MS  so does the stereo partner, whose place is known
-             S   the depth learns from the partner alone; the motion from the neighbours, with the
-                 depth as it is, because a model without motion is of no use on a vehicle
+             MS  so does the second camera, whose place is known
+             S   the depth learns from the second camera alone; the motion from the neighbours,
+                 with the depth as it is, because a model without motion is of no use on a vehicle
     """
 
     settings: ImplicitCuesSettings
@@ -125,11 +125,11 @@ class ImplicitCues(Method):
         ]
         groups = [ViewGroup(neighbours)]
         if 'S' in self.settings.sources:
-            partner = partner_view(sample, self.settings)
+            second = stereo_view(sample, self.settings)
             if self.settings.sources == 'MS':
-                groups = [ViewGroup([*neighbours, partner])]
+                groups = [ViewGroup([*neighbours, second])]
             else:
-                groups = [ViewGroup([partner]), ViewGroup(neighbours, trains_depth=False)]
+                groups = [ViewGroup([second]), ViewGroup(neighbours, trains_depth=False)]
         return self.losses(
             sample.current,
             sample.K,
