@@ -61,6 +61,7 @@ setup(
         'ruamel.yaml>=0.18',
         "backports.zstd>=1; python_version < '3.14'",
         'safetensors>=0.4',
+        'msgspec>=0.20,<1',
         'matplotlib>=3.5',
         'rich>=12',
         'typer>=0.12',

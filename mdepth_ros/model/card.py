@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from dataclasses import asdict, dataclass, field
 
 from mdepth_ros import limits
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.limits import LARGEST_FACTOR
 from mdepth_ros.networks import NetworkConfig
+from mdepth_ros.structs import convert
 from mdepth_ros.texts import TextError, parse_json
 
 FORMAT = 1
@@ -108,21 +108,21 @@ class ModelCard:
             raise ModelFileError(f'the model card has {len(text):,} characters: it is none')
         try:
             values = parse_json(text)
+            version = values.pop('format', None) if isinstance(values, dict) else None
+            if version != FORMAT:
+                raise ModelFileError(
+                    f'the model card has format {version} and this version of mdepth reads '
+                    f'format {FORMAT}: use the version that wrote it'
+                )
+            values.setdefault('calibration', {})
+            if isinstance(network := values.get('network'), dict):
+                network.setdefault('motion', 'resnet')  # older cards do not say it
+            return convert(values, ModelCard, 'card', complete=True)
         except TextError as error:
-            raise ModelFileError(f'the model card cannot be read: {error}') from None
-        version = values.pop('format', None) if isinstance(values, dict) else None
-        if version != FORMAT:
             raise ModelFileError(
-                f'the model card has format {version} and this version of mdepth reads format '
-                f'{FORMAT}: use the version that wrote it'
-            )
-        network = values.get('network')
-        if isinstance(network, dict):
-            network = {'motion': 'resnet'} | network  # cards were written before it could be other
-        values.setdefault('calibration', {})
-        values['network'] = _read(NetworkConfig, network, 'network')
-        card: ModelCard = _read(ModelCard, values, 'card')
-        return card
+                f'the model card cannot be read: {error}; '
+                'was it written by another program, or is the file damaged?'
+            ) from None
 
     def rows(self) -> list[tuple[str, str]]:
         """(label, text) of every entry, for printing."""
@@ -169,48 +169,6 @@ class ModelCard:
             ('licence', self.licence),
             *sorted(self.details.items()),
         ]
-
-
-def _read(kind: type[Any], values: object, where: str) -> Any:
-    """Build a dataclass from parsed JSON; every field must be there, none may be unknown."""
-    if not isinstance(values, dict):
-        raise ModelFileError(f'the {where} entry of the model card is missing or not a mapping')
-    names = {entry.name for entry in fields(kind)}
-    if missing := sorted(names - values.keys()):
-        raise ModelFileError(f'the model card lacks {", ".join(missing)} ({where})')
-    if unknown := sorted(values.keys() - names):
-        raise ModelFileError(f'the model card has unknown entries {", ".join(unknown)} ({where})')
-    typed = {
-        entry.name: _typed(f'{where}.{entry.name}', str(entry.type), values[entry.name])
-        for entry in fields(kind)
-    }
-    return kind(**typed)
-
-
-def _typed(name: str, kind: str, value: Any) -> Any:
-    """`value` as the annotation `kind` wants it (the few kinds that the two dataclasses use)."""
-    base, _, optional = kind.partition(' | ')
-    if optional and value is None:
-        return None
-    ok = True
-    if base.startswith('tuple['):
-        kinds = base[6:-1].split(', ')
-        ok = isinstance(value, list) and len(value) == len(kinds)
-        if ok:
-            return tuple(_typed(name, k, v) for k, v in zip(kinds, value, strict=True))
-    elif base.startswith('dict['):
-        ok = isinstance(value, dict)
-        if ok:
-            return {key: _typed(f'{name}.{key}', base[10:-1], v) for key, v in value.items()}
-    elif base == 'float':
-        ok = isinstance(value, int | float) and not isinstance(value, bool)
-        if ok:
-            return float(value)
-    elif base in ('int', 'bool', 'str'):
-        ok = type(value).__name__ == base
-    if not ok:
-        raise ModelFileError(f'the model card has {name} = {value!r}, which is not {kind}')
-    return value
 
 
 def _within(name: str, value: float, allowed: tuple[float, float]) -> None:

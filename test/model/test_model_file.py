@@ -259,14 +259,14 @@ def test_another_architecture_in_the_card_does_not_load(model: Path) -> None:
     [
         ({'format': 2}, 'format 2 and this version of mdepth reads format 1'),
         ({'format': None}, 'format None'),
-        ({'licence': None}, r'lacks licence \(card\)'),
-        ({'colour': 'red'}, r'unknown entries colour \(card\)'),
-        ({'network': None}, 'network entry of the model card is missing'),
-        ({'network': 3}, 'network entry of the model card is missing or not a mapping'),
-        ({'name': 3}, r'card\.name = 3, which is not str'),
-        ({'seed': 1.5}, r'card\.seed = 1\.5, which is not int | None'),
-        ({'seed': True}, r'card\.seed = True'),
-        ({'frame_interval': '0.1'}, r'card\.frame_interval'),
+        ({'licence': None}, 'card lacks licence; was it written by another program'),
+        ({'colour': 'red'}, 'card has the unknown entry colour: choose from name, network,'),
+        ({'network': None}, 'card lacks network'),
+        ({'network': 3}, r'card\.network: Expected object, got int'),
+        ({'name': 3}, r'card\.name: Expected str, got int'),
+        ({'seed': 1.5}, r'card\.seed: Expected int \| null, got float'),
+        ({'seed': True}, r'card\.seed: Expected int \| null, got bool'),
+        ({'frame_interval': '0.1'}, r'card\.frame_interval: Expected float, got str'),
         ({'frame_interval': 0}, r'frame_interval 0: it must be 0\.001 to 10'),
         ({'frame_interval': 10**30}, r'frame_interval 1e\+30: it must be 0\.001 to 10'),
         ({'frame_interval': 10**400}, 'a number of 401 digits is too large'),
@@ -283,13 +283,13 @@ def test_another_architecture_in_the_card_does_not_load(model: Path) -> None:
         ({'name': '\0'}, 'is not UTF-8 text'),
         ({'details': {'a': 'x' * 10**6}}, 'has 1,00.,... characters'),
         ({'metres_per_unit': -1.0}, 'metres_per_unit'),
-        ({'camera': [1.0, 1.0, 0.5]}, r'card\.camera'),
+        ({'camera': [1.0, 1.0, 0.5]}, r'card\.camera: Expected array of length 4, got 3'),
         ({'camera': [0.0, 1.0, 0.5, 0.5]}, 'focal'),
-        ({'input_size': [96.0, 320]}, r'card\.input_size = 96\.0, which is not int'),
+        ({'input_size': [96.0, 320]}, r'card\.input_size\[0\]: Expected int, got float'),
         ({'input_size': [100, 320]}, 'multiples of 32'),
-        ({'metrics': {'d1': 'high'}}, r'card\.metrics\.d1'),
-        ({'details': ['x']}, r'card\.details'),
-        ({'motion_noise': [0.1]}, r'card\.motion_noise'),
+        ({'metrics': {'d1': 'high'}}, r'card\.metrics\[\.\.\.\]: Expected float, got str'),
+        ({'details': ['x']}, r'card\.details: Expected object, got array'),
+        ({'motion_noise': [0.1]}, r'card\.motion_noise: Expected array of length 2, got 1'),
     ],
 )
 def test_cards_are_read_strictly(model: Path, change: dict[str, Any], words: str) -> None:
@@ -303,8 +303,10 @@ def test_network_entries_are_read_strictly(model: Path) -> None:
     refused(rewritten(model, width=5), 'width 5.0 is not in 0..4')
     refused(rewritten(model, rotation_scale=1e30), 'a number above 1e')
     refused(with_card(model, '[' * 2990), 'nested deeper than 40 levels')
-    refused(rewritten(model, std=None), r'lacks std \(network\)')
-    refused(rewritten(model, cues='yes'), r'network\.cues')
+    refused(rewritten(model, std=None), r'card\.network lacks std')
+    refused(rewritten(model, cues='yes'), r'card\.network\.cues: Expected bool, got str')
+    refused(rewritten(model, gate=True), r'card\.network has the unknown entry gate')
+    refused(rewritten(model, **{'\x1b[2J': 1}), r'unknown entry \\x1b\[2J')
     refused(with_card(model, '{'), 'not JSON')
     refused(with_card(model, '[]'), 'format None')
 
