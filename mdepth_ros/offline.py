@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.report.scale import ScaleFile
+from mdepth_ros.report.scale_over_time import ScaleFile
 from mdepth_ros.ros import conversions, outputs  # before any message: makes them importable
 from mdepth_ros.ros.clouds import MAX_STEP
 from mdepth_ros.ros.recording import BagWriter, behind_link, clear_remains

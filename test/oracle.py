@@ -50,21 +50,21 @@ class Oracle:
 
     def batch(self, estimator: Any, pairs: Sequence[Any], parts: Any = ()) -> list[Prediction]:
         """In the place of Estimator.batch."""
-        seen = []
+        predictions = []
         for pair in pairs:
             view = estimator.views.of(pair.current.camera)
-            seen.append(
+            predictions.append(
                 Prediction(
                     depth=np.array(self.depth, np.float32),
                     motion=np.eye(4) if pair.reason else np.array(self.motion, float),
                     confidence=np.ones(SIZE, np.float32),
                     camera=view.camera,
                     image=np.zeros((*SIZE, 3), np.uint8),
-                    seen=view.seen,
+                    visible=view.visible,
                     timings={'sample': 0.0, 'network': 0.0, 'post': 0.0},
                 )
             )
-        return seen
+        return predictions
 
 
 @contextmanager

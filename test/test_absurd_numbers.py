@@ -21,8 +21,8 @@ from typer.testing import CliRunner
 from mdepth_ros.cli.main import app
 from mdepth_ros.core.odometry import Odometry
 from mdepth_ros.core.pairing import FramePair
-from mdepth_ros.core.perception import build_perception, wire
-from mdepth_ros.core.quality import Evidence, Judge, Trust
+from mdepth_ros.core.perception import build_perception, make_perception
+from mdepth_ros.core.quality import Evidence, MotionValidator, TrackingStatus
 from mdepth_ros.core.scale import Scale, scale_source
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
@@ -80,7 +80,7 @@ def test_a_height_that_cannot_be_even_where_it_is_not_used(height: float) -> Non
 @pytest.mark.parametrize('value', [NAN, INF, HUGE, 0.0, -1.0])
 def test_a_range_that_cannot_be(value: float) -> None:
     with pytest.raises(MdepthError, match='maximal range'):
-        wire(oracle(2.0, [0.0] * 6), max_range=value)
+        make_perception(oracle(2.0, [0.0] * 6), max_range=value)
 
 
 @pytest.mark.parametrize('scale', ['1e300', '1e999', '100000', '1e-9'])
@@ -177,13 +177,13 @@ def test_a_motion_that_cannot_be_is_lost(value: float) -> None:
     motion, scale = np.eye(4), Scale(1.0, 0.0, 'fixed')
     motion[2, 3] = value
     fits = Evidence(0.015, 0.035, 0.035, same=False)
-    trust = Judge()(fits, motion, scale, pair_of(CAMERA))
-    assert trust == Trust('lost', 'no vehicle is as fast', 0.015)
-    pose = Odometry().advance(motion, scale, pair_of(CAMERA), trust)
+    tracking = MotionValidator()(fits, motion, scale, pair_of(CAMERA))
+    assert tracking == TrackingStatus('lost', 'no vehicle is as fast', 0.015)
+    pose = Odometry().advance(motion, scale, pair_of(CAMERA), tracking)
     assert pose.status == 'lost' and np.isfinite(pose.pose_covariance).all()
     if not math.isfinite(value):
-        trust = Trust('tracking')
-    pose = Odometry().advance(motion, scale, pair_of(CAMERA), trust)
+        tracking = TrackingStatus('tracking')
+    pose = Odometry().advance(motion, scale, pair_of(CAMERA), tracking)
     np.testing.assert_array_equal(pose.pose[:3, 3], 0.0)
     assert np.isfinite(pose.twist).all() and pose.status == 'lost'
 
@@ -193,7 +193,7 @@ def test_networks_that_give_no_number(depth: float, pose: float) -> None:
     says = oracle(2.0, [0.0] * 6)
     says._network.inverse.fill_(1 / depth)
     says._network.says.fill_(pose)
-    perception = wire(says)
+    perception = make_perception(says)
     first, second = (Frame(i * 10**8, picture(CAMERA, i), CAMERA) for i in range(2))
     before = perception.odometry._pose.copy()
     with pytest.raises(MdepthError, match='non-finite'):

@@ -58,12 +58,12 @@ def _frame(rng: Random, stamp: int, usual: bool) -> Frame:
 
 
 def _use(folder: Path, rng: Random) -> None:
-    from mdepth_ros.core.perception import wire
+    from mdepth_ros.core.perception import make_perception
 
     def odd(usual: Any, *others: Any) -> Any:
         return rng.choice(others) if rng.random() < 0.08 else usual
 
-    perception = wire(
+    perception = make_perception(
         _model(),
         scale=odd(rng.choice(('model', 'none', 'speed', 'height', '3.9')), '1e300', 'nan', '0'),
         camera_height=odd(1.65, None, 1e-300, 1e300, float('inf')),

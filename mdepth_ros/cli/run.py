@@ -111,7 +111,7 @@ def run(
     from mdepth_ros.cli.shell import Console, print_rows
     from mdepth_ros.core.mount_check import MountCheck
     from mdepth_ros.core.perception import build_perception
-    from mdepth_ros.report.scale import plot_scale, read_scale
+    from mdepth_ros.report.scale_over_time import plot_scale, read_scale
     from mdepth_ros.ros.outputs import TOPICS
     from mdepth_ros.sources import open_source
 

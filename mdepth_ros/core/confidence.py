@@ -12,7 +12,7 @@ change     |ln(z / d)|: z is the depth of the point in the frame before, by the 
 
 Both are averaged over neighbourhoods of 8x8 pixels of half the network's size. The error is
 modelled as exp(a + b ln(roughness) + c ln(change)), and as exp(a' + b' ln(roughness)) where
-nothing is to be seen of the change: at the border that came into view, where the frame before was
+the change is not visible: at the border that came into view, where the frame before was
 skipped or there is none, and in standstill, where two frames agree whatever the depth is.
 
 The photometric difference of the two frames, texture, range and parallax were tried beside the two
@@ -45,7 +45,7 @@ _WINDOW, _STRIDE = 8, 4
 class Terms(NamedTuple):
     """What the error is told from, each [1, 1, h/4, w/4].
 
-    share  in 0..1: how much of the change is seen, and how much it tells
+    share  in 0..1: how much of the change is visible, and how much it tells
     """
 
     roughness: Tensor
@@ -67,11 +67,11 @@ def terms(depth: Tensor, earlier: Tensor | None, motion: Tensor, K: Tensor) -> T
     if earlier is None:
         return Terms(rough, torch.zeros_like(rough), torch.zeros_like(rough))
     pixels, z = project_depth(depth, motion.to(K.device, torch.float32)[None], K)
-    seen = in_view(pixels, z, *depth.shape[-2:])[None].float()
+    visible = in_view(pixels, z, *depth.shape[-2:])[None].float()
     then = sample(1 / earlier[None], pixels)
     change = (z.clamp(min=1e-6)[None] * then).log_().abs_()
-    share = _averaged(seen)
-    change = _averaged(change * seen) / share.clamp(min=1e-6)
+    share = _averaged(visible)
+    change = _averaged(change * visible) / share.clamp(min=1e-6)
     flow = float(motion[:3, 3].norm()) * K[0, 0] * disparity.mean()
     return Terms(rough, change, share * (flow / MIN_PARALLAX).clamp(max=1))
 

@@ -29,7 +29,7 @@ from mdepth_ros.core.confidence import confidence
 from mdepth_ros.core.machine import DTYPES, choose_device, choose_precision, set_threads
 from mdepth_ros.core.pairing import FramePair
 from mdepth_ros.core.quality import SHRINK as SMALL
-from mdepth_ros.core.quality import Evidence, look
+from mdepth_ros.core.quality import Evidence, photometric_evidence
 from mdepth_ros.core.refinement import SHRINK as HALF
 from mdepth_ros.core.refinement import refine
 from mdepth_ros.core.types import Frame
@@ -59,7 +59,7 @@ class Prediction:
                 off by less than 25 %; see `mdepth_ros.core.confidence`
     camera      pinhole camera of these [h, w]
     image       uint8 [h, w, 3], the frame as the network sees it
-    seen        bool [h, w]: the pixel has an image (a rectified view may reach over the sensor)
+    visible     bool [h, w]: the pixel has an image (a rectified view may reach over the sensor)
     timings     seconds of 'sample', 'network', 'refine', 'post'
     evidence    what the two images say of the motion; None where the frame is paired with itself
     unrefined   the motion as the networks gave it, before the images refined it; None: as `motion`
@@ -70,7 +70,7 @@ class Prediction:
     confidence: NDArray[np.float32]
     camera: Camera
     image: NDArray[np.uint8]
-    seen: NDArray[np.bool_]
+    visible: NDArray[np.bool_]
     timings: dict[str, float]
     evidence: Evidence | None = None
     unrefined: NDArray[np.float64] | None = None
@@ -152,17 +152,19 @@ class Estimator:
         predicted = self._clock()
         depths = self._network.depth(disparities[0][:, 0].float())
         spent = {'sample': sampled - start, 'network': predicted - sampled}
-        seen = []
+        predictions = []
         for i, pair in enumerate(pairs):
             output = depths[i : i + 1], poses[i : i + 1]
-            seen.append(self._seen(pair, views[i], current[i], previous[i], output, parts, spent))
-        return seen
+            predictions.append(
+                self._prediction(pair, views[i], current[i], previous[i], output, parts, spent)
+            )
+        return predictions
 
     @torch.inference_mode()
-    def uprightness(self, pair: FramePair, seen: Prediction) -> tuple[float, float]:
+    def uprightness(self, pair: FramePair, prediction: Prediction) -> tuple[float, float]:
         """How well the two images fit as they are, against turned by 180 degrees.
 
-        seen  what the networks said of the pair; they are asked once more, for the turned one
+        prediction  of this pair; the networks are called once more, for the turned pair
 
         Where they see what is there, their depth explains the images better than that of turned
         images does, and better than the same depth upside down: how much better, each as half of
@@ -178,11 +180,15 @@ class Estimator:
         turned_K[:2, 2] = K.new_tensor([width / SMALL - 1, height / SMALL - 1]) - K[:2, 2]
         disparities, poses = self._network(*turned, scales=1)
         turned_depth = self._network.depth(disparities[0][:, 0].float()) * view.magnification
-        depth = torch.from_numpy(seen.depth)[None].to(self.device)
-        motion = torch.from_numpy(seen.motion if seen.unrefined is None else seen.unrefined)
+        depth = torch.from_numpy(prediction.depth)[None].to(self.device)
+        motion = torch.from_numpy(
+            prediction.motion if prediction.unrefined is None else prediction.unrefined
+        )
 
         def misfit(of: list[Tensor], depth: Tensor, motion: Tensor, K: Tensor) -> float:
-            return math.log(max(look(of[1], of[0], depth, motion, K).residual, 1e-6))
+            return math.log(
+                max(photometric_evidence(of[1], of[0], depth, motion, K).residual, 1e-6)
+            )
 
         as_is = misfit(images, depth, motion, K)
         upside_down = misfit(images, depth.flip(-2, -1), motion, K)
@@ -191,7 +197,7 @@ class Estimator:
         turned_back = misfit(turned, turned_depth.flip(-2, -1), motion, turned_K)
         return (of_turned - as_is) / 2, (upside_down - as_is + of_turned - turned_back) / 2
 
-    def _seen(
+    def _prediction(
         self,
         pair: FramePair,
         view: View,
@@ -217,12 +223,12 @@ class Estimator:
         images = current.image, previous.image
         brought, unrefined = self._clock(), motion.numpy()
         if self.refined and not pair.reason:
-            seen = current.brightness(), previous.brightness()
-            refined_motion = refine(*seen, half, motion, view.half_intrinsics)
+            small = current.brightness(), previous.brightness()
+            refined_motion = refine(*small, half, motion, view.half_intrinsics)
             motion = refined_motion if refined_motion.isfinite().all() else motion
         refined = self._clock()
         if not pair.reason:
-            evidence = look(*images, depth, motion, view.small_intrinsics)
+            evidence = photometric_evidence(*images, depth, motion, view.small_intrinsics)
         image = np.empty((0, 0, 3), np.uint8)
         if 'image' in parts:
             image = _numpy(current.image[0].permute(1, 2, 0).mul(255).round_().to(torch.uint8))
@@ -236,7 +242,7 @@ class Estimator:
             sure,
             view.camera,
             image,
-            view.seen,
+            view.visible,
             {
                 **spent,
                 'refine': refined - brought,

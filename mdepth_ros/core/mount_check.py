@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from mdepth_ros.core.estimator import Estimator, Prediction
 from mdepth_ros.core.pairing import NANO, FramePair
-from mdepth_ros.core.quality import Trust
+from mdepth_ros.core.quality import TrackingStatus
 from mdepth_ros.core.scale import ground_plane
 
 Array = NDArray[np.float64]
@@ -56,7 +56,7 @@ class Look:
     """What one pair says, in the frame of the camera.
 
     travel   [3] unit, the direction of travel
-    ground   [3] unit, down, from the plane of the road; None where none is seen
+    ground   [3] unit, down, from the plane of the road; None where none is found
     upright  see `Estimator.uprightness`
     """
 
@@ -87,23 +87,29 @@ class MountCheck:
         """Whether no more looks are needed."""
         return self._rounds >= ROUNDS
 
-    def add(self, estimator: Estimator, pair: FramePair, seen: Prediction, trust: Trust) -> None:
+    def add(
+        self,
+        estimator: Estimator,
+        pair: FramePair,
+        prediction: Prediction,
+        tracking: TrackingStatus,
+    ) -> None:
         """Look at a pair, if its motion is believed and the look before is a while ago."""
-        if self.done or trust.status != 'tracking':
+        if self.done or tracking.status != 'tracking':
             return
         stamp = pair.current.stamp
         apart = LATER if self._rounds else APART
         if self._last is not None and 0 <= stamp - self._last < 0.99 * apart * NANO:
             return
-        length = float(np.linalg.norm(seen.motion[:3, 3]))
+        length = float(np.linalg.norm(prediction.motion[:3, 3]))
         if not length > 0:
             return
         self._last = stamp
-        ground = ground_plane(seen.depth, seen.camera, None, seen.seen)
+        ground = ground_plane(prediction.depth, prediction.camera, None, prediction.visible)
         look = Look(
-            seen.motion[:3, 3] / length,
+            prediction.motion[:3, 3] / length,
             None if ground is None else ground.normal,
-            estimator.uprightness(pair, seen),
+            estimator.uprightness(pair, prediction),
         )
         self._looks.append(look)
         if len(self._looks) == LOOKS:
@@ -118,14 +124,14 @@ def verdict(R: Array, looks: list[Look], base: str, camera: str) -> tuple[str, b
     R  of T_base_camera, [3, 3]
     """
     travel = np.mean([look.travel for look in looks], axis=0)
-    seen = [look.ground for look in looks if look.ground is not None]
+    grounds = [look.ground for look in looks if look.ground is not None]
     both = np.mean([look.upright for look in looks], axis=0)
     upright = float(both[np.argmin(np.abs(both))]) if both[0] * both[1] > 0 else 0.0
     up, forward = -R[:, 1], R[:, 2]  # of the images, in the base frame
     rise = float((R @ travel)[2])
     along = float(np.mean([look.travel[2] for look in looks])) > ALONG
     way = 'climb' if rise > 0 else 'sink'
-    if len(seen) < LOOKS / 2:
+    if len(grounds) < LOOKS / 2:
         if along and forward[2] > FITS:
             return (
                 f'TF says that {camera} looks up from {base}, and the vehicle moves along its '
@@ -138,7 +144,7 @@ def verdict(R: Array, looks: list[Look], base: str, camera: str) -> tuple[str, b
             f'the images of {camera} look upside down, and the networks know upright ones only: '
             f'turn them by 180 degrees{then}'
         ), True
-    fit = -float((R @ np.median(seen, axis=0))[2])
+    fit = -float((R @ np.median(grounds, axis=0))[2])
     if fit > FITS:
         return '', upright > UPRIGHT
     if fit < -FITS:

@@ -26,8 +26,8 @@ this pair, times its correlation: errors of consecutive pairs are alike. An erro
 moves all positions together and is added as (spread/value)^2 d d^T, d the displacement from the
 start.
 
-The pair's `Trust` says how far it is believed: a camera that stands adds nothing to pose and
-covariance, a degraded motion has `DEGRADED` times the std, a lost one is held as if there were
+The pair's `TrackingStatus` says how far it is believed. A camera that stands adds nothing to pose
+and covariance; a degraded motion has `DEGRADED` times the std; a lost one is held as if there were
 none.
 """
 
@@ -43,7 +43,7 @@ from numpy.typing import NDArray
 
 from mdepth_ros.core.motion_noise import MotionNoise
 from mdepth_ros.core.pairing import NANO, FramePair
-from mdepth_ros.core.quality import Trust
+from mdepth_ros.core.quality import TrackingStatus
 from mdepth_ros.core.scale import Scale
 from mdepth_ros.geometry import adjoint, inverse_transform, se3_exp, se3_log
 
@@ -76,9 +76,8 @@ class Pose:
     pose_covariance   6x6, order x y z rotX rotY rotZ: position of the camera and rotation about
                       the fixed axes of odom (geometry_msgs/PoseWithCovariance)
     twist_covariance  6x6 in the camera frame
-    status            of the pair's Trust: 'tracking', 'standing', 'degraded'; 'lost' or 'held':
-                      the pose is the last one, the twist is zero with the covariance of an
-                      unknown speed
+    status            of the pair's TrackingStatus. Where it is 'lost' or 'held', the pose is the
+                      last one and the twist is zero with the covariance of an unknown speed
     """
 
     pose: Matrix
@@ -122,39 +121,43 @@ class Odometry:
         self._velocity = back @ self._velocity
 
     def advance(
-        self, motion: NDArray[Any], scale: Scale, pair: FramePair, trust: Trust | None = None
+        self,
+        motion: NDArray[Any],
+        scale: Scale,
+        pair: FramePair,
+        tracking: TrackingStatus | None = None,
     ) -> Pose:
         """Pose at `pair.current`.
 
         motion  T_previous_current in network units, 4x4; not used where the pair has a reason
         scale   metres per network unit
-        trust   None: 'held' where the pair has a reason, else 'tracking'
+        tracking  None: 'held' where the pair has a reason, else 'tracking'
         """
-        trust = trust or Trust('held' if pair.reason else 'tracking', pair.reason)
+        tracking = tracking or TrackingStatus('held' if pair.reason else 'tracking', pair.reason)
         if not (pair.reason or np.isfinite(motion).all()):
-            trust = Trust('lost', 'the motion is no number')
+            tracking = TrackingStatus('lost', 'the motion is no number')
         if pair.stale:
-            return self._held_pose(scale, trust)
+            return self._held_pose(scale, tracking)
         stamp = pair.current.stamp
         unseen = self._unseen(pair)
         if pair.reason:
             self._lose(unseen)
             if self._travelled_until is None:
                 self._travelled_until = stamp
-            return self._held_pose(scale, trust)
+            return self._held_pose(scale, tracking)
         # Of the pair's interval, the part that earlier pairs have not covered.
         start = pair.previous.stamp
         if self._travelled_until is not None:
             start = max(start, self._travelled_until)
         self._travelled_until = stamp
         elapsed = (stamp - start) / NANO
-        if trust.status == 'lost':
+        if tracking.status == 'lost':
             self._lose(unseen + elapsed)
-            return self._held_pose(scale, trust)
+            return self._held_pose(scale, tracking)
         if unseen > LONGEST_UNSEEN:
             self._lose(unseen)
             unseen = 0.0
-        metric = np.eye(4) if trust.status == 'standing' else np.array(motion, dtype=np.float64)
+        metric = np.eye(4) if tracking.status == 'standing' else np.array(motion, dtype=np.float64)
         metric[:3, 3] *= scale.value
         increment = torch.from_numpy(metric)
         twist = se3_log(increment) / pair.interval
@@ -169,13 +172,13 @@ class Odometry:
         self._pose = self._pose @ increment.numpy()
 
         std = STANDING_STD * pair.interval
-        if trust.status != 'standing':
-            std = self._std(velocity * pair.interval, scale, trust)
+        if tracking.status != 'standing':
+            std = self._std(velocity * pair.interval, scale, tracking)
         # Overlapping pairs see the same road: a pair adds its variance once per interval. Unseen
         # time has the same error as the pair, so that it is the std that grows with the time.
         share = (elapsed + unseen) / pair.interval
         added = std**2 * max(share * self._noise.correlation, share**2)
-        if trust.status == 'standing':
+        if tracking.status == 'standing':
             added = np.zeros(6)
         change = (velocity - before) / 2 * unseen
         added = np.diag(added + change**2)
@@ -190,15 +193,15 @@ class Odometry:
             velocity,
             self._covariance_in_odom(scale),
             twist_covariance,
-            trust.status,
+            tracking.status,
         )
 
-    def _std(self, moved: Matrix, scale: Scale, trust: Trust) -> Matrix:
+    def _std(self, moved: Matrix, scale: Scale, tracking: TrackingStatus) -> Matrix:
         """Std of a pair's motion with the twist `moved` [6], in metres and rad."""
         length = float(np.linalg.norm(moved[:3])) / scale.value
-        std = self._noise.std(length, float(np.linalg.norm(moved[3:])), trust.residual)
+        std = self._noise.std(length, float(np.linalg.norm(moved[3:])), tracking.residual)
         std[:3] *= scale.value
-        return std * DEGRADED if trust.status == 'degraded' else std
+        return std * DEGRADED if tracking.status == 'degraded' else std
 
     def _unseen(self, pair: FramePair) -> float:
         """Seconds since the last frame that are not in the pair; a new epoch begins with none."""
@@ -220,13 +223,13 @@ class Odometry:
         grown = np.array([speed**2] * 3 + [rate**2] * 3) * (self._held**2 - before**2)
         self._covariance = _bounded(self._covariance + np.diag(grown))
 
-    def _held_pose(self, scale: Scale, trust: Trust) -> Pose:
+    def _held_pose(self, scale: Scale, tracking: TrackingStatus) -> Pose:
         return Pose(
             self._pose.copy(),
             np.zeros(6),
             self._covariance_in_odom(scale),
             np.diag(HELD_STD**2),
-            trust.status,
+            tracking.status,
         )
 
     def _covariance_in_odom(self, scale: Scale) -> Matrix:

@@ -18,7 +18,7 @@ from mdepth_ros.core.motion_noise import card_noise
 from mdepth_ros.core.mount_check import MountCheck
 from mdepth_ros.core.odometry import Matrix, Odometry
 from mdepth_ros.core.pairing import FramePair, Pairing
-from mdepth_ros.core.quality import Judge
+from mdepth_ros.core.quality import MotionValidator
 from mdepth_ros.core.scale import Height, Scale, ScaleSource, scale_source
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
@@ -97,7 +97,7 @@ class Perception:
         self.estimator = estimator
         self.scale = scale
         self.odometry = odometry
-        self.judge = Judge()
+        self.validator = MotionValidator()
         self.mount: MountCheck | None = None  # of who knows where the camera sits
         self._last_scale: Scale | None = None
         self._unheard: tuple[tuple[int, float], ...] = ()
@@ -120,9 +120,9 @@ class Perception:
         pair = self._pair(frame)
         watch.lap('pairing')
         # The networks: depth, motion and confidence in network units.
-        seen = self.estimator(pair, {*parts, *self._parts})
+        prediction = self.estimator(pair, {*parts, *self._parts})
         watch.lap('estimator')
-        return self._conclude(pair, seen, watch)
+        return self._conclude(pair, prediction, watch)
 
     @property
     def _parts(self) -> tuple[str, ...]:
@@ -136,35 +136,35 @@ class Perception:
         self._unheard = frame.speeds if pair.stale else ()
         return pair
 
-    def _scale(self, seen: Prediction, pair: FramePair) -> Scale:
+    def _scale(self, prediction: Prediction, pair: FramePair) -> Scale:
         if not pair.stale or self._last_scale is None:
-            self._last_scale = self.scale.update(seen, pair)
+            self._last_scale = self.scale.update(prediction, pair)
         return self._last_scale
 
-    def _conclude(self, pair: FramePair, seen: Prediction, watch: _Watch) -> Estimate:
+    def _conclude(self, pair: FramePair, prediction: Prediction, watch: _Watch) -> Estimate:
         frame = pair.current
         # Metres per network unit.
-        scale = self._scale(seen, pair)
+        scale = self._scale(prediction, pair)
         watch.lap('scale')
         # How far the motion can be believed.
-        trust = self.judge(seen.evidence, seen.motion, scale, pair)
+        tracking = self.validator(prediction.evidence, prediction.motion, scale, pair)
         if self.pairing.keyframes:
-            self.pairing.adapt(pair, *seen.parallax())
+            self.pairing.adapt(pair, *prediction.parallax())
         # The motion as a velocity moves the pose; held where there is none to believe.
-        pose = self.odometry.advance(seen.motion, scale, pair, trust)
+        pose = self.odometry.advance(prediction.motion, scale, pair, tracking)
         watch.lap('odometry')
         if self.mount is not None:
-            self.mount.add(self.estimator, pair, seen, trust)
+            self.mount.add(self.estimator, pair, prediction, tracking)
             watch.lap('mount')
         # Metres; NaN is 'unknown' and +Inf 'too far' (REP-117).
-        depth, motion = self._metric(seen, scale)
+        depth, motion = self._metric(prediction, scale)
         return Estimate(
             stamp=frame.stamp,
             frame_id=frame.frame_id,
-            image=seen.image,
+            image=prediction.image,
             depth=depth,
-            camera=seen.camera,
-            confidence=seen.confidence,
+            camera=prediction.camera,
+            confidence=prediction.confidence,
             motion=motion,
             interval=pair.interval,
             pose=pose.pose,
@@ -173,18 +173,18 @@ class Perception:
             twist_covariance=pose.twist_covariance,
             scale=scale,
             status=pose.status,
-            reason=trust.reason,
-            timings={**watch.total(), **seen.timings},
+            reason=tracking.reason,
+            timings={**watch.total(), **prediction.timings},
             stale=pair.stale,
         )
 
-    def _metric(self, seen: Prediction, scale: Scale) -> tuple[NDArray[np.float32], Matrix]:
-        depth: NDArray[np.float32] = seen.depth * np.float32(scale.value)
+    def _metric(self, prediction: Prediction, scale: Scale) -> tuple[NDArray[np.float32], Matrix]:
+        depth: NDArray[np.float32] = prediction.depth * np.float32(scale.value)
         depth[depth > self.max_range] = np.inf
         if self.min_confidence:
-            depth[seen.confidence < self.min_confidence] = np.nan
-        depth[~seen.seen] = np.nan
-        motion = seen.motion.copy()
+            depth[prediction.confidence < self.min_confidence] = np.nan
+        depth[~prediction.visible] = np.nan
+        motion = prediction.motion.copy()
         motion[:3, 3] *= scale.value
         return depth, motion
 
@@ -200,11 +200,11 @@ def step_together(
     pairs = [perception._pair(frame) for perception, frame in items]
     watch.lap('pairing')
     needed = {*parts, *(part for perception, _ in items for part in perception._parts)}
-    seen = items[0][0].estimator.batch(pairs, needed)
+    predictions = items[0][0].estimator.batch(pairs, needed)
     watch.lap('estimator')
     return [
         perception._conclude(pair, prediction, watch)
-        for (perception, _), pair, prediction in zip(items, pairs, seen, strict=True)
+        for (perception, _), pair, prediction in zip(items, pairs, predictions, strict=True)
     ]
 
 
@@ -252,7 +252,7 @@ def build_perception(
     """
     network, card = load_model(Path(model))
     scale_source(scale, card, camera_height)  # before the networks take their seconds
-    return wire(
+    return make_perception(
         Estimator(network, card, device, precision, threads, refined, cues),
         scale=scale,
         camera_height=camera_height,
@@ -265,7 +265,7 @@ def build_perception(
     )
 
 
-def wire(
+def make_perception(
     estimator: Estimator,
     *,
     scale: str | float = 'model',

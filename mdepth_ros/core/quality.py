@@ -3,7 +3,7 @@
 """Can the motion of a pair be believed? What the images say of it, and what vehicles can do.
 
 The evidence is measured on the device for every pair, at a quarter of the network's size, where
-neither noise nor fine texture counts. `Judge` makes one word of it:
+neither noise nor fine texture counts. `MotionValidator` makes one word of it:
 
     tracking  the motion is used
     standing  nothing moved: the pose is held, and this is known
@@ -86,7 +86,9 @@ class Evidence:
         return self.residual > UNEXPLAINED * self.still
 
 
-def look(current: Tensor, previous: Tensor, depth: Tensor, motion: Tensor, K: Tensor) -> Evidence:
+def photometric_evidence(
+    current: Tensor, previous: Tensor, depth: Tensor, motion: Tensor, K: Tensor
+) -> Evidence:
     """Evidence of images [1, 3, h, w] in 0..1 and depth [1, h, w] of the current one.
 
     motion  T_previous_current [4, 4] in the unit of the depth
@@ -95,19 +97,19 @@ def look(current: Tensor, previous: Tensor, depth: Tensor, motion: Tensor, K: Te
     now, before = avg_pool2d(current, SHRINK), avg_pool2d(previous, SHRINK)
     near = interpolate(depth[None], size=now.shape[-2:], mode='bilinear', align_corners=False)[0]
     warped, valid = warp(before, near, motion.to(depth)[None], K)
-    seen = valid.float()
-    count = seen.sum().clamp(min=1)
+    weight = valid.float()
+    count = weight.sum().clamp(min=1)
     residual, still, contrast = torch.stack(
         [
-            ((warped - now).abs_().mean(1) * seen).sum() / count,
-            ((before - now).abs_().mean(1) * seen).sum() / count,
+            ((warped - now).abs_().mean(1) * weight).sum() / count,
+            ((before - now).abs_().mean(1) * weight).sum() / count,
             (now[..., 1:] - now[..., :-1]).abs_().mean(),
         ]
     ).tolist()  # one wait for the device
     return Evidence(residual, still, contrast, torch.equal(current, previous))
 
 
-class Trust(NamedTuple):
+class TrackingStatus(NamedTuple):
     """How far a pair's motion is believed: a word of the module's list, and why.
 
     residual  of the evidence, for the covariance
@@ -118,7 +120,7 @@ class Trust(NamedTuple):
     residual: float = 0.0
 
 
-class Judge:
+class MotionValidator:
     """Decides how far to trust each pair of one camera; remembers the last motion it believed."""
 
     def __init__(self) -> None:
@@ -130,48 +132,48 @@ class Judge:
 
     def __call__(
         self, evidence: Evidence | None, motion: NDArray[np.float64], scale: Scale, pair: FramePair
-    ) -> Trust:
-        """Trust in a pair.
+    ) -> TrackingStatus:
+        """The status of a pair.
 
         evidence  None where the frame is paired with itself
         motion    T_previous_current in network units, 4x4
         """
         if pair.stale:
-            return Trust('held', pair.reason)
+            return TrackingStatus('held', pair.reason)
         if evidence is None:
             self._forget()  # a gap, another camera, another time: nothing to compare with
-            return Trust('held', pair.reason)
+            return TrackingStatus('held', pair.reason)
         still = evidence.same or evidence.residual > STILL * evidence.still
         velocity = np.zeros(6) if still else _velocity(motion, pair.interval, scale)
         # A real image at rest has noise: one without, or one after a failure, is hardly at rest.
         noise = STOP_NOISE if still and self._sure and not evidence.same else SPEED_NOISE
         doubt = self._implausible(velocity, pair.current.stamp, noise)
-        trust = self._decide(evidence, still, doubt)
-        self._sure = trust.status != 'lost'
+        tracking = self._decide(evidence, still, doubt)
+        self._sure = tracking.status != 'lost'
         if self._sure:
             self._believed = pair.current.stamp, velocity
-        return trust
+        return tracking
 
-    def _decide(self, evidence: Evidence, still: bool, doubt: str) -> Trust:
+    def _decide(self, evidence: Evidence, still: bool, doubt: str) -> TrackingStatus:
         residual, misfit = evidence.residual, evidence.misfit
         explained = residual <= BETTER_STILL * evidence.still
-        # A view that stood still all at once stands still until it is seen to move: while one
+        # A view that stood still all at once stands still until it is known to move: while one
         # waits, any stop becomes plausible.
         self._stuck = bool(still and doubt) or (self._stuck and (not explained or bool(doubt)))
         if evidence.contrast < PLAIN:
-            return Trust('lost', 'the image shows nothing', residual)
+            return TrackingStatus('lost', 'the image shows nothing', residual)
         if self._stuck:
             what = 'frozen: the image' if evidence.same else 'covered: the view'
-            return Trust('lost', f'{what} does not change', residual)
+            return TrackingStatus('lost', f'{what} does not change', residual)
         if doubt:
-            return Trust('lost', doubt, residual)
+            return TrackingStatus('lost', doubt, residual)
         if still:
-            return Trust('standing', '', residual)
+            return TrackingStatus('standing', '', residual)
         if misfit > MISFIT[1] or (misfit > MISFIT[0] and evidence.unexplained):
-            return Trust('lost', 'the images do not fit the motion', residual)
+            return TrackingStatus('lost', 'the images do not fit the motion', residual)
         if misfit > MISFIT[0] or not explained:
-            return Trust('degraded', 'the images hardly fit the motion', residual)
-        return Trust('tracking', '', residual)
+            return TrackingStatus('degraded', 'the images hardly fit the motion', residual)
+        return TrackingStatus('tracking', '', residual)
 
     def _implausible(self, velocity: NDArray[np.float64], stamp: int, noise: float) -> str:
         """Why no vehicle has this velocity now, '' where one may."""

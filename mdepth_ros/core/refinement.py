@@ -96,20 +96,20 @@ def gradient(image: Tensor) -> tuple[Tensor, Tensor]:
     return du, dv
 
 
-def steepest(seen: Tensor, cell: int) -> Tensor:
+def steepest(image: Tensor, cell: int) -> Tensor:
     """Flat indices [N] of the steepest pixel of each cell, of `brightness` [1, 3, h, w]."""
-    steep = seen[:, 1:].square().sum(1, True)
+    steep = image[:, 1:].square().sum(1, True)
     _, indices = max_pool2d(steep, cell, return_indices=True)
     return indices.flatten()
 
 
 def residuals(
-    points: Tensor, seen: Tensor, target: Tensor, T: Tensor, exposure: Tensor, K: Tensor
+    points: Tensor, previous: Tensor, target: Tensor, T: Tensor, exposure: Tensor, K: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """What the previous image and the current one differ by at each point.
 
     points    [1, 3, N] of the current camera, and their brightness, target [N]
-    seen      [1, 3, h, w], `brightness` of the previous image
+    previous  [1, 3, h, w], `brightness` of the previous image
     T         T_previous_current, [4, 4]
     exposure  gain and offset [2] of the previous image
 
@@ -120,7 +120,7 @@ def residuals(
     R, t = T[:3, :3].to(points), T[:3, 3].to(points)
     moved = (R @ points[0] + t[:, None])[None, :, None]
     pixels, depth = project(moved, K)
-    value, du, dv = sample(seen, pixels)[0, :, 0]
+    value, du, dv = sample(previous, pixels)[0, :, 0]
     x, y, z = moved[0, :, 0]
     # d residual / d (x, y, z): the gradient of the image times that of the projection.
     inverse = 1 / z.clamp(min=1e-3)
@@ -128,7 +128,7 @@ def residuals(
     gz = -(gx * x + gy * y) * inverse
     turned = (y * gz - z * gy, z * gx - x * gz, x * gy - y * gx)
     J = torch.stack([gx, gy, gz, *turned, value, torch.ones_like(value)])
-    inside = in_view(pixels, depth, *seen.shape[-2:])[0, 0]
+    inside = in_view(pixels, depth, *previous.shape[-2:])[0, 0]
     return gain * value + offset - target, J, inside
 
 

@@ -33,14 +33,14 @@ class View:
 
     camera         pinhole camera of what the networks see, [h, w] pixels
     magnification  its focal length over that of the training
-    seen           bool [h, w]: the pixel has an image
+    visible        bool [h, w]: the pixel has an image
     half_intrinsics, small_intrinsics  [3, 3] at a half and a quarter of the size, on the device
     """
 
     sampler: ImageSampler
     camera: Camera
     magnification: float
-    seen: NDArray[np.bool_]
+    visible: NDArray[np.bool_]
     half_intrinsics: Tensor
     small_intrinsics: Tensor
 
@@ -49,19 +49,19 @@ class View:
 class Sampled:
     """A frame on the device: float32 [1, 3, h, w] in 0..1, and what is known of it by now.
 
-    depth   [1, h/2, w/2]
-    seen    [1, 3, h/2, w/2], see `brightness`
+    depth  [1, h/2, w/2]
+    small  [1, 3, h/2, w/2], see `brightness`
     """
 
     image: Tensor
     depth: Tensor | None = None
-    seen: Tensor | None = None
+    small: Tensor | None = None
 
     def brightness(self) -> Tensor:
         """Made once, for the two pairs that a frame is in."""
-        if self.seen is None:
-            self.seen = brightness(self.image)
-        return self.seen
+        if self.small is None:
+            self.small = brightness(self.image)
+        return self.small
 
 
 class Views:
@@ -92,8 +92,8 @@ class Views:
             camera.scaled(width // shrink, height // shrink).matrix(device=self.device)
             for shrink in (HALF, QUARTER)
         )
-        seen = (sampler(white)[0, 0] > 0.49).cpu().numpy()
-        view = View(sampler, camera, ratio, seen, half, small)
+        visible = (sampler(white)[0, 0] > 0.49).cpu().numpy()
+        view = View(sampler, camera, ratio, visible, half, small)
         if not 1 / LARGEST_FOCAL_RATIO <= ratio <= LARGEST_FOCAL_RATIO:
             self._warn(
                 f'the camera sees with {ratio:.2f} times the focal length that '

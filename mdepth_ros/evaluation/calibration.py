@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mdepth_ros.core.estimator import Estimator
 from mdepth_ros.core.motion_noise import CHAIN, MotionNoise, errors_of, fit_noise, sizes_of
 from mdepth_ros.core.pairing import FramePair, Pairing
-from mdepth_ros.core.quality import Judge
+from mdepth_ros.core.quality import MotionValidator
 from mdepth_ros.core.scale import Scale
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
@@ -108,7 +108,7 @@ def drive_pairs(estimator: Estimator, frames: Iterable[tuple[Frame, Array | None
     several times. Frames whose pose is None belong to no pair. Raises MdepthError where there is
     no pair, or none that can be believed.
     """
-    pairing, judge = Pairing(estimator.card.frame_interval), Judge()
+    pairing, validator = Pairing(estimator.card.frame_interval), MotionValidator()
     scale = Scale(estimator.card.metres_per_unit or 1.0, 0.0, 'fixed')
     if estimator.card.metres_per_unit is None:
         scale = Scale(1.0, 0.0, 'none')
@@ -122,15 +122,15 @@ def drive_pairs(estimator: Estimator, frames: Iterable[tuple[Frame, Array | None
         if pose is not None:
             poses[frame.stamp] = pose
         if pair.reason or pose is None or before is None:
-            judge(None, np.eye(4), scale, pair)
+            validator(None, np.eye(4), scale, pair)
             covered = frame.stamp if pair.reason else covered
         elif pair.previous.stamp >= covered:
             covered = frame.stamp
-            seen = estimator(pair, ())
-            trust = judge(seen.evidence, seen.motion, scale, pair)
+            prediction = estimator(pair, ())
+            tracking = validator(prediction.evidence, prediction.motion, scale, pair)
             pairs, seconds = pairs + 1, seconds + pair.interval
-            if trust.status == 'tracking':
-                found.append((seen.motion, np.linalg.solve(before, pose), trust.residual))
+            if tracking.status == 'tracking':
+                found.append((prediction.motion, np.linalg.solve(before, pose), tracking.residual))
     if not pairs:
         raise MdepthError('no two frames a frame interval apart have a true pose')
     if not found:

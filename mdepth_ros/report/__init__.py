@@ -13,7 +13,7 @@ from mdepth_ros.report.depth import DepthResult, score_depth
 from mdepth_ros.report.metrics import Condition, metrics_of
 from mdepth_ros.report.motion import MotionResult, score_motion
 from mdepth_ros.report.run import Choice, Run, Truth, find_truth
-from mdepth_ros.report.scale import ScaleSeries, read_scale
+from mdepth_ros.report.scale_over_time import ScaleSeries, read_scale
 
 __all__ = ['Choice', 'Condition', 'Evaluation', 'evaluate_run']
 

@@ -22,7 +22,7 @@ from mdepth_ros.report.bags import ByStamp
 from mdepth_ros.report.depth import DENSE_POINTS, LIDAR_CELL, TOLERANCE, DepthResult, views
 from mdepth_ros.report.markdown import code, plain
 from mdepth_ros.report.motion import MotionResult
-from mdepth_ros.report.scale import plot_scale, right_scale, scale_lines
+from mdepth_ros.report.scale_over_time import plot_scale, right_scale, scale_lines
 from mdepth_ros.report.uncertainty import plot_twists
 from mdepth_ros.ros import images
 from mdepth_ros.sources.topics import choose_image

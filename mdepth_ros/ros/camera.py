@@ -16,8 +16,8 @@ from mdepth_ros.core.motion_noise import card_noise
 from mdepth_ros.core.mount_check import MountCheck
 from mdepth_ros.core.odometry import Matrix, Odometry
 from mdepth_ros.core.pairing import FramePair, Pairing
-from mdepth_ros.core.perception import Estimate, Perception, wire
-from mdepth_ros.core.scale import Gliding, Scale, ScaleSource, is_height, scale_source
+from mdepth_ros.core.perception import Estimate, Perception, make_perception
+from mdepth_ros.core.scale import RateLimitedScale, Scale, ScaleSource, is_height, scale_source
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError, shown
 from mdepth_ros.ros.clouds import cloud_builder
@@ -158,7 +158,7 @@ class LiveCamera:
     def connect(self, estimator: Estimator) -> None:
         """Use an estimator; the pose goes on from where it was."""
         values = self._settings.values
-        perception = wire(
+        perception = make_perception(
             estimator,
             scale=values['scale'],
             camera_height=values['camera_height'] or self._height_by_tf,
@@ -225,7 +225,7 @@ class LiveCamera:
             # Whoever asked TF for the height before asks no more.
             self._mounts.problems.pop((values['ground_frame'], self.frame_id), None)
             if self._last_scale is not None:
-                source = Gliding(source, self._last_scale)
+                source = RateLimitedScale(source, self._last_scale)
             self._scale = asked, source
         perception.scale = self._scale[1]
 

@@ -35,12 +35,12 @@ from mdepth_ros.geometry import Camera, rigid_flow
 def test_shapes_kinds_and_units() -> None:
     source = Camera(250, 150, 200.0, 200.0, 124.5, 74.5)
     got = estimator()(pair_of(source))
-    assert got.depth.shape == got.confidence.shape == got.seen.shape == (HEIGHT, WIDTH)
+    assert got.depth.shape == got.confidence.shape == got.visible.shape == (HEIGHT, WIDTH)
     assert got.depth.dtype == got.confidence.dtype == np.float32
     assert got.image.shape == (HEIGHT, WIDTH, 3) and got.image.dtype == np.uint8
     assert got.motion.shape == (4, 4) and got.motion.dtype == np.float64
     assert (got.camera.width, got.camera.height) == (WIDTH, HEIGHT)
-    assert got.seen.all() and (got.depth > 0).all()
+    assert got.visible.all() and (got.depth > 0).all()
     assert got.confidence.min() >= 0 and got.confidence.max() <= 1
     assert set(got.timings) == {'sample', 'network', 'refine', 'post'}
 
@@ -101,12 +101,12 @@ def test_focal_correction_keeps_what_the_image_shows(s: float, pose: list[float]
         T = torch.from_numpy(motion).float()[None]
         return rigid_flow(torch.from_numpy(depth)[None], T, camera.matrix())
 
-    seen = flow(plain.depth, plain.motion, CAMERA)
+    true = flow(plain.depth, plain.motion, CAMERA)
     corrected = flow(got.depth, got.motion, source)
     # Exact without rotations about x and y; with them near the optical axis.
     near = np.s_[...] if pose[0] == 0 else np.s_[..., 22:42, 36:60]
-    assert (seen - corrected)[near].abs().max() < (2e-4 if pose[0] == 0 else 0.01)
-    assert seen[near].abs().max() > 0.5
+    assert (true - corrected)[near].abs().max() < (2e-4 if pose[0] == 0 else 0.01)
+    assert true[near].abs().max() > 0.5
 
 
 def test_confidence_compares_with_the_depth_of_the_frame_before() -> None:
@@ -141,13 +141,13 @@ def test_a_batch_says_of_each_pair_what_it_says_alone() -> None:
         FramePair(Frame(2, picture(CAMERA, 5), CAMERA), Frame(2, picture(CAMERA, 5), CAMERA), 'x'),
     ]
     together = one.batch(pairs)
-    for pair, seen in zip(pairs, together, strict=True):
+    for pair, prediction in zip(pairs, together, strict=True):
         alone = one(pair)
-        assert seen.camera == alone.camera
-        np.testing.assert_allclose(seen.depth, alone.depth, rtol=1e-4)
-        np.testing.assert_allclose(seen.motion, alone.motion, atol=1e-6)
-        np.testing.assert_allclose(seen.confidence, alone.confidence, atol=1e-3)
-        np.testing.assert_array_equal(seen.image, alone.image)
+        assert prediction.camera == alone.camera
+        np.testing.assert_allclose(prediction.depth, alone.depth, rtol=1e-4)
+        np.testing.assert_allclose(prediction.motion, alone.motion, atol=1e-6)
+        np.testing.assert_allclose(prediction.confidence, alone.confidence, atol=1e-3)
+        np.testing.assert_array_equal(prediction.image, alone.image)
     # Alone in a batch nothing differs at all.
     (single,) = one.batch(pairs[:1])
     assert single.depth.tobytes() == one(pairs[0]).depth.tobytes()
@@ -158,12 +158,12 @@ def test_parts_that_nobody_wants_are_not_made(monkeypatch: pytest.MonkeyPatch) -
     one = estimator(precision='fp32')
     whole = one(pair_of(CAMERA))
     monkeypatch.setattr('mdepth_ros.core.estimator.confidence', None)  # nor computed
-    seen = one(pair_of(CAMERA), parts={'image'})
-    assert seen.confidence.size == 0 and seen.image.shape == (HEIGHT, WIDTH, 3)
-    assert seen.depth.tobytes() == whole.depth.tobytes()
-    seen = one(pair_of(CAMERA), parts=())
-    assert seen.confidence.size == seen.image.size == 0
-    assert seen.motion.tobytes() == whole.motion.tobytes()
+    prediction = one(pair_of(CAMERA), parts={'image'})
+    assert prediction.confidence.size == 0 and prediction.image.shape == (HEIGHT, WIDTH, 3)
+    assert prediction.depth.tobytes() == whole.depth.tobytes()
+    prediction = one(pair_of(CAMERA), parts=())
+    assert prediction.confidence.size == prediction.image.size == 0
+    assert prediction.motion.tobytes() == whole.motion.tobytes()
 
 
 def test_bf16_is_fp32_but_for_rounding() -> None:

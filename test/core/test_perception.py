@@ -14,7 +14,7 @@ import pytest
 from small_model import write_model
 
 from mdepth_ros.core.pairing import FramePair
-from mdepth_ros.core.perception import Estimate, build_perception, step_together, wire
+from mdepth_ros.core.perception import Estimate, build_perception, make_perception, step_together
 from mdepth_ros.core.scale import Scale
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
@@ -101,7 +101,7 @@ def test_depth_of_little_confidence_is_unknown(model: Path) -> None:
         alone = perceptions[0].step(frame, ())
     np.testing.assert_array_equal(np.isnan(alone.depth), plain[1].confidence < limit)
     estimator = perceptions[1].estimator
-    both = [wire(estimator, min_confidence=m) for m in (limit, 0.0)]
+    both = [make_perception(estimator, min_confidence=m) for m in (limit, 0.0)]
     first, second = step_together([(one, frames([0.0])[0]) for one in both], ())
     assert np.isnan(first.depth).any() and not np.isnan(second.depth).any()
 
@@ -135,7 +135,7 @@ def test_a_late_frame_has_a_depth_and_changes_nothing_else(model: Path) -> None:
     heard: list[tuple[int, tuple[tuple[int, float], ...]]] = []
 
     class Listener:
-        def update(self, seen: Any, pair: FramePair) -> Scale:
+        def update(self, prediction: Any, pair: FramePair) -> Scale:
             heard.append((pair.current.stamp, pair.current.speeds))
             return Scale(2.0 + len(heard), 0.1, 'good')
 
@@ -165,8 +165,8 @@ def test_another_size_in_mid_stream(model: Path) -> None:
 
 def test_cameras_step_together_as_they_step_alone(model: Path) -> None:
     estimator = build_perception(model, device='cpu', precision='fp32').estimator
-    alone = [wire(estimator, max_range=limit) for limit in (80.0, 9.0)]
-    both = [wire(estimator, max_range=limit) for limit in (80.0, 9.0)]
+    alone = [make_perception(estimator, max_range=limit) for limit in (80.0, 9.0)]
+    both = [make_perception(estimator, max_range=limit) for limit in (80.0, 9.0)]
     for frame in frames([0.0, 0.1, 0.2]):
         expected = [perception.step(frame) for perception in alone]
         got = step_together([(perception, frame) for perception in both])

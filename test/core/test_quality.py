@@ -17,8 +17,8 @@ from torch import Tensor
 from mdepth_ros.core.estimator import Estimator
 from mdepth_ros.core.odometry import HELD_STD
 from mdepth_ros.core.pairing import FramePair
-from mdepth_ros.core.perception import Estimate, wire
-from mdepth_ros.core.quality import Evidence, Judge, look
+from mdepth_ros.core.perception import Estimate, make_perception
+from mdepth_ros.core.quality import Evidence, MotionValidator, photometric_evidence
 from mdepth_ros.core.scale import Scale
 from mdepth_ros.core.types import Frame
 from mdepth_ros.geometry import Camera
@@ -36,14 +36,14 @@ WRONG = Evidence(0.2, 0.2, 0.03, same=False)
 
 def words(*told: tuple[Evidence, float]) -> list[str]:
     """Status of pairs 0.1 s apart, of (evidence, forward m/s)."""
-    judge, image = Judge(), np.zeros((2, 2, 3), np.uint8)
+    validator, image = MotionValidator(), np.zeros((2, 2, 3), np.uint8)
     frames = [Frame(i * 10**8, image, CAMERA) for i in range(len(told) + 1)]
     found = []
     for i, (evidence, speed) in enumerate(told):
         motion = np.eye(4)
         motion[2, 3] = speed * 0.1
         pair = FramePair(frames[i + 1], frames[i], '', 0.1)
-        found.append(judge(evidence, motion, Scale(1.0, 0.0, 'fixed'), pair).status)
+        found.append(validator(evidence, motion, Scale(1.0, 0.0, 'fixed'), pair).status)
     return found
 
 
@@ -82,12 +82,12 @@ def test_evidence_of_images_that_are_shifted() -> None:
     motion = torch.eye(4, dtype=torch.float64)
     motion[0, 3] = 2 / 48 * 10  # two small pixels at a depth of ten
     depth = torch.full((1, 64, 192), 10.0)
-    right = look(current, previous, depth, motion, K)
+    right = photometric_evidence(current, previous, depth, motion, K)
     assert right.residual < 0.2 * right.still and right.misfit < 0.4
-    still = look(current, previous, depth, torch.eye(4, dtype=torch.float64), K)
+    still = photometric_evidence(current, previous, depth, torch.eye(4, dtype=torch.float64), K)
     assert still.residual == pytest.approx(still.still, rel=1e-5)
     assert 1.0 < still.misfit < 2.5  # of two pixels
-    assert look(current, current.clone(), depth, motion, K).same and not right.same
+    assert photometric_evidence(current, current.clone(), depth, motion, K).same and not right.same
 
 
 # Failures of a drive, with the model that is shipped.
@@ -135,7 +135,7 @@ def broken(name: str) -> Tensor:
 
 
 def run(sequence: Tensor, model: str = FOR_THE_PLAIN_WORLD) -> list[Estimate]:
-    step = wire(estimator(model)).step
+    step = make_perception(estimator(model)).step
     return [step(Frame(i * 10**8, image.numpy(), CAMERA), ()) for i, image in enumerate(sequence)]
 
 

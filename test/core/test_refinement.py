@@ -49,7 +49,7 @@ def test_derivatives_are_those_of_the_residuals() -> None:
     """Brightness that is linear in u and v: bilinear sampling and its gradients are exact."""
     v, u = (torch.arange(n, dtype=torch.float64) for n in (48, 160))
     image = (0.2 + 0.003 * u + 0.005 * v[:, None])[None, None]
-    seen = torch.cat([image, *gradient(image)], 1)
+    previous = torch.cat([image, *gradient(image)], 1)
     generator = torch.Generator().manual_seed(0)
     points = torch.rand(1, 3, 50, generator=generator).double() * 4 - 2
     points[:, 2] += 12
@@ -60,9 +60,9 @@ def test_derivatives_are_those_of_the_residuals() -> None:
 
     def at(x: Tensor) -> Tensor:
         moved = se3_exp(x[:6]) @ T
-        return residuals(points, seen, target, moved, exposure + x[6:], intrinsics)[0]
+        return residuals(points, previous, target, moved, exposure + x[6:], intrinsics)[0]
 
-    _, J, inside = residuals(points, seen, target, T, exposure, intrinsics)
+    _, J, inside = residuals(points, previous, target, T, exposure, intrinsics)
     assert inside.all()
     for k, row in enumerate(J):
         step = torch.zeros(8, dtype=torch.float64)

@@ -44,11 +44,11 @@ def test_what_the_sensor_does_not_show_is_named() -> None:
         (1e-9,),
         rectified=(50, 50, 47.5, 31.5),
     )
-    assert oracle(5.0, [0.0] * 6)(pair_of(lens)).seen.all()
-    seen = oracle(5.0, [0.0] * 6)(pair_of(wide)).seen
+    assert oracle(5.0, [0.0] * 6)(pair_of(lens)).visible.all()
+    visible = oracle(5.0, [0.0] * 6)(pair_of(wide)).visible
     inside = np.zeros((HEIGHT, WIDTH), bool)
     inside[16:48, 24:72] = True
-    np.testing.assert_array_equal(seen, inside)
+    np.testing.assert_array_equal(visible, inside)
 
 
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:

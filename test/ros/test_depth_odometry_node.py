@@ -15,7 +15,7 @@ from live import CAMERA, MOUNT, TENTH, at, drive, node, picture, said, stamp_of,
 
 from mdepth_ros.core import mount_check
 from mdepth_ros.core.perception import build_perception
-from mdepth_ros.core.quality import Judge, Trust
+from mdepth_ros.core.quality import MotionValidator, TrackingStatus
 from mdepth_ros.core.types import Frame
 from mdepth_ros.ros import worker
 from mdepth_ros.ros.conversions import pose_to_matrix
@@ -184,7 +184,7 @@ def test_a_late_image_has_a_depth_and_no_odometry(model: Path) -> None:
 
 def test_a_mount_that_does_not_fit_is_said(model: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(mount_check, 'LOOKS', 2)
-    monkeypatch.setattr(Judge, '__call__', lambda *_: Trust('tracking'))
+    monkeypatch.setattr(MotionValidator, '__call__', lambda *_: TrackingStatus('tracking'))
     asked: list[tuple[Any, ...]] = []
 
     def verdict(R: Any, looks: Any, base: str, camera: str) -> tuple[str, bool]:

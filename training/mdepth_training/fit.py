@@ -21,7 +21,7 @@ from mdepth_ros.networks import JointDepthPose
 from mdepth_training.callbacks import Checkpoints, FiniteWatch, Pictures, StepProgress, Stopped
 from mdepth_training.config import Experiment, Training, save_experiment
 from mdepth_training.data import Sample, StepOrder, TripletSource, make_loader
-from mdepth_training.evaluation.scale import metres_per_unit
+from mdepth_training.evaluation.metres_per_unit import metres_per_unit
 from mdepth_training.initial import initial_licence, load_initial
 from mdepth_training.machine import keep_memory, share_cores
 from mdepth_training.methods.method import WATCH_EVERY, Method

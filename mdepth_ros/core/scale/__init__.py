@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where metres come from: one image sequence fixes depth and motion only up to a common factor."""
 
-from mdepth_ros.core.scale.base import FixedScale, Gliding, NoScale, Scale, ScaleSource
+from mdepth_ros.core.scale.base import FixedScale, NoScale, RateLimitedScale, Scale, ScaleSource
 from mdepth_ros.core.scale.choice import scale_source
 from mdepth_ros.core.scale.filter import Measurement, ScaleFilter
 from mdepth_ros.core.scale.ground import GroundPlane, ground_plane
@@ -16,13 +16,13 @@ from mdepth_ros.core.scale.measured import (
 
 __all__ = [
     'FixedScale',
-    'Gliding',
     'GroundPlane',
     'Height',
     'HeightSource',
     'MeasuredScale',
     'Measurement',
     'NoScale',
+    'RateLimitedScale',
     'Scale',
     'ScaleFilter',
     'ScaleSource',

@@ -44,14 +44,14 @@ class Scale:
 class ScaleSource(Protocol):
     """What the step asks for the scale of each frame."""
 
-    def update(self, seen: Prediction, pair: FramePair) -> Scale:
+    def update(self, prediction: Prediction, pair: FramePair) -> Scale:
         """Scale at this pair's current frame, from what the networks see in it."""
 
 
 class NoScale:
     """Lengths stay in network units."""
 
-    def update(self, seen: Prediction, pair: FramePair) -> Scale:
+    def update(self, prediction: Prediction, pair: FramePair) -> Scale:
         """Always 1, state 'none'."""
         return Scale(1.0, 0.0, 'none')
 
@@ -67,12 +67,12 @@ class FixedScale:
             )
         self._scale = Scale(value, spread, 'fixed')
 
-    def update(self, seen: Prediction, pair: FramePair) -> Scale:
+    def update(self, prediction: Prediction, pair: FramePair) -> Scale:
         """The factor, state 'fixed'."""
         return self._scale
 
 
-class Gliding:
+class RateLimitedScale:
     """A source that takes over from a scale that was in use: the value glides, it does not jump.
 
     start  the scale that was in use; between network units and metres there is nothing to glide
@@ -83,9 +83,9 @@ class Gliding:
         self._arrived = start.state == 'none'
         self._stamp: int | None = None
 
-    def update(self, seen: Prediction, pair: FramePair) -> Scale:
+    def update(self, prediction: Prediction, pair: FramePair) -> Scale:
         """The source's scale, or on the way to it; what is missing of the way is in the spread."""
-        scale, stamp = self._source.update(seen, pair), pair.current.stamp
+        scale, stamp = self._source.update(prediction, pair), pair.current.stamp
         last, self._stamp = self._stamp, stamp
         if self._arrived or scale.state == 'none':
             self._arrived = True

@@ -49,7 +49,7 @@ class SpeedComparison:
     def reset(self) -> None:
         """Forget every speed; the delay stays."""
         # (seconds, units/s) of the pairs, (seconds, m/s) as told; both in the order of time.
-        self._seen: deque[tuple[float, float]] = deque()
+        self._estimated: deque[tuple[float, float]] = deque()
         self._told: list[tuple[float, float]] = []
         self._now = self._measured = self._searched = -math.inf
 
@@ -76,24 +76,26 @@ class SpeedComparison:
                 insort(self._told, (told_at / 1e9, abs(speed)))
         units = float(np.linalg.norm(motion[:3, 3]))
         if interval > 0 and units > 0:
-            self._seen.append((now - interval / 2, units / interval))
-        while self._seen and now - self._seen[0][0] > WINDOW:
-            self._seen.popleft()
+            self._estimated.append((now - interval / 2, units / interval))
+        while self._estimated and now - self._estimated[0][0] > WINDOW:
+            self._estimated.popleft()
         old = bisect_left(self._told, (now - WINDOW, 0.0))
         del self._told[: max(old, len(self._told) - MOST)]
-        if not self._seen or len(self._told) < 2:
+        if not self._estimated or len(self._told) < 2:
             return None
-        return self._compare(np.array(self._seen), np.array(self._told))
+        return self._compare(np.array(self._estimated), np.array(self._told))
 
-    def _compare(self, seen: NDArray[np.float64], told: NDArray[np.float64]) -> Measurement | None:
+    def _compare(
+        self, estimated: NDArray[np.float64], told: NDArray[np.float64]
+    ) -> Measurement | None:
         if self._now - self._searched >= SEARCH:
             self._searched = self._now
-            self.delay = _delay(seen, told, self._noise)
+            self.delay = _delay(estimated, told, self._noise)
         # The newest pair whose speed has arrived, once.
-        i = int(np.searchsorted(seen[:, 0] + self.delay, told[-1, 0], side='right')) - 1
-        if i < 0 or seen[i, 0] <= self._measured:
+        i = int(np.searchsorted(estimated[:, 0] + self.delay, told[-1, 0], side='right')) - 1
+        if i < 0 or estimated[i, 0] <= self._measured:
             return None
-        time, units = seen[i]
+        time, units = estimated[i]
         k = int(np.searchsorted(told[:, 0], time + self.delay))
         if not 0 < k < len(told) or told[k, 0] - told[k - 1, 0] > HOLE:
             return None
@@ -104,21 +106,21 @@ class SpeedComparison:
         return Measurement(metres / float(units), self._noise, self._bias)
 
 
-def _delay(seen: NDArray[np.float64], told: NDArray[np.float64], noise: float) -> float:
-    """Seconds by which told (seconds, m/s) follows seen (seconds, units/s); a prior is at zero."""
-    usable = (seen[:, 0] >= told[0, 0]) & (seen[:, 0] + DELAYS[-1] <= told[-1, 0])
-    seen = seen[usable]
-    if len(seen) < 20:
+def _delay(estimated: NDArray[np.float64], told: NDArray[np.float64], noise: float) -> float:
+    """Seconds by which told (seconds, m/s) follows the estimated speed; a prior is at zero."""
+    usable = (estimated[:, 0] >= told[0, 0]) & (estimated[:, 0] + DELAYS[-1] <= told[-1, 0])
+    estimated = estimated[usable]
+    if len(estimated) < 20:
         return 0.0
     costs = []
     for delay in DELAYS:
-        metres = np.interp(seen[:, 0] + delay, told[:, 0], told[:, 1])
+        metres = np.interp(estimated[:, 0] + delay, told[:, 0], told[:, 1])
         fast = metres > SLOWEST
         if fast.sum() < 20:
             return 0.0
-        residual = np.log(metres[fast] / seen[fast, 1])
+        residual = np.log(metres[fast] / estimated[fast, 1])
         residual = np.abs(residual - np.median(residual)) / noise
         # Huber: a tunnel's or a traffic light's odd values do not decide.
         loss = np.where(residual < 1.5, residual**2 / 2, 1.5 * (residual - 0.75))
-        costs.append(loss.mean() * len(seen) + (delay / USUAL_DELAY) ** 2 / 2)
+        costs.append(loss.mean() * len(estimated) + (delay / USUAL_DELAY) ** 2 / 2)
     return float(DELAYS[int(np.argmin(costs))])

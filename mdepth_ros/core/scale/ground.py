@@ -57,16 +57,16 @@ def ground_plane(
     depth: NDArray[np.float32],
     camera: Camera,
     down: Array | None = None,
-    seen: NDArray[np.bool_] | None = None,
+    visible: NDArray[np.bool_] | None = None,
     travel: Array | None = None,
 ) -> GroundPlane | None:
-    """Find the road in a depth map [h, w] of any unit; None where too little of it is seen.
+    """Find the road in a depth map [h, w] of any unit; None where too little of it is visible.
 
-    camera  pinhole camera of the map
-    down    [3] where down was in the frame before; None: the image's y axis, within 20 degrees
-    seen    [h, w] which pixels have an image
-    travel  [3] direction in which the camera moves, of any length; not used where it is 0, or
-            climbs more steeply than a camera is pitched
+    camera   pinhole camera of the map
+    down     [3] where down was in the frame before; None: the image's y axis, within 20 degrees
+    visible  [h, w] which pixels have an image
+    travel   [3] direction in which the camera moves, of any length; not used where it is 0, or
+             climbs more steeply than a camera is pitched
     """
     height, width = depth.shape
     part = slice(height // 2, None, STRIDES[0]), slice(None, None, STRIDES[1])
@@ -78,8 +78,8 @@ def ground_plane(
     normals = _normals(points, rows, columns)
     points = points[rows:-rows, columns:-columns]
     usable = (points[..., 1] > 0) & np.isfinite(normals).all(-1) & np.isfinite(points[..., 2])
-    if seen is not None:
-        usable &= seen[part][rows:-rows, columns:-columns]
+    if visible is not None:
+        usable &= visible[part][rows:-rows, columns:-columns]
     if down is None:
         # The whole road's direction first; then what faces along it.
         facing = usable & (normals[..., 1] > math.cos(LARGEST_PITCH))

@@ -47,7 +47,7 @@ Height = float | Callable[[], float | None]
 class Source(Protocol):
     """One way to measure."""
 
-    def measure(self, seen: Prediction, pair: FramePair) -> Measurement | None:
+    def measure(self, prediction: Prediction, pair: FramePair) -> Measurement | None:
         """Metres per unit at one frame; None where it cannot be told."""
 
 
@@ -76,11 +76,17 @@ class HeightSource:
         self._height, self._noise, self._bias = height, noise, bias
         self._down: Array | None = None
 
-    def measure(self, seen: Prediction, pair: FramePair) -> Measurement | None:
+    def measure(self, prediction: Prediction, pair: FramePair) -> Measurement | None:
         """Compare with the height above the plane of the road in the depth map."""
         if pair.reason:
             self._down = None
-        ground = ground_plane(seen.depth, seen.camera, self._down, seen.seen, seen.motion[:3, 3])
+        ground = ground_plane(
+            prediction.depth,
+            prediction.camera,
+            self._down,
+            prediction.visible,
+            prediction.motion[:3, 3],
+        )
         self._down = None if ground is None else ground.normal
         height = self._height() if callable(self._height) else self._height
         if ground is None or height is None:
@@ -100,10 +106,10 @@ class SpeedSource:
         """Seconds by which the speed is late, as found so far."""
         return self._comparison.delay
 
-    def measure(self, seen: Prediction, pair: FramePair) -> Measurement | None:
+    def measure(self, prediction: Prediction, pair: FramePair) -> Measurement | None:
         """Compare with the speed in units."""
         frame = pair.current
-        return self._comparison.add(frame.stamp, frame.speeds, seen.motion, pair.interval)
+        return self._comparison.add(frame.stamp, frame.speeds, prediction.motion, pair.interval)
 
 
 class MeasuredScale:
@@ -122,25 +128,29 @@ class MeasuredScale:
         self._stamp: int | None = None
         self._told: tuple[int, float] | None = None
 
-    def update(self, seen: Prediction, pair: FramePair) -> Scale:
+    def update(self, prediction: Prediction, pair: FramePair) -> Scale:
         """Scale at this frame; held where the frame has no partner or the vehicle stands."""
         stamp, last = pair.current.stamp, self._stamp
         self._stamp = stamp
         told = (speed for speed in pair.current.speeds if is_speed(speed[1]))
         self._told = max(told, default=self._told)
-        measured = {name: source.measure(seen, pair) for name, source in self.sources.items()}
+        measured = {
+            name: source.measure(prediction, pair) for name, source in self.sources.items()
+        }
         found = {name: m for name, m in measured.items() if m is not None}
         seconds = 0.0
         if last is not None and stamp > last:
             seconds = min((stamp - last) / NANO, LONGEST_STEP)
-        if pair.reason or self._stands(seen, pair, found):
+        if pair.reason or self._stands(prediction, pair, found):
             found, seconds = {}, 0.0
         scale = self._filter.update(found, seconds)
         self._value = scale.value if scale.state != 'none' else math.nan
         speed = self.sources.get('speed')
         return replace(scale, delay=speed.delay) if isinstance(speed, SpeedSource) else scale
 
-    def _stands(self, seen: Prediction, pair: FramePair, found: Mapping[str, Measurement]) -> bool:
+    def _stands(
+        self, prediction: Prediction, pair: FramePair, found: Mapping[str, Measurement]
+    ) -> bool:
         if self._told is not None:
             age = abs(pair.current.stamp - self._told[0]) / NANO
             if age < SPEED_AGE:
@@ -148,4 +158,4 @@ class MeasuredScale:
         value = self._value
         if math.isnan(value):
             value = next(iter(found.values())).value if found else 0.0
-        return float(np.linalg.norm(seen.motion[:3, 3])) * value / pair.interval < STANDING
+        return float(np.linalg.norm(prediction.motion[:3, 3])) * value / pair.interval < STANDING

@@ -52,11 +52,11 @@ def test_a_wall_is_no_road(depth: float) -> None:
 
 
 def test_pixels_without_an_image_do_not_count() -> None:
-    depth, seen = road_depth(), np.ones((96, 320), bool)
-    depth[80:], seen[80:] = 1.0, False
-    plane = ground_plane(depth, CAMERA, None, seen)
+    depth, visible = road_depth(), np.ones((96, 320), bool)
+    depth[80:], visible[80:] = 1.0, False
+    plane = ground_plane(depth, CAMERA, None, visible)
     assert plane is not None and plane.height == pytest.approx(HEIGHT, rel=1e-3)
-    assert ground_plane(depth, CAMERA, None, np.zeros_like(seen)) is None
+    assert ground_plane(depth, CAMERA, None, np.zeros_like(visible)) is None
 
 
 @pytest.mark.parametrize(('pitch', 'roll'), [(0, 0), (3, 0), (-4, 0), (0, 6)])

@@ -12,9 +12,9 @@ from road import seen_at
 
 from mdepth_ros.core.scale import (
     FixedScale,
-    Gliding,
     MeasuredScale,
     NoScale,
+    RateLimitedScale,
     Scale,
     scale_source,
 )
@@ -89,11 +89,11 @@ def test_what_cannot_be_is_said(text: str, height: float | None, words: str) -> 
 
 
 def test_another_source_takes_over_without_a_jump() -> None:
-    source = Gliding(FixedScale(8.0), Scale(4.0, 0.1, 'good'))
+    source = RateLimitedScale(FixedScale(8.0), Scale(4.0, 0.1, 'good'))
     scales = [source.update(*seen_at(n * 10**8)) for n in range(1, 40)]
     values = [scale.value for scale in scales]
     assert values[0] == 4.0 and values[-1] == 8.0
     assert max(math.log(b / a) for a, b in pairwise(values)) < 0.051
     assert scales[0].spread == pytest.approx(4.0) and scales[-1] == Scale(8.0, 0.0, 'fixed')
-    units = Gliding(FixedScale(8.0), Scale(1.0, 0.0, 'none'))
+    units = RateLimitedScale(FixedScale(8.0), Scale(1.0, 0.0, 'none'))
     assert units.update(*seen_at(0)).value == 8.0

@@ -146,7 +146,7 @@ def evaluate(
         return
     world = (model, drives, frames, appearance, first_seed)
     if scales:
-        from mdepth_training.evaluation.scales import evaluate_scales
+        from mdepth_training.evaluation.scale_errors import evaluate_scales
 
         evaluate_scales(
             *world, slope=slope, output=output, precision=precision, refined=refine, cues=cues

@@ -145,9 +145,9 @@ def drive_motions(
         pair = pairing.pair(frame)
         start = time.perf_counter()
         if way.asked is networks:
-            seen = estimator(pair, ())
-            motion = seen.motion
-            pairing.adapt(pair, *seen.parallax())
+            prediction = estimator(pair, ())
+            motion = prediction.motion
+            pairing.adapt(pair, *prediction.parallax())
         else:
             motion = way.asked(estimator, pair)
         seconds.append(time.perf_counter() - start)

@@ -58,12 +58,12 @@ def read(model: Path, seeds: Sequence[int], frames: int, appearance: float) -> I
     world = WorldConfig(appearance=appearance, frame_interval=card.frame_interval)
     K, earlier = camera.scaled(width // 2, height // 2).matrix(), torch.empty(0)
     for shot in held_out(camera, world, seeds, frames):
-        seen, pair = predictor(shot, ())
-        depth = torch.from_numpy(seen.depth)[None, None]
+        prediction, pair = predictor(shot, ())
+        depth = torch.from_numpy(prediction.depth)[None, None]
         half = interpolate(depth, scale_factor=0.5, mode='bilinear', align_corners=False)[0]
         if not pair.reason and shot.truth is not None:
-            found = terms(half, earlier, torch.from_numpy(seen.motion), K)
-            errors, scored = scaled_relative_errors(seen.depth, shot.truth)
+            found = terms(half, earlier, torch.from_numpy(prediction.motion), K)
+            errors, scored = scaled_relative_errors(prediction.depth, shot.truth)
             rough, change = found.roughness + SMALLEST[0], found.change + SMALLEST[1]
             rough, change, share = (
                 interpolate(x, size=(height, width), mode='bilinear')[0, 0].double()[scored]

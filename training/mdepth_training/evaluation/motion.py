@@ -49,7 +49,7 @@ class Drives:
         if shot.drive != self._drive or not shot.drive:
             self._drive, self._end = shot.drive, -1
             self._recent.clear()
-        depth = np.where(prediction.seen, prediction.depth, np.nan)
+        depth = np.where(prediction.visible, prediction.depth, np.nan)
         before = self._recent.get(shot.previous.stamp) if shot.previous is not None else None
         own = true = math.nan
         if before is not None and shot.previous is not None:

@@ -132,7 +132,7 @@ def score(
     drives, images = Drives(), []
     for shot in track(shots, description=shots.name, total=shots.total):
         prediction, pair = predictor(shot, ('confidence',))
-        maps = {card.name: unit * np.where(prediction.seen, prediction.depth, np.nan), **priors}
+        maps = {card.name: unit * np.where(prediction.visible, prediction.depth, np.nan), **priors}
         errors = _errors(shot, protocol, prediction, maps) if shot.truth is not None else {}
         ratio = unit * errors[card.name][''].ratio if errors else math.nan
         agreement = drives.add(shot, prediction, ratio)

@@ -13,7 +13,7 @@ import pytest
 from mdepth_ros.core.scale import Scale
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.report import evaluate_run
-from mdepth_ros.report.scale import ScaleFile, read_scale, scale_lines
+from mdepth_ros.report.scale_over_time import ScaleFile, read_scale, scale_lines
 from mdepth_ros.report.write import write_report
 
 STATES = ['initialising', 'initialising', 'good', 'good', 'degraded']

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mdepth_training.evaluation.scales import (
-    Seen,
+from mdepth_training.evaluation.scale_errors import (
+    PredictedDrive,
     errors_of,
     evaluate_scales,
     exact,
@@ -30,8 +30,8 @@ UNIT = 5.0
 N = 60
 
 
-def seen(motion_unit: float = UNIT) -> Seen:
-    """A level road seen in units of UNIT metres; 1 m per frame."""
+def drive(motion_unit: float = UNIT) -> PredictedDrive:
+    """A level road in units of UNIT metres; 1 m per frame."""
     v = np.arange(96, dtype=np.float32)[:, None] - np.float32(CAMERA.cy)
     z = np.where(v > 0.5, HEIGHT * CAMERA.fy / np.maximum(v, 0.1), 60.0)
     truth = np.broadcast_to(np.minimum(z, 60.0), (96, 160)).astype(np.float32)
@@ -52,29 +52,29 @@ def seen(motion_unit: float = UNIT) -> Seen:
             {},
         )
         pairs.append((prediction, FramePair(frame, frame, '', 0.1)))
-    return Seen(0, HEIGHT, tuple(pairs), (truth,) * N, np.full(N, UNIT), moves)
+    return PredictedDrive(0, HEIGHT, tuple(pairs), (truth,) * N, np.full(N, UNIT), moves)
 
 
 def test_a_right_scale_has_no_error() -> None:
-    errors = errors_of(seen(), [Scale(UNIT, 0.1, 'good')] * N)
+    errors = errors_of(drive(), [Scale(UNIT, 0.1, 'good')] * N)
     assert max(errors.depth, errors.motion, abs(errors.unscaled), errors.good) < 1e-6
 
 
 def test_depth_and_motion_have_errors_of_their_own() -> None:
-    errors = errors_of(seen(motion_unit=4.0), [Scale(1.1 * UNIT, 0.1, 'initialising')] * N)
+    errors = errors_of(drive(motion_unit=4.0), [Scale(1.1 * UNIT, 0.1, 'initialising')] * N)
     assert errors.depth == pytest.approx(math.log(1.1))
     assert errors.motion == pytest.approx(math.log(1.1 * 5 / 4))
     assert errors.unscaled == pytest.approx(0.1, abs=0.02) and math.isnan(errors.good)
 
 
 def test_networks_without_error() -> None:
-    errors = errors_of(exact(seen(motion_unit=3.0), 4.0), [Scale(4.0, 0.1, 'good')] * N)
+    errors = errors_of(exact(drive(motion_unit=3.0), 4.0), [Scale(4.0, 0.1, 'good')] * N)
     assert max(errors.depth, errors.motion, abs(errors.unscaled)) < 1e-6
 
 
 def test_only_what_comes_after_convergence_counts() -> None:
     scales = [Scale(9.0, 1.0, 'initialising')] * 30 + [Scale(UNIT, 0.1, 'good')] * 30
-    errors = errors_of(seen(), scales)
+    errors = errors_of(drive(), scales)
     assert errors.depth < 1e-6 and errors.good == pytest.approx(3.0)
 
 

@@ -52,8 +52,8 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """One drive: what the networks see, and the truth; N frames, the first has no partner.
+class PredictedDrive:
+    """One drive: what the networks predict, and the truth; N frames, the first has no partner.
 
     ratios  [N] median(truth) / median(network);  moves [N, 3] true motions, metres
     truths  float32 [h, w] each
@@ -100,37 +100,37 @@ def told_speeds(stamps: Array, lengths: Array, seed: int) -> list[tuple[int, flo
     return [(round(t * NANO), float(v)) for t, v in zip(stamps, told, strict=True)]
 
 
-def scales_of(seen: Seen, source: str, card: ModelCard) -> list[Scale]:
+def scales_of(drive: PredictedDrive, source: str, card: ModelCard) -> list[Scale]:
     """Run a source over a drive."""
-    scales = scale_source(source, card, seen.height)
-    stamps = np.array([pair.current.stamp / NANO for _, pair in seen.pairs])
-    told = told_speeds(stamps, seen.lengths, seen.seed)
+    scales = scale_source(source, card, drive.height)
+    stamps = np.array([pair.current.stamp / NANO for _, pair in drive.pairs])
+    told = told_speeds(stamps, drive.lengths, drive.seed)
     found = []
-    for (prediction, pair), speed in zip(seen.pairs, told, strict=True):
+    for (prediction, pair), speed in zip(drive.pairs, told, strict=True):
         speeds = (speed,) if 'speed' in source else ()
         here = replace(pair, current=replace(pair.current, speeds=speeds))
         found.append(scales.update(prediction, here))
     return found
 
 
-def errors_of(seen: Seen, scales: Sequence[Scale]) -> ScaleErrors:
+def errors_of(drive: PredictedDrive, scales: Sequence[Scale]) -> ScaleErrors:
     """Compare the scales of a drive with its truth."""
-    stamps = np.array([pair.current.stamp / NANO for _, pair in seen.pairs])
+    stamps = np.array([pair.current.stamp / NANO for _, pair in drive.pairs])
     after = stamps - stamps[0] >= CONVERGED
     values = np.array([scale.value for scale in scales])
-    units = np.array([np.linalg.norm(prediction.motion[:3, 3]) for prediction, _ in seen.pairs])
-    path = float((values * units)[after].sum() / seen.lengths[after].sum())
+    units = np.array([np.linalg.norm(prediction.motion[:3, 3]) for prediction, _ in drive.pairs])
+    path = float((values * units)[after].sum() / drive.lengths[after].sum())
     good = next(
         (t - stamps[0] for t, s in zip(stamps, scales, strict=True) if s.state == 'good'), np.nan
     )
     differences = [
         _abs_rel(prediction.depth * value, truth) - _abs_rel(prediction.depth * ratio, truth)
         for (prediction, _), truth, value, ratio in zip(
-            seen.pairs, seen.truths, values, seen.ratios, strict=True
+            drive.pairs, drive.truths, values, drive.ratios, strict=True
         )
     ]
     return ScaleErrors(
-        float(np.abs(np.log(values / seen.right))[after].mean()),
+        float(np.abs(np.log(values / drive.right))[after].mean()),
         abs(float(np.log(path))),
         float(np.array(differences)[after].mean()),
         float(good),
@@ -142,20 +142,22 @@ def _abs_rel(depth: NDArray[np.float32], truth: NDArray[np.float32]) -> float:
     return float(np.mean(np.abs(np.clip(depth[known], 1e-3, FAR) / truth[known] - 1)))
 
 
-def exact(seen: Seen, unit: float) -> Seen:
-    """The drive as networks without error would see it, in units of `unit` metres."""
+def exact(drive: PredictedDrive, unit: float) -> PredictedDrive:
+    """The drive as networks without error would predict it, in units of `unit` metres."""
     pairs = []
-    for (prediction, pair), truth, move in zip(seen.pairs, seen.truths, seen.moves, strict=True):
+    for (prediction, pair), truth, move in zip(
+        drive.pairs, drive.truths, drive.moves, strict=True
+    ):
         motion = np.eye(4)
         motion[:3, 3] = move / unit
         depth = truth / np.float32(unit)
         pairs.append((replace(prediction, depth=depth, motion=motion), pair))
-    return replace(seen, pairs=tuple(pairs), ratios=np.full(len(pairs), unit))
+    return replace(drive, pairs=tuple(pairs), ratios=np.full(len(pairs), unit))
 
 
-def see(
+def predicted_drives(
     estimator: Estimator, world: WorldConfig, seeds: Sequence[int], frames: int
-) -> Iterator[Seen]:
+) -> Iterator[PredictedDrive]:
     """Drive through the world with an estimator."""
     card = estimator.card
     camera = Camera.from_normalised(*card.input_size[::-1], *card.camera)
@@ -173,7 +175,7 @@ def see(
         ]
         poses = np.asarray(drive.poses)
         moves = relative(poses[:-1], poses[1:])[:, :3, 3]
-        yield Seen(
+        yield PredictedDrive(
             seed,
             drive.camera_height,
             tuple(pairs),
@@ -214,7 +216,9 @@ def evaluate_scales(
     console = Console(highlight=False)
     rows: list[tuple[int, str, ScaleErrors]] = []
     best: list[tuple[int, str, ScaleErrors]] = []
-    for drive in see(estimator, world, range(first_seed, first_seed + drives), frames):
+    for drive in predicted_drives(
+        estimator, world, range(first_seed, first_seed + drives), frames
+    ):
         for source in SOURCES:
             for kept, one in ((rows, drive), (best, exact(drive, unit))):
                 kept.append((drive.seed, source, errors_of(one, scales_of(one, source, card))))
