@@ -100,7 +100,7 @@ def parse_yaml(text: str) -> Any:
     if len(text) > LARGEST_YAML:
         raise TextError(f'it is longer than {LARGEST_YAML:,} characters')
     try:
-        return _Builder().document(YAML(typ='safe', pure=True).parse(text))
+        return _Builder(YAML(typ='safe', pure=True).parse(text)).document()
     except TextError:
         raise
     except (YAMLError, ValueError) as error:
@@ -125,91 +125,70 @@ def _lines(values: dict[str, Any], indent: str) -> Iterator[str]:
 
 
 class _Builder:
-    """Makes values of the events of one document, without recursion."""
+    """Makes values of the events of one document."""
 
-    def __init__(self) -> None:
-        self._anchors: dict[str, tuple[Any, int, int]] = {}  # value, nodes in it, its depth
-        self._open: list[_Node] = []
-        self._nodes = 0
+    def __init__(self, events: Iterator[Any]) -> None:
+        self._events = events
+        self._anchors: dict[str, Any] = {}
+        self._values = 0
 
-    def document(self, events: Iterator[Any]) -> Any:
-        result: Any = None
-        documents = 0
-        for event in events:
+    def document(self) -> Any:
+        result, documents = None, 0
+        for event in self._events:
             if isinstance(event, DocumentStartEvent):
                 documents += 1
                 if documents > 1:
                     raise TextError('it holds two documents: one is read')
-            elif isinstance(event, (MappingStartEvent, SequenceStartEvent)):
-                self._begin(event)
-            elif isinstance(event, (ScalarEvent, AliasEvent, MappingEndEvent, SequenceEndEvent)):
-                value, key = self._value(event)
-                if self._open:
-                    self._open[-1].take(value, key, event.start_mark.line + 1)
-                else:
-                    result = value
+                result = self._value(next(self._events), 1)
         return result
 
-    def _begin(self, event: Any) -> None:
-        if len(self._open) >= LARGEST_DEPTH:
-            _too_deep()
-        content: Any = {} if isinstance(event, MappingStartEvent) else []
-        self._open.append(_Node(content, event.anchor, self._nodes))
-        self._count(1)
-
-    def _value(self, event: Any) -> tuple[Any, str | None]:
-        """The value that an event completes, and its text where it can be a key."""
+    def _value(self, event: Any, depth: int) -> Any:
+        """The value that begins with an event; `depth` is its own where it is a list or mapping."""
         if isinstance(event, AliasEvent):
             if event.anchor not in self._anchors:
                 raise TextError(f'line {event.start_mark.line + 1}: *{event.anchor} is not known')
-            value, nodes, height = self._anchors[event.anchor]
-            self._count(nodes)
-            self._raise(height)
-            return value, None
+            value = self._anchors[event.anchor]
+            for _, inner in _walk(value, depth):
+                self._count(inner)
+            return value
         if isinstance(event, ScalarEvent):
-            self._count(1)
+            self._count(0)
             value = _scalar(event)
-            if event.anchor:
-                self._anchors[event.anchor] = (value, 1, 0)
-            return value, event.value
-        node = self._open.pop()
-        self._raise(node.height)
-        if node.anchor:
-            self._anchors[node.anchor] = (node.content, self._nodes - node.first, node.height)
-        return node.content, None
-
-    def _raise(self, height: int) -> None:
-        if self._open:
-            self._open[-1].height = max(self._open[-1].height, height + 1)
-        if len(self._open) + height > LARGEST_DEPTH:
-            _too_deep()
-
-    def _count(self, nodes: int) -> None:
-        self._nodes += nodes
-        if self._nodes > LARGEST_YAML:
-            raise TextError('its aliases (*) stand for too much: write out what is meant')
-
-
-class _Node:
-    """A list or mapping that is not complete yet; height is how deep it is."""
-
-    def __init__(self, content: Any, anchor: str | None, first: int) -> None:
-        self.content, self.anchor, self.first = content, anchor, first
-        self.height = 0
-        self._key: str | None = None
-
-    def take(self, value: Any, key: str | None, line: int) -> None:
-        if isinstance(self.content, list):
-            self.content.append(value)
-        elif self._key is not None:
-            self.content[self._key] = value
-            self._key = None
-        elif key is None:
-            raise TextError(f'line {line}: a name is not a word')
-        elif key in self.content:
-            raise TextError(f'line {line}: {shown(key)} stands there twice')
+        elif isinstance(event, SequenceStartEvent):
+            self._count(depth)
+            value = [self._value(one, depth + 1) for one in self._until(SequenceEndEvent)]
         else:
-            self._key = key
+            self._count(depth)
+            value = self._mapping(depth)
+        if event.anchor:
+            self._anchors[event.anchor] = value
+        return value
+
+    def _mapping(self, depth: int) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for event in self._until(MappingEndEvent):
+            line = f'line {event.start_mark.line + 1}'
+            if not isinstance(event, ScalarEvent):
+                raise TextError(f'{line}: a name is not a word')
+            self._value(event, depth)  # counts and checks it; a name is a text, also 1 or yes
+            if event.value in values:
+                raise TextError(f'{line}: {shown(event.value)} stands there twice')
+            values[event.value] = self._value(next(self._events), depth + 1)
+        return values
+
+    def _until(self, end: type) -> Iterator[Any]:
+        """The first event of each value in a list or mapping."""
+        for event in self._events:
+            if isinstance(event, end):
+                return
+            yield event
+
+    def _count(self, depth: int) -> None:
+        self._values += 1
+        if self._values > LARGEST_YAML:
+            raise TextError('its aliases (*) stand for too much: write out what is meant')
+        if depth > LARGEST_DEPTH:
+            _too_deep()
 
 
 def _scalar(event: Any) -> Any:
@@ -246,9 +225,9 @@ def _whole(text: str) -> None:
         raise TextError(f'{shown(text[:40])} is not UTF-8 text')
 
 
-def _walk(value: Any) -> Iterator[tuple[Any, int]]:
-    """Every value and name in a value, with its depth, without recursion."""
-    waiting = [(value, 1)]
+def _walk(value: Any, depth: int = 1) -> Iterator[tuple[Any, int]]:
+    """Every value and name in a value of that depth, with its own (0: no list or mapping)."""
+    waiting = [(value, depth)]
     while waiting:
         item, depth = waiting.pop()
         yield item, depth if isinstance(item, (dict, list)) else 0
