@@ -33,7 +33,7 @@ from mdepth_ros.ros import conversions, outputs  # before any message: makes the
 from mdepth_ros.ros.clouds import MAX_STEP
 from mdepth_ros.ros.recording import BagWriter, behind_link, clear_remains
 from mdepth_ros.run_report import RunReport
-from mdepth_ros.sources.base import RawMessage, Source
+from mdepth_ros.sources.base import ImageSource, RawMessage
 
 # isort: split
 from std_msgs.msg import String
@@ -58,7 +58,7 @@ class Step(Protocol):
         """Everything that one frame tells."""
 
 
-def find_base(source: Source, wanted: str | None = None) -> tuple[str, Matrix | None]:
+def find_base(source: ImageSource, wanted: str | None = None) -> tuple[str, Matrix | None]:
     """Return the frame whose odometry is given, and T_base_camera [4, 4], the camera's pose in it.
 
     The frame is the one asked for, else the first of BASE_FRAMES that the source connects with its
@@ -73,7 +73,7 @@ def find_base(source: Source, wanted: str | None = None) -> tuple[str, Matrix | 
 
 
 def run(
-    source: Source,
+    source: ImageSource,
     perception: Step,
     output: Path,
     *,
@@ -258,7 +258,7 @@ class _Trajectory:
         self._kitti.close()
 
 
-def _write_latched(bag: BagWriter, source: Source, stamp: int, topic: str, card: str) -> None:
+def _write_latched(bag: BagWriter, source: ImageSource, stamp: int, topic: str, card: str) -> None:
     """Write what a viewer needs from the first frame on: the static tree, and the model card."""
     edges = source.extrinsics.edges()
     if edges:

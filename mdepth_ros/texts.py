@@ -22,7 +22,6 @@ from ruamel.yaml.events import (
     AliasEvent,
     DocumentStartEvent,
     MappingEndEvent,
-    MappingStartEvent,
     ScalarEvent,
     SequenceEndEvent,
     SequenceStartEvent,
@@ -143,7 +142,7 @@ class _Builder:
         return result
 
     def _value(self, event: Any, depth: int) -> Any:
-        """The value that begins with an event; `depth` is its own where it is a list or mapping."""
+        """The value that begins with an event; `depth`: its own, if it is a list or mapping."""
         if isinstance(event, AliasEvent):
             if event.anchor not in self._anchors:
                 raise TextError(f'line {event.start_mark.line + 1}: *{event.anchor} is not known')

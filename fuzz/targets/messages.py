@@ -15,8 +15,8 @@ import numpy as np
 from fuzz.mutations import bytes_like
 from fuzz.runner import Files, Target, sound
 from mdepth_ros.ros import clouds, conversions, images
-from mdepth_ros.sources.bag import static_transforms
 from mdepth_ros.sources.base import Losses
+from mdepth_ros.sources.messages import static_transforms
 
 # isort: split
 from geometry_msgs.msg import TransformStamped, TwistStamped

@@ -5,10 +5,8 @@
 from __future__ import annotations
 
 import bisect
-import importlib
 import struct
 from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,32 +14,18 @@ import numpy as np
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import Trajectory
 from mdepth_ros.geometry import Camera
-from mdepth_ros.ros import conversions  # before any message: makes them importable
-from mdepth_ros.sources.bag import static_transforms
+from mdepth_ros.ros import conversions
 from mdepth_ros.sources.base import RawMessage, StaticTransforms, known_time
-from mdepth_ros.sources.recording import Recording
-from mdepth_ros.sources.stored import first_line
+from mdepth_ros.sources.messages import Messages
 from mdepth_ros.sources.topics import CAMERA_INFO, IMAGE
-
-# isort: split
-from rclpy.serialization import deserialize_message
 
 CLOUD = 'sensor_msgs/msg/PointCloud2'
 ODOMETRY = 'nav_msgs/msg/Odometry'
 DEPTH_ENCODINGS = ('32FC1', '16UC1')
 
 
-class Bag:
-    """A bag as topics of deserialised messages; what cannot be read is counted in its losses."""
-
-    def __init__(self, path: Path) -> None:
-        self.recording = Recording(path)
-
-    def topics(self, kind: str) -> list[str]:
-        """Names of the topics of a type that hold messages, sorted."""
-        return sorted(
-            t.name for t in self.recording.topics.values() if t.type == kind and t.messages
-        )
+class Bag(Messages):
+    """A bag as topics of messages that have a header."""
 
     def inventory(self) -> str:
         """All topics with their types, for an error message."""
@@ -54,22 +38,7 @@ class Bag:
 
     def messages(self, topic: str) -> Iterator[tuple[int, Any]]:
         """Header stamp in ns and message, in the order of the bag."""
-        for raw in self.recording.messages([topic]):
-            message = self._message(raw)
-            if message is not None:
-                yield _stamp(raw), message
-
-    def _message(self, raw: RawMessage) -> Any:
-        """The message, or None (and count it) if its bytes do not make one."""
-        try:
-            return deserialize_message(raw.data, _message_class(raw.type))
-        except Exception as error:  # rclpy and its stand-in have errors of their own
-            self.recording.skip(raw.topic, raw.time, first_line(error))
-            return None
-
-    def first(self, topic: str) -> Any:
-        """The first message that can be read, None without any."""
-        return next((message for _, message in self.messages(topic)), None)
+        return ((_stamp(raw), message) for raw, message in self.read(topic))
 
     def depth_topics(self) -> list[str]:
         """Image topics that hold depth."""
@@ -87,8 +56,7 @@ class Bag:
             for topic in self.topics('tf2_msgs/msg/TFMessage')
             if topic.rpartition('/')[2] == 'tf_static'
         ]
-        raws = self.recording.messages(topics) if topics else ()
-        return static_transforms(map(self._message, raws), self.recording.losses)
+        return self.static_transforms(*topics)
 
     def cameras(self, topic: str) -> Cameras:
         """The cameras of a camera_info topic."""
@@ -185,8 +153,3 @@ def _stamp(raw: RawMessage) -> int:
     order = '<' if raw.data[1] & 1 else '>'  # CDR: the second byte is the byte order
     seconds, nanoseconds = struct.unpack_from(f'{order}iI', raw.data, 4)
     return known_time(int(seconds) * 10**9 + int(nanoseconds), raw.time)
-
-
-def _message_class(kind: str) -> Any:
-    package, _, name = kind.partition('/msg/')
-    return getattr(importlib.import_module(f'{package}.msg'), name)

@@ -17,7 +17,7 @@ from mdepth_ros.evaluation.trajectory import Array
 from mdepth_ros.geometry import se3_exp, se3_log
 from mdepth_ros.report.bags import ODOMETRY, Bag
 from mdepth_ros.report.run import choose_topic, pose_file, read_poses
-from mdepth_ros.sources.base import Source, StaticTransforms
+from mdepth_ros.sources.base import ImageSource, StaticTransforms
 from mdepth_ros.sources.recording import is_recording
 
 LONGEST_HOLE = 0.25
@@ -28,7 +28,7 @@ AT_ONCE = 0.01
 
 def camera_poses(
     recording: Path,
-    source: Source,
+    source: ImageSource,
     base_frame: str,
     truth: Path | None = None,
     odometry: str | None = None,

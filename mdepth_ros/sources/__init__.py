@@ -7,20 +7,19 @@ Importing this package does not load torch: it takes seconds, and a bag player h
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
-from typing import Any
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.sources.base import ImageSource, RawMessage, Source, StaticTransforms
+from mdepth_ros.limits import LATEST_STAMP
+from mdepth_ros.sources.base import ImageSource, RawMessage, StaticTransforms
 from mdepth_ros.sources.intrinsics import Intrinsics, read_intrinsics
 from mdepth_ros.sources.recording import Recording, is_recording
 
 __all__ = [
+    'ImageSource',
     'Intrinsics',
     'RawMessage',
     'Recording',
-    'Source',
     'StaticTransforms',
     'open_source',
     'read_intrinsics',
@@ -67,20 +66,19 @@ def open_source(
         raise MdepthError(f'no such recording: {path}')
     if rate is not None and not 0.1 <= rate <= 1000:
         raise MdepthError(f'{rate:g} frames per second: give a --rate from 0.1 to 1000')
-    if not 0 <= start < math.inf:
+    if not 0 <= start <= LATEST_STAMP / 1e9:
         raise MdepthError(f'a start at {start:g} s: give --start in seconds after the first image')
-    common: dict[str, Any] = {
-        'intrinsics': read_intrinsics(intrinsics) if intrinsics is not None else None,
-        'rectified': rectified,
-        'start': start,
-        'frames': frames,
-    }
+    given = read_intrinsics(intrinsics) if intrinsics is not None else None
+    source: ImageSource
     if is_recording(path):
-        return BagSource(path, topic=topic, camera_info=camera_info, speed=speed, **common)
-    if path.is_file() and path.suffix.lower() in video.SUFFIXES:
-        return video.VideoSource(path, rate=rate, **common)
-    if path.is_dir() and (kitti.find_raw_drive(path) or kitti.is_odometry(path)):
-        return kitti.KittiSource(path, camera=topic, **common)
-    if path.is_dir() and folder.has_images(path):
-        return folder.FolderSource(path, rate=rate, **common)
-    raise MdepthError(f'cannot tell what {path} is: give {ACCEPTED}')
+        source = BagSource(path, topic, camera_info, speed, given, rectified)
+    elif path.is_file() and path.suffix.lower() in video.SUFFIXES:
+        source = video.VideoSource(path, rate, given, bool(rectified))
+    elif path.is_dir() and (kitti.find_raw_drive(path) or kitti.is_odometry(path)):
+        source = kitti.KittiSource(path, topic, given, bool(rectified))
+    elif path.is_dir() and folder.has_images(path):
+        source = folder.FolderSource(path, rate, given, bool(rectified))
+    else:
+        raise MdepthError(f'cannot tell what {path} is: give {ACCEPTED}')
+    source.select(start, frames)
+    return source

@@ -5,26 +5,17 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera
 from mdepth_ros.ros import conversions, images  # before any message: makes them importable
-from mdepth_ros.sources.base import (
-    ImageSource,
-    Item,
-    Losses,
-    RawMessage,
-    StaticTransforms,
-    absolute,
-    known_time,
-)
+from mdepth_ros.sources.base import ImageSource, Item, Losses, RawMessage, absolute, known_time
 from mdepth_ros.sources.intrinsics import ACCEPTED, Intrinsics
+from mdepth_ros.sources.messages import Messages
 from mdepth_ros.sources.picture_header import exchanged
-from mdepth_ros.sources.recording import Recording
-from mdepth_ros.sources.stored import first_line
 from mdepth_ros.sources.topics import (
     CAMERA_INFO,
     COMPRESSED,
@@ -35,21 +26,6 @@ from mdepth_ros.sources.topics import (
     sibling_infos,
 )
 
-# isort: split
-from geometry_msgs.msg import TwistStamped
-from nav_msgs.msg import Odometry
-from rclpy.serialization import deserialize_message
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
-from tf2_msgs.msg import TFMessage
-
-TYPES = {
-    CAMERA_INFO: CameraInfo,
-    COMPRESSED: CompressedImage,
-    IMAGE: Image,
-    'geometry_msgs/msg/TwistStamped': TwistStamped,
-    'nav_msgs/msg/Odometry': Odometry,
-    'tf2_msgs/msg/TFMessage': TFMessage,
-}
 DEPTH_ENCODINGS = {'16UC1', '32FC1', '64FC1'}
 
 
@@ -59,20 +35,6 @@ def _encoding(message: Any) -> str:
         return ''
     name = getattr(message, 'encoding', None) or message.format.partition(';')[0]
     return str(name).strip()
-
-
-def static_transforms(messages: Iterable[Any], losses: Losses) -> StaticTransforms:
-    """The tree of TFMessages (None: unreadable); transforms that are none are counted as lost."""
-    tree = StaticTransforms()
-    for message in messages:
-        for edge in message.transforms if message is not None else ():
-            try:
-                matrix = conversions.transform_to_matrix(edge.transform)
-            except MdepthError as error:
-                losses.add('static transforms skipped', str(error))
-                continue
-            tree.add(edge.header.frame_id, edge.child_frame_id, matrix)
-    return tree
 
 
 class BagSource(ImageSource):
@@ -92,54 +54,47 @@ class BagSource(ImageSource):
     def __init__(
         self,
         path: Path,
-        *,
         topic: str | None = None,
         camera_info: str | None = None,
-        intrinsics: Intrinsics | None = None,
         speed: str | None = None,
+        intrinsics: Intrinsics | None = None,
         rectified: bool | None = None,
-        start: float = 0.0,
-        frames: int | None = None,
     ) -> None:
-        self.recording = Recording(path)
-        lost = self.recording.losses
+        self._bag = Messages(path)
+        self._topics = self._bag.recording.topics
         self._intrinsics, self._rectified = intrinsics, rectified
         self.topic = self._find_images(topic)
         self.info_topic = None if intrinsics else self._find_info(camera_info)
         self._speed = self._find_speed(speed)
         self.has_speed = self._speed is not None
-        first = self._first(self.topic)
+        first = self._bag.first(self.topic)
         of_image = first.header.frame_id if first is not None else ''
-        info = self._first(self.info_topic) if self.info_topic and not of_image else None
+        info = self._bag.first(self.info_topic) if self.info_topic and not of_image else None
         frame_id = camera_frame(of_image, info.header.frame_id if info is not None else '')
         if not of_image:
-            lost.note(f'the images name no frame_id: {frame_id} is assumed')
+            self._bag.recording.losses.note(f'the images name no frame_id: {frame_id} is assumed')
         super().__init__(
             path.name,
-            total=self.recording.topics[self.topic].messages,
+            total=self._topics[self.topic].messages,
             frame_id=frame_id,
-            extrinsics=self._static_transforms(),
-            start=start,
-            frames=frames,
+            extrinsics=self._bag.static_transforms('/tf_static'),
+            losses=self._bag.recording.losses,
         )
-        self._lost = lost
 
     def _find_images(self, wanted: str | None) -> str:
-        topics = self.recording.topics
         if wanted is not None:
             # Whoever names a topic knows what it holds: cameras for heat send 16UC1 too.
-            topic = choose_image(topics, wanted)
-            if _encoding(self._first(topic)) in {'32FC1', '64FC1'}:
+            topic = choose_image(self._topics, wanted)
+            if _encoding(self._bag.first(topic)) in {'32FC1', '64FC1'}:
                 raise MdepthError(f'{topic} holds depth, no pictures: choose a camera by --topic')
             return topic
-        raw = [t.name for t in topics.values() if t.type in {IMAGE, COMPRESSED} and t.messages]
-        encodings = {name: _encoding(self._first(name)) for name in raw}
+        encodings = {t: _encoding(self._bag.first(t)) for t in self._bag.topics(IMAGE, COMPRESSED)}
         depth = {name for name, encoding in encodings.items() if encoding in DEPTH_ENCODINGS}
         try:
-            return choose_image(topics, None, depth)
+            return choose_image(self._topics, None, depth)
         except MdepthError as error:
             found = [name for name in sorted(depth) if encodings[name] == '16UC1']
-            if set(raw) - depth or not found:
+            if set(encodings) - depth or not found:
                 raise
             raise MdepthError(
                 f'{error}; {" and ".join(found)} may be depth or pictures (16UC1): name it by '
@@ -147,12 +102,11 @@ class BagSource(ImageSource):
             ) from None
 
     def _find_info(self, wanted: str | None) -> str:
-        topics = self.recording.topics
-        infos = [t.name for t in topics.values() if t.type == CAMERA_INFO and t.messages]
+        infos = self._bag.topics(CAMERA_INFO)
         near = sibling_infos(self.topic) if wanted is None else (absolute(wanted),)
         topic = next((one for one in near if one in infos), near[-1])
         if topic not in infos:
-            there = f'; --camera-info can be {" or ".join(sorted(infos))}' if infos else ''
+            there = f'; --camera-info can be {" or ".join(infos)}' if infos else ''
             raise MdepthError(
                 f'no camera_info on {topic} for {self.topic}: add --intrinsics with '
                 f'{ACCEPTED}{there}'
@@ -161,31 +115,11 @@ class BagSource(ImageSource):
 
     def _find_speed(self, topic: str | None) -> str | None:
         topic = None if topic is None else absolute(topic)
-        known = self.recording.topics.get(topic or '')
+        known = self._topics.get(topic or '')
         accepted = {'nav_msgs/msg/Odometry', 'geometry_msgs/msg/TwistStamped'}
         if topic is not None and (known is None or known.type not in accepted):
             raise MdepthError(f'no Odometry or TwistStamped on {topic}: choose another --speed')
         return topic
-
-    def _first(self, topic: str) -> Any:
-        """Return the first message of a topic that can be read."""
-        for raw in self.recording.messages([topic]):
-            message = self._message(raw)
-            if message is not None:
-                return message
-        return None
-
-    def _message(self, raw: RawMessage) -> Any:
-        """Return the message, or None (and count it) if its bytes do not make one."""
-        try:
-            return deserialize_message(raw.data, TYPES[raw.type])
-        except Exception as error:  # rclpy and its stand-in have errors of their own
-            self.recording.skip(raw.topic, raw.time, first_line(error))
-            return None
-
-    def _static_transforms(self) -> StaticTransforms:
-        raws = self.recording.messages(['/tf_static'])
-        return static_transforms(map(self._message, raws), self.recording.losses)
 
     def _as_arrives(self, camera: Camera) -> Camera:
         camera, line = as_arrives(camera, self.topic, self._rectified)
@@ -195,10 +129,10 @@ class BagSource(ImageSource):
     def items(self) -> Iterator[Item]:
         """Yield the images with their camera and speed; see ImageSource."""
         wanted = [t for t in (self.topic, self.info_topic, self._speed) if t is not None]
-        cameras = _Cameras(self._as_arrives, self._intrinsics, self.recording.losses)
+        cameras = _Cameras(self._as_arrives, self._intrinsics, self._lost)
         reader = images.ImageReader(self._lost.note)
         if self.info_topic is not None:
-            first = self._first(self.info_topic)
+            first = self._bag.first(self.info_topic)
             if first is None:
                 raise MdepthError(
                     f'no camera_info on {self.info_topic} can be read: '
@@ -214,22 +148,19 @@ class BagSource(ImageSource):
             levels, image = reader.later(message)
             return Item(stamp, image, cameras.at(stamp), heard, tuple(inputs), levels)
 
-        for raw in self.recording.messages(wanted):
-            message = self._message(raw)
-            if message is None:
-                continue
+        for raw, message in self._bag.read(*wanted):
             stamp = conversions.stamp_to_nanoseconds(message.header.stamp)
             if raw.topic == self._speed:
                 try:
                     speed = conversions.speed_of(message)
                 except MdepthError as error:
-                    self.recording.losses.add('speeds skipped', str(error))
+                    self._lost.add('speeds skipped', str(error))
                 else:
                     speeds.append((known_time(stamp, raw.time), speed))
                 continue
             if stamp <= 0:
                 none = 'without a stamp' if stamp == 0 else 'of a time before 1970 or after 2038'
-                self.recording.losses.note(f'headers {none}: the time of recording is used')
+                self._lost.note(f'headers {none}: the time of recording is used')
                 stamp = raw.time
             raw = raw._replace(time=stamp)
             if raw.topic == self.info_topic:

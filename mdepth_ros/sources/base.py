@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import re
+import sys
 from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,31 +133,6 @@ def camera_mount() -> StaticTransforms:
     return transforms
 
 
-class Source(Protocol):
-    """A recording as a stream of frames.
-
-    name        what to call it in a report
-    total       number of frames to expect, None if unknown
-    frame_id    the optical frame of the camera
-    extrinsics  the fixed transforms that the recording knows
-    losses      one line per kind of thing that could not be read; complete after the iteration
-    inputs      the serialised messages behind the latest frame (bags only, else empty)
-    """
-
-    name: str
-    total: int | None
-    frame_id: str
-    extrinsics: StaticTransforms
-    inputs: tuple[RawMessage, ...]
-
-    @property
-    def losses(self) -> list[str]:
-        """Return what was lost so far."""
-
-    def __iter__(self) -> Iterator[Frame]:
-        """Yield the frames in the order of the recording, decoding one at a time."""
-
-
 @dataclass(frozen=True)
 class Item:
     """One image that is not decoded yet: `image()` gives RGB uint8 [H, W, 3].
@@ -174,10 +150,13 @@ class Item:
 
 
 class ImageSource(ABC):
-    """The loop that all sources share; a format only says what its items are.
+    """A recording as a stream of frames; a format only says what its items are.
 
-    start   seconds after the first image at which to begin
-    frames  how many frames to deliver at most
+    name        what to call it in a report
+    total       number of frames to expect, None if unknown
+    frame_id    the optical frame of the camera
+    extrinsics  the fixed transforms that the recording knows
+    inputs      the serialised messages behind the latest frame (bags only, else empty)
     """
 
     one_at_a_time = False
@@ -190,21 +169,23 @@ class ImageSource(ABC):
         total: int | None = None,
         frame_id: str = CAMERA_FRAME,
         extrinsics: StaticTransforms | None = None,
-        start: float = 0.0,
-        frames: int | None = None,
+        losses: Losses | None = None,
     ) -> None:
-        if not 0 <= start <= LATEST_STAMP / 1e9:
-            raise MdepthError(f'a start of {start:g} s: give seconds after the first image')
         self.name = name
+        self.total = total
         self.frame_id = frame_id
         self.extrinsics = camera_mount() if extrinsics is None else extrinsics
         self.inputs: tuple[RawMessage, ...] = ()
+        self._lost = Losses() if losses is None else losses
+        self._start, self._frames = 0.0, sys.maxsize
+
+    def select(self, start: float, frames: int | None) -> None:
+        """Begin `start` seconds after the first image; deliver at most so many frames."""
         self._start = start
-        self._frames = frames
-        self._lost = Losses()
-        self.total = total if start == 0 else None
-        if self.total is not None and frames is not None:
-            self.total = min(self.total, frames)
+        self.total = self.total if start == 0 else None
+        if frames is not None:
+            self._frames = frames
+            self.total = self.total and min(self.total, frames)
 
     @abstractmethod
     def items(self) -> Iterator[Item]:
@@ -215,7 +196,7 @@ class ImageSource(ABC):
 
     @property
     def losses(self) -> list[str]:
-        """Return what could not be read so far, one line per kind."""
+        """What could not be read so far, one line per kind; complete after the iteration."""
         return self._lost.lines()
 
     def __iter__(self) -> Iterator[Frame]:
@@ -237,7 +218,7 @@ class ImageSource(ABC):
                 reason = 'their times are before 1970 or after 2038: ROS cannot say them'
                 self._lost.add('images skipped', reason)
                 continue
-            if self._frames is not None and delivered >= self._frames:
+            if delivered >= self._frames:
                 break
             try:
                 image = item.image()

@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+import math
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -29,7 +30,34 @@ _CLOCK = re.compile(r'\d{10,19}(\.\d{1,9})?')  # seconds to ns since 1970
 CALIBRATIONS = ('camera.yaml', 'camera_info.yaml', 'sensor.yaml', 'intrinsics.txt')
 
 
-class FolderSource(ImageSource):
+class FileSource(ImageSource):
+    """Image files with their stamps (ns) and the speeds (stamp in ns, m/s) of the vehicle."""
+
+    def __init__(
+        self,
+        name: str,
+        images: Sequence[Path],
+        stamps: Sequence[int],
+        intrinsics: Intrinsics,
+        rectified: bool,
+        speeds: Sequence[tuple[int, float]] = (),
+    ) -> None:
+        super().__init__(name, total=len(images))
+        self._images, self._stamps, self._speeds = images, stamps, speeds
+        self._camera = intrinsics.for_images(rectified)
+        self.has_speed = bool(speeds)
+
+    def items(self) -> Iterator[Item]:
+        """Yield the images, each with the speeds since the one before; see ImageSource."""
+        done = 0
+        for stamp, path in zip(self._stamps, self._images, strict=True):
+            known = bisect_right(self._speeds, (stamp, math.inf))
+            heard = tuple(self._speeds[done:known])
+            done = known
+            yield Item(stamp, partial(read_image, path, self._lost.note), self._camera, heard)
+
+
+class FolderSource(FileSource):
     """Images in the order of their names.
 
     Stamps: `rate` (Hz), else data.csv of EuRoC ('stamp,file'), times.txt (one per image), or names
@@ -38,29 +66,15 @@ class FolderSource(ImageSource):
     """
 
     def __init__(
-        self,
-        path: Path,
-        *,
-        intrinsics: Intrinsics | None = None,
-        rate: float | None = None,
-        rectified: bool | None = None,
-        start: float = 0.0,
-        frames: int | None = None,
+        self, path: Path, rate: float | None, intrinsics: Intrinsics | None, rectified: bool
     ) -> None:
-        self._images, self._stamps, self._intrinsics = read_folder(path, intrinsics, rate)
-        self._intrinsics = replace(self._intrinsics, rectified=bool(rectified))
-        super().__init__(path.name, total=len(self._images), start=start, frames=frames)
+        images, stamps, found = read_folder(path, intrinsics, rate)
+        super().__init__(path.name, images, stamps, found, rectified)
         if rate is None and not _tells_times(*_find(path)):
             self._lost.note(
                 f'there are no times of the images: {DEFAULT_RATE:g} per second are assumed, else '
                 'add --rate or times.txt'
             )
-
-    def items(self) -> Iterator[Item]:
-        """Yield the images; see ImageSource."""
-        camera = self._intrinsics.for_images()
-        for stamp, path in zip(self._stamps, self._images, strict=True):
-            yield Item(stamp, partial(read_image, path, self._lost.note), camera)
 
 
 def read_folder(

@@ -39,7 +39,6 @@ class Intrinsics:
     """A calibration for images of one size; without a size, for every image that comes.
 
     k, r, p as in sensor_msgs/CameraInfo (9, 9 and 12 numbers, row-major; empty where unknown).
-    rectified: the images are rectified already, and only p (else k) holds.
     """
 
     model: str
@@ -48,7 +47,6 @@ class Intrinsics:
     r: tuple[float, ...] = ()
     p: tuple[float, ...] = ()
     size: tuple[int, int] | None = None
-    rectified: bool = False
 
     def camera(self, width: int, height: int) -> Camera:
         """Return the camera of an image of this size; MdepthError if it was made for another."""
@@ -59,15 +57,15 @@ class Intrinsics:
             )
         from mdepth_ros.geometry import Camera
 
-        camera = Camera.from_info(
+        return Camera.from_info(
             width, height, self.model, self.d, self.k, self.r or (0.0,) * 9, self.p or (0.0,) * 12,
             0, 0, NO_ROI,
         )  # fmt: skip
-        return camera.pinhole() if self.rectified else camera
 
-    def for_images(self) -> Callable[[int, int], Camera]:
+    def for_images(self, rectified: bool = False) -> Callable[[int, int], Camera]:
         """Return `camera` for one recording, where all images must have the size of the first.
 
+        Where they are `rectified` already, of the calibration only p, else k, holds.
         It raises CalibrationError where no image of the recording can have a camera.
         """
         bound = self
@@ -79,9 +77,10 @@ class Intrinsics:
             if bound.size is None:
                 bound = replace(self, size=(width, height))
             try:
-                return bound.camera(width, height)
+                found = bound.camera(width, height)
             except CameraError as error:
                 raise CalibrationError(str(error)) from None
+            return found.pinhole() if rectified else found
 
         return camera
 

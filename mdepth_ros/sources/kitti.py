@@ -4,13 +4,8 @@
 
 from __future__ import annotations
 
-import math
 import re
-from bisect import bisect_right
-from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timezone
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +13,7 @@ from numpy.typing import NDArray
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.limits import LATEST_STAMP, is_speed
-from mdepth_ros.sources.base import ImageSource, Item
-from mdepth_ros.sources.folder import list_images, read_image, read_times
+from mdepth_ros.sources.folder import FileSource, list_images, read_times
 from mdepth_ros.sources.intrinsics import Intrinsics, pinhole
 
 _NUMBER = re.compile(r'0*\d{1,6}')
@@ -38,7 +32,7 @@ def is_odometry(path: Path) -> bool:
     return (path / 'calib.txt').is_file() and any((path / n).is_dir() for n in ODOMETRY_FOLDERS)
 
 
-class KittiSource(ImageSource):
+class KittiSource(FileSource):
     """The rectified images of one camera of KITTI; a raw drive knows the vehicle's speed (oxts).
 
     camera  image folder: 'image_02' (default) or 'image_03' of a raw drive, 'image_2', 'image_0'
@@ -48,38 +42,22 @@ class KittiSource(ImageSource):
     def __init__(
         self,
         path: Path,
-        *,
         camera: str | None = None,
         intrinsics: Intrinsics | None = None,
-        rectified: bool | None = None,
-        start: float = 0.0,
-        frames: int | None = None,
+        rectified: bool = False,
     ) -> None:
         drive = find_raw_drive(path)
         if drive is not None:
             camera = camera or 'image_02'
-            self._images, self._stamps = raw_images(drive, camera)
-            projection = partial(raw_projection, drive, camera)
-            self._speeds = raw_speeds(drive)
+            images, stamps = raw_images(drive, camera)
+            intrinsics = intrinsics or intrinsics_of(raw_projection(drive, camera))
+            speeds = raw_speeds(drive)
         else:
             camera = camera or next(n for n in ODOMETRY_FOLDERS if (path / n).is_dir())
-            self._images, self._stamps = sequence_images(path, camera)
-            projection = partial(sequence_projection, path, camera)
-            self._speeds = []
-        self.has_speed = bool(self._speeds)
-        found = intrinsics or intrinsics_of(projection())
-        self._intrinsics = replace(found, rectified=bool(rectified))
-        super().__init__((drive or path).name, total=len(self._images), start=start, frames=frames)
-
-    def items(self) -> Iterator[Item]:
-        """Yield the images; see ImageSource."""
-        camera = self._intrinsics.for_images()
-        done = 0
-        for stamp, image in zip(self._stamps, self._images, strict=True):
-            known = bisect_right(self._speeds, (stamp, math.inf))
-            heard = tuple(self._speeds[done:known])
-            done = known
-            yield Item(stamp, partial(read_image, image, self._lost.note), camera, heard)
+            images, stamps = sequence_images(path, camera)
+            intrinsics = intrinsics or intrinsics_of(sequence_projection(path, camera))
+            speeds = []
+        super().__init__((drive or path).name, images, stamps, intrinsics, rectified, speeds)
 
 
 def raw_images(drive: Path, camera: str) -> tuple[list[Path], list[int]]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -48,12 +47,9 @@ class VideoSource(ImageSource):
     def __init__(
         self,
         path: Path,
-        *,
+        rate: float | None,
         intrinsics: Intrinsics | None,
-        rate: float | None = None,
-        rectified: bool | None = None,
-        start: float = 0.0,
-        frames: int | None = None,
+        rectified: bool,
     ) -> None:
         if intrinsics is None:
             raise MdepthError(
@@ -77,10 +73,10 @@ class VideoSource(ImageSource):
             raise MdepthError(f'{path} holds no times of its images: add --rate')
         known = count > 0 and path.suffix.lower() in COUNTED
         self._counted = count if known else None
-        super().__init__(path.name, total=self._counted, start=start, frames=frames)
+        super().__init__(path.name, total=self._counted)
         self._path, self._rate = path, rate
         self._untimed = 0 if untimed is None or rate is not None else untimed
-        self._intrinsics = replace(intrinsics, rectified=bool(rectified))
+        self._camera = intrinsics.for_images(rectified)
         if rate is not None and timed:
             self._lost.note(f'--rate {rate:g} is used, not the times in the file')
         if self._turn:
@@ -91,7 +87,6 @@ class VideoSource(ImageSource):
 
     def items(self) -> Iterator[Item]:
         """Yield the images; each is decoded by the video at its turn, see ImageSource."""
-        camera = self._intrinsics.for_images()
         clock, count = _Clock(self._lost), 0
         with _opened(self._path) as video:
             decoder = _Decoder(video, self._turn, self._lost)
@@ -106,7 +101,7 @@ class VideoSource(ImageSource):
                     stamp = clock.stamp(float(video.get(cv2.CAP_PROP_POS_MSEC)))
                 count += 1
                 if stamp is not None:
-                    yield Item(stamp, decoder.image, camera)
+                    yield Item(stamp, decoder.image, self._camera)
         # A few are missing where a phone trimmed the video, or a camera repeated images.
         if count + self._untimed < 0.75 * (self._counted or 0):
             self._lost.note(
