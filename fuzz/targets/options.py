@@ -71,7 +71,7 @@ def _use(folder: Path, rng: Random) -> None:
     from mdepth_training import cli as training
 
     from mdepth_ros.cli import main
-    from mdepth_ros.cli.shell import run_app
+    from mdepth_ros.terminal import run_app
 
     (folder / CIRCLE).symlink_to(CIRCLE)
     program, command, option, kind, needed = rng.choice(_options())

@@ -56,9 +56,9 @@ def bench(
     """
     import json as json_format
 
-    from mdepth_ros.cli.shell import Console
     from mdepth_ros.errors import MdepthError
     from mdepth_ros.networks import NetworkConfig
+    from mdepth_ros.terminal import Console
 
     console = Console()
     if live is not None:

@@ -80,11 +80,11 @@ def calibrate(
 
     from rich.progress import track
 
-    from mdepth_ros.cli.shell import Console
     from mdepth_ros.core.estimator import Estimator
     from mdepth_ros.core.motion_noise import AXES, sizes_of
     from mdepth_ros.evaluation.calibration import calibrate, synthetic_pairs
     from mdepth_ros.model.file import load_model, replace_card
+    from mdepth_ros.terminal import Console
 
     for name, option in given(context).items():
         if recordings and name in _OF_WORLD:

@@ -45,7 +45,7 @@ def compare(
 
     Example: mdepth compare LIVE OUT --max-lost 3
     """
-    from mdepth_ros.cli.shell import print_rows
+    from mdepth_ros.terminal import print_rows
 
     comparison = compare_runs(live, offline, topic, frame_interval)
     print_rows(comparison.rows())

@@ -48,9 +48,9 @@ def convert(
 
     Example: mdepth convert mono_640x192 -o mono.safetensors
     """
-    from mdepth_ros.cli.shell import Console
     from mdepth_ros.model.checkpoint_import import from_imagenet, from_monodepth2
     from mdepth_ros.model.file import ModelCard, save_model
+    from mdepth_ros.terminal import Console
 
     metres: float | None = None
     size = (192, 640)

@@ -23,7 +23,7 @@ def doctor() -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from mdepth_ros.cli.shell import Console
+    from mdepth_ros.terminal import Console
 
     colours = {GOOD: 'green', NOTE: 'yellow', BAD: 'red'}
     table = Table(show_lines=False)

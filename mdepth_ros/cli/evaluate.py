@@ -12,9 +12,9 @@ import typer
 from mdepth_ros.errors import MdepthError
 
 if TYPE_CHECKING:
-    from mdepth_ros.cli.shell import Console
     from mdepth_ros.evaluation.depth import Crop
     from mdepth_ros.report import Evaluation
+    from mdepth_ros.terminal import Console
 
 
 def evaluate(
@@ -50,8 +50,8 @@ def evaluate(
 
     Example: mdepth evaluate OUT --fail-if 'abs_rel>0.2' --fail-if 'drift_translation>5'
     """
-    from mdepth_ros.cli.shell import Console
     from mdepth_ros.report import Choice, Condition, evaluate_run
+    from mdepth_ros.terminal import Console
 
     if crop not in ('none', 'garg'):
         raise MdepthError(f'--crop {crop}: none or garg')

@@ -19,8 +19,8 @@ def info(model: Annotated[Path, typer.Argument(help='A model file (.safetensors)
     """
     import hashlib
 
-    from mdepth_ros.cli.shell import print_rows
     from mdepth_ros.model.file import load_model
+    from mdepth_ros.terminal import print_rows
 
     network, card = load_model(model)
     content = model.read_bytes()

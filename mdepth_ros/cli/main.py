@@ -21,9 +21,9 @@ from mdepth_ros.cli.node import PASS_ON, node
 from mdepth_ros.cli.play import play
 from mdepth_ros.cli.record import record
 from mdepth_ros.cli.run import run
-from mdepth_ros.cli.shell import checked, run_app
 from mdepth_ros.cli.synth import synth
 from mdepth_ros.ctrl_c import ctrl_c
+from mdepth_ros.terminal import checked, run_app
 
 app = typer.Typer(
     help='Metric depth, odometry and point clouds from the consecutive frames of one camera.',

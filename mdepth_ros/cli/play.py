@@ -16,8 +16,8 @@ import typer
 from mdepth_ros.errors import MdepthError
 
 if TYPE_CHECKING:
-    from mdepth_ros.cli.shell import Console
     from mdepth_ros.ros.player import Played, Player
+    from mdepth_ros.terminal import Console
 
 DISCOVERY = 2.0
 
@@ -66,10 +66,10 @@ def play(
     mdepth play DRIVE.bag --rate 0.5 --topics '/camera/*,/tf_static' --remap /camera/image:=/image
     """
     from mdepth_ros.cli.live import live_node
-    from mdepth_ros.cli.shell import Console
     from mdepth_ros.ros.bag_topics import choose, split_names
     from mdepth_ros.ros.player import Player, offered_profiles
     from mdepth_ros.sources.recording import Recording
+    from mdepth_ros.terminal import Console
 
     if not 0 < rate < math.inf:
         raise MdepthError(f'--rate {rate:g}: give a number above zero')

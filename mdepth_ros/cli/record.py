@@ -14,8 +14,8 @@ import typer
 from mdepth_ros.errors import MdepthError
 
 if TYPE_CHECKING:
-    from mdepth_ros.cli.shell import Console
     from mdepth_ros.ros.recorder import Recorder
+    from mdepth_ros.terminal import Console
 
 
 def record(
@@ -47,9 +47,9 @@ def record(
     import time
 
     from mdepth_ros.cli.live import live_node
-    from mdepth_ros.cli.shell import Console, say
     from mdepth_ros.ros.bag_topics import split_names
     from mdepth_ros.ros.recorder import Recorder, TopicsBag
+    from mdepth_ros.terminal import Console, say
 
     if storage not in {'mcap', 'sqlite3'}:
         raise MdepthError(f'--storage {storage}: mcap or sqlite3')
@@ -115,7 +115,7 @@ def _advice(recorder: Recorder, use_sim_time: bool) -> str:
 def _report(recorder: Recorder) -> None:
     from rich.table import Table
 
-    from mdepth_ros.cli.shell import Console
+    from mdepth_ros.terminal import Console
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     table = Table.grid(padding=(0, 2))

@@ -16,7 +16,7 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.model.shipped import shipped_model
 
 if TYPE_CHECKING:
-    from mdepth_ros.cli.shell import Console
+    from mdepth_ros.terminal import Console
 
 
 def run(
@@ -108,12 +108,12 @@ def run(
     mdepth run 2011_09_26/2011_09_26_drive_0005_sync -o OUT --frames 100
     """
     from mdepth_ros import offline
-    from mdepth_ros.cli.shell import Console, print_rows
     from mdepth_ros.core.mount_check import MountCheck
     from mdepth_ros.core.perception import build_perception
     from mdepth_ros.report.scale_over_time import plot_scale, read_scale
     from mdepth_ros.ros.outputs import TOPICS
     from mdepth_ros.sources import open_source
+    from mdepth_ros.terminal import Console, print_rows
 
     _check(source, output, encoding, storage)
     console = Console(stderr=True)

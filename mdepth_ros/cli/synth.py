@@ -60,10 +60,10 @@ def synth(
 
     from rich.progress import track
 
-    from mdepth_ros.cli.shell import Console
     from mdepth_ros.core.machine import choose_device
     from mdepth_ros.geometry import Camera
     from mdepth_ros.synthetic import WorldConfig, make_drive
+    from mdepth_ros.terminal import Console
 
     where = str(choose_device(device))
     focal = width / (2 * math.tan(math.radians(fov) / 2))

@@ -26,9 +26,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.model.weights import load_weights
 from mdepth_ros.networks.joint import JointDepthPose, NetworkConfig
 from mdepth_ros.networks.resnet import ENCODERS, Bottleneck
+from mdepth_ros.networks.weights import load_weights
 
 MONODEPTH2_FILES = ('encoder.pth', 'depth.pth', 'pose_encoder.pth', 'pose.pth')
 

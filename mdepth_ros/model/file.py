@@ -22,8 +22,8 @@ from torch.overrides import TorchFunctionMode
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.model.card import ModelCard, ModelFileError
-from mdepth_ros.model.weights import is_counter, load_weights
 from mdepth_ros.networks import JointDepthPose
+from mdepth_ros.networks.weights import is_counter, load_weights
 
 __all__ = [
     'ModelCard',

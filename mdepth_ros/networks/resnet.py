@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.model.weights import load_weights
 from mdepth_ros.networks.layers import scaled_channels
+from mdepth_ros.networks.weights import load_weights
 
 
 def convolution(in_channels: int, out_channels: int, size: int, stride: int = 1) -> nn.Conv2d:

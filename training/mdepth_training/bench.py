@@ -24,10 +24,10 @@ import numpy as np
 import torch
 from rich.table import Table
 
-from mdepth_ros.cli.shell import Console
 from mdepth_ros.core.machine import choose_device
 from mdepth_ros.geometry import Camera
 from mdepth_ros.synthetic import WorldConfig, make_drive
+from mdepth_ros.terminal import Console
 from mdepth_training.config import Data, Experiment, load_experiment
 from mdepth_training.data import Sample, StepOrder, TripletSource, make_loader
 from mdepth_training.fit import autocast_dtype

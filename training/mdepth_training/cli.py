@@ -13,7 +13,7 @@ os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 import typer
 
 from mdepth_ros.cli.options import Rectified
-from mdepth_ros.cli.shell import checked, run_app, say
+from mdepth_ros.terminal import checked, run_app, say
 from mdepth_training.evaluation.command import evaluate
 
 app = typer.Typer(

@@ -12,8 +12,8 @@ import torch
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.model.checkpoint_import import from_monodepth2, read_state
 from mdepth_ros.model.file import load_model, read_card
-from mdepth_ros.model.weights import is_counter
 from mdepth_ros.networks import JointDepthPose
+from mdepth_ros.networks.weights import is_counter
 from mdepth_training.widening import widened
 
 _IMAGENET = {

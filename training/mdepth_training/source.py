@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mdepth_ros.cli.shell import Console
+from mdepth_ros.terminal import Console
 from mdepth_training.config import Experiment
 from mdepth_training.data import Triplets, TripletSource, open_triplets
 from mdepth_training.data.synthetic import SyntheticTriplets

@@ -8,8 +8,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from mdepth_ros.cli.shell import say
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.terminal import say
 from mdepth_training.ablation.held_out import HeldOut
 from mdepth_training.ablation.plan import TABLES, Run, plan
 from mdepth_training.ablation.report import Results, write_report

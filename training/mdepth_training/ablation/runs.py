@@ -18,9 +18,9 @@ from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from mdepth_ros.cli.shell import Console
 from mdepth_ros.core.machine import usable_cores
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.terminal import Console
 from mdepth_ros.texts import read_json
 from mdepth_training.ablation.held_out import HeldOut
 from mdepth_training.ablation.plan import Run

@@ -24,8 +24,8 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mdepth_ros.cli.shell import Console, say
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.terminal import Console, say
 from mdepth_ros.texts import parse_json, read_json
 from mdepth_training.config import load_experiment
 from mdepth_training.data.extract_drive import FACTS, Options

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from rich.table import Column, Table
 
-from mdepth_ros.cli.shell import Console
+from mdepth_ros.terminal import Console
 from mdepth_training.data.findings import Findings
 from mdepth_training.data.formats import open_drives
 from mdepth_training.data.selection import Selection

@@ -27,7 +27,6 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
-from mdepth_ros.cli.shell import Console
 from mdepth_ros.core.estimator import Estimator
 from mdepth_ros.core.pairing import NANO, FramePair, Pairing
 from mdepth_ros.core.types import Frame
@@ -43,6 +42,7 @@ from mdepth_ros.evaluation import (
 from mdepth_ros.geometry import Camera, interpolate, se3_exp, se3_log
 from mdepth_ros.model.file import load_model
 from mdepth_ros.synthetic import WorldConfig, make_drive
+from mdepth_ros.terminal import Console
 from mdepth_training.evaluation.motion import chained
 
 SLOW = 0.25

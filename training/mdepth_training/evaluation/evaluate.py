@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from mdepth_ros.cli.shell import Console
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.terminal import Console
 from mdepth_training.evaluation import report
 from mdepth_training.evaluation.formats import READERS, guess_protocol, open_shots
 from mdepth_training.evaluation.pictures import draw

@@ -21,12 +21,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from mdepth_ros.cli.shell import Console
 from mdepth_ros.core.confidence import SMALLEST, WITHIN, terms
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import mean_sparsification, scaled_relative_errors, sparsification
 from mdepth_ros.geometry import Camera
 from mdepth_ros.synthetic import WorldConfig
+from mdepth_ros.terminal import Console
 from mdepth_training.evaluation.predict import Predictor
 from mdepth_training.evaluation.synthetic import held_out
 

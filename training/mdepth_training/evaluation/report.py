@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mdepth_ros.cli.shell import Console
 from mdepth_ros.evaluation import SCORES, DepthErrors
 from mdepth_ros.report.markdown import plain
+from mdepth_ros.terminal import Console
 from mdepth_training.evaluation.motion import STEADY, motion_numbers, straight_on
 from mdepth_training.evaluation.score import Errors, Result
 

@@ -27,7 +27,6 @@ from numpy.typing import NDArray
 from rich.table import Table
 from rich.text import Text
 
-from mdepth_ros.cli.shell import Console
 from mdepth_ros.core.estimator import Estimator, Prediction
 from mdepth_ros.core.pairing import NANO, FramePair, Pairing
 from mdepth_ros.core.scale import Scale, scale_source
@@ -38,6 +37,7 @@ from mdepth_ros.geometry import Camera
 from mdepth_ros.model.card import ModelCard
 from mdepth_ros.model.file import load_model
 from mdepth_ros.synthetic import WorldConfig, make_drive
+from mdepth_ros.terminal import Console
 
 SOURCES = ('model', 'height', 'speed', 'height+speed')
 CONVERGED = 3.0

@@ -17,7 +17,6 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
-from mdepth_ros.cli.shell import Console
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import (
@@ -30,6 +29,7 @@ from mdepth_ros.evaluation import (
 from mdepth_ros.geometry import Camera
 from mdepth_ros.model.file import replace_card
 from mdepth_ros.synthetic import WorldConfig, make_drive
+from mdepth_ros.terminal import Console
 from mdepth_training.evaluation.motion import STEADY, straight_on
 from mdepth_training.evaluation.pictures import draw
 from mdepth_training.evaluation.predict import Predictor

@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 from rich.table import Table
 
-from mdepth_ros.cli.shell import Console, print_rows, say
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.sources.folder import read_image
+from mdepth_ros.terminal import Console, print_rows, say
 from mdepth_training.labels import pictures
 from mdepth_training.labels.pictures import Bgr, Images
 from mdepth_training.labels.store import Key, LabelStore

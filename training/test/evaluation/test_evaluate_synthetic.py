@@ -16,12 +16,12 @@ from mdepth_training.evaluation.synthetic import Score, evaluate, is_lively
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
-from mdepth_ros.cli.shell import run_app
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import five_frame_errors, relative_motion_errors
 from mdepth_ros.geometry import Camera
 from mdepth_ros.model.file import load_model, read_card, save_model
+from mdepth_ros.terminal import run_app
 
 CAMERA = Camera.from_normalised(96, 64, 0.58, 1.92, 0.5, 0.5)
 

@@ -15,12 +15,12 @@ import typer
 from rich.table import Table
 from small_model import write_model
 
-from mdepth_ros.cli.shell import Console, checked, print_rows, run_app, say
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.terminal import Console, checked, print_rows, run_app, say
 
 HOSTILE = 'a\x1b[31m\nb\u202e[red]'
 SHOWN = r'a\x1b[31m\nb\u202e[red]'
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def end_of(app: object, capsys: pytest.CaptureFixture[str]) -> str:
@@ -159,7 +159,7 @@ def test_every_line_of_a_log_is_shown() -> None:
 
 
 def test_no_other_console_and_no_bare_print() -> None:
-    allowed = {'mdepth_ros/cli/shell.py'}
+    allowed = {'mdepth_ros/terminal.py'}
     allowed |= {f'mdepth_ros/ros/{name}.py' for name in ('spin', 'parameters', 'command_line')}
     allowed |= {'training/mdepth_training/config.py'}  # python -m: the tables of the docs
     for folder in ('mdepth_ros', 'training/mdepth_training'):

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from mdepth_ros.cli.shell import run_app
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.terminal import run_app
 
 
 @pytest.mark.parametrize(
