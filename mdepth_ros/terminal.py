@@ -60,6 +60,18 @@ def print_rows(rows: Iterable[tuple[str, str]]) -> None:
     Console().print(table)
 
 
+def print_table(
+    console: Console, title: str, headings: Iterable[str], rows: Iterable[Iterable[str | Text]]
+) -> None:
+    """Print a table whose columns are numbers, but for those without a heading."""
+    table = Table(title=title, title_justify='left')
+    for heading in headings:
+        table.add_column(heading, justify='right' if heading else 'left')
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
 def checked(command: Command) -> Command:
     """Make a command that first refuses what no option or argument of any command can be.
 

@@ -36,7 +36,7 @@ def demo(
     from mdepth_ros.cli.run import run
     from mdepth_ros.cli.synth import synth
     from mdepth_ros.report import evaluate_run
-    from mdepth_ros.report.overview import write_overview
+    from mdepth_ros.report.write import write_overview
     from mdepth_ros.terminal import Console
 
     console = Console(highlight=False, markup=False, soft_wrap=True)

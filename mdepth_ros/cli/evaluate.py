@@ -80,10 +80,9 @@ def publish(evaluation: Evaluation, folder: Path, console: Console) -> None:
 
 
 def _show(evaluation: Evaluation, console: Console) -> None:
-    from rich.table import Table
-
     from mdepth_ros.evaluation import SCORES
-    from mdepth_ros.report.write import KINDS, motion_rows
+    from mdepth_ros.report.text import SIDES, depth_rows, motion_rows
+    from mdepth_ros.terminal import print_table
 
     depth, motion = evaluation.depth, evaluation.motion
     console.print(f'truth: {evaluation.truth.name}')
@@ -91,21 +90,10 @@ def _show(evaluation: Evaluation, console: Console) -> None:
         console.print(f'depth was not compared: {evaluation.no_depth}')
     else:
         title = f'depth against {depth.truth_topic}, {len(depth.frames)} frames'
-        table = Table(title=title, title_justify='left')
-        table.add_column('')
-        for score in SCORES:
-            table.add_column(score, justify='right')
-        for kind, means in depth.means.items():
-            table.add_row(KINDS[kind], *(f'{getattr(means, score):.3f}' for score in SCORES))
-        console.print(table)
+        print_table(console, title, ('', *SCORES), depth_rows(depth, 3))
     if motion is None:
         console.print(f'the trajectory was not compared: {evaluation.no_motion}')
         return
     title = f'trajectory against {evaluation.truth.pose_name}, {len(motion.truth)} poses, '
-    table = Table(title=f'{title}{motion.truth.distances[-1]:.1f} m', title_justify='left')
-    table.add_column('')
-    table.add_column('as it is', justify='right')
-    table.add_column('scaled', justify='right')
-    for row in motion_rows(motion):
-        table.add_row(*row)
-    console.print(table)
+    title += f'{motion.truth.distances[-1]:.1f} m'
+    print_table(console, title, ('', *SIDES), motion_rows(motion))

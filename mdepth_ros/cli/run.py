@@ -110,7 +110,7 @@ def run(
     from mdepth_ros import offline
     from mdepth_ros.core.mount_check import MountCheck
     from mdepth_ros.core.perception import build_perception
-    from mdepth_ros.report.scale_over_time import plot_scale, read_scale
+    from mdepth_ros.report.scale_over_time import read_scale
     from mdepth_ros.ros.outputs import TOPICS
     from mdepth_ros.sources import open_source
     from mdepth_ros.terminal import Console, print_rows
@@ -192,6 +192,8 @@ def run(
         )
     print_rows(report.rows())
     if (series := read_scale(output)) is not None:
+        from mdepth_ros.report.plots import plot_scale
+
         plot_scale(output / 'scale.png', series)
     if report.interrupted:
         raise typer.Exit(130)

@@ -20,12 +20,14 @@ __all__ = ['Choice', 'Condition', 'Evaluation', 'evaluate_run']
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was compared and what came out; of two parts that failed the reason is kept."""
+    """What was compared and what came out; of a part that failed the reason is kept.
+
+    depths  metres: truths between them are scored
+    """
 
     run: Run
     truth: Truth
-    min_depth: float
-    max_depth: float
+    depths: tuple[float, float]
     crop: Crop
     depth: DepthResult | None
     no_depth: str
@@ -67,15 +69,5 @@ def evaluate_run(
         no_motion = str(error)
     if depth is None and motion is None:
         raise MdepthError(f'nothing to compare: {no_depth}; {no_motion} ({truth.looked_at})')
-    return Evaluation(
-        run,
-        truth,
-        min_depth,
-        max_depth,
-        crop,
-        depth,
-        no_depth,
-        motion,
-        no_motion,
-        read_scale(path),
-    )
+    depths, scale = (min_depth, max_depth), read_scale(path)
+    return Evaluation(run, truth, depths, crop, depth, no_depth, motion, no_motion, scale)

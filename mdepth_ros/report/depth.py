@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -55,9 +55,17 @@ class View:
     confidence: Array | None = None
 
 
+class ScoredFrame(NamedTuple):
+    """Of one frame: seconds between truth and estimate, and the errors by kind."""
+
+    stamp: int
+    difference: float
+    errors: dict[str, DepthErrors]
+
+
 @dataclass
 class DepthResult:
-    """Scores of all frames; `frames` has (stamp, time difference, errors by kind) of each.
+    """Scores of all frames.
 
     matches are the stamps of the estimates that have a truth, and of that truth. rankings, by
     stamp, tell how the confidence ranks the errors, where the run wrote one.
@@ -67,14 +75,14 @@ class DepthResult:
     estimates: int
     truths: int
     matches: dict[int, int]
-    frames: list[tuple[int, float, dict[str, DepthErrors]]] = field(default_factory=list)
+    frames: list[ScoredFrame] = field(default_factory=list)
     means: dict[str, DepthErrors] = field(default_factory=dict)
     rankings: dict[int, Sparsification] = field(default_factory=dict)
 
     @property
     def ratios(self) -> Array:
         """Ratio of medians of each scored frame."""
-        return np.array([errors[''].ratio for _, _, errors in self.frames])
+        return np.array([frame.errors[''].ratio for frame in self.frames])
 
     @property
     def ranking(self) -> Sparsification | None:
@@ -83,9 +91,9 @@ class DepthResult:
 
     def ranked(self) -> list[int]:
         """Stamps of the best, the median and the worst frame by AbsRel."""
-        order = sorted(self.frames, key=lambda frame: frame[2][''].abs_rel)
+        order = sorted(self.frames, key=lambda frame: frame.errors[''].abs_rel)
         picks = [order[0], order[len(order) // 2], order[-1]]
-        return list(dict.fromkeys(stamp for stamp, _, _ in picks))
+        return list(dict.fromkeys(frame.stamp for frame in picks))
 
 
 def score_depth(
@@ -110,7 +118,7 @@ def score_depth(
     for view in views(run, truth, matches, crop):
         errors = scores.add(view.sampled, view.truth, view.moving)
         if errors[''].pixels:
-            result.frames.append((view.stamp, view.difference, errors))
+            result.frames.append(ScoredFrame(view.stamp, view.difference, errors))
             if view.confidence is not None:
                 relative, scored = scaled_relative_errors(
                     view.sampled, view.truth, min_depth=min_depth, max_depth=max_depth

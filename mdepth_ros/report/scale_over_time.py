@@ -1,16 +1,14 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The scale of a run over time: a file that the run writes, and its picture."""
+"""The scale of a run over time: a file that the run writes, and lines of the report."""
 
 from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
 
 FILE = 'scale.csv'
 HEADER = ('stamp', 'metres_per_unit', 'spread', 'state', 'sources', 'delay')
-COLOURS = {'none': '#999999', 'initialising': '#E69F00', 'good': '#009E73', 'degraded': '#D55E00'}
 
 
 class ScaleFile:
@@ -65,6 +62,11 @@ class ScaleSeries:
     states: tuple[str, ...]
 
     @property
+    def by_stamp(self) -> dict[int, float]:
+        """Stamp in ns -> metres per unit."""
+        return dict(zip(self.stamps.tolist(), self.values.tolist(), strict=True))
+
+    @property
     def converged(self) -> float | None:
         """Seconds from the first frame to the first that was good; None: it never was."""
         if 'good' not in self.states:
@@ -97,8 +99,8 @@ def right_scale(series: ScaleSeries, depth: DepthResult | None) -> dict[int, flo
     """Metres per unit that would have made the median of each depth map that of the truth."""
     if depth is None:
         return {}
-    used = dict(zip(series.stamps.tolist(), series.values.tolist(), strict=True))
-    return {s: used[s] * errors[''].ratio for s, _, errors in depth.frames if s in used}
+    used = series.by_stamp
+    return {f.stamp: used[f.stamp] * f.errors[''].ratio for f in depth.frames if f.stamp in used}
 
 
 def scale_lines(
@@ -116,7 +118,7 @@ def scale_lines(
     ]
     right = right_scale(series, depth)
     if right:
-        used = dict(zip(series.stamps.tolist(), series.values.tolist(), strict=True))
+        used = series.by_stamp
         errors = np.array([math.log(used[stamp] / value) for stamp, value in right.items()])
         lines.append(
             f'* against the medians of the true depth: {100 * errors.mean():+.1f} % in the mean, '
@@ -125,39 +127,3 @@ def scale_lines(
     if motion is not None and motion.step_scale > 0:  # a standing vehicle has none
         lines.append(f'* against the true motion: {100 * (1 / motion.step_scale - 1):+.1f} %')
     return [*lines, '', '![scale over time](scale.png)']
-
-
-def plot_scale(path: Path, series: ScaleSeries, right: Mapping[int, float] | None = None) -> None:
-    """Draw value, two spreads about it and states; `right`: stamp -> metres per unit by truth."""
-    with _figure(path) as plot:
-        start = int(series.stamps[0])
-        time = (series.stamps - start) / 1e9
-        low, high = (series.values + side * 2 * series.spreads for side in (-1, 1))
-        plot.fill_between(time, low, high, color='#0072B2', alpha=0.15, label='two spreads')
-        plot.plot(time, series.values, color='#0072B2', linewidth=1.0)
-        for state, colour in COLOURS.items():
-            there = np.array([one == state for one in series.states])
-            if there.any():
-                plot.plot(time[there], series.values[there], '.', color=colour, label=state)
-        if right:
-            stamps = np.array(sorted(right))
-            values = [right[int(stamp)] for stamp in stamps]
-            times = (stamps - start) / 1e9
-            plot.plot(times, values, 'x', color='black', markersize=4, label='by the truth')
-        top = float(np.median(series.values)) * 2
-        plot.set(xlabel='time since the first frame (s)', ylabel='metres per unit', ylim=(0, top))
-        plot.legend(loc='lower right', ncol=3, frameon=False)
-
-
-@contextmanager
-def _figure(path: Path) -> Iterator[Any]:
-    import matplotlib as mpl
-
-    mpl.use('Agg')
-    from matplotlib import pyplot as plt
-
-    figure, plot = plt.subplots(figsize=(9, 3.5), constrained_layout=True)
-    plot.grid(alpha=0.3)
-    yield plot
-    figure.savefig(path, dpi=110)
-    plt.close(figure)

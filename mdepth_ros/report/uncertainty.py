@@ -5,17 +5,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from mdepth_ros.evaluation import Trajectory, inverse
-from mdepth_ros.evaluation.consistency import INTERVAL, Array, Consistency, normalised
+from mdepth_ros.evaluation.consistency import Array, Consistency, normalised
 from mdepth_ros.geometry import se3_log
+from mdepth_ros.report.markdown import table
 from mdepth_ros.report.run import Run
 
-AXES = ('vx (m/s)', 'vy (m/s)', 'vz (m/s)', 'wx (rad/s)', 'wy (rad/s)', 'wz (rad/s)')
 UNKNOWN_STD = 20.0
 """m/s: a twist with a larger std says that it is not known (held or lost)."""
 
@@ -46,12 +45,13 @@ class TwistResult:
 
     def lines(self) -> list[str]:
         """Lines of the report."""
+        sides, share = (self.raw, self.scaled), '95 % intervals cover (%)'
+        rows = [
+            ['NEES / 6', *(f'{side.nees:.3f}' for side in sides)],
+            [share, *(f'{100 * side.coverage:.1f}' for side in sides)],
+        ]
         return [
-            '| of the twist | as it is | scaled |',
-            '|---|---:|---:|',
-            f'| NEES / 6 | {self.raw.nees:.3f} | {self.scaled.nees:.3f} |',
-            f'| 95 % intervals cover (%) | {100 * self.raw.coverage:.1f} | '
-            f'{100 * self.scaled.coverage:.1f} |',
+            *table('of the twist', ('as it is', 'scaled'), rows),
             '',
             f'* {len(self.errors)} twists against the true motion between consecutive poses; '
             f'{self.unknown} were held or lost',
@@ -103,23 +103,3 @@ def score_twists(run: Run, truth: Trajectory, frame: str, scale: float) -> Twist
         Consistency.of(normalised(twists - trues, covariances)),
         unknown,
     )
-
-
-def plot_twists(path: Path, result: TwistResult) -> None:
-    """Errors over time within their 95 % intervals."""
-    from matplotlib import pyplot as plt
-
-    from mdepth_ros.report.plots import BLUE, ORANGE, STYLE, save
-
-    seconds = (result.stamps - result.stamps[0]) / 1e9
-    with plt.rc_context(STYLE):
-        figure, plots = plt.subplots(3, 2, figsize=(10, 7), sharex=True)
-        for axis, plot in enumerate(plots.T.flat):
-            bound = INTERVAL * result.stds[:, axis]
-            plot.fill_between(seconds, -bound, bound, color=BLUE, alpha=0.2, linewidth=0)
-            plot.plot(seconds, result.errors[:, axis], color=ORANGE, linewidth=0.8)
-            plot.set_ylabel(AXES[axis])
-        for plot in plots[-1]:
-            plot.set_xlabel('time (s)')
-        figure.suptitle('Error of the twist, scaled, and the interval that is to hold 95 % of it')
-        save(figure, path)

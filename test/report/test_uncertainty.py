@@ -12,7 +12,8 @@ import torch
 
 from mdepth_ros.evaluation import Trajectory
 from mdepth_ros.geometry import se3_exp
-from mdepth_ros.report.uncertainty import plot_twists, score_twists
+from mdepth_ros.report.plots import plot_twists
+from mdepth_ros.report.uncertainty import score_twists
 from mdepth_ros.ros import conversions
 
 COUNT, STEP = 400, 100_000_000
