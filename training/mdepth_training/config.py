@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -41,8 +41,8 @@ class SyntheticData:
 
 
 @dataclass(frozen=True)
-class Data:
-    """What the networks see."""
+class SourceSettings:
+    """Where frames come from."""
 
     recordings: tuple[str, ...] = setting(
         (),
@@ -54,15 +54,59 @@ class Data:
     validation_split: str = setting(
         '', 'a split list for the validation loss; alone, it is of the same recordings'
     )
-    frame_interval: float = setting(0.1, 'seconds between the frames of a triplet', 1e-3, 10)
     skip_static: bool = setting(True, 'leave out frames in which the camera stands still')
-    workers: int = setting(
-        2, 'processes that decode images; 0: none but the one that learns', 0, 1024
-    )
     synthetic: SyntheticData = field(default_factory=SyntheticData)
 
     def __post_init__(self) -> None:
         check(self, 'data.')
+
+
+@dataclass(frozen=True)
+class MixedSource(SourceSettings):
+    """One of several sources that are learned from in one run."""
+
+    name: str = setting('', 'what it is called in metrics.csv; none: recordings or synthetic')
+    weight: float = setting(1.0, 'its share of what is learned, beside those of the others', 1e-6)
+
+
+@dataclass(frozen=True)
+class Data(SourceSettings):
+    """What the networks see."""
+
+    sources: tuple[MixedSource, ...] = setting(
+        (),
+        'several at once, instead of the settings above: each has those and its own `weight` (and '
+        '`name`); a batch is drawn from all of them',
+    )
+    labels: tuple[str, ...] = setting(
+        (), 'label stores, for a method that reads labels: those that `mdepth-train run` makes'
+    )
+    frame_interval: float = setting(0.1, 'seconds between the frames of a triplet', 1e-3, 10)
+    workers: int = setting(
+        2, 'processes that decode images; 0: none but the one that learns', 0, 1024
+    )
+
+    @property
+    def parts(self) -> dict[str, Data]:
+        """Each of the sources by its name, as if it were the only one; just this one if none."""
+        names = [s.name or ('recordings' if s.recordings else 'synthetic') for s in self.sources]
+        if len(set(names)) < len(names):
+            raise MdepthError('two of data.sources have one name: give each a `name` of its own')
+        shared = [item.name for item in fields(SourceSettings)]
+        return {
+            name: replace(self, sources=(), **{each: getattr(one, each) for each in shared})
+            for name, one in zip(names, self.sources, strict=True)
+        } or {'': self}
+
+    @property
+    def recorded(self) -> bool:
+        """Whether recordings are learned from, perhaps among others."""
+        return any(part.recordings for part in self.parts.values())
+
+    @property
+    def rendered(self) -> Data | None:
+        """The part of the synthetic world; None where there is none."""
+        return next((part for part in self.parts.values() if not part.recordings), None)
 
 
 @dataclass(frozen=True)
@@ -163,6 +207,8 @@ def load_experiment(path: Path, overrides: list[str] | None = None) -> Experimen
         raise MdepthError(f'{path} cannot be used: {error}') from None
     if not isinstance(values, dict):
         raise MdepthError(f'{path} must be a mapping of names to values')
+    if isinstance(values.get('data'), list):
+        values['data'] = {'sources': values['data']}
     method = _method_of(values, overrides or [])
     for override in overrides or []:
         key, equals, value = override.partition('=')

@@ -113,6 +113,7 @@ def fit(
         lambda: trainer.global_step * settings.accumulate,
         trainer.global_rank,
         processes,
+        source.epoch,
     )
     git = git_state()  # of the code that runs, not of its end
     if trainer.is_global_zero:
@@ -166,7 +167,7 @@ def write_model(
     of the synthetic training drives; from one real camera they are unknown.
     """
     experiment, (text, details) = method.experiment, method.describe()
-    settings, recorded = experiment.training, bool(experiment.data.recordings)
+    settings, recorded = experiment.training, experiment.data.recorded
     samples = settings.batch_size * settings.accumulate * _processes(settings)[1]
     own = 'as that of the recordings' if recorded else 'Apache-2.0'
     card = ModelCard(
@@ -192,8 +193,9 @@ def write_model(
         },
     )
     network = method.network.eval().cpu()
-    if card.metres_per_unit is None and not recorded:
-        card = replace(card, metres_per_unit=metres_per_unit(network, card, experiment))
+    if card.metres_per_unit is None and (world := experiment.data.rendered) is not None:
+        rendered = replace(experiment, data=world)
+        card = replace(card, metres_per_unit=metres_per_unit(network, card, rendered))
     save_model(path, network, card)
 
 
@@ -224,13 +226,16 @@ def _processes(settings: Training) -> tuple[int, int]:
 def _validation_loader(
     source: TripletSource, experiment: Experiment, trainer: lightning.Trainer
 ) -> DataLoader[Sample]:
-    """Batches that are spread evenly over the held-out triplets, each process its share."""
+    """Batches spread evenly over the held-out triplets of each source, each process its share."""
     size, ranks = experiment.training.batch_size, trainer.world_size
-    count = min(len(source) // (size * ranks), _VALIDATION_BATCHES) * ranks
-    if not count:
-        raise MdepthError(
-            f'data.validation has {len(source)} triplets, less than one batch of {size}: give '
-            'more, or set data.validation=[]'
-        )
-    chosen = torch.linspace(0, len(source) - 1, count * size).long().view(count, size)
-    return make_loader(source, chosen.tolist()[trainer.global_rank :: ranks], 0)
+    batches: list[list[int]] = []
+    for first, length in source.parts():
+        count = min(length // (size * ranks), _VALIDATION_BATCHES) * ranks
+        if not count:
+            raise MdepthError(
+                f'data.validation has {length} triplets, less than one batch of {size}: give '
+                'more, or set data.validation=[]'
+            )
+        chosen = first + torch.linspace(0, length - 1, count * size).long().view(count, size)
+        batches += chosen.tolist()[trainer.global_rank :: ranks]
+    return make_loader(source, batches, 0)

@@ -35,7 +35,7 @@ from mdepth_training.files import write_whole
 CHECKPOINT = 'last.ckpt'
 # A run that goes on may find its data elsewhere, and what it learns does not depend on the others.
 _MAY_CHANGE = {
-    *('recordings', 'split', 'validation', 'validation_split', 'initial'),
+    *('recordings', 'split', 'validation', 'validation_split', 'labels', 'initial'),
     *('save_every', 'images_every', 'validate_every', 'workers'),
 }
 _PACKAGES = ('mdepth_ros', 'mdepth-training', 'torch', 'lightning', 'numpy', 'opencv-python')
@@ -113,7 +113,7 @@ def settings_of(experiment: Experiment) -> Iterator[tuple[str, Any]]:
         for name, value in values.items():
             if isinstance(value, dict):
                 yield from walk(value, f'{where}{name}.')
-            elif where or name != 'camera' or not experiment.data.recordings:
+            elif where or name != 'camera' or not experiment.data.recorded:
                 yield where + name, value
 
     return walk(asdict(experiment), '')

@@ -88,6 +88,8 @@ def from_text(kind: Any, name: str, text: str, chosen: Mapping[str, Any] = _NONE
 
 def _convert(hint: Any, value: Any, where: str) -> Any:
     origin, arguments = get_origin(hint), get_args(hint)
+    if is_dataclass(hint):
+        return build(hint, value, f'{where}.')
     if origin is tuple:
         if arguments[-1] is Ellipsis:
             values = ([value] if value else []) if isinstance(value, str) else value
@@ -118,7 +120,7 @@ def type_name(hint: Any) -> str:
     if origin is Literal:
         return ', '.join(map(str, arguments[:-1])) + f' or {arguments[-1]}'
     if origin is tuple and arguments[-1] is Ellipsis:
-        return f'a list of {_MANY[arguments[0]]}'
+        return f'a list of {_MANY.get(arguments[0], "mappings")}'
     if origin is tuple:
         return f'{len(arguments)} {_MANY[arguments[0]]}'
     if origin in (Union, types.UnionType):

@@ -5,57 +5,94 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from mdepth_ros.terminal import Console
-from mdepth_training.config import Experiment
-from mdepth_training.data import Triplets, TripletSource, open_triplets
+from mdepth_training.config import Data, Experiment
+from mdepth_training.data import TripletSource, open_triplets
+from mdepth_training.data.mixed import Mixed
 from mdepth_training.data.synthetic import SyntheticTriplets
+from mdepth_training.labels import Labelled, LabelStore
 from mdepth_training.run_folder import is_first_process
 
 
-def open_source(experiment: Experiment, cache: Path) -> TripletSource:
+def open_source(
+    experiment: Experiment, cache: Path, labels: Sequence[str] | None = None
+) -> TripletSource:
     """Open what the experiment learns from; what must be made first is made once, in `cache`.
 
+    labels  to read with the images; None: those of the method
+
     Processes that learn together all call this: one prepares, the others wait and find it done.
-    Raises MdepthError where the recordings cannot be used.
+    Raises MdepthError where the recordings or labels cannot be used.
     """
     with _alone(cache):
-        if not experiment.data.recordings:
-            return SyntheticTriplets(experiment, cache)
-        return _recorded(experiment, experiment.data.recordings, experiment.data.split, cache)
+        source = _opened(experiment, experiment.data.parts, cache)
+    names = experiment.method.labels if labels is None else labels
+    return _labelled(source, _stores(experiment), names)
 
 
 def open_validation(experiment: Experiment, cache: Path) -> TripletSource | None:
     """Open what the validation loss is measured on; None where the experiment names nothing."""
-    data = experiment.data
-    if not (data.validation or data.validation_split):
+    parts = {
+        name: replace(
+            data, recordings=data.validation or data.recordings, split=data.validation_split
+        )
+        for name, data in experiment.data.parts.items()
+        if data.validation or data.validation_split
+    }
+    if not parts:
         return None
     with _alone(cache):
         if is_first_process():
             Console().print('For the validation loss:')
-        recordings = data.validation or data.recordings
-        return _recorded(experiment, recordings, data.validation_split, cache)
+        source = _opened(experiment, parts, cache)
+    stores, drives = _stores(experiment), source.drive_frames()
+    if all(any(store.has_drive(drive) for store in stores) for drive in drives):
+        return _labelled(source, stores, experiment.method.labels)
+    return source
 
 
 def print_damage(source: TripletSource) -> None:
     """Say which images could not be read while it was learned from them."""
-    if isinstance(source, Triplets):
-        for line in source.damage():
-            Console().print(line, style='yellow', markup=False, highlight=False, soft_wrap=True)
+    for line in source.damage():
+        Console().print(line, style='yellow', markup=False, highlight=False, soft_wrap=True)
 
 
-def _recorded(
-    experiment: Experiment, recordings: tuple[str, ...], split: str, cache: Path
+def _stores(experiment: Experiment) -> list[LabelStore]:
+    return [LabelStore.open(Path(path).expanduser()) for path in experiment.data.labels]
+
+
+def _labelled(
+    source: TripletSource, stores: Sequence[LabelStore], names: Sequence[str]
 ) -> TripletSource:
-    data = experiment.data
+    return Labelled(source, stores, names) if stores and names else source
+
+
+def _opened(experiment: Experiment, parts: dict[str, Data], cache: Path) -> TripletSource:
+    """The sources of some parts of the data, as one."""
+    found = {name: _one(experiment, data, cache) for name, data in parts.items()}
+    if not experiment.data.sources:
+        return found['']
+    every = zip(experiment.data.parts, experiment.data.sources, strict=True)
+    weights = {name: one.weight for name, one in every if name in found}
+    heaviest = found[max(weights, key=lambda name: weights[name])]
+    # The camera of rendered drives is the experiment's, and the recordings are held against it.
+    camera = experiment.camera if experiment.data.rendered else heaviest.camera
+    return Mixed(found, list(weights.values()), camera)
+
+
+def _one(experiment: Experiment, data: Data, cache: Path) -> TripletSource:
+    if not data.recordings:
+        return SyntheticTriplets(replace(experiment, data=data), cache)
     return open_triplets(
-        recordings,
+        data.recordings,
         input_size=experiment.input_size,
         frame_interval=data.frame_interval,
-        split=Path(split).expanduser() if split else None,
+        split=Path(data.split).expanduser() if data.split else None,
         stereo=experiment.method.stereo,
         skip_static=data.skip_static,
         cache=cache,

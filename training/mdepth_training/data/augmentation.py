@@ -65,8 +65,8 @@ def flip(sample: Sample, flipped: Tensor) -> Sample:
     """Mirror the samples where flipped [B] is true: images, labels, principal point, stereo.
 
     cx -> W-1-cx, and T_stereo_current -> F T F with F = diag(-1, 1, 1, 1): in the mirror a
-    camera to the right is one to the left. `flipped` lies on the device of the sample. Labels
-    move with their pixels; what they say is left as it is.
+    camera to the right is one to the left, and so is a flow. `flipped` lies on the device of the
+    sample.
     """
 
     def mirrored(image: Tensor) -> Tensor:
@@ -79,6 +79,10 @@ def flip(sample: Sample, flipped: Tensor) -> Sample:
         stereo = mirrored(stereo)
         sign = T.new_tensor([-1.0, 1.0, 1.0, 1.0])
         T = torch.where(flipped[:, None, None], T * sign * sign[:, None], T)
+    labels = {name: mirrored(label) for name, label in sample.labels.items()}
+    for name in sample.flows:
+        x, y = labels[name].split(1, 1)
+        labels[name] = torch.cat([torch.where(flipped[:, None, None, None], -x, x), y], 1)
     return replace(
         sample,
         previous=mirrored(sample.previous),
@@ -87,7 +91,7 @@ def flip(sample: Sample, flipped: Tensor) -> Sample:
         K=K,
         stereo=stereo,
         T_stereo_current=T,
-        labels={name: mirrored(label) for name, label in sample.labels.items()},
+        labels=labels,
     )
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import count
 
 import cv2
@@ -14,16 +15,16 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from mdepth_ros.errors import MdepthError
-from mdepth_training.data.sample import Sample, TripletSource
+from mdepth_training.data.sample import Sample, TripletSource, shuffled
 
 
 class StepOrder:
     """Endless lists of indices; what step n sees depends on the seed and on n alone.
 
     That makes a run that was interrupted and resumed equal to one that was not: the first step is
-    asked for when the iteration begins. Every epoch is one permutation of all triplets, whose last
-    incomplete batch is left out. Several ranks share it: step n of R ranks with batches of B is
-    step n of one rank with batches of R*B, cut into R parts.
+    asked for when the iteration begins. `epoch` says the order of each epoch (TripletSource.epoch;
+    None: a permutation), whose last incomplete batch is left out. Several ranks share it: step n
+    of R ranks with batches of B is step n of one rank with batches of R*B, cut into R parts.
 
     Raises MdepthError where the triplets do not fill one batch.
     """
@@ -36,6 +37,7 @@ class StepOrder:
         first_step: Callable[[], int] = lambda: 0,
         rank: int = 0,
         ranks: int = 1,
+        epoch: Callable[[int, int], Tensor] | None = None,
     ) -> None:
         if source_length < batch_size * ranks:
             raise MdepthError(
@@ -44,6 +46,7 @@ class StepOrder:
             )
         self.source_length, self.batch_size, self.seed = source_length, batch_size, seed
         self.first_step, self.rank, self.ranks = first_step, rank, ranks
+        self._epoch = epoch or partial(shuffled, source_length)
         self._latest = -1, torch.empty(0)
 
     @property
@@ -62,8 +65,7 @@ class StepOrder:
 
     def _permutation(self, epoch: int) -> Tensor:
         if self._latest[0] != epoch:
-            generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-            self._latest = epoch, torch.randperm(self.source_length, generator=generator)
+            self._latest = epoch, self._epoch(epoch, self.seed)
         return self._latest[1]
 
 

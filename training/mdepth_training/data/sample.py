@@ -32,7 +32,9 @@ class Sample:
     T_stereo_current              [B, 4, 4] float32, metres: maps points of the current camera
                                   into the other
     keys                          of the current frames, one for each sample
-    labels                        named maps [B, C, H, W] of the current frames, as they are stored
+    labels                        named maps [B, C, H, W] of the current frames; those that are
+                                  `flows` are (x, y) in pixels of this size
+    source                        name of the one that all are from, where the data is mixed
     """
 
     previous: Tensor
@@ -43,6 +45,8 @@ class Sample:
     T_stereo_current: Tensor | None = None
     keys: tuple[Key, ...] = ()
     labels: dict[str, Tensor] = field(default_factory=dict)
+    flows: tuple[str, ...] = ()
+    source: str = ''
 
     def on(self, device: torch.device | str) -> Sample:
         """Return the batch on a device, its images as float32 in 0..1."""
@@ -71,18 +75,39 @@ class Sample:
         return replace(self, **changed, labels=labels)
 
 
+def joined(samples: Sequence[Sample], order: Tensor) -> Sample:
+    """Several batches without labels as one: sample i is the one at order[i] of all in a row."""
+    every = [sample.tensors() for sample in samples]
+    tensors = {name: torch.cat([each[name] for each in every])[order] for name in every[0]}
+    keys = [key for sample in samples for key in sample.keys]
+    return Sample(**tensors, keys=tuple(keys[place] for place in order.tolist()))
+
+
+class Frames(NamedTuple):
+    """All frames of a drive: stamps (ns), and the view that samples show of them.
+
+    view  fx/W, fy/H, (cx+.5)/W, (cy+.5)/H
+    """
+
+    stamps: Sequence[int]
+    view: tuple[float, float, float, float]
+
+
+def shuffled(length: int, epoch: int, seed: int) -> Tensor:
+    """The indices [length] of an epoch, by chance."""
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+    return torch.randperm(length, generator=generator)
+
+
 class TripletSource(Protocol):
-    """A fixed number of triplets, taken by index."""
+    """A fixed number of triplets, taken by index.
 
-    @property
-    def frame_interval(self) -> float:
-        """Seconds from one frame of a triplet to the next."""
-        ...
+    frame_interval  seconds from one frame of a triplet to the next
+    camera          fx/W, fy/H, (cx+.5)/W, (cy+.5)/H of the typical camera, as a card says it
+    """
 
-    @property
-    def camera(self) -> tuple[float, float, float, float]:
-        """fx/W, fy/H, (cx+.5)/W, (cy+.5)/H of the typical camera, as a card says it."""
-        ...
+    frame_interval: float
+    camera: tuple[float, float, float, float]
 
     @property
     def description(self) -> str:
@@ -94,3 +119,23 @@ class TripletSource(Protocol):
     def batch(self, indices: Sequence[int]) -> Sample:
         """Return the triplets of these indices as uint8; runs in the loader's workers."""
         ...
+
+    def drive_frames(self) -> dict[str, Frames]:
+        """All frames of each drive, by its name; MdepthError for two drives of one name."""
+        ...
+
+    def frame_keys(self) -> list[Key]:
+        """The middle frame of each triplet."""
+        ...
+
+    def epoch(self, number: int, seed: int) -> Tensor:
+        """The indices of epoch `number` [len(self)], in the order in which they come."""
+        return shuffled(len(self), number, seed)
+
+    def parts(self) -> list[tuple[int, int]]:
+        """First index and length of each of the sources of which it is made."""
+        return [(0, len(self))]
+
+    def damage(self) -> list[str]:
+        """Lines about images that could not be read so far."""
+        return []

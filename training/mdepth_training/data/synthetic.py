@@ -23,7 +23,7 @@ from mdepth_ros.geometry import Camera
 from mdepth_ros.synthetic import Drive, WorldConfig, make_drive
 from mdepth_ros.synthetic.config import Random
 from mdepth_training.config import Data, Experiment, SyntheticData
-from mdepth_training.data.sample import Key, Sample
+from mdepth_training.data.sample import Frames, Key, Sample, TripletSource
 
 _LOOKS, _CAMERA = -1, -2  # streams of random numbers beside those of a drive
 _FEW = 8  # drives for which another process is not worth its start
@@ -71,7 +71,7 @@ def drive_camera(synthetic: SyntheticData, camera: Camera, seed: int) -> Camera:
     )
 
 
-class SyntheticTriplets:
+class SyntheticTriplets(TripletSource):
     """All triplets of the experiment's drives; rendered once into a file in `folder`.
 
     A rendering that was interrupted goes on; runs that want the same drives share the file.
@@ -79,19 +79,20 @@ class SyntheticTriplets:
 
     def __init__(self, experiment: Experiment, folder: Path) -> None:
         data = experiment.data.synthetic
-        self.frames, self.first_seed = data.frames, data.first_seed
+        self.frames = data.frames
         self.frame_interval = experiment.data.frame_interval
         self.camera = experiment.camera
         looks = f'{data.appearance:g}'
         if data.least_appearance is not None:
             looks = f'{data.least_appearance:g} to {looks}'
-        self.description = (
+        self._description = (
             f'synthetic world: {data.drives} drives of {data.frames} frames, '
             f'appearance {looks}, moving {data.moving:g}, seeds from {data.first_seed}'
         )
         camera = experiment_camera(experiment)
-        seeds = range(data.first_seed, data.first_seed + data.drives)
-        self.matrices = torch.stack([drive_camera(data, camera, s).matrix() for s in seeds])
+        self.seeds = range(data.first_seed, data.first_seed + data.drives)
+        self.cameras = [drive_camera(data, camera, seed) for seed in self.seeds]
+        self.matrices = torch.stack([camera.matrix() for camera in self.cameras])
         size, interval = experiment.input_size, self.frame_interval
         key = repr((sorted(asdict(data).items()), size, experiment.camera, interval))
         path = folder / f'drives-{hashlib.sha256(key.encode()).hexdigest()[:12]}.npy'
@@ -103,6 +104,24 @@ class SyntheticTriplets:
     def __len__(self) -> int:
         return int(self.images.shape[0]) * (self.frames - 2)
 
+    @property
+    def description(self) -> str:
+        """What a model's card says about the data."""
+        return self._description
+
+    def drive_frames(self) -> dict[str, Frames]:
+        """All frames of each drive (see TripletSource)."""
+        stamps = [self._key(0, number).stamp for number in range(self.frames)]
+        views = [camera.normalised for camera in self.cameras]
+        return {
+            self._key(drive, 0).drive: Frames(stamps, view) for drive, view in enumerate(views)
+        }
+
+    def frame_keys(self) -> list[Key]:
+        """The middle frame of each triplet."""
+        drives, numbers = range(len(self.seeds)), range(1, self.frames - 1)
+        return [self._key(drive, number) for drive in drives for number in numbers]
+
     def batch(self, indices: Sequence[int]) -> Sample:
         """Return the triplets of these indices (see TripletSource)."""
         index = torch.tensor(indices)
@@ -110,12 +129,12 @@ class SyntheticTriplets:
         previous, current, following = (
             self.images[drive, frame + step].permute(0, 3, 1, 2).contiguous() for step in range(3)
         )
-        step = round(self.frame_interval * 1e9)
-        keys = tuple(
-            Key(f'synthetic-{self.first_seed + seed}', number + 1, (number + 1) * step)
-            for seed, number in zip(drive.tolist(), frame.tolist(), strict=True)
-        )
-        return Sample(previous, current, following, self.matrices[drive], keys=keys)
+        keys = map(self._key, drive.tolist(), (frame + 1).tolist())
+        return Sample(previous, current, following, self.matrices[drive], keys=tuple(keys))
+
+    def _key(self, drive: int, number: int) -> Key:
+        stamp = number * round(self.frame_interval * 1e9)
+        return Key(f'synthetic-{self.seeds[drive]}', number, stamp)
 
 
 def _render_all(experiment: Experiment, path: Path) -> None:

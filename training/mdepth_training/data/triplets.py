@@ -20,7 +20,7 @@ from mdepth_training.data.checks import check_cameras
 from mdepth_training.data.drive import Drive
 from mdepth_training.data.findings import Findings
 from mdepth_training.data.resampling import drive_view, resampler
-from mdepth_training.data.sample import Key, Sample
+from mdepth_training.data.sample import Frames, Key, Sample, TripletSource
 from mdepth_training.data.scan import Scan, scan
 from mdepth_training.data.selection import select
 
@@ -28,8 +28,8 @@ from mdepth_training.data.selection import select
 PATIENCE = 100
 
 
-class Triplets:
-    """The triplets of some drives (a TripletSource); everything is checked at the beginning.
+class Triplets(TripletSource):
+    """The triplets of some drives; everything is checked at the beginning.
 
     views           of each of the drives: the pinhole camera of the network's input
     selections      of each of the drives: its triplets, and how many frames were left out and why
@@ -90,6 +90,23 @@ class Triplets:
             f'{len(self)} triplets {self.frame_interval:g} s apart from {len(used)} drives '
             f'({names})' + (', stereo' if self._stereo else '')
         )
+
+    def drive_frames(self) -> dict[str, Frames]:
+        """All frames of each drive (see TripletSource); MdepthError for two of one name."""
+        frames: dict[str, Frames] = {}
+        for drive, view in zip(self.drives, self.views, strict=True):
+            if drive.name in frames:
+                raise MdepthError(f'two drives are called {drive.name}: rename the folder of one')
+            frames[drive.name] = Frames(drive.stamps, view.normalised)
+        return frames
+
+    def frame_keys(self) -> list[Key]:
+        """The middle frame of each triplet."""
+        return [
+            Key(drive.name, number, int(drive.stamps[number]))
+            for drive, selection in zip(self.drives, self.selections, strict=True)
+            for number in selection.triplets[:, 1].tolist()
+        ]
 
     def batch(self, indices: Sequence[int]) -> Sample:
         """Return the triplets of these indices (see TripletSource)."""

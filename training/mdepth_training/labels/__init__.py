@@ -3,7 +3,7 @@
 """Labels: named maps of every frame of a data set, on disk, with what made them."""
 
 from mdepth_training.labels.kind import Kind
-from mdepth_training.labels.loading import flip_labels, load_labels
+from mdepth_training.labels.loading import Labelled, load_labels
 from mdepth_training.labels.origin import identity_of, make_origin
 from mdepth_training.labels.store import Key, LabelStore
 
@@ -11,7 +11,7 @@ __all__ = [
     'Key',
     'Kind',
     'LabelStore',
-    'flip_labels',
+    'Labelled',
     'identity_of',
     'load_labels',
     'make_origin',

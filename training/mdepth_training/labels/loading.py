@@ -1,10 +1,11 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Labels as a batch of samples wants them: stacked, at its size, mirrored with it."""
+"""Labels as training reads them: with the images of a batch, and of their size."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -12,32 +13,97 @@ from torch import Tensor
 from torch.nn import functional
 
 from mdepth_ros.errors import MdepthError
+from mdepth_training.data.sample import Frames, Key, Sample, TripletSource
 from mdepth_training.labels.drive import same_view
-from mdepth_training.labels.kind import Kind
-from mdepth_training.labels.store import Key, LabelStore
+from mdepth_training.labels.store import LabelStore
+
+
+class Labelled(TripletSource):
+    """A source whose samples have labels, which the loader's workers read.
+
+    names   of the labels; each is read from the first of `stores` that has it of a drive
+
+    Raises MdepthError where a label is missing or of another view than the images.
+    """
+
+    def __init__(
+        self, source: TripletSource, stores: Sequence[LabelStore], names: Sequence[str]
+    ) -> None:
+        self.frame_interval, self.camera = source.frame_interval, source.camera
+        for name in ('epoch', 'parts', 'damage', 'drive_frames', 'frame_keys'):
+            setattr(self, name, getattr(source, name))
+        self._source, self._stores = source, dict[str, dict[str, LabelStore]]()
+        views, keys = source.drive_frames(), dict[str, list[Key]]()
+        for key in source.frame_keys():
+            keys.setdefault(key.drive, []).append(key)
+        for name in names:
+            of_drives = {drive: _store_of(stores, name, drive) for drive in keys}
+            for drive, store in of_drives.items():
+                _check(store, name, keys[drive], views[drive])
+            if len({(s.kinds[name].what, s.kinds[name].channels) for s in of_drives.values()}) > 1:
+                raise MdepthError(f'the labels {name} of data.labels are of several kinds')
+            self._stores[name] = of_drives
+        found = [(name, next(iter(stores.values()))) for name, stores in self._stores.items()]
+        self._flows = tuple(name for name, store in found if store.kinds[name].what == 'flow')
+
+    @property
+    def description(self) -> str:
+        """What a model's card says about the data."""
+        return self._source.description
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def batch(self, indices: Sequence[int]) -> Sample:
+        """Return the triplets of these indices, with the labels of their middle frames."""
+        sample = self._source.batch(indices)
+        size = sample.current.shape[-2], sample.current.shape[-1]
+        labels = {}
+        for name, stores in self._stores.items():
+            maps = [load_labels(stores[key.drive], [key], [name], size) for key in sample.keys]
+            labels[name] = torch.cat([of_one[name] for of_one in maps])
+        return replace(sample, labels=labels, flows=self._flows)
+
+
+def _store_of(stores: Sequence[LabelStore], name: str, drive: str) -> LabelStore:
+    those = [store for store in stores if name in store.kinds]
+    if not those:
+        where = ', '.join(str(store.path) for store in stores)
+        raise MdepthError(
+            f'no store of data.labels has {name} ({where}): give the store of the stage that '
+            'makes it'
+        )
+    return next((store for store in those if store.has_drive(drive)), those[0])
+
+
+def _check(store: LabelStore, name: str, keys: Sequence[Key], frames: Frames) -> None:
+    """See that the labels of a drive are there, and show the view of its images."""
+    if not store.has_drive(keys[0].drive):
+        raise MdepthError(f'{store.path} has no drive {keys[0].drive}: {store.how_to_make}')
+    if missing := store.missing(keys, [name]):
+        raise MdepthError(
+            f'{store.path} has no {name} of {len(missing)} of the {len(keys)} frames of '
+            f'{keys[0].drive}, the first is {missing[0][1]}: {store.how_to_make}'
+        )
+    view = store.view(keys[0].drive)
+    if view is not None and not same_view(frames.view, view):
+        raise MdepthError(
+            f'the labels of {keys[0].drive} in {store.path} show another view than the images: '
+            'make them again with this input_size and calibration'
+        )
 
 
 def load_labels(
-    store: LabelStore,
-    keys: Sequence[Key],
-    names: Sequence[str],
-    size: tuple[int, int],
-    *,
-    K: Tensor | None = None,
-    absent_ok: bool = False,
+    store: LabelStore, keys: Sequence[Key], names: Sequence[str], size: tuple[int, int]
 ) -> dict[str, Tensor]:
-    """Read the labels of the frames of a batch: each [B, C, h, w] at `size` (h, w).
+    """Read the labels of some frames: each [B, C, h, w] at `size` (h, w).
 
     Floats come as float32 with NaN where unknown, masks as bool, ids as they are stored. A
-    flow is in pixels of `size`. With the camera matrices K [B, 3, 3] of the samples, before they
-    are flipped, the views are compared. Raises MdepthError where a label is missing (not with
-    `absent_ok`), damaged, or of another view than its sample.
+    flow is in pixels of `size`. Raises MdepthError where a label is missing or damaged.
     """
-    if K is not None:
-        _check_views(store, keys, size, K)
-    batch = {name: np.empty((len(keys), *k.shape), k.dtype) for name, k in store.kinds.items()}
+    batch = {n: np.empty((len(keys), *store.kinds[n].shape), store.kinds[n].dtype) for n in names}
     for place, key in enumerate(keys):
-        for name, array in store.read(key, names, absent_ok=absent_ok).items():
+        for name, array in store.read(key, names).items():
             batch[name][place] = array
     return {n: resample(torch.from_numpy(batch[n]), store.kinds[n].what, size) for n in names}
 
@@ -67,32 +133,3 @@ def resample(label: Tensor, what: str, size: tuple[int, int]) -> Tensor:
     if what == 'flow':
         return mean * torch.tensor([size[1] / width, size[0] / height])[:, None, None]
     return 1 / mean if what == 'depth' else mean
-
-
-def flip_labels(
-    labels: Mapping[str, Tensor], kinds: Mapping[str, Kind], flipped: Tensor
-) -> dict[str, Tensor]:
-    """Mirror labels [B, C, H, W] as `augmentation.flip` mirrors the samples where flipped [B].
-
-    In the mirror a flow to the right is one to the left. All lie on one device.
-    """
-    mirrored = {}
-    for name, label in labels.items():
-        mirror = label.flip(-1)
-        if kinds[name].what == 'flow':
-            mirror = torch.cat([-mirror[:, :1], mirror[:, 1:]], 1)
-        mirrored[name] = torch.where(flipped[:, None, None, None], mirror, label)
-    return mirrored
-
-
-def _check_views(store: LabelStore, keys: Sequence[Key], size: tuple[int, int], K: Tensor) -> None:
-    height, width = size
-    for (drive, *_), matrix in zip(keys, K.double().tolist(), strict=True):
-        (fx, _, cx), (_, fy, cy), _ = matrix
-        view = fx / width, fy / height, (cx + 0.5) / width, (cy + 0.5) / height
-        stored = store.view(drive)
-        if stored is not None and not same_view(view, stored):
-            raise MdepthError(
-                f'the labels of {drive} in {store.path} show another view than the images: make '
-                'them again with this input_size and calibration'
-            )

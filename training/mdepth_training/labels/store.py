@@ -15,7 +15,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
 from mdepth_ros.errors import MdepthError
@@ -40,17 +39,21 @@ _OURS = 'mdepth_labels'
 class LabelStore:
     """Labels in a folder; made by `create` (to write as well) or `open` (to read).
 
-    kinds   the labels by name
-    origin  what made them, see `make_origin`
+    kinds    the labels by name
+    origin   what made them, see `make_origin`
+    command  that made the store; '' where nothing said it
     """
 
-    def __init__(self, path: Path, kinds: dict[str, Kind], origin: Origin, writes: bool) -> None:
+    def __init__(
+        self, path: Path, kinds: dict[str, Kind], origin: Origin, command: str, writes: bool
+    ) -> None:
         self.path, self.kinds, self.origin, self._writes = path, kinds, origin, writes
+        self.command = command
         self._drives: dict[str, StoredDrive] = {}
 
     @classmethod
     def create(
-        cls, path: Path, kinds: Mapping[str, Kind], origin: Mapping[str, Any]
+        cls, path: Path, kinds: Mapping[str, Kind], origin: Mapping[str, Any], command: str = ''
     ) -> LabelStore:
         """Make a store, or go on with one; of several processes each calls this.
 
@@ -65,7 +68,7 @@ class LabelStore:
         if not (path / ATTRIBUTES).exists():
             if used:
                 raise MdepthError(f'{path} holds something else: choose another folder')
-            ours = {'format': 1, 'origin': origin, 'kinds': _facts(kinds)}
+            ours = {'format': 1, 'origin': origin, 'kinds': _facts(kinds), 'command': command}
             files.put_json(path / GROUP, {'zarr_format': 2})
             files.put_json(path / ATTRIBUTES, {_OURS: ours})
         store = cls.open(path)
@@ -91,9 +94,13 @@ class LabelStore:
             if ours['format'] != 1:
                 raise MdepthError(f'{path} is of a newer program: update mdepth-training')
             found = {name: Kind(**facts) for name, facts in ours['kinds'].items()}
-            store = cls(path, found, dict(ours['origin']), writes=False)
+            command = str(ours.get('command', ''))
+            store = cls(path, found, dict(ours['origin']), command, writes=False)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            raise MdepthError(f'{path} is no label store, or damaged') from None
+            there = 'is no label store, or damaged' if path.exists() else 'is not there'
+            raise MdepthError(
+                f'{path} {there}: a stage of kind labels makes one (mdepth-train run)'
+            ) from None
         store._refuse_another(differences(store.origin, as_json(expected_origin or {}), some=True))
         if lacking := [name for name in kinds if name not in found]:
             raise MdepthError(
@@ -124,49 +131,50 @@ class LabelStore:
         for name, array in checked.items():
             files.put(folder / name / files.chunk_name(key[1]), files.encode(array))
 
-    def read(
-        self, key: Key, names: Iterable[str] | None = None, *, absent_ok: bool = False
-    ) -> dict[str, Array]:
+    def read(self, key: Key, names: Iterable[str] | None = None) -> dict[str, Array]:
         """Return labels of a frame (all, or those of these names), each [C, H, W].
 
-        Raises MdepthError where one is damaged, and where one was never written; with `absent_ok`
-        that is unknown everywhere.
+        Raises MdepthError where one is missing or damaged.
         """
-        if absent_ok and self._drive(key[0]) is None:
-            folder = self.path / 'no such drive'
-        else:
-            folder = self._frame(key).folder
-        maps = {}
+        folder, maps = self._frame(key).folder, {}
         for name in self.kinds if names is None else names:
             kind, path = self._kind(name), folder / name / files.chunk_name(key[1])
             try:
                 maps[name] = files.decode(path.read_bytes(), kind)
             except FileNotFoundError:
-                if not absent_ok:
-                    raise MdepthError(
-                        f'{self.path} has no {name} of frame {key[1]} of {key[0]}: make it first'
-                    ) from None
-                maps[name] = np.full(kind.shape, kind.unknown, kind.stored)
+                raise MdepthError(
+                    f'{self.path} has no {name} of frame {key[1]} of {key[0]}: {self.how_to_make}'
+                ) from None
             except ValueError:
                 raise MdepthError(
-                    f'{path} is damaged: remove it, and make the labels again'
+                    f'{path} is damaged: remove it, then {self.how_to_make}'
                 ) from None
         return maps
 
-    def missing(self, keys: Sequence[Key]) -> list[Key]:
-        """Those of the frames that lack a label, in their order."""
+    def missing(self, keys: Sequence[Key], names: Iterable[str] | None = None) -> list[Key]:
+        """Those of the frames that lack a label (any, or one of these names), in their order."""
         there: dict[str, set[int]] = {}
+        of = self.kinds if names is None else list(names)
         for drive in {key[0] for key in keys}:
             stored = self._drive(drive)
             if stored is None:
                 there[drive] = set()
                 continue
-            listed = [{n for n, _ in files.chunks_in(stored.folder / name)} for name in self.kinds]
+            listed = [{n for n, _ in files.chunks_in(stored.folder / name)} for name in of]
             there[drive] = set.intersection(*listed)
         for key in keys:
             if self._drive(key[0]) is not None:
                 self._frame(key)  # another recording is refused, not counted
         return [key for key in keys if key[1] not in there[key[0]]]
+
+    def has_drive(self, name: str) -> bool:
+        """Whether a drive of that name is there."""
+        return self._drive(name) is not None
+
+    @property
+    def how_to_make(self) -> str:
+        """What a person does where a label is missing."""
+        return f'make it with: {self.command}' if self.command else 'make its labels first'
 
     def keys(self, drive: str) -> list[Key]:
         """The frames of a drive that have all labels."""
@@ -208,7 +216,7 @@ class LabelStore:
         drive, number, stamp = key
         stored = self._drive(drive)
         if stored is None:
-            raise MdepthError(f'{self.path} has no drive {drive}: make its labels first')
+            raise MdepthError(f'{self.path} has no drive {drive}: {self.how_to_make}')
         if not 0 <= number < len(stored.stamps) or stored.stamps[number] != stamp:
             raise MdepthError(
                 f'{self.path} was made when frame {number} of {drive} was another: the recording '

@@ -11,7 +11,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from mdepth_training.labels import Kind, LabelStore, flip_labels, load_labels
+from mdepth_training.data import Key, Sample, TripletSource
+from mdepth_training.data.augmentation import flip
+from mdepth_training.data.sample import Frames
+from mdepth_training.labels import Kind, Labelled, LabelStore, load_labels
 from mdepth_training.labels.loading import resample
 from torch.nn import functional
 
@@ -75,9 +78,11 @@ def test_a_flow_still_points_at_the_same_thing_in_the_mirror() -> None:
     previous = torch.arange(60.0).view(1, 1, 6, 10)
     flow = torch.zeros(1, 2, 6, 10)
     flow[0, 0, 2, 3], flow[0, 1, 2, 3] = 4, 1  # pixel (3, 2) came from (7, 3)
-    kinds = {'flow': Kind('flow', (6, 10)), 'depth': Kind('depth', (6, 10))}
     labels = {'flow': flow.repeat(2, 1, 1, 1), 'depth': previous.repeat(2, 1, 1, 1)}
-    mirrored = flip_labels(labels, kinds, torch.tensor([True, False]))
+    image = torch.zeros(2, 3, 6, 10)
+    K = torch.eye(3).repeat(2, 1, 1)
+    sample = Sample(image, image, image, K, labels=labels, flows=('flow',))
+    mirrored = flip(sample, torch.tensor([True, False])).labels
     x, y = mirrored['flow'][0, :, 2, 9 - 3].long().tolist()
     assert mirrored['depth'][0, 0, 2 + y, 9 - 3 + x] == previous[0, 0, 3, 7]
     assert flow[0].count_nonzero() == mirrored['flow'][0].count_nonzero() == 2
@@ -128,18 +133,69 @@ def test_a_batch(store: LabelStore) -> None:
 
 def test_frames_without_labels(store: LabelStore) -> None:
     keys = [*KEYS, ('a', 2, 200), ('c', 7, 700)]
-    with pytest.raises(MdepthError, match='has no depth of frame 2 of a'):
+    with pytest.raises(MdepthError, match='has no depth of frame 2 of a: make its labels first'):
         load_labels(store, keys, ['depth'], (4, 8))
-    labels = load_labels(store, keys, ['depth', 'moving'], (4, 8), absent_ok=True)
-    assert labels['depth'][3:].isnan().all() and not labels['depth'][:3].isnan().any()
-    assert not labels['moving'][3:].any()
-    with pytest.raises(MdepthError, match='has no normals, but depth'):
-        load_labels(store, KEYS, ['normals'], (4, 8))
+    with pytest.raises(MdepthError, match='has no drive c: make its labels first'):
+        load_labels(store, keys[-1:], ['depth'], (4, 8))
 
 
-def test_labels_of_another_view_are_refused(store: LabelStore) -> None:
-    K = torch.tensor([[0.5 * 16, 0, 7.5], [0, 2.0 * 8, 3.5], [0, 0, 1]]).repeat(3, 1, 1)
-    load_labels(store, KEYS, ['depth'], (8, 16), K=K)
-    K[1, 1, 1] *= 1.01  # another aspect
-    with pytest.raises(MdepthError, match=r'the labels of a .* show another view'):
-        load_labels(store, KEYS, ['depth'], (8, 16), K=K)
+class Frame(TripletSource):
+    """A source of the frames 0 and 1 of a drive."""
+
+    frame_interval, camera = 0.1, (0.5, 2.0, 0.5, 0.5)
+    description = 'two frames'
+
+    def __init__(self, drive: str = 'a', view: tuple[float, ...] = camera, count: int = 2) -> None:
+        self.drive, self.view, self.count = drive, view, count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def drive_frames(self) -> dict[str, Frames]:
+        return {self.drive: Frames([0, 100, 200], self.view)}
+
+    def frame_keys(self) -> list[Key]:
+        return [Key(self.drive, number, 100 * number) for number in range(self.count)]
+
+    def damage(self) -> list[str]:
+        return []
+
+    def batch(self, indices: list[int]) -> Sample:
+        image = torch.zeros(len(indices), 3, 8, 16, dtype=torch.uint8)
+        keys = self.frame_keys()
+        K = torch.eye(3).repeat(len(indices), 1, 1)
+        return Sample(image, image, image, K, keys=tuple(keys[index] for index in indices))
+
+
+def test_a_source_with_labels(store: LabelStore, tmp_path: Path) -> None:
+    kinds = {'flow': Kind('flow', (4, 8)), 'depth': Kind('depth', (4, 8))}
+    second = LabelStore.create(tmp_path / 'more', kinds, {'method': 'more'})
+    second.add_drive('a', [0, 100, 200])
+    for number in range(2):
+        maps = {'flow': np.ones((2, 4, 8), np.float32), 'depth': np.ones((4, 8), np.float32)}
+        second.write(('a', number, 100 * number), maps)
+    source = Labelled(Frame(), [store, second], ['depth', 'flow'])
+    sample = pickle.loads(pickle.dumps(source)).batch([1, 0])
+    assert len(source) == 2 and sample.keys[0] == ('a', 1, 100) and sample.flows == ('flow',)
+    assert sample.labels['depth'][:, 0, 0, 0].tolist() == [2, 1]  # of the first that has it
+    assert sample.labels['flow'].shape == (2, 2, 8, 16) and (sample.labels['flow'] == 2).all()
+    assert Labelled(Frame(), [second, store], ['depth']).batch([0]).labels['depth'].eq(1).all()
+    assert sample.on('cpu').labels['flow'].max() == 2  # no image: not divided
+
+
+def test_labels_that_training_cannot_use_are_one_line(store: LabelStore, tmp_path: Path) -> None:
+    store.command = 'mdepth-train run recipe.yaml -o out --only depths'
+    for source, names, said in (
+        (Frame(), ['normals'], 'no store of data.labels has normals .*: give the store of'),
+        (Frame(count=3), ['depth'], 'no depth of 1 of the 3 frames of a, the first is 2: make it'),
+        (Frame('d'), ['depth'], 'no drive d: make it with: mdepth-train run .* --only depths'),
+        (Frame(view=(0.5, 2.02, 0.5, 0.5)), ['depth'], 'labels of a in .* show another view'),
+    ):
+        with pytest.raises(MdepthError, match=said) as caught:
+            Labelled(source, [store], names)
+        assert str(store.path) in str(caught.value) and '\n' not in str(caught.value)
+    kinds = {'depth': Kind('value', (4, 8))}
+    other = LabelStore.create(tmp_path / 'other', kinds, {})
+    with pytest.raises(MdepthError, match=r'/gone is not there: a stage of kind labels makes one'):
+        LabelStore.open(tmp_path / 'gone')
+    assert not other.has_drive('a')
