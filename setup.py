@@ -74,8 +74,10 @@ setup(
     entry_points={
         'console_scripts': [
             f'mdepth = {NAME}.cli.main:main',
-            f'depth_odometry_node = {NAME}.ros.depth_odometry_node:program',
-            f'point_cloud_node = {NAME}.ros.point_cloud_node:program',
+            f'mdepth_node = {NAME}.ros.executables:mdepth_node',
+            f'point_cloud_node = {NAME}.ros.executables:point_cloud_node',
+            # The old name of mdepth_node, until the next version.
+            f'depth_odometry_node = {NAME}.ros.executables:depth_odometry_node',
         ],
     },
 )

@@ -43,7 +43,7 @@ PARAMETERS = {
     'publish_tf': bool,
     'image_transport': str,
     'scale': str,
-    'camera_height': float,
+    'camera_height': str,
 }
 ARGUMENTS = [
     DeclareLaunchArgument(
@@ -108,7 +108,8 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         'camera_height',
         default_value='',
-        description='Metres from the road to the camera; empty: as in params_file',
+        description='Metres from the road to the camera, or auto: from TF; empty: as in '
+        'params_file',
     ),
     DeclareLaunchArgument(
         'speed',
@@ -168,7 +169,7 @@ def start(context):
     respawn = given['respawn'] == 'true'
     node = Node(
         package='mdepth_ros',
-        executable='depth_odometry_node',
+        executable='mdepth_node',
         name=NODE,
         namespace=given['namespace'],
         parameters=[params_file, {**overrides(given, cameras), **sim_time}],
@@ -214,13 +215,14 @@ def check_names(given, cameras):
 
 def check_numbers(given):
     """Raise for what is no number: neither Python nor `ros2 bag play` would name the argument."""
-    for name, low in (('camera_height', -math.inf), ('bag_rate', 0.0)):
+    for name, low, words in (('camera_height', -math.inf, ['auto']), ('bag_rate', 0.0, [])):
         try:
-            good = not given[name] or low < float(given[name]) < math.inf
+            good = given[name] in ['', *words] or low < float(given[name]) < math.inf
         except ValueError:
             good = False
         if not good:
-            raise RuntimeError(f'{name}:={given[name]}: use a number above {max(low, 0):g}')
+            choices = [*words, f'a number above {max(low, 0):g}']
+            raise RuntimeError(f'{name}:={given[name]}: use {" or ".join(choices)}')
 
 
 def logger(context, given):

@@ -20,8 +20,8 @@ import pytest
 from mdepth_ros import ros2
 from mdepth_ros.geometry import Camera
 from mdepth_ros.ros.conversions import make_header, matrix_to_transform, stamp_to_nanoseconds
-from mdepth_ros.ros.depth_odometry import DepthOdometryNode
 from mdepth_ros.ros.images import image_message, jpeg_message
+from mdepth_ros.ros.mdepth_node import MdepthNode
 
 # isort: split
 import rclpy
@@ -211,7 +211,7 @@ def live(make: Callable[..., Any], args: list[str] | None = None, **values: Any)
 def node(model: Path, args: list[str] | None = None, **values: Any) -> Iterator[Live]:
     """The node with a small model on the CPU."""
     common = {'model': str(model), 'device': 'cpu', 'precision': 'fp32', 'threads': 1}
-    with live(DepthOdometryNode, args, **{**common, **values}) as running:
+    with live(MdepthNode, args, **{**common, **values}) as running:
         yield running
 
 

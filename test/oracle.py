@@ -18,7 +18,7 @@ import numpy as np
 from live import at
 
 from mdepth_ros.core.estimator import Prediction
-from mdepth_ros.ros.depth_odometry import DepthOdometryNode
+from mdepth_ros.ros.mdepth_node import MdepthNode
 
 # isort: split
 from nav_msgs.msg import Odometry
@@ -71,7 +71,7 @@ class Oracle:
 def node(model: Path, **values: Any) -> Iterator[tuple[live.Live, dict[str, list[Any]]]]:
     """The node with all its outputs heard, mounted and calibrated."""
     common = {'model': str(model), 'device': 'cpu', 'precision': 'fp32', 'path_every': 1}
-    with live.live(DepthOdometryNode, **{**common, **values}) as running:
+    with live.live(MdepthNode, **{**common, **values}) as running:
         heard = {topic: running.listen(kind, topic) for topic, kind in OUTPUTS.items()}
         running.info()
         running.mount()

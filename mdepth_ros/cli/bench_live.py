@@ -53,10 +53,11 @@ def _measure(model: Path, seconds: float) -> dict[str, Any]:
     from mdepth_ros.cli.live import live_node
 
     with _node(model) as process, live_node('mdepth_bench') as node:
-        from mdepth_ros.ros.executor import NodeExecutor
+        from rclpy.executors import SingleThreadedExecutor
 
         camera, listener = _Camera(node), _Listener(node)
-        executor = NodeExecutor(node)
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
         try:
             _spin(executor, process, lambda: bool(listener.ages), PATIENCE)
             _spin(executor, process, lambda: False, WARM)

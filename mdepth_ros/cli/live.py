@@ -20,17 +20,17 @@ def live_node(name: str, *, use_sim_time: bool = False) -> Iterator[Any]:
     """
     import os
 
-    from mdepth_ros import ros2
     from mdepth_ros.ctrl_c import ctrl_c
+    from mdepth_ros.ros.node import BaseNode
 
-    ros2.ensure()
+    # isort: split
     import rclpy
     from rclpy.parameter import Parameter
     from rclpy.signals import SignalHandlerOptions
 
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     overrides = [Parameter('use_sim_time', value=True)] if use_sim_time else []
-    node = rclpy.create_node(
+    node = BaseNode(
         f'{name}_{os.getpid()}', parameter_overrides=overrides, start_parameter_services=False
     )
     try:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from contextlib import suppress
 from pathlib import Path
@@ -14,8 +13,6 @@ import typer
 
 from mdepth_ros.errors import MdepthError
 
-# Executable -> name of its node.
-EXECUTABLES = {'depth_odometry_node': 'mdepth', 'point_cloud_node': 'point_cloud'}
 # What ROS 2's own tools pass (`--ros-args ...`) goes through as it is.
 PASS_ON = {
     'allow_extra_args': True,
@@ -62,25 +59,26 @@ def node(
         typer.Option(help='debug, info, warn, error or fatal, of this node; or LOGGER:=LEVEL.'),
     ] = None,
     executable: Annotated[
-        str, typer.Option(help='Which node: depth_odometry_node or point_cloud_node.')
-    ] = 'depth_odometry_node',
+        str, typer.Option(help='Which node: mdepth_node or point_cloud_node.')
+    ] = 'mdepth_node',
     help_: Annotated[
         bool, typer.Option('--help', is_eager=True, callback=_help, help='Show this and exit.')
     ] = False,
 ) -> None:
     """Start the node: images in; depth, odometry and point clouds out, live.
 
-    The same node as `ros2 run mdepth_ros depth_odometry_node` starts; everything behind
+    The same node as `ros2 run mdepth_ros mdepth_node` starts; everything behind
     --ros-args is understood as in ROS 2. Ctrl-C ends it.
 
     Examples: mdepth node --image /camera/image_raw -p publish_tf:=false
 
     mdepth node --params-file config/mdepth.yaml --ros-args -r __ns:=/robot1 --log-level debug
     """
-    if executable not in EXECUTABLES:
-        raise MdepthError(f'--executable {executable}: {" or ".join(EXECUTABLES)}')
+    from mdepth_ros.ros import executables
+
+    executable = executables.current_name(executable)
     arguments = ros_arguments(
-        EXECUTABLES[executable],
+        executable.removesuffix('_node'),
         image=image,
         camera_info=camera_info,
         namespace=namespace,
@@ -93,8 +91,7 @@ def node(
     )
     status = 0
     with suppress(KeyboardInterrupt):  # before rclpy listens to it
-        module = importlib.import_module(f'mdepth_ros.ros.{executable}')
-        status = module.main([*arguments, *context.args])
+        status = executables.main(executable, [*arguments, *context.args])
     raise typer.Exit(status)
 
 

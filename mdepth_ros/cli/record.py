@@ -87,9 +87,10 @@ def record(
 def _spin(node: Any, recorder: Recorder, end: float, console: Console) -> None:
     import time
 
-    from mdepth_ros.ros.executor import NodeExecutor
+    from rclpy.executors import SingleThreadedExecutor
 
-    executor = NodeExecutor(node)
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
     shown = 0.0
     try:
         with console.status('waiting for topics') as status:

@@ -23,12 +23,12 @@ from mdepth_ros.errors import MdepthError, shown
 from mdepth_ros.ros.clouds import cloud_builder
 from mdepth_ros.ros.inputs import Arrival, CameraInput
 from mdepth_ros.ros.mount import Mounts
+from mdepth_ros.ros.no_output import why_no_height
 from mdepth_ros.ros.outputs import TOPICS, Outputs
 from mdepth_ros.ros.parameter import Values
-from mdepth_ros.ros.parameters import IMAGES_ARE
+from mdepth_ros.ros.parameters import RECTIFIED
 from mdepth_ros.ros.qos import Endpoints, output_qos, tf_qos
 from mdepth_ros.ros.settings import Settings
-from mdepth_ros.ros.silence import why_no_height
 from mdepth_ros.ros.speed import SpeedTopic
 from mdepth_ros.ros.statistics import Statistics
 
@@ -68,7 +68,7 @@ class LiveCamera:
         self.name, self.first, self.frame_id = name, first, ''
         self.statistics = Statistics()
         transport = values['image_transport']
-        rectified = IMAGES_ARE[values['images_are']]
+        rectified = RECTIFIED[values['rectification']]
         self.input = CameraInput(
             node, endpoints, name, transport, self.statistics, notify, rectified
         )
@@ -162,8 +162,8 @@ class LiveCamera:
             estimator,
             scale=values['scale'],
             camera_height=values['camera_height'] or self._height_by_tf,
-            frame_interval=values['frame_interval'] or None,
-            tolerance=values['pair_tolerance'] or None,
+            frame_interval=values['frame_interval'],
+            tolerance=values['pair_tolerance'],
             keyframes=values['keyframes'],
             max_range=values['max_range'],
         )

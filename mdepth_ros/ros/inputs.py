@@ -69,13 +69,14 @@ class CameraInput:
         self.images = ImageTopic(node, endpoints, image, transport, self._on_image)
         self.infos = info_choice(node, endpoints, image, info, self._on_info)
         self.camera_problem = self.assumed = ''
-        self._reader = ImageReader(lambda line: self._tell(f'{self.images.topic}: {line}'))
+        self._reader = ImageReader(
+            lambda line: self._node.warn_once(f'{self.images.topic}: {line}')
+        )
         self._calibration: tuple[Any, Camera | None] = (None, None)
         self._lock = threading.Lock()
         self._newest: Arrival | None = None
         self._recent: Recent[Arrival] = Recent(0)
         self._order, self._reach = Order(0), 0
-        self._told: set[str] = set()
         # When camera_info changed, and to what.
         self._changes: deque[tuple[float, tuple[Any, ...]]] = deque(maxlen=TO_AND_FRO + 1)
         self._info_frame = ''
@@ -162,9 +163,11 @@ class CameraInput:
         of_info = self._info_frame.lstrip('/')
         frame_id = camera_frame(message.header.frame_id, of_info)
         if not message.header.frame_id:
-            self._tell(f'{arrival.topic}: images name no frame_id: {frame_id} is assumed')
+            self._node.warn_once(
+                f'{arrival.topic}: images name no frame_id: {frame_id} is assumed'
+            )
         elif of_info not in ('', frame_id):
-            self._tell(
+            self._node.warn_once(
                 f'{self.info} is of the frame {of_info}, but the images are of {frame_id}, which '
                 'is used: correct the camera driver'
             )
@@ -178,7 +181,7 @@ class CameraInput:
         stamp = stamp_to_nanoseconds(message.header.stamp)
         self._statistics.received((self._node.get_clock().now().nanoseconds - stamp) / 1e9)
         if stamp == 0:
-            self._tell(
+            self._node.warn_once(
                 f'{arrival.topic}: images have the stamp 0, so none has a partner and there is no '
                 'odometry: make the camera driver fill header.stamp'
             )
@@ -204,11 +207,11 @@ class CameraInput:
         problem = ''
         try:
             camera = camera_from_info(message)
-            self._tell(model_by_length(message, camera, self.info))
+            self._node.warn_once(model_by_length(message, camera, self.info))
             camera, self.assumed = as_arrives(
-                camera, self.images.topic, self._rectified, 'set images_are: {}'
+                camera, self.images.topic, self._rectified, 'set rectification: {}'
             )
-            self._tell(self.assumed)
+            self._node.warn_once(self.assumed)
         except MdepthError as error:
             problem = f'{self.info}: {error}'
             line = f'{problem}; no depth until it is mended'
@@ -231,15 +234,10 @@ class CameraInput:
             return
         if len({content for _, content in changes}) < len(changes):
             names = ', '.join(self.infos.publishers(self.info, 'CameraInfo'))
-            self._tell(
+            self._node.warn_once(
                 f'{self.info} changes to and fro, published by {names}: an image gets what came '
                 'last; leave it one publisher, or remap camera_info'
             )
-
-    def _tell(self, line: str) -> None:
-        if line and line not in self._told:
-            self._told.add(line)
-            self._node.get_logger().warning(shown(line))
 
 
 def _content(info: Any) -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Values = Mapping[str, Any]
@@ -19,11 +19,14 @@ class Parameter:
 
     default      also gives the type: bool, int, float, str, or a tuple of str
     text         what it does, with its unit
-    low, high    limits of a number, both included
+    low, high    limits of a number, both included; a text with limits may be a number as well
+    whole        a number in a text has no fraction
     choices      the texts that are allowed
     pattern      regular expression that a text must match as a whole, or every text of a tuple
     constraints  the pattern in words
     dynamic      whether it can be set while the node runs; the others are read-only
+    old_name     its name in the version before
+    old_values   texts that the version before took -> what they are now
     """
 
     name: str
@@ -31,10 +34,13 @@ class Parameter:
     text: str
     low: float | None = None
     high: float | None = None
+    whole: bool = False
     choices: tuple[str, ...] = ()
     pattern: str = ''
     constraints: str = ''
     dynamic: bool = False
+    old_name: str = ''
+    old_values: Values = field(default_factory=dict)
 
     @property
     def value(self) -> Any:
@@ -50,9 +56,8 @@ class Parameter:
     @property
     def allowed(self) -> str:
         """What it may be, in words; '' for a bool."""
-        if self.choices:
-            return ', '.join(self.choices)
-        return self.constraints or (f'{self.low:g} to {self.high:g}' if self.high else '')
+        numbers = f'{self.low:g} to {self.high:g}' if self.high else ''
+        return ', '.join(filter(None, [*self.choices, self.constraints, numbers]))
 
     @property
     def usable(self) -> str:
@@ -62,15 +67,28 @@ class Parameter:
 
     def reason_against(self, value: Any) -> str:
         """Why `value`, which has the right type, cannot be; '' where it can."""
-        good = True
-        if self.low is not None and self.high is not None:
-            good = math.isfinite(value) and self.low <= value <= self.high
-        elif self.choices:
-            good = value in self.choices
+        good = value in self.choices if self.choices else True
+        if self.low is not None and self.high is not None and not (self.choices and good):
+            good = self.low <= self._number(value) <= self.high
         elif self.pattern:
             texts = [value] if isinstance(value, str) else value
             good = all(re.fullmatch(self.pattern, text) for text in texts)
         return '' if good else f'{self.name} is {value!r}: use {self.allowed}'
+
+    def meaning(self, value: Any) -> Any:
+        """What the program takes for a good value: None for the word auto beside numbers."""
+        if self.choices != ('auto',):
+            return value
+        number = None if value == 'auto' else self._number(value)
+        return int(number) if number is not None and self.whole else number
+
+    def _number(self, value: Any) -> float:
+        """The number that a value is; NaN where it is none."""
+        try:
+            number = float(value)
+        except ValueError:
+            return math.nan
+        return number if not self.whole or number.is_integer() else math.nan
 
 
 def markdown_table(described: Sequence[Parameter]) -> str:

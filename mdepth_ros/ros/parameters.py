@@ -12,13 +12,30 @@ from __future__ import annotations
 
 import sys
 
-from mdepth_ros.limits import SCALE
+from mdepth_ros.limits import FRAME_INTERVAL, SCALE
 from mdepth_ros.ros.parameter import Parameter, Values, help_text, markdown_table, yaml_file
 
 
 def _frame(name: str, default: str, text: str) -> Parameter:
     words = "a frame, without '/' at its beginning"
     return Parameter(name, default, text, pattern=r'[^/\s]\S*', constraints=words)
+
+
+def _number_or_auto(
+    name: str, text: str, low: float, high: float, *, whole: bool = False, dynamic: bool = False
+) -> Parameter:
+    """A number, or the word auto, for which the version before wrote 0."""
+    return Parameter(
+        name,
+        'auto',
+        text,
+        low=low,
+        high=high,
+        whole=whole,
+        choices=('auto',),
+        dynamic=dynamic,
+        old_values={'0': 'auto', '0.0': 'auto'},
+    )
 
 
 def _distance(name: str, default: float, text: str, low: float = 0.0) -> Parameter:
@@ -29,7 +46,7 @@ _CLOUD = (
     Parameter(
         'cloud_stride',
         1,
-        'The cloud has a point for every so many rows and columns of the depth.',
+        'The cloud has a point for every n-th row and column of the depth image.',
         low=1,
         high=64,
         dynamic=True,
@@ -37,18 +54,18 @@ _CLOUD = (
     _distance(
         'cloud_min_range',
         0.0,
-        'Nearer points of the cloud are NaN, metres along the optical axis.',
+        'Points of the cloud that are nearer become NaN, metres along the optical axis.',
     ),
     _distance(
         'cloud_max_range',
         1000.0,
-        'Farther points of the cloud are NaN, metres along the optical axis.',
+        'Points of the cloud that are farther become NaN, metres along the optical axis.',
     ),
     Parameter(
         'cloud_max_step',
         0.4,
-        'Points where neighbouring depths differ by more than this share are NaN: they hang '
-        'between a thing and what is behind it; 0: none.',
+        'Points where neighbouring depths differ by more than this share become NaN: they lie '
+        'between an object and what is behind it. 0 keeps all points.',
         low=0.0,
         high=100.0,
         dynamic=True,
@@ -57,15 +74,16 @@ _CLOUD = (
 _TRANSPORT = Parameter(
     'image_transport',
     'auto',
-    'Whether to listen to images or to compressed images; auto: to what is published.',
+    'Kind of images to subscribe to; auto: the kind that is published.',
     choices=('auto', 'raw', 'compressed'),
 )
-_IMAGES_ARE = Parameter(
-    'images_are',
+_RECTIFICATION = Parameter(
+    'rectification',
     'auto',
-    'Whether the images are rectified already, so that only P of their camera_info holds; auto: '
-    'the name of their topic tells (image_rect, image_undistorted; others are unrectified).',
+    'Whether the images are rectified already; then only P of their camera_info is used. auto: by '
+    'the name of their topic (image_rect and image_undistorted are rectified, others are not).',
     choices=('auto', 'rectified', 'unrectified'),
+    old_name='images_are',
 )
 
 DEPTH_ODOMETRY: tuple[Parameter, ...] = (
@@ -79,25 +97,25 @@ DEPTH_ODOMETRY: tuple[Parameter, ...] = (
     Parameter(
         'device',
         'auto',
-        'Where the networks run; auto: CUDA where it works, else the CPU.',
+        'Device of the networks; auto: CUDA if it works, else the CPU.',
         pattern=r'auto|cpu|cuda(:\d+)?',
         constraints='auto, cpu, cuda, cuda:N',
     ),
     Parameter(
         'precision',
         'auto',
-        'Number format of the networks; auto: what is fast on the device.',
+        'Number format of the networks; auto: the fastest good one on the device.',
         choices=('auto', 'fp32', 'bf16', 'fp16'),
     ),
-    Parameter(
+    _number_or_auto(
         'threads',
-        0,
-        'Threads of the networks on the CPU; 0: as many as there are usable cores, at most 8.',
-        low=0,
-        high=256,
+        'Threads of the networks on the CPU; auto: one for each usable core, at most 8.',
+        1,
+        256,
+        whole=True,
     ),
     _TRANSPORT,
-    _IMAGES_ARE,
+    _RECTIFICATION,
     _frame('odom_frame', 'odom', 'Frame in which the odometry is given.'),
     _frame(
         'base_frame',
@@ -107,67 +125,63 @@ DEPTH_ODOMETRY: tuple[Parameter, ...] = (
     Parameter(
         'publish_tf',
         True,
-        'Broadcast the transform odom_frame -> base_frame; of several cameras, the first.',
+        'Broadcast the transform odom_frame -> base_frame; with several cameras the first one '
+        'does.',
         dynamic=True,
     ),
     Parameter(
         'scale',
         'model',
-        "Metres per unit of the networks: a number; model: the model card's; none: 1, and "
-        'lengths are no metres; height, speed, height+speed: measured while driving.',
-        pattern=r'model|none|height|speed|height\+speed|'
-        r'\+?(?=[\d.]*[1-9])(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?',
-        constraints='model, none, height, speed, height+speed, or a number above 0',
+        'Metres per unit of the networks: a number; model: as in the model card; none: 1, lengths '
+        'are not in metres; height, speed, height+speed: measured while driving.',
+        low=SCALE[0],
+        high=SCALE[1],
+        choices=('model', 'none', 'height', 'speed', 'height+speed'),
         dynamic=True,
     ),
-    Parameter(
+    _number_or_auto(
         'camera_height',
-        0.0,
-        'Metres from the road to the camera, for the scale height; 0: TF knows, see ground_frame.',
-        low=0.0,
-        high=10.0,
+        'Metres from the road to the camera, for scale: height; auto: from TF, see ground_frame.',
+        0.1,
+        10.0,
         dynamic=True,
     ),
     _frame(
         'ground_frame',
         'base_footprint',
-        'Frame on the road above which TF gives the height of the camera (its z), for the scale '
-        'height, where camera_height is 0.',
+        'Frame on the road; the z of the camera in it is the height where camera_height is auto.',
     ),
-    Parameter(
+    _number_or_auto(
         'frame_interval',
-        0.0,
-        'Seconds between the two frames that the networks compare; 0: as in training.',
-        low=0.0,
-        high=10.0,
+        'Seconds between the two frames that the networks compare; auto: as in training.',
+        *FRAME_INTERVAL,
     ),
-    Parameter(
+    _number_or_auto(
         'pair_tolerance',
-        0.0,
-        'Seconds that the time between two frames may be off; 0: 1.25 frame intervals.',
-        low=0.0,
-        high=10.0,
+        'Seconds by which the time between the two frames may differ from frame_interval; auto: '
+        '1.25 frame intervals.',
+        *FRAME_INTERVAL,
     ),
     Parameter(
         'refine_motion',
         True,
-        "Refine the networks' motion until the two images fit: less drift, a few ms.",
+        "Refine the networks' motion until the two images fit: less drift, takes a few ms.",
     ),
     Parameter(
         'use_cues',
         True,
-        'Give the depth the cues of the frame pair; false: one image must do.',
+        'Estimate depth from both frames of the pair (IDCE); false: from the newest one alone.',
     ),
     Parameter(
         'keyframes',
         False,
-        'Compare frames further apart, up to four intervals, while the vehicle is slow.',
+        'While the vehicle is slow, compare frames that are up to four intervals apart.',
     ),
-    _distance('max_range', 80.0, 'Depth beyond it is +Inf, metres.', low=0.1),
+    _distance('max_range', 80.0, 'Depth beyond this many metres is +Inf.', low=0.1),
     Parameter(
         'min_confidence',
         0.0,
-        'Depth whose confidence is below it is NaN; 0: none.',
+        'Depth with a smaller confidence becomes NaN.',
         low=0.0,
         high=1.0,
         dynamic=True,
@@ -183,7 +197,7 @@ DEPTH_ODOMETRY: tuple[Parameter, ...] = (
     Parameter(
         'path_every',
         10,
-        'Frames from one publication of path to the next.',
+        'path is published with every n-th frame.',
         low=1,
         high=10000,
         dynamic=True,
@@ -191,7 +205,7 @@ DEPTH_ODOMETRY: tuple[Parameter, ...] = (
     Parameter(
         'no_data_timeout',
         2.0,
-        'Seconds without depth after which log and diagnostics say why there is none.',
+        'Seconds without depth after which log and diagnostics give the reason.',
         low=0.1,
         high=3600.0,
         dynamic=True,
@@ -199,72 +213,46 @@ DEPTH_ODOMETRY: tuple[Parameter, ...] = (
     Parameter(
         'cameras',
         ('',),
-        "Namespaces of the cameras, below the node's own: front listens to front/image and "
-        "publishes front/depth/image_rect. One empty text: one camera in the node's namespace.",
+        "Namespaces of the cameras, below the node's own: front subscribes to front/image and "
+        "publishes front/depth/image_rect. An empty text: one camera in the node's namespace.",
         pattern=r'|[A-Za-z]\w*(/[A-Za-z]\w*)*',
         constraints="relative namespaces, such as ['front', 'rear']",
     ),
     Parameter(
         'enabled',
         True,
-        'Whether the node works from its start on; the service ~/enable switches it later.',
+        'Whether the node starts enabled; the service ~/enable changes it later.',
     ),
 )
 
 POINT_CLOUD: tuple[Parameter, ...] = (
     *_CLOUD,
     _TRANSPORT,
-    _IMAGES_ARE,
+    _RECTIFICATION,
     Parameter(
         'stamp_tolerance',
         0.0,
-        'Seconds that the stamps of depth and colour may differ; 0: they must be equal.',
+        'Seconds by which the stamps of depth and colour image may differ.',
         low=0.0,
         high=1.0,
         dynamic=True,
     ),
 )
-IMAGES_ARE = {'auto': None, 'rectified': True, 'unrectified': False}
-"""The choices of images_are, as `as_arrives` takes them."""
-NODES = {'depth_odometry_node': DEPTH_ODOMETRY, 'point_cloud_node': POINT_CLOUD}
+RECTIFIED = {'auto': None, 'rectified': True, 'unrectified': False}
+"""The choices of rectification, as `as_arrives` takes them."""
+NODES = {'mdepth_node': DEPTH_ODOMETRY, 'point_cloud_node': POINT_CLOUD}
 
 
-def cloud_rule(values: Values) -> str:
-    """Why the cloud would have no points; '' where it can have some."""
-    low, high = values['cloud_min_range'], values['cloud_max_range']
+def broken_rule(values: Values) -> str:
+    """Why the values do not go together; '' where they do."""
+    low, high = values.get('cloud_min_range', 0.0), values.get('cloud_max_range', 1.0)
     if low < high:
         return ''
     return f'cloud_min_range {low:g} is not below cloud_max_range {high:g}: no point is between'
 
 
-def height_rule(values: Values) -> str:
-    """Why no camera is so high; '' where one may be."""
-    if 0 < values['camera_height'] < 0.1:
-        return f'camera_height is {values["camera_height"]:g}: use 0.1 to 10 m, or 0: by TF'
-    return ''
-
-
-def scale_rule(values: Values) -> str:
-    """Why no scale is such; '' where one may be. The pattern allows any number."""
-    low, high = SCALE
-    text = values['scale']
-    if (not text[-1:].isdigit() and not text.endswith('.')) or low <= float(text) <= high:
-        return ''
-    return f'scale is {text}: use {low:g} to {high:g} metres per unit'
-
-
-RULES = {'scale': scale_rule, 'cloud_min_range': cloud_rule, 'camera_height': height_rule}
-"""Rules between parameters, of every node that has the one named."""
-
-
-def broken_rule(values: Values) -> str:
-    """Why the values do not go together; '' where they do."""
-    reasons = (rule(values) for name, rule in RULES.items() if name in values)
-    return next(filter(None, reasons), '')
-
-
 def main() -> None:
-    """Print the form that is asked for; the YAML is that of depth_odometry_node."""
+    """Print the form that is asked for; the YAML is that of mdepth_node."""
     forms = {'markdown': markdown_table, 'yaml': yaml_file, 'help': help_text}
     wanted = sys.argv[1] if len(sys.argv) == 2 else ''
     if wanted not in forms:

@@ -99,7 +99,6 @@ class Endpoints:
     def __init__(self, node: Any) -> None:
         self._node = node
         self._seen: dict[Any, Incompatible] = {}  # by publisher or subscription
-        self._idle: set[str] = set()  # overrides that were said to have no effect
 
     def publisher(self, kind: Any, topic: str, profile: Profile = output_qos) -> Any:
         """Publisher of messages of a class; raises MdepthError for an override that is wrong."""
@@ -126,16 +125,16 @@ class Endpoints:
 
     def warn_of_others(self, topic: str, places: Collection[str]) -> None:
         """Say which overrides have no effect, once: those of an input's other possible topics."""
-        given = [name for name in self._node._parameter_overrides if name.startswith(OVERRIDES)]
+        given = [name for name in self._node.given if name.startswith(OVERRIDES)]
         if any(name.split('.')[1] == topic for name in given):
             return
         for name in given:
             other = name.split('.')[1]
-            if other in places and other != topic and name not in self._idle:
-                self._idle.add(name)
+            if other in places and other != topic:
                 instead = name.replace(other, topic, 1)
-                line = f'{name} has no effect, because {topic} is listened to: set {instead}'
-                self._node.get_logger().warning(shown(line))
+                self._node.warn_once(
+                    f'{name} has no effect, because {topic} is listened to: set {instead}'
+                )
 
     def _create(self, create: Any, callbacks: Any, name: str) -> Any:
         topic = self._node.resolve_topic_name(name)

@@ -22,14 +22,17 @@ from mdepth_ros.ros.parameter import Parameter, Values
 from mdepth_ros.ros.parameters import broken_rule
 from mdepth_ros.ros.qos import OVERRIDABLE, OVERRIDES
 
+OLD = 'parameters written as in the version before, which works in this version only'
+
 
 class Settings:
     """The parameters of a node that runs.
 
+    node       a `BaseNode`
     on_change  called with all values when some have changed
 
-    `values` has all of them by name; a change makes a new mapping, so that a thread that holds one
-    sees values of one moment.
+    `values` has all of them by name, as `Parameter.meaning` gives them; a change makes a new
+    mapping, so that a thread that holds one sees values of one moment.
 
     Raises MdepthError for a start value that cannot be.
     """
@@ -40,9 +43,9 @@ class Settings:
         described: Sequence[Parameter],
         on_change: Callable[[Values], None] | None = None,
     ) -> None:
+        self._node, self._on_change = node, on_change
         self._described = {one.name: one for one in described}
-        self._on_change = on_change
-        self.values: Values = declare(node, described)
+        self.values: Values = self._declare()
         if reason := broken_rule(self.values):
             raise MdepthError(reason)
         if _converts(node):
@@ -52,6 +55,29 @@ class Settings:
         self._told = hasattr(node, 'add_post_set_parameters_callback')
         if self._told:
             node.add_post_set_parameters_callback(self._take)
+
+    def _declare(self) -> dict[str, Any]:
+        """Declare the parameters; their values.
+
+        Start values of a near type are converted (`max_range: 80`, `scale: 2.5`), which rclpy
+        would refuse.
+        """
+        given, values, old = self._node.given, {}, []
+        for one in self._described.values():
+            start, name = one.value, one.name if one.name in given else one.old_name
+            if name in given:
+                start = fitting(one, given[name])
+                if name != one.name:
+                    old.append(f'{name} (now {one.name})')
+                elif is_old(one, given[name]):
+                    old.append(f'{name}: {given[name]} (now {start})')
+            described_as = descriptor(one)
+            described_as.dynamic_typing = not _converts(self._node)
+            self._node.declare_parameter(one.name, start, described_as, ignore_override=True)
+            values[one.name] = one.meaning(start)
+        if old:
+            self._node.warn_once(f'{OLD}: {", ".join(old)}')
+        return values
 
     def _near(self, changes: Sequence[Any]) -> list[Any]:
         """The changes, those of our own parameters in the type that the parameter has."""
@@ -65,7 +91,10 @@ class Settings:
                 if isinstance(value, str) and one.kind in ('double', 'integer'):
                     with suppress(ValueError):
                         value = float(value)  # YAML takes 1e2 for a text
-                change = RosParameter(one.name, value=typed(one, value))
+                new = typed(one, value)
+                if is_old(one, value):
+                    self._node.warn_once(f'{OLD}: {one.name}: {value} (now {new})')
+                change = RosParameter(one.name, value=new)
             near.append(change)
         return near
 
@@ -89,27 +118,8 @@ class Settings:
 
     def _new(self, changes: Sequence[Any]) -> dict[str, Any]:
         """The values of our own parameters; raises MdepthError for one that cannot be."""
-        ours = self._described
-        return {c.name: fitting(ours[c.name], c.value) for c in changes if c.name in ours}
-
-
-def declare(node: Any, described: Sequence[Parameter]) -> dict[str, Any]:
-    """Declare the parameters; return their values: the defaults, or what YAML and -p say.
-
-    Whole numbers are taken for doubles and numbers for texts (`max_range: 80`, `scale: 2.5`),
-    which rclpy would refuse. Raises MdepthError for every other value that cannot be.
-    """
-    values = {}
-    for one in described:
-        given = node._parameter_overrides.get(one.name)
-        if given is not None:
-            value = fitting(one, given.value)
-            node._parameter_overrides[one.name] = RosParameter(one.name, value=value)
-        described_as = descriptor(one)
-        described_as.dynamic_typing = not _converts(node)
-        parameter = node.declare_parameter(one.name, one.value, described_as)
-        values[one.name] = parameter.value
-    return values
+        ours = [(self._described[c.name], c) for c in changes if c.name in self._described]
+        return {one.name: one.meaning(fitting(one, c.value)) for one, c in ours}
 
 
 def _converts(node: Any) -> bool:
@@ -126,13 +136,12 @@ def descriptor(one: Parameter) -> Any:
     if not isinstance(one.default, bool):
         made.additional_constraints = one.allowed
     if one.low is not None and one.high is not None:
-        if isinstance(one.default, int):
+        if one.kind == 'integer':
             limits = IntegerRange(from_value=int(one.low), to_value=int(one.high), step=1)
             made.integer_range = [limits]
-        else:
-            made.floating_point_range = [
-                FloatingPointRange(from_value=float(one.low), to_value=float(one.high))
-            ]
+        elif one.kind == 'double':
+            limits = FloatingPointRange(from_value=float(one.low), to_value=float(one.high))
+            made.floating_point_range = [limits]
     return made
 
 
@@ -147,10 +156,15 @@ def typed(one: Parameter, value: Any) -> Any:
         if kind is float or (kind is int and float(value).is_integer()):
             return kind(value)
         if kind is str:
-            return repr(value)
+            value = repr(value)
     elif kind is tuple and value is not None and not isinstance(value, (str, bool)):
         return list(value) or one.value
-    return value
+    return one.old_values.get(value, value) if isinstance(value, str) else value
+
+
+def is_old(one: Parameter, value: Any) -> bool:
+    """Whether a value is written as in the version before."""
+    return str(value) in one.old_values
 
 
 def fitting(one: Parameter, value: Any) -> Any:
@@ -183,12 +197,13 @@ def unknown_keys(
             into being. Those of all that is there already are parameters
     """
     known = [one.name for one in described]
+    old = [one.old_name for one in described]
     later = [f'{OVERRIDES}{t}.subscription.{policy}' for t in topics for policy in OVERRIDABLE]
     declared = [*node.get_parameters_by_prefix(OVERRIDES.rstrip('.'))]
     qos = [*later, *(OVERRIDES + name for name in declared)]
     lines = []
-    for name in node._parameter_overrides:
-        if name in later or node.has_parameter(name):
+    for name in node.given:
+        if name in (*later, *old) or node.has_parameter(name):
             continue
         near = difflib.get_close_matches(name, qos if name.startswith(OVERRIDES) else known, 1)
         hint = f'did you mean {near[0]!r}?' if near else 'see the table of parameters'

@@ -138,7 +138,10 @@ class NodeEntities:
         """A service that answers with what the callback makes of (request, response)."""
         name = self.resolve_service_name(srv_name)
         group = callback_group or self._default_callback_group
-        return self._own(Service(self._context, srv_type, name, callback, qos_profile, group))
+        service = Service(
+            self._context, srv_type, name, callback, qos_profile, group, self._logger
+        )
+        return self._own(service)
 
     def create_client(
         self,

@@ -128,17 +128,25 @@ class Service(_Pair):
         callback: Callable[[Any, Any], Any],
         profile: QoSProfile,
         group: Any,
+        logger: Any,
     ) -> None:
         super().__init__(context, srv_type, name, profile, group, is_service=True)
         self.callback = callback
+        self._logger = logger
 
     def take(self) -> Callable[[], Any] | None:
-        """Take the oldest request that waits, to be answered."""
+        """Take the oldest request that waits, to be answered; one that is none is dropped."""
         taken = None if self._destroyed else self._reader.take()
         if taken is None:
             return None
-        client, sequence, data = _split(taken[0])
-        request = deserialize_message(data, self.srv_type.Request)
+        try:
+            client, sequence, data = _split(taken[0])
+            request = deserialize_message(data, self.srv_type.Request)
+        except Exception as error:  # as in Fast DDS, where such a request is not taken
+            self._logger.warning(
+                f'a request to {self.srv_name} cannot be read and was dropped: {error}', once=True
+            )
+            return None
         return lambda: self._answer(request, client, sequence, taken[1].publication_handle)
 
     def _answer(self, request: Any, client: int, sequence: int, writer: int) -> None:

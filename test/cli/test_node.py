@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import signal
 import subprocess
@@ -16,8 +15,10 @@ import pytest
 from typer.testing import CliRunner
 
 from mdepth_ros.cli.main import app
-from mdepth_ros.cli.node import EXECUTABLES, ros_arguments
+from mdepth_ros.cli.node import ros_arguments
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.ros import executables
+from mdepth_ros.ros.executables import EXECUTABLES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,13 +28,11 @@ def passed(monkeypatch):
     """The arguments with which the node was started."""
     found = []
 
-    def main(arguments):
+    def main(name, arguments):
         found.append(arguments)
         return 7
 
-    for name in EXECUTABLES:
-        module = importlib.import_module(f'mdepth_ros.ros.{name}')
-        monkeypatch.setattr(module, 'main', main)
+    monkeypatch.setattr(executables, 'main', main)
 
     def start(*words):
         result = CliRunner().invoke(app, ['node', *words])
@@ -92,8 +91,7 @@ def test_the_level_is_that_of_the_node(options, level):
     ],
 )
 def test_help_and_what_is_not_understood_start_no_node(capsys, name, words, status, line):
-    module = importlib.import_module(f'mdepth_ros.ros.{name}')
-    assert module.main(words) == status
+    assert executables.main(name, words) == status
     said = capsys.readouterr()
     assert line.format(name=name) in said.out + said.err
     assert len(said.err.splitlines()) == (status == 2)
@@ -133,7 +131,7 @@ def test_which_node():
 
     assert set(EXECUTABLES) == set(NODES)
     result = CliRunner().invoke(app, ['node', '--executable', 'node'])
-    assert 'depth_odometry_node or point_cloud_node' in str(result.exception)
+    assert 'mdepth_node or point_cloud_node' in str(result.exception)
 
 
 def test_help_lists_every_parameter():

@@ -70,7 +70,7 @@ def test_colcon_builds_executables_that_run_with_the_python_of_the_shell(
     prefix = tmp_path / 'install/mdepth_ros'
     for name in INSTALLED:
         assert (prefix / name).is_file(), name
-    for name in ('mdepth', 'depth_odometry_node', 'point_cloud_node'):
+    for name in ('mdepth', 'mdepth_node', 'point_cloud_node'):
         executable = prefix / 'lib/mdepth_ros' / name
         assert os.access(executable, os.X_OK)
         assert executable.read_text('utf-8').splitlines()[0] == '#!/usr/bin/env python3'

@@ -47,7 +47,7 @@ seen = {'name': name, 'arguments': arguments, 'omp': os.environ.get('OMP_WAIT_PO
 (folder / f'{os.getpid()}.part').rename(folder / f'{os.getpid()}.json')
 stop = []
 signal.signal(signal.SIGINT, lambda *_: stop.append(1))
-waits = name in ('depth_odometry_node', 'rviz2') or arguments[:1] == ['record']
+waits = name in ('mdepth_node', 'rviz2') or arguments[:1] == ['record']
 end = time.monotonic() + 100
 while waits and not stop and time.monotonic() < end:
     if name != 'mdepth' and (folder / 'finished').exists():
@@ -67,7 +67,7 @@ class Stage:
         self.output = folder / 'output'
         self.seen.mkdir()
         for package, names in {
-            'mdepth_ros': ('depth_odometry_node', 'mdepth'),
+            'mdepth_ros': ('mdepth_node', 'mdepth'),
             'rviz2': ('rviz2',),
         }.items():
             marker = self.prefix / 'share/ament_index/resource_index/packages' / package
@@ -146,7 +146,7 @@ def parameters(seen: dict[str, Any]) -> dict[str, Any]:
 
 def test_without_arguments_the_node_has_the_parameters_of_the_file(stage: Stage) -> None:
     (node,) = stage.launch('mdepth.launch.py')
-    assert node['name'] == 'depth_odometry_node'
+    assert node['name'] == 'mdepth_node'
     assert '__node:=mdepth' in rules(node)
     with (ROOT / 'config/mdepth.yaml').open(encoding='utf-8') as file:
         wanted = YAML(typ='safe').load(file)['/**']['ros__parameters']
@@ -241,7 +241,7 @@ def test_a_bag_begins_when_the_model_is_there_and_its_clock_is_the_time(stage: S
     assert '/robot1/mdepth/model' in ready['arguments']
     assert 'transient_local' in ready['arguments']
     nodes = [one for one in seen if one['files']]
-    assert {one['name'] for one in nodes} == {'depth_odometry_node', 'rviz2'}
+    assert {one['name'] for one in nodes} == {'mdepth_node', 'rviz2'}
     assert all(parameters(one)['use_sim_time'] is True for one in nodes)
 
 
@@ -276,7 +276,7 @@ def test_an_evaluation_records_plays_and_reports(stage: Stage) -> None:
     seen = stage.launch('evaluate.launch.py', *given, last='evaluation')
     steps = [' '.join([one['name'], *one['arguments'][:1]]) for one in seen]
     assert steps.index('ros2 bag') < steps.index('mdepth evaluate') == len(steps) - 1
-    (node,) = [one for one in seen if one['name'] == 'depth_odometry_node']
+    (node,) = [one for one in seen if one['name'] == 'mdepth_node']
     assert '__ns:=/live' in rules(node)
     assert parameters(node)['publish_tf'] is False
     assert parameters(node)['use_sim_time'] is True

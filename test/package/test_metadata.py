@@ -173,7 +173,7 @@ def test_every_executable_has_a_main(setup: dict[str, Any]) -> None:
             for node in ast.parse(source).body
         )
         names.add(name)
-    assert names == {'mdepth', 'depth_odometry_node', 'point_cloud_node'}
+    assert names == {'mdepth', 'mdepth_node', 'point_cloud_node', 'depth_odometry_node'}
 
 
 def test_the_changelog_is_one_that_catkin_pkg_reads() -> None:

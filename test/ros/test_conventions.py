@@ -4,10 +4,10 @@
 
 Rules that other files test: odometry, TF and stamps (1 to 6): test_conventions_odometry.py;
 depth, camera_info and clouds (7 to 11): test_conventions_depth.py; odometry without extrinsics
-(4), stamps that go back (19): test_depth_odometry_node.py; K[0] == 0, binning and ROI (9) and
+(4), stamps that go back (19): test_mdepth_node.py; K[0] == 0, binning and ROI (9) and
 names (12): test_inputs.py; both kinds of peer (13): test_qos.py; parameters (15, 16):
-test_parameters.py; steady watchdogs (20): test_health.py; Ctrl-C (23): test_spin.py; launch, bags
-and package: test/package.
+test_parameters.py; steady watchdogs (20): test_reports.py; Ctrl-C (23): test_executables.py;
+launch, bags and package: test/package.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 import live
 
 import mdepth_ros.ros
-from mdepth_ros.ros.depth_odometry import DepthOdometryNode
+from mdepth_ros.ros.mdepth_node import MdepthNode
 from mdepth_ros.ros.parameters import DEPTH_ODOMETRY, NODES
 
 # isort: split
@@ -56,7 +56,7 @@ def test_14_incompatible_qos_is_on_diagnostics_with_topic_and_policy(model: Path
         'no_data_timeout': 0.2,
         'qos_overrides./image.subscription.reliability': 'reliable',
     }
-    with live.live(DepthOdometryNode, **values) as running:
+    with live.live(MdepthNode, **values) as running:
         reports = running.listen(DiagnosticArray, '/diagnostics')
         running.publisher(Image, '/image', live.qos(reliable=False))
 
@@ -73,7 +73,7 @@ def test_14_incompatible_qos_is_on_diagnostics_with_topic_and_policy(model: Path
 
 def test_16_defaults_are_those_of_the_description(model: Path) -> None:
     """Rule 16: what the node declares is what the table says; use_sim_time is left alone."""
-    with live.live(DepthOdometryNode, enabled=False) as running:
+    with live.live(MdepthNode, enabled=False) as running:
         for one in DEPTH_ODOMETRY:
             if one.name != 'enabled':
                 assert running.node.get_parameter(one.name).value == one.value

@@ -16,16 +16,16 @@ from mdepth_ros.ros import inputs
 from mdepth_ros.ros.conversions import make_header
 from mdepth_ros.ros.images import image_message
 from mdepth_ros.ros.inputs import CameraInput
+from mdepth_ros.ros.node import BaseNode
 from mdepth_ros.ros.qos import Endpoints
 from mdepth_ros.ros.statistics import Statistics
 
 # isort: split
 from builtin_interfaces.msg import Time
-from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 
-class Eye(Node):
+class Eye(BaseNode):
     """A node with one CameraInput; `namespace_` and `transport` are set by the test."""
 
     camera, transport, rectified = '', 'auto', None
@@ -164,19 +164,17 @@ def test_a_publisher_that_becomes_another_is_heard() -> None:
 def test_an_override_of_the_other_transport_is_said_to_do_nothing() -> None:
     name = 'qos_overrides./image.subscription.reliability'
     with live.live(eye(), **{name: 'reliable'}) as running:
-        said: list[str] = []
-        images, endpoints = running.node.input.images, running.node.input.images._endpoints
-        endpoints._node = _Recorder(running.node, said)
+        images = running.node.input.images
         images.choose()
-        assert said == []  # nothing is published so far
+        assert not running.node.warned  # nothing is published so far
         running.publisher(CompressedImage, '/image/compressed')
         running.until(lambda: images.publishers('/image/compressed', JPEG), 'the publisher')
         for _ in range(2):
             images.choose()
-        assert said == [
+        assert running.node.warned == {
             f'{name} has no effect, because /image/compressed is listened to: set '
             'qos_overrides./image/compressed.subscription.reliability'
-        ]
+        }
 
 
 @pytest.mark.parametrize('compressed', [False, True])
@@ -408,60 +406,38 @@ def test_what_is_odd_is_said_once(
 ) -> None:
     with live.live(eye()) as running:
         node = running.node
-        said: list[str] = []
-        node.input._node = _Recorder(node, said)
         node.input.images.choose()
         running.info(frame_id=of_info)
         for _ in range(2):
             running.image(**sent)
             frame = take(running)
-        assert len(said) == 1 and words in said[0]
+        (line,) = node.warned
+        assert words in line
         assert frame.frame_id == wanted
 
 
 def test_eight_coefficients_of_plumb_bob_are_said_once() -> None:
     with live.live(eye()) as running:
-        said: list[str] = []
-        running.node.input._node = _Recorder(running.node, said)
         running.node.input.images.choose()
         for k1 in (-0.3, -0.2):
             running.info(d=[k1, 0.1, 0.0, 0.0, 0.02, 0.05, 0.01, 0.004])
         running.image(SECOND)
         camera = take(running).camera
         assert (camera.model, camera.distortion[0]) == ('rational_polynomial', -0.2)
-        assert len([line for line in said if 'says plumb_bob, but has eight' in line]) == 1
-
-
-class _Recorder:
-    """The node, but its warnings are kept."""
-
-    def __init__(self, node: Any, said: list[str]) -> None:
-        self._node, self._said = node, said
-
-    def get_logger(self) -> Any:
-        return self
-
-    def warning(self, line: str, **filters: Any) -> None:
-        self._said.append(line)
-
-    info = error = warning
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._node, name)
+        (line,) = [line for line in running.node.warned if 'says plumb_bob' in line]
+        assert 'but has eight' in line
 
 
 def test_a_camera_info_that_changes_to_and_fro_has_several_publishers() -> None:
     with live.live(eye()) as running:
         node = running.node
-        said: list[str] = []
         running.info()
         running.until(lambda: node.input.camera_known, 'the camera')
-        node.input._node = _Recorder(node, said)
         for number in range(6):
             node.input._on_info(
                 camera_info(camera=CAMERA.scaled(*((60, 40), (120, 80))[number % 2]))
             )
-        (line,) = [line for line in said if 'to and fro' in line]
+        (line,) = node.warned
         assert line.startswith('/camera_info changes to and fro, published by peer: ')
 
 
@@ -482,8 +458,8 @@ def test_the_same_camera_info_is_read_once(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(
     ('image', 'said', 'model', 'guess'),
     [('/cam/image_undistorted', None, 'pinhole', ''), ('/cam/image_raw', None, 'plumb_bob', ''),
-     ('/rect/image', None, 'pinhole', 'set images_are: unrectified'),
-     ('/cam/image', None, 'plumb_bob', 'set images_are: rectified'),
+     ('/rect/image', None, 'pinhole', 'set rectification: unrectified'),
+     ('/cam/image', None, 'plumb_bob', 'set rectification: rectified'),
      ('/cam/image', True, 'pinhole', ''), ('/cam/image_rect', False, 'plumb_bob', '')],
 )  # fmt: skip
 def test_images_are_rectified_once(image: str, said: bool | None, model: str, guess: str) -> None:
@@ -495,7 +471,7 @@ def test_images_are_rectified_once(image: str, said: bool | None, model: str, gu
         running.image(SECOND, image)
         assert take(running).camera.model == model
         assert node.input.assumed.endswith(guess) and bool(node.input.assumed) == bool(guess)
-        assert node.input._told == {node.input.assumed} - {''}
+        assert node.warned == {node.input.assumed} - {''}
         # Where it is all the same, nothing is assumed any more.
         running.info(topic=info)
         running.until(lambda: node.input.assumed == '', 'the other calibration')
@@ -518,4 +494,4 @@ def test_pictures_of_heat_are_read_as_offline_and_it_is_told() -> None:
         assert [frame.levels for frame in frames] == [(0, 12)] * 2
         np.testing.assert_array_equal(frames[0].image[..., 0], picture(3)[..., 1])
         np.testing.assert_array_equal(frames[1].image[..., 0], picture(3)[..., 1] >> 3)
-        assert node.input._told == {'/image: 16-bit images of 12 bits: 0 to 4095 becomes 0 to 255'}
+        assert node.warned == {'/image: 16-bit images of 12 bits: 0 to 4095 becomes 0 to 255'}

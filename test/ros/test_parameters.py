@@ -15,13 +15,13 @@ from ruamel.yaml import YAML
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.ros import settings
+from mdepth_ros.ros.node import BaseNode
 from mdepth_ros.ros.parameter import Parameter, help_text, markdown_table, yaml_file
 from mdepth_ros.ros.parameters import DEPTH_ODOMETRY, NODES, POINT_CLOUD
 from mdepth_ros.ros.settings import Settings, unknown_keys
 
 # isort: split
 from rcl_interfaces.srv import DescribeParameters, SetParameters, SetParametersAtomically
-from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
 ALL = [one for described in NODES.values() for one in described]
@@ -38,6 +38,7 @@ def test_every_parameter_says_what_it_is_and_may_be() -> None:
             assert one.low is not None and one.high is not None
         if isinstance(one.default, (str, tuple)):
             assert bool(one.choices) != bool(one.pattern)
+            assert all(new in one.choices for new in one.old_values.values())
             assert not one.pattern or one.constraints
 
 
@@ -48,8 +49,10 @@ def test_every_parameter_says_what_it_is_and_may_be() -> None:
         (
             'scale',
             ['model', 'none', 'height', 'height+speed', '2', '0.5', '1e-3', '.5'],
-            ['speed+', '0', '0.0', '-1', 'nan', '2 m'],
+            ['speed+', '0', '0.0', '-1', 'nan', '2 m', '1e-400'],
         ),
+        ('threads', ['auto', '1', '8'], ['0', '2.5', 'all', '257', '']),
+        ('camera_height', ['auto', '1', '1.65'], ['0', '0.05', '11', 'nan', 'low']),
         ('base_frame', ['base_link', 'robot1/base_link'], ['/base_link', '', 'base link']),
         ('depth_encoding', ['32FC1', '16UC1'], ['32fc1', 'mono16']),
         ('cloud_stride', [1, 64], [0, 65]),
@@ -88,7 +91,7 @@ def test_the_module_prints_them() -> None:
     assert refused.returncode != 0 and 'markdown|yaml|help' in refused.stderr
 
 
-class Sample(Node):
+class Sample(BaseNode):
     """A node that has the parameters and nothing else."""
 
     def __init__(self, **options: Any) -> None:
@@ -114,7 +117,7 @@ def test_descriptions_and_ranges_are_seen_from_outside() -> None:
             assert descriptor.read_only is not one.dynamic
             ranges = [*descriptor.integer_range, *descriptor.floating_point_range]
             assert [(r.from_value, r.to_value) for r in ranges] == (
-                [] if one.low is None else [(one.low, one.high)]
+                [(one.low, one.high)] if one.kind in ('integer', 'double') else []
             )
 
 
@@ -136,9 +139,9 @@ def test_a_set_takes_effect_or_is_refused_with_the_reason() -> None:
             ('publish_tf', 1, 'rong parameter type'),
             ('scale', False, "scale is 'false': use model, none"),
             ('scale', -1.0, "scale is '-1.0': use model, none"),
-            ('scale', '1e-400', 'metres per unit'),
+            ('scale', '1e-400', '0.0001 to 10000'),
             ('scale', None, ''),
-            ('camera_height', 0.05, '0.1 to 10'),
+            ('camera_height', 0.05, 'auto, 0.1 to 10'),
             ('cloud_min_range', 1000.0, 'cloud_min_range 1000 is not below cloud_max_range 1000'),
         ):
             ((successful, reason),) = change(running, **{name: value})
@@ -164,6 +167,7 @@ NEAR = [
     ('scale', '3.9', '3.9'),
     ('max_range', 60, 60.0),
     ('camera_height', 1, 1.0),
+    ('camera_height', 'auto', None),
     ('cloud_stride', 2.0, 2),
 ]
 
@@ -191,7 +195,39 @@ def test_a_value_of_a_type_that_is_near_is_taken(name: str, given: Any, taken: A
         assert change(running, **{name: given}) == [(True, '')]
         found = running.node.settings.values[name]
         assert found == taken and type(found) is type(taken)
-        assert running.node.get_parameter(name).value == taken
+        value = running.node.get_parameter(name).value
+        assert value == (str(given) if name == 'camera_height' else taken)
+
+
+OLD_FILE = {'images_are': 'rectified', 'threads': 0, 'camera_height': 0.0, 'frame_interval': 0}
+
+
+def test_names_and_values_of_the_version_before_work_with_one_warning(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with live.live(Sample, **OLD_FILE) as running:
+        values = running.node.settings.values
+        assert values['rectification'] == 'rectified'
+        assert [values[name] for name in ('threads', 'camera_height', 'frame_interval')] == (
+            [None] * 3
+        )
+        assert running.node.get_parameter('threads').value == 'auto'
+        assert unknown_keys(running.node, DEPTH_ODOMETRY) == []
+    (line,) = [line for line in capfd.readouterr().err.splitlines() if 'WARN' in line]
+    assert line.endswith(
+        'threads: 0 (now auto), images_are (now rectification), camera_height: 0.0 (now auto), '
+        'frame_interval: 0 (now auto)'
+    )
+
+
+def test_a_value_of_the_version_before_can_be_set(capfd: pytest.CaptureFixture[str]) -> None:
+    with live.live(Sample, camera_height=1.5) as running:
+        if not hasattr(running.node, 'add_pre_set_parameters_callback'):
+            pytest.skip('Humble converts nothing')
+        assert change(running, camera_height=0.0) == [(True, '')]
+        assert running.node.settings.values['camera_height'] is None
+        assert running.node.get_parameter('camera_height').value == 'auto'
+    assert capfd.readouterr().err.count('camera_height: 0.0 (now auto)') == 1
 
 
 def test_a_distribution_that_converts_nothing_takes_the_same(

@@ -12,11 +12,11 @@ import pytest
 from live import CAMERA, SECOND, camera_info, picture, stamp_of
 
 from mdepth_ros.geometry import Camera
-from mdepth_ros.ros import point_cloud
+from mdepth_ros.ros import point_cloud_node
 from mdepth_ros.ros.clouds import points_xyz
 from mdepth_ros.ros.conversions import make_header
 from mdepth_ros.ros.images import depth_message, image_message
-from mdepth_ros.ros.point_cloud import PointCloudNode
+from mdepth_ros.ros.point_cloud_node import PointCloudNode
 
 # isort: split
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
@@ -175,7 +175,7 @@ def test_it_says_at_its_start_what_it_listens_to(capfd: pytest.CaptureFixture[st
 def test_it_says_why_there_is_no_cloud(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(point_cloud, 'GRACE', 0.2)
+    monkeypatch.setattr(point_cloud_node, 'GRACE', 0.2)
     heard: list[str] = []
 
     def says(words: str) -> bool:
@@ -238,7 +238,7 @@ def test_images_are_as_a_person_says() -> None:
     """The name of the topic says nothing, the camera_info has a lens: said, it is P alone."""
     lens = {'d': [-0.3, 0.1, 0.0, 0.0, 0.0]}
     for said, equal in (('rectified', True), ('auto', False)):
-        with live.live(PointCloudNode, images_are=said) as running:
+        with live.live(PointCloudNode, rectification=said) as running:
             clouds = running.listen(PointCloud2, '/points')
             running.info(SECOND, **lens)
             running.image(SECOND, number=3)
@@ -246,4 +246,4 @@ def test_images_are_as_a_person_says() -> None:
             feed(running, SECOND)
             cloud = cloud_at(running, clouds, SECOND)
             assert np.array_equal(colours(cloud), picture(3)) == equal
-            assert len(running.node._told) == (not equal)
+            assert len(running.node.warned) == (not equal)

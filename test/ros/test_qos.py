@@ -10,15 +10,15 @@ import live
 import pytest
 
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.ros.node import BaseNode
 from mdepth_ros.ros.qos import Endpoints, input_qos, latched_qos, output_qos
 
 # isort: split
-from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, ReliabilityPolicy
 from std_msgs.msg import String
 
 
-class Talker(Node):
+class Talker(BaseNode):
     """One input and two outputs."""
 
     def __init__(self, **options: Any) -> None:

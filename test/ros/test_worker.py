@@ -17,8 +17,8 @@ from live import at, drive, node, said, stamp_of, statuses
 
 from mdepth_ros.ros import worker
 from mdepth_ros.ros.conversions import make_header, pose_to_matrix
-from mdepth_ros.ros.depth_odometry import DepthOdometryNode
 from mdepth_ros.ros.images import to_depth
+from mdepth_ros.ros.mdepth_node import MdepthNode
 
 # isort: split
 from diagnostic_msgs.msg import DiagnosticArray
@@ -82,7 +82,7 @@ def test_a_driver_that_fails_is_no_mistake_of_the_user(model: Path, monkeypatch:
     def broken(*_: Any) -> Any:
         raise RuntimeError('CUDA error: out of memory\nmore')
 
-    monkeypatch.setattr(DepthOdometryNode, '_load', broken)
+    monkeypatch.setattr(MdepthNode, '_load', broken)
     with node(model) as running:
         running.until(lambda: running.node.failure, 'the end')
         assert running.node.failure == (

@@ -13,11 +13,11 @@ import pytest
 import torch
 
 from mdepth_ros.core.scale import Scale
-from mdepth_ros.ros import health
+from mdepth_ros.ros import reports
 from mdepth_ros.ros.diagnostics import Diagnostics
-from mdepth_ros.ros.health import ERROR, OK, WARN, Report
+from mdepth_ros.ros.no_output import Cause
 from mdepth_ros.ros.qos import Incompatible
-from mdepth_ros.ros.silence import Cause
+from mdepth_ros.ros.reports import ERROR, OK, WARN, Report
 from mdepth_ros.ros.statistics import Snapshot, Spread
 
 # isort: split
@@ -47,78 +47,78 @@ def changed(**values: Any) -> Snapshot:
 
 
 def test_input() -> None:
-    report = health.input_report(GOOD, NONE, '/image', 'Image')
+    report = reports.input_report(GOOD, NONE, '/image', 'Image')
     assert dict(report.values)['assumed'] == 'nothing'
-    guess = health.input_report(GOOD, NONE, '/image', 'Image', 'it is taken for rectified')
+    guess = reports.input_report(GOOD, NONE, '/image', 'Image', 'it is taken for rectified')
     assert dict(guess.values)['assumed'] == 'it is taken for rectified' and guess.level == 0
     values = dict(report.values)
     assert (report.level, report.message) == (OK, '10.0 Hz')
     assert values['age at arrival, median [ms]'] == '5.0' and values['topic'] == '/image'
-    silent = health.input_report(GOOD, BAD, '/image', 'Image')
+    silent = reports.input_report(GOOD, BAD, '/image', 'Image')
     assert (silent.level, silent.message) == (ERROR, 'nobody publishes /image')
-    late = health.input_report(changed(input_age=Spread(2.0, 2, 2)), NONE, '/image', 'Image')
+    late = reports.input_report(changed(input_age=Spread(2.0, 2, 2)), NONE, '/image', 'Image')
     assert late.level == WARN and '2.0 s old' in late.message
-    other = health.input_report(changed(input_age=Spread(1e9, 1e9, 1e9)), NONE, '/image', 'Image')
+    other = reports.input_report(changed(input_age=Spread(1e9, 1e9, 1e9)), NONE, '/image', 'Image')
     assert other.level == WARN and 'use_sim_time' in other.message
     assert dict(other.values)['age at arrival, median [ms]'] == 'unknown'
-    never = health.input_report(changed(since_input=None), NONE, '/image', 'Image')
+    never = reports.input_report(changed(since_input=None), NONE, '/image', 'Image')
     assert (never.level, never.message) == (WARN, 'no image so far')
     assert dict(never.values)['since the last image [s]'] == 'never'
 
 
 def test_output() -> None:
-    report = health.output_report(GOOD, NONE)
+    report = reports.output_report(GOOD, NONE)
     values = dict(report.values)
     assert (report.level, report.message) == (OK, '10.0 Hz, 40 ms after the image')
     assert values['latency [ms]'] == 'median 40.0, p99 60.0'
     assert values['step [ms]'] == 'median 30.0, p99 50.0'
-    slow = health.output_report(changed(output_rate=4.0), NONE)
+    slow = reports.output_report(changed(output_rate=4.0), NONE)
     assert slow.level == WARN and 'slower than the camera' in slow.message
-    assert health.output_report(GOOD, BAD).level == ERROR
-    assert health.output_report(changed(since_output=None), NONE).level == WARN
+    assert reports.output_report(GOOD, BAD).level == ERROR
+    assert reports.output_report(changed(since_output=None), NONE).level == WARN
 
 
 def test_odometry() -> None:
     frames = ('base_link', 'camera')
-    report = health.odometry_report(GOOD, NONE, '', 'broadcast', frames, 0.1)
+    report = reports.odometry_report(GOOD, NONE, '', 'broadcast', frames, 0.1)
     values = dict(report.values)
     assert (report.level, report.message) == (OK, 'tracking')
     assert values['TF'] == 'broadcast'
     assert values['pair interval [s]'] == values['pair interval of training [s]'] == '0.100'
     problem = 'no base_link to camera'
-    missing = health.odometry_report(GOOD, NONE, problem, 'broadcast', frames, 0.1)
+    missing = reports.odometry_report(GOOD, NONE, problem, 'broadcast', frames, 0.1)
     assert (missing.level, missing.message) == (ERROR, 'no base_link to camera')
     assert dict(missing.values)['TF'] == 'withheld'
     held = changed(status='held', reason='gap of 1.20 s', held={'gap': 3})
-    report = health.odometry_report(held, NONE, '', 'off', frames, 0.1)
+    report = reports.odometry_report(held, NONE, '', 'off', frames, 0.1)
     assert (report.level, report.message) == (WARN, 'held: gap of 1.20 s')
     assert dict(report.values)['held'] == 'gap: 3'
     for status, level in (('standing', OK), ('degraded', WARN), ('lost', ERROR)):
         state = changed(status=status, reason='why')
-        report = health.odometry_report(state, NONE, '', '', frames, 0.1)
+        report = reports.odometry_report(state, NONE, '', '', frames, 0.1)
         assert report.level == level and report.message.startswith(status)
 
 
 def test_what_is_switched_off_is_no_fault_and_its_last_status_is_none() -> None:
     frames = ('base_link', 'camera')
     for report in (
-        health.input_report(GOOD, OFF, '/image', 'Image'),
-        health.output_report(GOOD, OFF),
-        health.odometry_report(GOOD, OFF, 'no base_link to camera', 'broadcast', frames, 0.1),
+        reports.input_report(GOOD, OFF, '/image', 'Image'),
+        reports.output_report(GOOD, OFF),
+        reports.odometry_report(GOOD, OFF, 'no base_link to camera', 'broadcast', frames, 0.1),
     ):
         assert (report.level, report.message) == (OK, 'disabled')
-    silent = health.odometry_report(GOOD, BAD, '', 'broadcast', frames, 0.1)
+    silent = reports.odometry_report(GOOD, BAD, '', 'broadcast', frames, 0.1)
     assert silent.level == WARN and 'nobody publishes' in silent.message
     assert dict(silent.values)['status'] == ''
 
 
 def test_scale() -> None:
-    report = health.scale_report({'': Scale(4.0, 0.0, 'fixed')}, '', 0, {})
+    report = reports.scale_report({'': Scale(4.0, 0.0, 'fixed')}, '', 0, {})
     assert (report.level, report.message) == (OK, 'fixed, 4 m per unit')
-    unscaled = health.scale_report({'': Scale(1.0, 0.0, 'none')}, '', 0, {})
+    unscaled = reports.scale_report({'': Scale(1.0, 0.0, 'none')}, '', 0, {})
     assert unscaled.level == WARN and 'no metres' in unscaled.message
     good = Scale(4.0, 0.1, 'good', ('height', 'speed'), 0.12)
-    report = health.scale_report(
+    report = reports.scale_report(
         {'front': good}, '/speed', 3, {'front': (1.65, 'TF from base_footprint')}
     )
     values = dict(report.values)
@@ -128,19 +128,19 @@ def test_scale() -> None:
     assert values['front: delay of the speed [s]'] == '0.12'
     assert values['front: camera height'] == '1.65 m, TF from base_footprint'
     lost = replace(good, state='degraded', sources=())
-    report = health.scale_report(
+    report = reports.scale_report(
         {'front': good, 'rear': lost}, '/speed', 3, {'rear': (None, 'no height')}
     )
     assert report.level == WARN and 'rear: degraded' in report.message
     assert 'rear: no height' in report.message
     assert dict(report.values)['rear: measured from'] == 'nothing lately'
-    report = health.scale_report({}, '/speed', 0, {}, no_speed='no speed comes on /speed')
+    report = reports.scale_report({}, '/speed', 0, {}, no_speed='no speed comes on /speed')
     assert (report.level, report.message) == (WARN, 'no speed comes on /speed')
 
 
 def test_topics_name_topic_and_policy() -> None:
-    assert health.topics_report([]).level == OK
-    report = health.topics_report([Incompatible('/image', 'reliability', 2)])
+    assert reports.topics_report([]).level == OK
+    report = reports.topics_report([Incompatible('/image', 'reliability', 2)])
     assert report.level == WARN
     assert '/image' in report.message and 'reliability' in report.message
     assert dict(report.values) == {'/image': 'reliability, 2 so far'}
@@ -156,16 +156,16 @@ def test_model() -> None:
         warm_up_seconds=1.0,
         warnings=[],
     )
-    report = health.model_report(True, estimator, '')
+    report = reports.model_report(True, estimator, '')
     values = dict(report.values)
     assert report.level == OK and values['model'] == 'nano' and values['device'] == 'cpu'
     assert 20 < float(values['memory of the process [MB]']) < 1e5
-    assert health.model_report(True, None, '').message == 'loading'
-    assert health.model_report(False, None, '').level == OK
-    assert health.model_report(True, None, 'bad').level == ERROR
-    assert health.model_report(True, estimator, 'bad').level == ERROR
+    assert reports.model_report(True, None, '').message == 'loading'
+    assert reports.model_report(False, None, '').level == OK
+    assert reports.model_report(True, None, 'bad').level == ERROR
+    assert reports.model_report(True, estimator, 'bad').level == ERROR
     estimator.warnings = ['another camera']
-    assert health.model_report(True, estimator, '').message == 'another camera'
+    assert reports.model_report(True, estimator, '').message == 'another camera'
 
 
 class Reporter(Node):

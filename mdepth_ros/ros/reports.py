@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from mdepth_ros.ros.no_output import Cause
 from mdepth_ros.ros.qos import Incompatible
-from mdepth_ros.ros.silence import Cause
 from mdepth_ros.ros.statistics import Snapshot, Spread
 
 if TYPE_CHECKING:
     from mdepth_ros.core.estimator import Estimator
     from mdepth_ros.core.scale import Scale
-    from mdepth_ros.ros.executor import Loss
+    from mdepth_ros.ros.node import Loss
 
 OK, WARN, ERROR = range(3)
 LEVELS = {'held': WARN, 'degraded': WARN, 'lost': ERROR}

@@ -13,17 +13,17 @@ import pytest
 from raw_messages import Sender, sender
 from transport import STANDALONE, context, only_standalone, spin_until
 
-from mdepth_ros.ros import executor as module
-from mdepth_ros.ros import health
-from mdepth_ros.ros.executor import NodeExecutor
+from mdepth_ros.ros import node as module
+from mdepth_ros.ros import reports
+from mdepth_ros.ros.node import BaseNode
 
 # isort: split
-import rclpy
 from builtin_interfaces.msg import Time
 from rcl_interfaces.msg import Parameter, ParameterValue
 from rcl_interfaces.srv import SetParameters
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter as NodeParameter
-from rclpy.serialization import serialize_message
+from rclpy.serialization import deserialize_message, serialize_message
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import String
 from std_srvs.srv import SetBool
@@ -45,8 +45,9 @@ class Victim:
     """A node with one subscription, in its own context, and what spins it."""
 
     def __init__(self, inside: Any, **options: Any) -> None:
-        self.node = rclpy.create_node('victim', context=inside, **options)
-        self.executor = NodeExecutor(self.node)
+        self.node = BaseNode('victim', context=inside, **options)
+        self.executor = SingleThreadedExecutor(context=inside)
+        self.executor.add_node(self.node)
         self.heard: list[str] = []
         self.node.create_subscription(String, 'words', self.hear, 10)
 
@@ -57,8 +58,7 @@ class Victim:
 
     @property
     def counts(self) -> dict[str, int]:
-        losses = self.executor._dropped.losses
-        return {name: loss.count for name, loss in losses.items()}
+        return {name: loss.count for name, loss in self.node.losses.items()}
 
     def until(self, condition: Callable[[], Any]) -> None:
         spin_until(self.executor, condition)
@@ -105,24 +105,20 @@ def test_what_cannot_be_read_is_dropped_counted_and_said_once(
     assert 'correct its sender, attacker; more of them are only counted' in lines[0]
 
 
-def test_a_topic_that_could_not_be_taken_from_is_taken_from_again(
+def test_what_rclpy_raises_while_it_reads_a_message_is_a_loss(
     victim: Victim, attacker: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """rclpy would wait no more for a subscription whose message it could not take."""
-    taken = rclpy.executors.SingleThreadedExecutor._take_subscription
+    """rclpy itself would wait no more for a subscription whose message it could not take."""
 
-    def take(executor: Any, subscription: Any) -> Any:
-        work = taken(executor, subscription)
-        if subscription.topic_name == '/words' and len(takes) < 2:
-            takes.append(subscription)
+    def read(data: bytes, kind: Any) -> Any:
+        if b'bad' in data:
             raise UnicodeDecodeError('utf-8', b'x', 0, 1, 'invalid start byte')
-        return work
+        return deserialize_message(data, kind)
 
-    takes: list[Any] = []
-    monkeypatch.setattr(rclpy.executors.SingleThreadedExecutor, '_take_subscription', take)
+    monkeypatch.setattr(module, 'deserialize_message', read)
     send = connected(victim, attacker, String, '/words')
-    for count, words in enumerate(('one', 'two'), 1):
-        send(said(words))
+    for count in (1, 2):
+        send(said('bad'))
         victim.until(lambda c=count: victim.counts.get('/words') == c)
     send(said('three'))
     victim.until(lambda: victim.heard == ['three'])
@@ -162,7 +158,9 @@ def test_a_parameter_of_no_type_is_no_end(victim: Victim, attacker: Sender) -> N
 
 
 @only_standalone
-def test_requests_that_cannot_be_read(victim: Victim, attacker: Sender) -> None:
+def test_requests_that_cannot_be_read(
+    victim: Victim, attacker: Sender, capfd: pytest.CaptureFixture[str]
+) -> None:
     asked: list[bool] = []
 
     def answer(request: Any, response: Any) -> Any:
@@ -172,40 +170,25 @@ def test_requests_that_cannot_be_read(victim: Victim, attacker: Sender) -> None:
     victim.node.create_service(SetBool, '~/enable', answer)
     send = attacker.dds('rq/victim/enableRequest', 'std_srvs/srv/SetBool_Request')
     header = b'\x00\x01\x00\x00' + struct.pack('<Qq', 1, 1)
-    for bad in (header + b'\x01' * 30, b'\x00\x07' + header[2:] + b'\x01'):
-        before = sum(victim.counts.values())
+    for bad in (header + b'\x01' * 30, b'\x00\x07' + header[2:] + b'\x01', header + b'\x01'):
         send(bad)
-        victim.until(lambda b=before: sum(victim.counts.values()) > b)
-    send(header + b'\x01')
     victim.until(lambda: asked == [True])
-    assert victim.counts == {'/victim/enable': 2}
+    assert 'a request to /victim/enable cannot be read and was dropped' in capfd.readouterr().err
 
 
-def test_a_message_that_stays_takes_no_whole_core(victim: Victim) -> None:
-    class Stuck:
-        topic_name = '/stuck'
-
-    def take(entity: Any) -> None:
-        raise RuntimeError('failed to take')
-
-    start = time.monotonic()
-    for _ in range(20):
-        assert victim.executor._tolerant(take, Stuck()) is None
-    assert time.monotonic() - start >= 20 * module.BREATH
-    assert victim.counts == {'/stuck': 20}
-
-
-def test_rclpy_takes_by_the_methods_that_are_overridden() -> None:
-    for name in ('_take_subscription', '_take_service', '_take_client'):
-        assert callable(getattr(rclpy.executors.SingleThreadedExecutor, name))
+def test_a_warning_is_logged_once(victim: Victim, capfd: pytest.CaptureFixture[str]) -> None:
+    for line in ('one', 'two', '', 'one'):
+        victim.node.warn_once(line)
+    lines = [line for line in capfd.readouterr().err.splitlines() if 'WARN' in line]
+    assert [line[-3:] for line in lines] == ['one', 'two']
 
 
 def test_diagnostics_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     loss = module.Loss(3, 'no UTF-8', time.monotonic())
-    report = health.topics_report([], {'/image': loss})
-    assert report.level == health.WARN
+    report = reports.topics_report([], {'/image': loss})
+    assert report.level == reports.WARN
     assert report.message == '/image: messages that cannot be used are dropped (no UTF-8)'
     assert report.values == (('/image dropped', '3'),)
     loss.time -= module.RECENT
-    report = health.topics_report([], {'/image': loss})
-    assert (report.level, report.values) == (health.OK, (('/image dropped', '3'),))
+    report = reports.topics_report([], {'/image': loss})
+    assert (report.level, report.values) == (reports.OK, (('/image dropped', '3'),))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from live import DEADLINE, at, drive, node, qos, said, stamp_of, statuses
 
-from mdepth_ros.ros import depth_odometry, watch, worker
+from mdepth_ros.ros import input_monitor, mdepth_node, worker
 from mdepth_ros.ros.conversions import make_header
 
 # isort: split
@@ -47,9 +47,9 @@ QUICK = {'no_data_timeout': 0.5, 'diagnostic_updater.period': 0.2}
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, 'LOOK', LOOK)
-    monkeypatch.setattr(depth_odometry, 'LOOK', LOOK)
-    monkeypatch.setattr(watch, 'GRACE', 0.0)
+    monkeypatch.setattr(input_monitor, 'LOOK', LOOK)
+    monkeypatch.setattr(mdepth_node, 'LOOK', LOOK)
+    monkeypatch.setattr(input_monitor, 'GRACE', 0.0)
 
 
 def test_a_camera_that_starts_late_is_given_time(
@@ -62,7 +62,7 @@ def test_a_camera_that_starts_late_is_given_time(
         running.until(lambda: running.node._worker.estimator is not None, 'the model')
         assert ears.lines('images from /image or /image/compressed with /camera_info')
         # Now it advertises, and later it sends.
-        monkeypatch.setattr(watch, 'GRACE', 4.0)
+        monkeypatch.setattr(input_monitor, 'GRACE', 4.0)
         running.publisher(Image, '/image')
         running.until(lambda: running.node.count_publishers('/image'), 'the publisher')
         running.spin(0.7)
@@ -79,8 +79,8 @@ def test_a_camera_that_stays_silent_is_named_after_that_time(model: Path, ears: 
     with node(model, **QUICK) as running:
         running.publisher(Image, '/image')
         running.until(lambda: ears.lines('published by peer, but no image arrives'), 'the line')
-        (watcher,) = running.node._watches
-        since = watcher._since
+        (monitor,) = running.node._monitors
+        since = monitor._since
         # Whoever crashes and comes again and again gets no more time.
         for _ in range(2):
             running.peer.destroy_publisher(running._publishers.pop('/image'))
@@ -89,7 +89,7 @@ def test_a_camera_that_stays_silent_is_named_after_that_time(model: Path, ears: 
             running.publisher(Image, '/image')
             running.until(lambda: running.node.count_publishers('/image'), 'the publisher')
             running.spin(2 * LOOK)
-        assert watcher._since == since
+        assert monitor._since == since
 
 
 def test_depth_that_comes_back_is_said_once(model: Path, ears: Ears) -> None:
@@ -122,8 +122,8 @@ def test_what_is_switched_off_on_purpose_is_said_once_and_is_no_fault(
         running.call(SetBool, '/mdepth/enable', SetBool.Request(data=False))
         said_before = len(ears.lines('WARN') + ears.lines('ERROR'))
         running.until(lambda: said(reports, 'odometry').startswith('disabled'), 'diagnostics')
-        for watcher in running.node._watches:
-            for announcer in watcher._told.values():
+        for monitor in running.node._monitors:
+            for announcer in monitor._told.values():
                 announcer._repeat = 0.1
         running.spin(4 * LOOK)
         assert len(ears.lines('disabled: ')) == 1
@@ -236,8 +236,8 @@ def test_the_end_of_a_bag_is_known(model: Path, ears: Ears) -> None:
             running.peer.destroy_publisher(running._publishers.pop(topic))
         running.until(lambda: said(reports, 'input').startswith('the bag or sim'), 'the end')
         assert statuses(reports)['input'].level == b'\x00'
-        (watcher,) = running.node._watches
-        watcher._told['output']._repeat = 0.1
+        (monitor,) = running.node._monitors
+        monitor._told['output']._repeat = 0.1
         running.spin(4 * LOOK)
         assert len(ears.lines('the bag or simulation is over')) == 1
         assert len(ears.lines('play the bag with --clock')) == before

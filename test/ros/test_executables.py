@@ -29,7 +29,7 @@ from tf2_msgs.msg import TFMessage
 
 PATIENCE = 3 * live.DEADLINE  # a program of its own loads torch first
 RUN = {
-    'depth_odometry_node': ['-p', 'device:=cpu', '-p', 'threads:=1'],
+    'mdepth_node': ['-p', 'device:=cpu', '-p', 'threads:=1'],
     'point_cloud_node': [],
 }
 
@@ -37,7 +37,10 @@ RUN = {
 @contextmanager
 def process(name: str, arguments: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
     """One of the nodes as a program of its own, killed at the end."""
-    command = [sys.executable, '-m', f'mdepth_ros.ros.{name}', '--ros-args', *arguments]
+    command = [
+        *(sys.executable, '-m', 'mdepth_ros.ros.executables', name),
+        *('--ros-args', *arguments),
+    ]
     environment = {
         **os.environ,
         'OMP_NUM_THREADS': '1',
@@ -54,10 +57,10 @@ def process(name: str, arguments: Sequence[str]) -> Iterator[subprocess.Popen[st
 @pytest.mark.parametrize(
     ('name', 'moment'),
     [
-        ('depth_odometry_node', 'torch'),
-        ('depth_odometry_node', 'loading'),
-        ('depth_odometry_node', 'warm after'),
-        ('depth_odometry_node', 'spinning'),
+        ('mdepth_node', 'torch'),
+        ('mdepth_node', 'loading'),
+        ('mdepth_node', 'warm after'),
+        ('mdepth_node', 'spinning'),
         ('point_cloud_node', 'torch'),
     ],
 )
@@ -65,7 +68,7 @@ def test_23_ctrl_c_ends_at_once_with_0_and_no_traceback(
     model: Path, name: str, moment: str
 ) -> None:
     """Rule 23: at any moment (rclpy#1166, topic_tools#104)."""
-    arguments = [*RUN[name], *(['-p', f'model:={model}'] if name.startswith('depth') else [])]
+    arguments = [*RUN[name], *(['-p', f'model:={model}'] if name == 'mdepth_node' else [])]
     said = ''
     with process(name, arguments) as running:
         assert running.stderr is not None
@@ -91,11 +94,11 @@ def test_23_ctrl_c_ends_at_once_with_0_and_no_traceback(
 
 def test_the_executable_leaves_but_main_returns() -> None:
     """What takes Python seconds at the end of a process is skipped, but in nobody else's."""
-    code = 'import atexit\nfrom mdepth_ros.ros import point_cloud_node as node\n'
+    code = 'import atexit\nfrom mdepth_ros.ros import executables\n'
     code += 'atexit.register(print, "at exit")\n'
     wrong = "['--ros-args', '-p', 'colour']"
-    returns = f'print("status", node.main({wrong}))\n'
-    leaves = f'main = node.main\nnode.main = lambda: main({wrong})\nnode.program()\n'
+    returns = f'print("status", executables.main("point_cloud_node", {wrong}))\n'
+    leaves = f'import sys\nsys.argv[1:] = {wrong}\nexecutables.point_cloud_node()\n'
     for end, status, printed in ((returns, 0, 'status 2\nat exit\n'), (leaves, 2, '')):
         command = [sys.executable, '-c', code + end]
         found = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
@@ -104,7 +107,7 @@ def test_the_executable_leaves_but_main_returns() -> None:
 
 def test_23_a_mistake_of_the_user_is_one_line_and_2() -> None:
     """Rule 23 and 15: no traceback for a parameter that cannot be."""
-    with process('depth_odometry_node', ['-p', 'device:=gpu']) as running:
+    with process('mdepth_node', ['-p', 'device:=gpu']) as running:
         _, said = running.communicate(timeout=PATIENCE)
         assert running.returncode == 2
         assert "error: device is 'gpu': use auto, cpu, cuda, cuda:N" in said
@@ -118,7 +121,7 @@ def test_no_message_ends_the_program(model: Path) -> None:
     kinds = {'/image': Image, '/camera_info': CameraInfo, '/tf': TFMessage, '/speed': Odometry}
     dropped = kinds if STANDALONE else ()  # Cyclone DDS in ROS 2 gives what it could read
     heard: list[DiagnosticArray] = []
-    with process('depth_odometry_node', arguments) as running, raw_messages.sender('bad') as bad:
+    with process('mdepth_node', arguments) as running, raw_messages.sender('bad') as bad:
         bad.node.create_subscription(DiagnosticArray, '/diagnostics', heard.append, 10)
         executor = SingleThreadedExecutor(context=bad.node.context)
         executor.add_node(bad.node)
@@ -148,10 +151,17 @@ def test_no_message_ends_the_program(model: Path) -> None:
 def test_a_model_that_is_not_there_ends_the_process_with_2(tmp_path: Path) -> None:
     """Launch sees it: respawn and on_exit work, and nothing stays that does nothing."""
     missing = tmp_path / 'none.safetensors'
-    arguments = [*RUN['depth_odometry_node'], '-p', f'model:={missing}']
-    with process('depth_odometry_node', arguments) as running:
+    arguments = [*RUN['mdepth_node'], '-p', f'model:={missing}']
+    with process('mdepth_node', arguments) as running:
         _, said = running.communicate(timeout=PATIENCE)
         assert running.returncode == 2
         (line,) = [line for line in said.splitlines() if 'none.safetensors: ' in line]
         assert '[FATAL]' in line and 'the model is not loaded' in line
         assert 'Traceback' not in said
+
+
+def test_an_old_executable_works_and_says_its_new_name() -> None:
+    with process('depth_odometry_node', ['-p', 'device:=gpu']) as running:
+        _, said = running.communicate(timeout=PATIENCE)
+        assert running.returncode == 2 and "device is 'gpu'" in said
+        assert said.count('warning: depth_odometry_node is now called mdepth_node\n') == 1

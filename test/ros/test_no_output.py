@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from mdepth_ros.ros.silence import (
+from mdepth_ros.ros.no_output import (
     Announcer,
     Cause,
     Facts,

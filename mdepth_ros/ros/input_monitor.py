@@ -13,9 +13,7 @@ from rclpy.qos import DurabilityPolicy
 from mdepth_ros.errors import shown
 from mdepth_ros.ros.camera import LiveCamera
 from mdepth_ros.ros.mount import Mounts
-from mdepth_ros.ros.qos import Endpoints
-from mdepth_ros.ros.settings import Settings
-from mdepth_ros.ros.silence import (
+from mdepth_ros.ros.no_output import (
     Announcer,
     Cause,
     Facts,
@@ -23,6 +21,8 @@ from mdepth_ros.ros.silence import (
     why_no_output,
     why_no_speed,
 )
+from mdepth_ros.ros.qos import Endpoints
+from mdepth_ros.ros.settings import Settings
 from mdepth_ros.ros.speed import UNDERSTOOD, SpeedTopic
 from mdepth_ros.ros.statistics import Snapshot
 from mdepth_ros.ros.worker import Worker
@@ -39,7 +39,7 @@ def transported(kind: str) -> bool:
     return 'image_transport' in kind or kind.endswith('/CompressedVideo')
 
 
-class Watch:
+class InputMonitor:
     """Says what one camera lacks: in the log by `look`, which is called every `LOOK` seconds.
 
     outputs  topics that the node publishes itself

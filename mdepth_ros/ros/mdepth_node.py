@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rclpy.node import Node
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
@@ -16,36 +15,31 @@ from mdepth_ros.core.estimator import Estimator
 from mdepth_ros.errors import shown
 from mdepth_ros.model.file import load_model
 from mdepth_ros.model.shipped import shipped_model
-from mdepth_ros.ros import health
+from mdepth_ros.ros import reports
 from mdepth_ros.ros.camera import LiveCamera
 from mdepth_ros.ros.diagnostics import Diagnostics, steady_timer
-from mdepth_ros.ros.executor import Dropped
+from mdepth_ros.ros.input_monitor import LOOK, InputMonitor
 from mdepth_ros.ros.mount import Mounts
+from mdepth_ros.ros.node import BaseNode
 from mdepth_ros.ros.parameters import DEPTH_ODOMETRY
 from mdepth_ros.ros.qos import Endpoints, latched_qos
 from mdepth_ros.ros.settings import Settings, unknown_keys
 from mdepth_ros.ros.speed import SpeedTopic
-from mdepth_ros.ros.watch import LOOK, Watch
 from mdepth_ros.ros.worker import Worker
 
 
-class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
+class MdepthNode(BaseNode):
     """One or several cameras, one model.
 
-    Topics, services and parameters are those of the README. Keyword arguments go to rclpy's Node.
-
-    `failure` says why the node cannot go on, '' while it can; `exit_status` is then that of the
-    process, see spin.py. `dropped` counts what it could not use.
+    Topics, services and parameters are those of docs/vehicle.md. Keyword arguments go to rclpy's
+    Node.
 
     Raises MdepthError for a parameter that cannot be.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__('mdepth', **options)
-        self.failure, self.exit_status = '', 1
-        self.dropped = Dropped(self)
         self._closing = False
-        self._told: set[str] = set()
         self.settings = Settings(self, DEPTH_ODOMETRY)
         values = self.settings.values
         self._enabled = values['enabled']
@@ -64,10 +58,10 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
             on_fatal=self._give_up,
             quiet=lambda: self._closing or not self.context.ok(),
         )
-        self._watches = [self._watch(camera) for camera in self.cameras]
+        self._monitors = [self._monitor(camera) for camera in self.cameras]
         self._diagnostics = Diagnostics(self, self._tasks())
         for line in unknown_keys(self, DEPTH_ODOMETRY, self._topics()):
-            self.get_logger().warning(shown(line))
+            self.warn_once(line)
         for camera in self.cameras:
             inputs, depth = camera.input, camera.outputs()[0]
             line = f'images from {inputs.images} with {inputs.infos}: depth to {depth}'
@@ -106,10 +100,10 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
             for index, name in enumerate(dict.fromkeys(names))
         ]
 
-    def _watch(self, camera: LiveCamera) -> Watch:
+    def _monitor(self, camera: LiveCamera) -> InputMonitor:
         outputs = [topic for each in self.cameras for topic in each.outputs()]
         parts = (self.settings, self._endpoints, self._mounts, self._speed, self._worker)
-        return Watch(self, camera, *parts, outputs)
+        return InputMonitor(self, camera, *parts, outputs)
 
     # The model, in the thread of the networks.
 
@@ -119,13 +113,13 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
         path = shipped_model() if wanted == 'shipped' else Path(wanted).expanduser()
         self.get_logger().info(shown(f'loading {path}'))
         network, card = load_model(path)
-        threads = values['threads'] or None
+        threads = values['threads']
         device, precision = values['device'], values['precision']
         refined, cues = values['refine_motion'], values['use_cues']
         return Estimator(network, card, device, precision, threads, refined, cues)
 
     def _model_ready(self, estimator: Estimator) -> None:
-        device = health.device_name(estimator)
+        device = reports.device_name(estimator)
         self._diagnostics.set_device(device)
         self._card.publish(String(data=estimator.card.to_json()))
         self.get_logger().info(
@@ -156,8 +150,8 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
 
     def _switch(self, enabled: bool) -> None:
         self._enabled = enabled
-        for camera, watch in zip(self.cameras, self._watches, strict=True):
-            watch.switch(enabled)
+        for camera, monitor in zip(self.cameras, self._monitors, strict=True):
+            monitor.switch(enabled)
             if enabled:
                 camera.start()
             else:
@@ -174,59 +168,61 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
         """Look at the graph where something is missing, and say what."""
         self._mounts.listen()
         self._choose_speed()
-        for watch in self._watches:
-            watch.look()
+        for monitor in self._monitors:
+            monitor.look()
         self._warn()
 
     def _warn(self) -> None:
         """Say what the estimator warns of, when it is new: of a camera with its first image."""
         estimator = self._worker.estimator
         for line in () if estimator is None else (*estimator.warnings,):
-            if line not in self._told:
-                self._told.add(line)
-                self.get_logger().warning(shown(line))
+            self.warn_once(line)
 
     # Diagnostics.
 
     def _tasks(self) -> dict[str, Any]:
         tasks: dict[str, Any] = {}
-        for index, (camera, watch) in enumerate(zip(self.cameras, self._watches, strict=True)):
+        for index, (camera, monitor) in enumerate(zip(self.cameras, self._monitors, strict=True)):
             prefix = f'{camera.name} ' if camera.name else ''
-            tasks[f'{prefix}input'] = partial(self._input_report, camera, watch)
-            tasks[f'{prefix}output'] = partial(self._output_report, camera, watch)
-            tasks[f'{prefix}odometry'] = partial(self._odometry_report, camera, watch, index == 0)
+            tasks[f'{prefix}input'] = partial(self._input_report, camera, monitor)
+            tasks[f'{prefix}output'] = partial(self._output_report, camera, monitor)
+            tasks[f'{prefix}odometry'] = partial(
+                self._odometry_report, camera, monitor, index == 0
+            )
         tasks['scale'] = self._scale_report
-        tasks['topics'] = lambda: health.topics_report(
-            self._endpoints.incompatible(), self.dropped.losses
+        tasks['topics'] = lambda: reports.topics_report(
+            self._endpoints.incompatible(), self.losses
         )
         tasks['model'] = self._model_report
         return tasks
 
-    def _input_report(self, camera: LiveCamera, watch: Watch) -> health.Report:
+    def _input_report(self, camera: LiveCamera, monitor: InputMonitor) -> reports.Report:
         images, now = camera.input.images, camera.statistics.snapshot()
         assumed = camera.input.assumed
-        return health.input_report(now, watch.cause, images.topic, images.kind, assumed)
+        return reports.input_report(now, monitor.cause, images.topic, images.kind, assumed)
 
-    def _output_report(self, camera: LiveCamera, watch: Watch) -> health.Report:
-        return health.output_report(camera.statistics.snapshot(), watch.cause)
+    def _output_report(self, camera: LiveCamera, monitor: InputMonitor) -> reports.Report:
+        return reports.output_report(camera.statistics.snapshot(), monitor.cause)
 
-    def _odometry_report(self, camera: LiveCamera, watch: Watch, first: bool) -> health.Report:
+    def _odometry_report(
+        self, camera: LiveCamera, monitor: InputMonitor, first: bool
+    ) -> reports.Report:
         estimator = self._worker.estimator
         on = first and self.settings.values['publish_tf']
-        return health.odometry_report(
+        return reports.odometry_report(
             camera.statistics.snapshot(),
-            watch.cause,
-            watch.no_odometry(),
+            monitor.cause,
+            monitor.no_odometry(),
             'broadcast' if on else 'off',
             (self._mounts.base_frame, camera.frame_id),
             estimator.card.frame_interval if estimator else 0.0,
             camera.mount_problem,
         )
 
-    def _scale_report(self) -> health.Report:
-        cause = self._watches[0].cause
+    def _scale_report(self) -> reports.Report:
+        cause = self._monitors[0].cause
         if cause.expected:
-            return health.Report(health.OK, cause.line)
+            return reports.Report(reports.OK, cause.line)
         scales = {
             camera.name: scale
             for camera in self.cameras
@@ -235,13 +231,13 @@ class DepthOdometryNode(Node):  # type: ignore[misc]  # no types without ROS 2
         speed = self._speed.topic if 'speed' in self.settings.values['scale'] else ''
         heights = {c.name: height for c in self.cameras if (height := c.height) is not None}
         refused = self._speed.refused, self._speed.problem
-        no_speed = self._watches[0].no_speed()
-        return health.scale_report(scales, speed, self._speed.count, heights, refused, no_speed)
+        no_speed = self._monitors[0].no_speed()
+        return reports.scale_report(scales, speed, self._speed.count, heights, refused, no_speed)
 
-    def _model_report(self) -> health.Report:
+    def _model_report(self) -> reports.Report:
         worker = self._worker
         problem = worker.fatal or worker.problem
-        return health.model_report(self._enabled, worker.estimator, problem)
+        return reports.model_report(self._enabled, worker.estimator, problem)
 
     def _topics(self) -> list[str]:
         """Absolute names of everything that the node may listen to."""
