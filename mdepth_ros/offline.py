@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.evaluation.files import kitti_line, tum_line
 from mdepth_ros.report.scale_over_time import ScaleFile
 from mdepth_ros.ros import conversions, outputs  # before any message: makes them importable
 from mdepth_ros.ros.clouds import MAX_STEP
@@ -246,12 +247,10 @@ class _Trajectory:
         base, _ = conversions.pose_of_base(estimate.pose, estimate.pose_covariance, self._mount)
         pose = conversions.matrix_to_pose(base)
         p, q = pose.position, pose.orientation
-        numbers = ' '.join(f'{value:.9f}' for value in (p.x, p.y, p.z, q.x, q.y, q.z, q.w))
-        self._tum.write(f'{estimate.stamp // 10**9}.{estimate.stamp % 10**9:09d} {numbers}\n')
+        self._tum.write(tum_line(estimate.stamp, (p.x, p.y, p.z), (q.x, q.y, q.z, q.w)))
         if self._first is None:
             self._first = estimate.pose
-        camera = np.linalg.solve(self._first, estimate.pose)[:3].reshape(12)
-        self._kitti.write(' '.join(f'{value:.9e}' for value in camera) + '\n')
+        self._kitti.write(kitti_line(np.linalg.solve(self._first, estimate.pose)))
 
     def __exit__(self, *_: object) -> None:
         self._tum.close()

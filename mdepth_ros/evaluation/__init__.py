@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Numbers: how far depth and trajectories are from the truth. numpy only."""
+"""Numbers: how far depth and trajectories are from the truth. no messages, no networks."""
 
 from mdepth_ros.evaluation.depth import (
     SCORES,
@@ -14,7 +14,6 @@ from mdepth_ros.evaluation.depth import (
     resize_as_disparity,
     sample_depth,
     scaled_relative_errors,
-    sparse_depth_errors,
 )
 from mdepth_ros.evaluation.drives import (
     KITTI_LENGTHS,
@@ -28,7 +27,6 @@ from mdepth_ros.evaluation.files import (
     layout,
     pose_matrices,
     read_trajectory,
-    write_kitti,
     write_tum,
 )
 from mdepth_ros.evaluation.sparsification import (
@@ -81,9 +79,7 @@ __all__ = [
     'rotation_angle',
     'sample_depth',
     'scaled_relative_errors',
-    'sparse_depth_errors',
     'sparsification',
     'umeyama',
-    'write_kitti',
     'write_tum',
 ]

@@ -115,28 +115,6 @@ def scaled_relative_errors(
     return np.abs(g - np.clip(p * ratio, min_depth, max_depth)) / g, usable
 
 
-def sparse_depth_errors(
-    prediction: Array,
-    pixels: Array,
-    truth: Array,
-    *,
-    min_depth: float = 1e-3,
-    max_depth: float = 80.0,
-    scaling: Literal['median', 'none'] | float = 'none',
-    crop: Crop = 'none',
-) -> DepthErrors:
-    """Score a prediction [h,w] at sub-pixel positions [N,2] (u, v) with true depths [N].
-
-    For lidar points projected into the depth image. Points outside the image or the crop are
-    left out.
-    """
-    inside = in_image(pixels, prediction.shape, crop)
-    sampled = sample_depth(prediction, pixels[inside, 0], pixels[inside, 1])
-    return depth_errors(
-        sampled, truth[inside], min_depth=min_depth, max_depth=max_depth, scaling=scaling
-    )
-
-
 def sample_depth(depth: Array, u: Array, v: Array) -> Array:
     """Depth [h,w] at sub-pixel positions u, v, bilinear in disparity 1/depth; float64.
 

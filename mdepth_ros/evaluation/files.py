@@ -9,13 +9,15 @@ which is which.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation.trajectory import Array, Trajectory
+from mdepth_ros.geometry import quaternion_from_rotation, rotation_from_quaternion
 from mdepth_ros.limits import FARTHEST
 from mdepth_ros.tables import Table, quoted, read_table
 
@@ -189,58 +191,35 @@ def _in_order(table: Table, stamps: Array, poses: Array) -> Trajectory:
     return Trajectory(stamps[~again], poses[~again])
 
 
+def tum_line(stamp: int, position: Iterable[float], quaternion: Iterable[float]) -> str:
+    """`seconds x y z qx qy qz qw` with its end of line; the stamp, in ns, to the nanosecond."""
+    numbers = ' '.join(f'{value:.9f}' for value in (*position, *quaternion))
+    return f'{stamp // 10**9}.{stamp % 10**9:09d} {numbers}\n'
+
+
+def kitti_line(pose: Array) -> str:
+    """The upper 3x4 of a pose [4,4], row by row, with its end of line."""
+    return ' '.join(f'{value:.9e}' for value in pose[:3].reshape(12)) + '\n'
+
+
 def write_tum(path: Path, trajectory: Trajectory) -> None:
-    """Write `seconds x y z qx qy qz qw` per line; stamps to the nanosecond."""
-    quaternions = quaternions_from_rotations(trajectory.poses[:, :3, :3])
-    with path.open('w', encoding='utf-8') as file:
-        for stamp, position, q in zip(
-            trajectory.stamps.tolist(), trajectory.positions, quaternions, strict=True
-        ):
-            numbers = ' '.join(f'{x:.9f}' for x in (*position, *q))
-            file.write(f'{stamp // 10**9}.{stamp % 10**9:09d} {numbers}\n')
-
-
-def write_kitti(path: Path, trajectory: Trajectory) -> None:
-    """Write the upper 3x4 of each pose as 12 numbers per line."""
-    np.savetxt(path, trajectory.poses[:, :3].reshape(-1, 12), fmt='%.9e')
+    """Write a `tum_line` of every pose."""
+    rotations = torch.from_numpy(trajectory.poses[:, :3, :3])
+    rows = zip(
+        trajectory.stamps.tolist(),
+        trajectory.positions,
+        quaternion_from_rotation(rotations).numpy(),
+        strict=True,
+    )
+    path.write_text(''.join(tum_line(*row) for row in rows), 'utf-8')
 
 
 def pose_matrices(positions: Array, quaternions: Array) -> Array:
     """Poses [N,4,4] from positions [N,3] and quaternions [N,4] (x y z w, any length but zero)."""
-    norm = np.linalg.norm(quaternions, axis=1, keepdims=True)
-    if (norm == 0).any():
+    if not quaternions.any(1).all():
         raise ValueError('a quaternion of length zero')
-    x, y, z, w = (quaternions / norm).T
-    poses = np.zeros((len(positions), 4, 4))
-    poses[:, 0, :3] = np.stack(
-        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)], 1
-    )
-    poses[:, 1, :3] = np.stack(
-        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)], 1
-    )
-    poses[:, 2, :3] = np.stack(
-        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)], 1
-    )
+    rotations = rotation_from_quaternion(torch.from_numpy(np.asarray(quaternions, float)))
+    poses = np.tile(np.eye(4), (len(positions), 1, 1))
+    poses[:, :3, :3] = rotations.numpy()
     poses[:, :3, 3] = positions
-    poses[:, 3, 3] = 1
     return poses
-
-
-def quaternions_from_rotations(R: Array) -> Array:
-    """Unit quaternions [N,4] (x y z w, w >= 0) of rotations [N,3,3].
-
-    4 q q^T is linear in R; its column with the largest diagonal element is far from zero
-    whatever the angle.
-    """
-    d = np.stack([R[:, 0, 0], R[:, 1, 1], R[:, 2, 2]], 1)
-    outer = np.empty((len(R), 4, 4))
-    for i in range(3):
-        outer[:, i, i] = 1 + 2 * d[:, i] - d.sum(1)
-        j, k = (i + 1) % 3, (i + 2) % 3
-        outer[:, j, k] = outer[:, k, j] = R[:, j, k] + R[:, k, j]
-        outer[:, i, 3] = outer[:, 3, i] = R[:, k, j] - R[:, j, k]
-    outer[:, 3, 3] = 1 + d.sum(1)
-    largest = np.argmax(np.diagonal(outer, axis1=1, axis2=2), axis=1)
-    q = outer[np.arange(len(R)), :, largest]
-    q /= np.linalg.norm(q, axis=1, keepdims=True)
-    return np.asarray(np.where(q[:, 3:] < 0, -q, q))

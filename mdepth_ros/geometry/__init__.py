@@ -27,7 +27,6 @@ from mdepth_ros.geometry.warp import (
     pixel_grid,
     project,
     project_depth,
-    rigid_flow,
     sample,
     warp,
 )
@@ -46,7 +45,6 @@ __all__ = [
     'project',
     'project_depth',
     'quaternion_from_rotation',
-    'rigid_flow',
     'rotation_from_axis_angle',
     'rotation_from_quaternion',
     'sample',

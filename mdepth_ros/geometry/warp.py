@@ -121,10 +121,3 @@ def warp(
     pixels, z = project_depth(depth, T_source_target, K)
     height, width = source.shape[-2:]
     return sample(source, pixels, padding), in_view(pixels, z, height, width)
-
-
-def rigid_flow(depth: Tensor, T_source_target: Tensor, K: Tensor) -> Tensor:
-    """Optical flow [B, 2, H, W] in pixels, from target to source, of a static world."""
-    pixels, _ = project_depth(depth, T_source_target, K)
-    grid = pixel_grid(depth.shape[-2], depth.shape[-1], depth.device, pixels.dtype)
-    return (pixels - grid).permute(0, 3, 1, 2)

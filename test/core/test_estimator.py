@@ -29,7 +29,7 @@ from torch import Tensor
 from mdepth_ros.core.pairing import FramePair
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.geometry import Camera, rigid_flow
+from mdepth_ros.geometry import Camera, pixel_grid, project_depth
 
 
 def test_shapes_kinds_and_units() -> None:
@@ -99,7 +99,8 @@ def test_focal_correction_keeps_what_the_image_shows(s: float, pose: list[float]
 
     def flow(depth: NDArray[np.float32], motion: NDArray[np.float64], camera: Camera) -> Tensor:
         T = torch.from_numpy(motion).float()[None]
-        return rigid_flow(torch.from_numpy(depth)[None], T, camera.matrix())
+        pixels, _ = project_depth(torch.from_numpy(depth)[None], T, camera.matrix())
+        return (pixels - pixel_grid(HEIGHT, WIDTH)).permute(0, 3, 1, 2)
 
     true = flow(plain.depth, plain.motion, CAMERA)
     corrected = flow(got.depth, got.motion, source)

@@ -12,10 +12,10 @@ from mdepth_ros.evaluation import (
     crop_box,
     crop_mask,
     depth_errors,
+    in_image,
     mean_errors,
     resize_as_disparity,
     sample_depth,
-    sparse_depth_errors,
 )
 
 
@@ -116,24 +116,21 @@ def test_sampling_between_pixels_and_beside_unknown_ones():
     )
 
 
-def test_sparse_points_outside_the_image_do_not_count():
-    depth = np.full((4, 6), 5.0)
+def test_points_between_pixels_and_outside_the_image():
     pixels = np.array([[-0.4, 0.0], [5.4, 3.4], [-0.6, 0.0], [2.0, 3.6]])
-    errors = sparse_depth_errors(depth, pixels, np.array([5.0, 10.0, 1.0, 1.0]))
-    assert errors.pixels == 2
-    assert errors.abs_rel == pytest.approx(0.25)
+    assert in_image(pixels, (4, 6)).tolist() == [True, True, False, False]
 
 
-def test_sparse_equals_dense_at_pixel_centres():
+def test_points_at_pixel_centres_score_as_the_image_does():
     random = np.random.default_rng(3)
     truth, prediction = random.uniform(1, 70, (2, 37, 124))
     u, v = np.meshgrid(np.arange(124.0), np.arange(37.0))
     pixels = np.stack([u.ravel(), v.ravel()], 1)
     for crop in ('none', 'garg'):
+        inside = in_image(pixels, truth.shape, crop)
         dense = depth_errors(prediction, truth, crop=crop, scaling='median')
-        sparse = sparse_depth_errors(
-            prediction, pixels, truth.ravel(), crop=crop, scaling='median'
-        )
+        sampled = sample_depth(prediction, *pixels[inside].T)
+        sparse = depth_errors(sampled, truth.ravel()[inside], scaling='median')
         assert sparse.pixels == dense.pixels
         for name in (*SCORES, 'ratio'):
             assert getattr(sparse, name) == pytest.approx(getattr(dense, name))

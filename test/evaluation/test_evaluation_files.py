@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
 import pytest
+import torch
+from recordings import write_kitti
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import (
@@ -9,10 +11,9 @@ from mdepth_ros.evaluation import (
     layout,
     pose_matrices,
     read_trajectory,
-    write_kitti,
     write_tum,
 )
-from mdepth_ros.evaluation.files import quaternions_from_rotations
+from mdepth_ros.geometry import quaternion_from_rotation
 
 
 def random_trajectory(n=40):
@@ -20,6 +21,10 @@ def random_trajectory(n=40):
     poses = pose_matrices(random.normal(0, 100, (n, 3)), random.normal(size=(n, 4)))
     stamps = 1_317_044_400_123_456_789 + np.arange(n, dtype=np.int64) * 103_600_001
     return Trajectory(stamps, poses)
+
+
+def quaternions_of(rotations):
+    return quaternion_from_rotation(torch.from_numpy(rotations)).numpy()
 
 
 def test_tum_round_trip_keeps_every_nanosecond(tmp_path):
@@ -68,7 +73,7 @@ def test_quaternions_near_half_turns():
     q = np.concatenate([np.c_[axes, np.zeros(6)], np.c_[axes, np.full(6, 1e-9)], np.eye(4)])
     q /= np.linalg.norm(q, axis=1, keepdims=True)
     rotations = pose_matrices(np.zeros((len(q), 3)), q)[:, :3, :3]
-    back = quaternions_from_rotations(rotations)
+    back = quaternions_of(rotations)
     assert np.abs(np.sum(q * back, axis=1)) == pytest.approx(np.ones(len(q)))
 
 
@@ -109,7 +114,7 @@ MORE = ',v_RS_R_x [m s^-1],v_RS_R_y [m s^-1],v_RS_R_z [m s^-1]' + ''.join(
 
 def euroc_lines(trajectory, speeds=True, comma=','):
     rows = []
-    quaternions = quaternions_from_rotations(trajectory.poses[:, :3, :3])
+    quaternions = quaternions_of(trajectory.poses[:, :3, :3])
     for stamp, p, q in zip(trajectory.stamps, trajectory.positions, quaternions, strict=True):
         numbers = [*p, q[3], *q[:3], *([0.25] * 9 if speeds else [])]
         rows.append(comma.join([str(stamp), *(repr(float(x)) for x in numbers)]))
@@ -118,7 +123,7 @@ def euroc_lines(trajectory, speeds=True, comma=','):
 
 def tum_lines(trajectory, stamps, gap=' '):
     rows = []
-    quaternions = quaternions_from_rotations(trajectory.poses[:, :3, :3])
+    quaternions = quaternions_of(trajectory.poses[:, :3, :3])
     for stamp, p, q in zip(stamps, trajectory.positions, quaternions, strict=True):
         rows.append(gap.join([str(stamp), *(repr(float(x)) for x in (*p, *q))]))
     return rows
@@ -191,7 +196,7 @@ def test_tum_shuffled_with_doubles_and_decimal_commas(tmp_path):
 )
 def test_names_decide_which_column_is_which(tmp_path, names):
     written, path = random_trajectory(), tmp_path / 'pose.csv'
-    quaternions = quaternions_from_rotations(written.poses[:, :3, :3])
+    quaternions = quaternions_of(written.poses[:, :3, :3])
     rows = [names]
     for t, p, q in zip(written.stamps, written.positions, quaternions, strict=True):
         rows.append(','.join(map(str, (t, 7, q[3], *q[:3].tolist(), *p.tolist()))))

@@ -14,7 +14,6 @@ from mdepth_ros.geometry import (
     pixel_grid,
     project,
     project_depth,
-    rigid_flow,
     sample,
     se3_exp,
     warp,
@@ -81,6 +80,12 @@ def test_identity_pose_is_identity(padding: str) -> None:
     assert valid.all() and valid.dtype == torch.bool
     warped, _ = warp(image, depth, eye.double(), K, padding)
     torch.testing.assert_close(warped, image, rtol=0, atol=1e-10)
+
+
+def rigid_flow(depth: torch.Tensor, T: torch.Tensor, K: torch.Tensor) -> torch.Tensor:
+    """Optical flow [B, 2, H, W] in pixels, from target to source, of a static world."""
+    pixels, _ = project_depth(depth, T, K)
+    return (pixels - pixel_grid(*depth.shape[-2:], dtype=pixels.dtype)).permute(0, 3, 1, 2)
 
 
 def test_known_translation_gives_known_flow() -> None:

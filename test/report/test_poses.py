@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from recordings import OPTICAL, drive, static_transforms, write_ros2
+from recordings import OPTICAL, drive, static_transforms, write_kitti, write_ros2
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import Trajectory, pose_matrices, write_kitti, write_tum
+from mdepth_ros.evaluation import Trajectory, pose_matrices, write_tum
 from mdepth_ros.geometry import se3_exp
 from mdepth_ros.report.poses import AT_ONCE, LONGEST_HOLE, camera_poses, pose_at, poses_at
 from mdepth_ros.sources import open_source

@@ -4,9 +4,10 @@
 
 import numpy as np
 import pytest
+from recordings import write_kitti
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import Trajectory, read_trajectory, write_kitti, write_tum
+from mdepth_ros.evaluation import Trajectory, read_trajectory, write_tum
 from mdepth_ros.report import Choice, evaluate_run
 from mdepth_ros.report.poses import poses_at
 from mdepth_ros.report.write import write_report
