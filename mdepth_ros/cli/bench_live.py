@@ -10,13 +10,29 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from mdepth_ros.cli.bench_step import random_pictures
 from mdepth_ros.cli.free_domain import own_domain
+from mdepth_ros.cli.live import live_node
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.geometry import Camera
+from mdepth_ros.model.file import load_model
+from mdepth_ros.ros import conversions, images  # before any message: makes them importable
+from mdepth_ros.ros.bag_topics import message_class
+from mdepth_ros.ros.outputs import TOPICS, topic_name
+from mdepth_ros.sources.base import OPTICAL_ROTATION
+
+# isort: split
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import qos_profile_sensor_data
+from sensor_msgs.msg import CameraInfo, Image
+from tf2_ros import StaticTransformBroadcaster
 
 RATE = 10.0  # Hz
 WIDTH, HEIGHT = 1242, 375  # KITTI's
@@ -24,6 +40,14 @@ NAMESPACE = '/mdepth_bench'
 WARM = 3.0  # s that are not measured
 PATIENCE = 120.0  # s for the node to load its model
 DRAIN = 10.0  # s at most for the depth of the last image
+LARGEST_P99, LARGEST_OWN = 100.0, 5.0  # ms
+# In the order of time; a part of a stage stands below it, further in.
+STAGES = {
+    'wait': 0, 'decode': 0,
+    'step': 0, 'pairing': 1, 'estimator': 1, 'sample': 2, 'network': 2, 'refine': 2, 'post': 2,
+    'scale': 1, 'odometry': 1,
+    'publish': 0, 'latency': 0,
+}  # fmt: skip
 
 
 def measure_live(model: Path, seconds: float) -> dict[str, Any]:
@@ -42,19 +66,13 @@ def measure_live(model: Path, seconds: float) -> dict[str, Any]:
 
     Raises MdepthError where the node does not start or gives no depth.
     """
-    from mdepth_ros.model.file import load_model
-
     load_model(model)  # the node would stay alive and say again and again that it cannot
     with own_domain():  # nobody else's graph
         return _measure(model, seconds)
 
 
 def _measure(model: Path, seconds: float) -> dict[str, Any]:
-    from mdepth_ros.cli.live import live_node
-
     with _node(model) as process, live_node('mdepth_bench') as node:
-        from rclpy.executors import SingleThreadedExecutor
-
         camera, listener = _Camera(node), _Listener(node)
         executor = SingleThreadedExecutor()
         executor.add_node(node)
@@ -88,25 +106,13 @@ class _Camera:
     """Publishes random pictures, their camera_info and where the camera is mounted."""
 
     def __init__(self, node: Any) -> None:
-        from mdepth_ros.cli.bench import _pictures
-        from mdepth_ros.geometry import Camera
-        from mdepth_ros.ros import conversions, images
-        from mdepth_ros.sources.base import OPTICAL_ROTATION
-
-        # isort: split
-        from rclpy.qos import qos_profile_sensor_data
-        from sensor_msgs.msg import CameraInfo, Image
-        from tf2_ros import StaticTransformBroadcaster
-
         self.sent = 0
         self.newest = 0  # its stamp, ns
         self._clock = node.get_clock()
         header = conversions.make_header(0, 'camera')
         camera = Camera(WIDTH, HEIGHT, 721.5, 721.5, 609.6, 172.9)
-        self._messages = [
-            images.image_message(picture, header, 'rgb8')
-            for picture in _pictures(HEIGHT, WIDTH, 4)
-        ]
+        pictures = random_pictures(HEIGHT, WIDTH, 4)
+        self._messages = [images.image_message(each, header, 'rgb8') for each in pictures]
         self._info = conversions.camera_to_info(camera, header)
         self._image = node.create_publisher(Image, f'{NAMESPACE}/image', qos_profile_sensor_data)
         self._infos = node.create_publisher(
@@ -135,12 +141,6 @@ class _Listener:
     """Listens to every output, and takes the ages of the depth images in ms."""
 
     def __init__(self, node: Any) -> None:
-        from mdepth_ros.ros.bag_topics import message_class
-        from mdepth_ros.ros.outputs import TOPICS, topic_name
-
-        # isort: split
-        from diagnostic_msgs.msg import DiagnosticArray
-
         self.start(0)
         self._clock = node.get_clock()
         self._subscriptions = []
@@ -159,7 +159,7 @@ class _Listener:
         self._since = self.newest = since
         self.ages: list[float] = []
         self.arrivals: list[float] = []
-        self.counts: dict[str, int] = {}
+        self.counts: Counter[str] = Counter()
         self.stages: dict[str, float] = {}
 
     def _depth(self, data: bytes, info: Any) -> None:
@@ -170,11 +170,11 @@ class _Listener:
         self.newest = stamp
         self.ages.append((info['source_timestamp'] - stamp) / 1e6)
         self.arrivals.append((self._clock.now().nanoseconds - stamp) / 1e6)
-        self.counts['depth/image_rect'] = self.counts.get('depth/image_rect', 0) + 1
+        self.counts['depth/image_rect'] += 1
 
     def _other(self, name: str) -> Any:
         def heard(data: bytes) -> None:
-            self.counts[name] = self.counts.get(name, 0) + 1
+            self.counts[name] += 1
 
         return heard
 
@@ -248,8 +248,26 @@ def _spread(values: list[float]) -> dict[str, float]:
         raise MdepthError('no depth came in the time that was measured: measure longer')
     ordered = sorted(values)
     last = len(ordered) - 1
-    return {
-        'median': ordered[last // 2],
-        'p99': ordered[round(0.99 * last)],
-        'max': ordered[-1],
-    }
+    return {'median': ordered[last // 2], 'p99': ordered[round(0.99 * last)], 'max': ordered[-1]}
+
+
+def targets_of(numbers: dict[str, Any]) -> list[tuple[str, float, float, str]]:
+    """(what, measured, at most, unit) of what `measure_live` returned with stages.
+
+    With a step that is longer than the period of the images, each waits for the step at hand, and
+    then for its own: no age is above two steps.
+    """
+    stages, age = numbers['stages_ms'], numbers['age_ms']
+    step = stages['step']
+    if step > 1e3 / RATE:
+        return [
+            ('depth images older than 2 steps', 100 * numbers['late'], 0.0, '%'),
+            ('age, p99: 2 steps', age['p99'], 2 * step, 'ms'),
+            ('age, max: 2 steps', age['max'], 2 * step, 'ms'),
+        ]
+    own = stages['decode'] + stages['publish']
+    return [
+        ('age, median: 1.5 steps + 10 ms', age['median'], 1.5 * step + 10, 'ms'),
+        ('age, p99', age['p99'], LARGEST_P99, 'ms'),
+        ("the node's own share: decode, messages, publish", own, LARGEST_OWN, 'ms'),
+    ]

@@ -18,6 +18,7 @@ from mdepth_ros.model.file import ModelCard, save_model
 from mdepth_ros.networks import JointDepthPose, NetworkConfig
 
 bench_module = importlib.import_module('mdepth_ros.cli.bench')
+bench_step = importlib.import_module('mdepth_ros.cli.bench_step')
 doctor_module = importlib.import_module('mdepth_ros.cli.doctor')
 
 app = typer.Typer()
@@ -34,9 +35,9 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def small_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command measures networks of full size; the tests a small one."""
-    measure = bench_module.measure
+    measure = bench_step.measure
     monkeypatch.setattr(
-        bench_module,
+        bench_step,
         'measure',
         lambda config, size, rounds, threads: measure(SMALL, (64, 96), rounds, threads),
     )
@@ -131,9 +132,8 @@ def live_numbers(**changes: object) -> dict[str, object]:
 
 def printed(numbers: dict[str, object]) -> list[list[str]]:
     """The words of each line of the tables."""
-    table = importlib.import_module('mdepth_ros.cli.bench_live_table')
     console = Console(file=io.StringIO(), width=120)
-    table.print_live(console, numbers)
+    bench_module.print_live(console, numbers)
     return [line.split() for line in console.file.getvalue().replace('│', ' ').splitlines()]
 
 
@@ -187,7 +187,7 @@ def test_random_weights_have_depths_worth_comparing() -> None:
     import torch
 
     torch.manual_seed(0)
-    network = bench_module._calibrated(JointDepthPose(SMALL), (64, 96))
+    network = bench_step._calibrated(JointDepthPose(SMALL), (64, 96))
     images = torch.rand(2, 1, 3, 64, 96)
     with torch.inference_mode():
         depth = network.depth(network(*images)[0][0])
