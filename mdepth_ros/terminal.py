@@ -48,7 +48,7 @@ class Console(rich.console.Console):
 
 def say(line: str) -> None:
     """Print a line."""
-    Console(highlight=False, markup=False, soft_wrap=True).print(line)
+    Console(highlight=False, soft_wrap=True).print(line)
 
 
 def print_rows(rows: Iterable[tuple[str, str]]) -> None:
@@ -158,7 +158,7 @@ def _refuse_use(error: Any) -> None:
 
 
 def _refuse(line: str) -> None:
-    console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     if len(line) > LARGEST_LINE:
         line = f'{line[:LARGEST_LINE]}...'
     console.print(f'error: {line}')

@@ -50,7 +50,7 @@ def convert(
     """
     from mdepth_ros.model.checkpoint_import import from_imagenet, from_monodepth2
     from mdepth_ros.model.file import ModelCard, save_model
-    from mdepth_ros.terminal import Console
+    from mdepth_ros.terminal import say
 
     metres: float | None = None
     size = (192, 640)
@@ -82,10 +82,9 @@ def convert(
         details={'source': source.name, 'camera': "assumed: KITTI's; the weights have none"},
     )
     save_model(output, network, card, half=not full_precision)
-    console = Console(highlight=False, markup=False, soft_wrap=True)
-    console.print(f'wrote {output} ({network.config.encoder}, {output.stat().st_size:,} bytes)')
+    say(f'wrote {output} ({network.config.encoder}, {output.stat().st_size:,} bytes)')
     if used_seed is not None:
-        console.print(
+        say(
             'This is an initialisation to train from, not a depth model: only the encoders are '
             'trained (ImageNet), its depth and motion are random.'
         )

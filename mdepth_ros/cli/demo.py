@@ -37,14 +37,13 @@ def demo(
     from mdepth_ros.cli.synth import synth
     from mdepth_ros.report import evaluate_run
     from mdepth_ros.report.write import write_overview
-    from mdepth_ros.terminal import Console
+    from mdepth_ros.terminal import say
 
-    console = Console(highlight=False, markup=False, soft_wrap=True)
     model = model or shipped_model(FOR_THE_PLAIN_WORLD)
     synth(output / 'drive', seed=seed, frames=frames, overwrite=overwrite)
     run(output / 'drive', output / 'run', model=model, overwrite=overwrite)
     evaluation = evaluate_run(output / 'run')
-    publish(evaluation, output / 'run' / 'report', console)
+    publish(evaluation, output / 'run' / 'report')
     picture = output / 'demo.png'
     write_overview(evaluation, picture)
-    console.print(f'picture: {picture}')
+    say(f'picture: {picture}')

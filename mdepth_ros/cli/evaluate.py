@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from mdepth_ros.errors import MdepthError
+from mdepth_ros.cli.options import one_of
 
 if TYPE_CHECKING:
     from mdepth_ros.evaluation.depth import Crop
     from mdepth_ros.report import Evaluation
-    from mdepth_ros.terminal import Console
 
 
 def evaluate(
@@ -34,7 +33,12 @@ def evaluate(
     ] = None,
     cap: Annotated[float, typer.Option(help='Score truths up to this depth, metres.')] = 80.0,
     min_depth: Annotated[float, typer.Option(help='Score truths from this depth on.')] = 1e-3,
-    crop: Annotated[str, typer.Option(help='Part of the image: none or garg (KITTI).')] = 'none',
+    crop: Annotated[
+        str,
+        typer.Option(
+            help='Part of the image: none or garg (KITTI).', callback=one_of('none', 'garg')
+        ),
+    ] = 'none',
     fail_if: Annotated[
         list[str] | None,
         typer.Option(help="Exit with status 1 where this holds, such as 'abs_rel>0.2'."),
@@ -51,39 +55,38 @@ def evaluate(
     Example: mdepth evaluate OUT --fail-if 'abs_rel>0.2' --fail-if 'drift_translation>5'
     """
     from mdepth_ros.report import Choice, Condition, evaluate_run
-    from mdepth_ros.terminal import Console
+    from mdepth_ros.terminal import say
 
-    if crop not in ('none', 'garg'):
-        raise MdepthError(f'--crop {crop}: none or garg')
     conditions = [Condition.parse(text) for text in fail_if or []]
     choice = Choice(truth, depth_topic, lidar_topic, odom_topic, moving_topic, truth_frame)
     evaluation = evaluate_run(
         output, choice, min_depth=min_depth, max_depth=cap, crop=cast('Crop', crop)
     )
-    console = Console(highlight=False, markup=False, soft_wrap=True)
-    publish(evaluation, report or output / 'report', console)
+    publish(evaluation, report or output / 'report')
     failed = [condition for condition in conditions if condition.holds(evaluation.metrics)]
     for condition in failed:
         value = evaluation.metrics[condition.name]
-        console.print(f'failed: {condition.text} ({condition.name} is {value:.6g})')
+        say(f'failed: {condition.text} ({condition.name} is {value:.6g})')
     if failed:
         raise typer.Exit(1)
 
 
-def publish(evaluation: Evaluation, folder: Path, console: Console) -> None:
+def publish(evaluation: Evaluation, folder: Path) -> None:
     """Write the report into a folder and its tables to the terminal."""
     from mdepth_ros.report.write import write_report
+    from mdepth_ros.terminal import say
 
     write_report(evaluation, folder)
-    _show(evaluation, console)
-    console.print(f'report: {folder / "report.md"}')
+    _show(evaluation)
+    say(f'report: {folder / "report.md"}')
 
 
-def _show(evaluation: Evaluation, console: Console) -> None:
+def _show(evaluation: Evaluation) -> None:
     from mdepth_ros.evaluation import SCORES
     from mdepth_ros.report.text import SIDES, depth_rows, motion_rows
-    from mdepth_ros.terminal import print_table
+    from mdepth_ros.terminal import Console, print_table
 
+    console = Console(highlight=False, soft_wrap=True)
     depth, motion = evaluation.depth, evaluation.motion
     console.print(f'truth: {evaluation.truth.name}')
     if depth is None:

@@ -4,9 +4,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
+
+from mdepth_ros.errors import MdepthError
+
+
+def one_of(*words: str) -> Callable[[typer.CallbackParam, str], str]:
+    """What refuses every other value of an option."""
+
+    def check(option: typer.CallbackParam, value: str) -> str:
+        if value not in words:
+            raise MdepthError(f'{option.opts[0]} {value}: {" or ".join(words)}')
+        return value
+
+    return check
+
 
 Topic = Annotated[str | None, typer.Option(help='Image topic of a bag; image folder of KITTI.')]
 Intrinsics = Annotated[
@@ -17,6 +32,10 @@ Rate = Annotated[
     typer.Option(
         help='Frames per second of an image folder, or of a video whose times are wrong.'
     ),
+]
+Storage = Annotated[
+    str,
+    typer.Option(help='Format of the bag: mcap or sqlite3.', callback=one_of('mcap', 'sqlite3')),
 ]
 Rectified = Annotated[
     bool | None,

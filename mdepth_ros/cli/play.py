@@ -75,7 +75,7 @@ def play(
         raise MdepthError(f'--rate {rate:g}: give a number above zero')
     if not 0 <= clock <= 10_000:
         raise MdepthError(f'--clock {clock:g}: give 0 to 10000 Hz')
-    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     with Recording(bag) as recording:
         chosen = choose(list(recording.topics), split_names(topics), split_names(exclude))
         remaps = dict(_remap(text) for text in remap or [])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mdepth_ros.cli.options import Storage
 from mdepth_ros.errors import MdepthError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def record(
         bool, typer.Option('--all', '-a', help='Every topic that is not hidden.')
     ] = False,
     exclude: Annotated[str, typer.Option(help='Leave these out.')] = '',
-    storage: Annotated[str, typer.Option(help='Format of the bag: mcap or sqlite3.')] = 'mcap',
+    storage: Storage = 'mcap',
     duration: Annotated[
         float | None, typer.Option(min=0.1, help='Stop after so many seconds.')
     ] = None,
@@ -51,12 +52,10 @@ def record(
     from mdepth_ros.ros.recorder import Recorder, TopicsBag
     from mdepth_ros.terminal import Console, say
 
-    if storage not in {'mcap', 'sqlite3'}:
-        raise MdepthError(f'--storage {storage}: mcap or sqlite3')
     wanted = split_names(topics)
     if bool(wanted) == everything:
         raise MdepthError('say what to record: --topics NAMES or --all')
-    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     end = time.monotonic() + (math.inf if duration is None else duration)
     bag = TopicsBag(output, storage, overwrite=overwrite)
     recorder, interrupted = None, True
@@ -116,12 +115,11 @@ def _advice(recorder: Recorder, use_sim_time: bool) -> str:
 def _report(recorder: Recorder) -> None:
     from rich.table import Table
 
-    from mdepth_ros.terminal import Console
+    from mdepth_ros.terminal import Console, say
 
-    console = Console(highlight=False, markup=False, soft_wrap=True)
     table = Table.grid(padding=(0, 2))
     for topic, count in sorted(recorder.counts.items()):
         table.add_row(str(count), topic, recorder.types[topic])
-    console.print(table)
+    Console(highlight=False, soft_wrap=True).print(table)
     for name in recorder.missing():
-        console.print(f'nobody published {name}')
+        say(f'nobody published {name}')

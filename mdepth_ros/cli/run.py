@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mdepth_ros.cli.options import Intrinsics, Rate, Rectified, Topic
+from mdepth_ros.cli.options import Intrinsics, Rate, Rectified, Storage, Topic, one_of
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.model.shipped import shipped_model
 
@@ -77,7 +77,10 @@ def run(
         float | None, typer.Option(help='Seconds between the frames of a pair; default: model.')
     ] = None,
     encoding: Annotated[
-        str, typer.Option(help='Of the depth: 32FC1 (m) or 16UC1 (mm).')
+        str,
+        typer.Option(
+            help='Of the depth: 32FC1 (m) or 16UC1 (mm).', callback=one_of('32FC1', '16UC1')
+        ),
     ] = '32FC1',
     cloud_stride: Annotated[int, typer.Option(min=1, help='A point every so many pixels.')] = 1,
     cloud_max_step: Annotated[
@@ -86,7 +89,7 @@ def run(
             help='Points where neighbours differ by more than this share are NaN; 0: none.'
         ),
     ] = 0.4,
-    storage: Annotated[str, typer.Option(help='Format of the bag: mcap or sqlite3.')] = 'mcap',
+    storage: Storage = 'mcap',
     start: Annotated[float, typer.Option(min=0, help='Seconds to leave out.')] = 0.0,
     frames: Annotated[int | None, typer.Option(min=1, help='Frames at most.')] = None,
     device: Annotated[str, typer.Option(help='auto, cpu, cuda or cuda:N.')] = 'auto',
@@ -115,7 +118,8 @@ def run(
     from mdepth_ros.sources import open_source
     from mdepth_ros.terminal import Console, print_rows
 
-    _check(source, output, encoding, storage)
+    if output.resolve() in (source.resolve(), *source.resolve().parents):
+        raise MdepthError(f'{output} holds the source: choose another place for the results')
     console = Console(stderr=True)
     drive = open_source(
         source,
@@ -134,24 +138,27 @@ def run(
             '(Odometry or TwistStamped)'
         )
     frame, mount = offline.find_base(drive, base_frame)
-    weights = model or shipped_model()
+    chosen: dict[str, Any] = {
+        'cues': cues,
+        'scale': scale,
+        'camera_height': camera_height,
+        'keyframes': keyframes,
+        'max_range': max_range,
+        'min_confidence': min_confidence,
+    }
     perception = build_perception(
-        weights,
+        model or shipped_model(),
         device=device,
         precision=precision,
         refined=refine,
-        cues=cues,
-        scale=scale,
-        camera_height=camera_height,
         frame_interval=frame_interval,
-        keyframes=keyframes,
-        max_range=max_range,
-        min_confidence=min_confidence,
         initial_pose=mount,
+        **chosen,
     )
     if mount is not None:
         perception.mount = MountCheck(mount, frame, drive.frame_id)
     card = perception.estimator.card
+    interval = card.frame_interval if frame_interval is None else frame_interval
     with _progress(console) as advance:
         report = offline.run(
             drive,
@@ -174,19 +181,12 @@ def run(
                 'model': card.name,
                 'device': perception.estimator.device.type,
                 'precision': perception.estimator.precision,
-                'scale': scale,
-                'camera_height': camera_height,
                 'speed': speed,
-                'max_range': max_range,
-                'min_confidence': min_confidence,
                 'refine': refine,
-                'cues': cues,
-                'keyframes': keyframes,
-                'frame_interval': card.frame_interval
-                if frame_interval is None
-                else frame_interval,
+                'frame_interval': interval,
                 'start': start,
                 'namespace': namespace,
+                **chosen,
             },
             on_progress=advance,
         )
@@ -197,15 +197,6 @@ def run(
         plot_scale(output / 'scale.png', series)
     if report.interrupted:
         raise typer.Exit(130)
-
-
-def _check(source: Path, output: Path, encoding: str, storage: str) -> None:
-    if encoding not in {'32FC1', '16UC1'}:
-        raise MdepthError(f'--encoding {encoding}: 32FC1 or 16UC1')
-    if storage not in {'mcap', 'sqlite3'}:
-        raise MdepthError(f'--storage {storage}: mcap or sqlite3')
-    if output.resolve() in (source.resolve(), *source.resolve().parents):
-        raise MdepthError(f'{output} holds the source: choose another place for the results')
 
 
 @contextmanager

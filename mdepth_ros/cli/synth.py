@@ -63,7 +63,7 @@ def synth(
     from mdepth_ros.core.machine import choose_device
     from mdepth_ros.geometry import Camera
     from mdepth_ros.synthetic import WorldConfig, make_drive
-    from mdepth_ros.terminal import Console
+    from mdepth_ros.terminal import Console, say
 
     where = str(choose_device(device))
     focal = width / (2 * math.tan(math.radians(fov) / 2))
@@ -75,12 +75,9 @@ def synth(
     console = Console(stderr=True)
     steps = track(range(frames), 'rendering', console=console, transient=True)
     write_drive(drive, output, steps, compressed=compressed, overwrite=overwrite, device=where)
-    Console().print(
+    say(
         f'wrote {output}: {frames} images of {width} x {height} at {rate:g} Hz, '
-        f'{float(drive.speeds.sum()) / rate:.0f} m of road',
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
+        f'{float(drive.speeds.sum()) / rate:.0f} m of road'
     )
 
 
