@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
-from typing import Any
 
 from .time import ClockType, Duration, Time
 
@@ -106,12 +105,6 @@ class JumpHandle:
         if self._clock is not None:
             self._clock._jump_handles.remove(self)
             self._clock = None
-
-    def __enter__(self) -> JumpHandle:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.unregister()
 
 
 class Clock:
@@ -210,9 +203,3 @@ class ROSClock(Clock):
         for handle in handles:
             if handle._post_callback is not None:
                 handle._post_callback(jump)
-
-
-def public(module: str) -> dict[str, Any]:
-    """The names that `rclpy.clock` has."""
-    classes = (Clock, ROSClock, ClockType, ClockChange, JumpThreshold, JumpHandle, TimeJump)
-    return {cls.__name__: cls for cls in classes}

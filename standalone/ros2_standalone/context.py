@@ -19,7 +19,7 @@ from .dds import Participant
 from .discovery import Graph
 
 
-def default_domain_id() -> int:
+def get_default_domain_id() -> int:
     """ROS_DOMAIN_ID, or 0; StandaloneError where it is no number that ROS 2 allows."""
     text = os.environ.get('ROS_DOMAIN_ID') or '0'
     if not text.isascii() or not text.isdigit() or int(text) > 232:
@@ -67,7 +67,7 @@ class Context:
             self._arguments = parse(sys.argv if args is None else args)
             if initialize_logging:
                 self._arguments.apply_log_levels()
-            chosen = default_domain_id() if domain_id is None else domain_id
+            chosen = get_default_domain_id() if domain_id is None else domain_id
             self._participant = Participant(chosen)
             self._graph = Graph(self._participant)
             self._ok = self._used = True
@@ -193,8 +193,3 @@ def get_default_context(*, shutting_down: bool = False) -> Context:
 def alive_contexts() -> list[Context]:
     """The contexts between init() and shutdown()."""
     return [context for context in list(_alive) if context.ok()]
-
-
-def public(module: str) -> dict[str, Any]:
-    """The names that `rclpy.context` has."""
-    return {'Context': Context}

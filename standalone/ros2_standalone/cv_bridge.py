@@ -149,8 +149,3 @@ def _pixels(message: Any, kind: Encoding) -> Pixels:
     strides = (step, kind.channels * size, size)[: len(shape)]
     order = kind.dtype.newbyteorder('>' if message.is_bigendian else '<')
     return np.ndarray(shape, order, data, strides=strides).astype(kind.dtype, copy=False)
-
-
-def public(module: str) -> dict[str, Any]:
-    """The names that `cv_bridge` has."""
-    return {'CvBridge': CvBridge, 'CvBridgeError': CvBridgeError}

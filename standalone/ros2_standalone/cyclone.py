@@ -26,8 +26,6 @@ DATA = 2  # SDK_DATA: a whole message, not only a key
 
 OFFERED_INCOMPATIBLE_QOS = 1 << 3
 REQUESTED_INCOMPATIBLE_QOS = 1 << 4
-PUBLICATION_MATCHED = 1 << 11
-SUBSCRIPTION_MATCHED = 1 << 12
 
 # Handles of the built-in topics.
 PARTICIPANTS, PUBLICATIONS, SUBSCRIPTIONS = 0x7FFF0001, 0x7FFF0003, 0x7FFF0004
@@ -120,18 +118,6 @@ class IncompatibleQos(ct.Structure):
     )
 
 
-class Matched(ct.Structure):
-    """dds_{publication,subscription}_matched_status_t."""
-
-    _fields_ = (
-        ('total_count', ct.c_uint32),
-        ('total_count_change', ct.c_int32),
-        ('current_count', ct.c_uint32),
-        ('current_count_change', ct.c_int32),
-        ('last_handle', ct.c_uint64),
-    )
-
-
 _INT, _BOOL, _SIZE, _TIME, _OUT = ct.c_int, ct.c_bool, ct.c_size_t, ct.c_int64, ct.c_void_p
 # Function -> its result and its arguments.
 FUNCTIONS: dict[str, tuple[Any, ...]] = {
@@ -170,8 +156,6 @@ FUNCTIONS: dict[str, tuple[Any, ...]] = {
     'dds_builtintopic_free_endpoint': (None, ct.POINTER(EndpointSample)),
     'dds_get_offered_incompatible_qos_status': (Status, Entity, _OUT),
     'dds_get_requested_incompatible_qos_status': (Status, Entity, _OUT),
-    'dds_get_publication_matched_status': (Status, Entity, _OUT),
-    'dds_get_subscription_matched_status': (Status, Entity, _OUT),
     'dds_wait_for_acks': (Status, Entity, _TIME),
     'dds_create_qos': (Qos,),
     'dds_delete_qos': (None, Qos),

@@ -37,13 +37,6 @@ class DdsEntity:
         check(library().dds_get_guid(self.handle, ct.byref(guid)), 'guid')
         return bytes(guid)
 
-    def status(self, name: str, kind: Any) -> Any:
-        """A status by its name in C; reading it ends its being new."""
-        value = kind()
-        get = getattr(library(), f'dds_get_{name}_status')
-        check(get(self.handle, ct.byref(value)), f'status {name}')
-        return value
-
 
 class Participant(DdsEntity):
     """A member of a ROS domain; all nodes of a context share one.
@@ -124,22 +117,19 @@ class Endpoint(DdsEntity):
         if not already:
             super().delete()
 
-    def watch_events(self, matched: bool) -> None:
-        """Let a wait set that this is attached to wake for incompatible QoS, and for matches."""
-        events = cyclone.OFFERED_INCOMPATIBLE_QOS | (cyclone.PUBLICATION_MATCHED * matched)
-        if not self.is_writer:
-            events = cyclone.REQUESTED_INCOMPATIBLE_QOS | (cyclone.SUBSCRIPTION_MATCHED * matched)
+    def watch_incompatible_qos(self) -> None:
+        """Let a wait set that this is attached to wake for peers whose QoS does not fit."""
+        offered, requested = cyclone.OFFERED_INCOMPATIBLE_QOS, cyclone.REQUESTED_INCOMPATIBLE_QOS
+        events = offered if self.is_writer else requested
         check(library().dds_set_status_mask(self.handle, events), 'status mask')
 
     def take_incompatible_qos(self) -> Any:
         """The status about peers whose QoS does not fit; its change counts since the last look."""
+        status = cyclone.IncompatibleQos()
         kind = 'offered' if self.is_writer else 'requested'
-        return self.status(f'{kind}_incompatible_qos', cyclone.IncompatibleQos)
-
-    def take_matched(self) -> Any:
-        """The status about peers; its changes count since the last look."""
-        kind = 'publication' if self.is_writer else 'subscription'
-        return self.status(f'{kind}_matched', cyclone.Matched)
+        get = getattr(library(), f'dds_get_{kind}_incompatible_qos_status')
+        check(get(self.handle, ct.byref(status)), 'status')
+        return status
 
     def matched_handles(self) -> list[int]:
         """Instance handles of the peers."""

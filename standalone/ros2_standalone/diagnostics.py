@@ -24,20 +24,6 @@ class DiagnosticStatusWrapper(DiagnosticStatus):  # type: ignore[misc]
         """Set level and message: of another status, or summary(level, message)."""
         self.level, self.message = _level_and_message(args)
 
-    def clearSummary(self) -> None:
-        """Say that all is well."""
-        self.summary(DiagnosticStatus.OK, '')
-
-    def mergeSummary(self, *args: Any) -> None:
-        """Add what summary() takes: the worse level counts, and what is not OK hides what is."""
-        level, message = _level_and_message(args)
-        ok = DiagnosticStatus.OK
-        if (level > ok) == (self.level > ok):
-            self.message = '; '.join(filter(None, (self.message, message)))
-        elif level > ok:
-            self.message = message
-        self.level = max(self.level, level)
-
     def add(self, key: str, val: str) -> None:
         """Add a value by its name; both are text."""
         self.values.append(message_class('diagnostic_msgs/msg/KeyValue')(key=key, value=val))
@@ -75,29 +61,6 @@ class FunctionDiagnosticTask(DiagnosticTask):
     def run(self, stat: Any) -> Any:
         """Call the function."""
         return self.fn(stat)
-
-
-class CompositeDiagnosticTask(DiagnosticTask):
-    """Several tasks that share one status: the worst level, and what is not well."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.tasks: list[DiagnosticTask] = []
-
-    def addTask(self, t: DiagnosticTask) -> None:
-        """Add a task."""
-        self.tasks.append(t)
-
-    def run(self, stat: Any) -> Any:
-        """Run the tasks one after the other."""
-        before, combined = DiagnosticStatusWrapper(), DiagnosticStatusWrapper()
-        before.summary(stat)
-        for task in self.tasks:
-            stat.summary(before)
-            stat = task.run(stat)
-            combined.mergeSummary(stat)
-        stat.summary(combined)
-        return stat
 
 
 class Updater:
@@ -145,15 +108,6 @@ class Updater:
             self.tasks.append(task)
         self._publish([self._status(task, DiagnosticStatus.OK, 'Node starting up')])
 
-    def removeByName(self, name: str) -> bool:
-        """Remove the first task of a name; whether there was one."""
-        with self.lock:
-            for task in self.tasks:
-                if task.getName() == name:
-                    self.tasks.remove(task)
-                    return True
-        return False
-
     def update(self) -> None:
         """Run all tasks and publish; the timer calls this."""
         with self.lock:
@@ -176,12 +130,6 @@ class Updater:
         """Update now, not at the end of the period."""
         self.update()
 
-    def broadcast(self, lvl: bytes, msg: str) -> None:
-        """Publish one level and message for all tasks, at a shutdown for example."""
-        with self.lock:
-            statuses = [self._status(task, lvl, msg) for task in self.tasks]
-        self._publish(statuses)
-
     def _status(self, task: DiagnosticTask, level: bytes, message: str) -> DiagnosticStatusWrapper:
         status = DiagnosticStatusWrapper(name=task.getName(), hardware_id=self.hwid)
         status.summary(level, message)
@@ -199,26 +147,3 @@ def _parameter(node: Any, name: str, default: Any) -> Any:
     if node.has_parameter(name):
         return node.get_parameter(name).value
     return node.declare_parameter(name, default).value
-
-
-def public(module: str) -> dict[str, Any]:
-    """The names that `diagnostic_updater` has."""
-    from .diagnostic_tasks import (
-        FrequencyStatus,
-        FrequencyStatusParam,
-        TimeStampStatus,
-        TimeStampStatusParam,
-    )
-
-    classes = (
-        Updater,
-        DiagnosticStatusWrapper,
-        DiagnosticTask,
-        FunctionDiagnosticTask,
-        CompositeDiagnosticTask,
-        FrequencyStatus,
-        FrequencyStatusParam,
-        TimeStampStatus,
-        TimeStampStatusParam,
-    )
-    return {cls.__name__: cls for cls in classes}

@@ -22,13 +22,6 @@ class InvalidHandle(Exception):
     """Raised where an entity is used after it was destroyed."""
 
 
-class ROSInterruptException(Exception):
-    """Raised where waiting ends because of a shutdown."""
-
-    def __init__(self) -> None:
-        super().__init__('rclpy.shutdown() has been called')
-
-
 class RCLError(RuntimeError):
     """Base of the errors of the layer below rclpy."""
 
@@ -126,21 +119,8 @@ class InvalidParameterValueException(ParameterException):
         super().__init__(f'Invalid parameter value ({value}). Reason: {reason}', parameter)
 
 
-class ParameterImmutableException(ParameterException):
-    """Raised where a read-only parameter is changed."""
-
-    def __init__(self, parameter_name: str) -> None:
-        super().__init__('Attempt to modify a read-only parameter', parameter_name)
-
-
 class ParameterUninitializedException(ParameterException):
     """Raised where a parameter is read that was declared by type only and never set."""
 
     def __init__(self, parameter_name: str) -> None:
         super().__init__('The parameter has no value yet', parameter_name)
-
-
-def public(module: str) -> dict[str, Any]:
-    """The names that `rclpy.exceptions` has."""
-    classes = (value for value in globals().values() if isinstance(value, type))
-    return {cls.__name__: cls for cls in classes if cls.__module__ == __name__}

@@ -26,19 +26,11 @@ class ExternalShutdownException(Exception):
     """Raised where the context is shut down while an executor waits."""
 
 
-class ShutdownException(Exception):
-    """Part of rclpy's interface; what it signals there ends a wait quietly here."""
-
-
-class TimeoutException(Exception):
-    """Part of rclpy's interface; what it signals there ends a wait quietly here."""
-
-
 class SingleThreadedExecutor:
     """Runs the callbacks of its nodes in the thread that spins, one at a time.
 
     All that is ready has its turn before anything is waited for again: timers first, then the
-    nodes' subscriptions, guard conditions, clients and services, in the order they were made.
+    nodes' subscriptions, clients and services, in the order they were made.
     """
 
     def __init__(self, *, context: Context | None = None) -> None:
@@ -46,7 +38,6 @@ class SingleThreadedExecutor:
         self._guard = Guard(self._context.participant)
         self._wait_set = WaitSet(self._context.participant)
         self._nodes: list[Any] = []
-        self._tasks: deque[Callable[[], None]] = deque()
         self._ready: deque[Waitable] = deque()
         self._by_handle: dict[int, Waitable] = {}
         self._timers: list[Timer] = []
@@ -73,10 +64,6 @@ class SingleThreadedExecutor:
         self._nodes = [kept for kept in self._nodes if kept is not node]
         self.changed()
 
-    def get_nodes(self) -> list[Any]:
-        """The nodes that it takes care of."""
-        return list(self._nodes)
-
     def wake(self) -> None:
         """End the wait that is going on, from any thread."""
         self._guard.trigger()
@@ -85,21 +72,6 @@ class SingleThreadedExecutor:
         """Look again at what the nodes have."""
         self._stale = True
         self.wake()
-
-    def create_task(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> Future:
-        """Have a function called where callbacks are; its result comes with the future."""
-        future = Future()
-
-        def run() -> None:
-            try:
-                future.set_result(callback(*args, **kwargs))
-            except Exception as error:
-                future.set_exception(error)
-                raise
-
-        self._tasks.append(run)
-        self.wake()
-        return future
 
     def spin(self) -> None:
         """Run callbacks until the context or the executor is shut down.
@@ -126,13 +98,6 @@ class SingleThreadedExecutor:
             if not forever and time.monotonic() >= end:
                 return
 
-    def spin_once_until_future_complete(
-        self, future: Future, timeout_sec: float | None = None
-    ) -> None:
-        """Run one callback, as spin_once(), unless the future is done before."""
-        future.add_done_callback(lambda _: self.wake())
-        self._spin_once(timeout_sec, future.done)
-
     def shutdown(self, timeout_sec: float | None = None) -> bool:
         """Stop for good; it forgets its nodes. True: no callback is waited for."""
         if not self._is_shutdown:
@@ -155,13 +120,10 @@ class SingleThreadedExecutor:
         end = INFINITY if forever else time.monotonic_ns() + int((timeout_sec or 0) * 1e9)
         with handlers.spinning() as in_main_thread:
             while not self._is_shutdown and not finished():
-                if self._tasks:
-                    self._tasks.popleft()()
-                    return
                 if self._run_ready():
                     return
                 self._guard.clear()  # what happens from here on ends the wait below
-                if self._is_shutdown or finished() or self._tasks:
+                if self._is_shutdown or finished():
                     continue
                 self._wait(end, SIGNAL_CHECK if in_main_thread else INFINITY)
                 if not self._ready and time.monotonic_ns() >= end:
@@ -211,10 +173,3 @@ class SingleThreadedExecutor:
 
 
 Executor = SingleThreadedExecutor
-
-
-def public(module: str) -> dict[str, Any]:
-    """The names that `rclpy.executors` has."""
-    errors = (ExternalShutdownException, ShutdownException, TimeoutException)
-    names = {item.__name__: item for item in (SingleThreadedExecutor, *errors)}
-    return {**names, 'Executor': Executor}

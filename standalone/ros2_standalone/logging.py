@@ -193,24 +193,3 @@ def get_logger_effective_level(name: str) -> LoggingSeverity:
             return level
         name = name.rpartition('.')[0]
     return _levels[''] or LoggingSeverity.INFO
-
-
-def get_logging_severity_from_string(log_severity: str) -> LoggingSeverity:
-    """Severity by its name in any case; RuntimeError for another word."""
-    try:
-        return LoggingSeverity[log_severity.upper()]
-    except KeyError:
-        raise RuntimeError(f"Log level '{log_severity}' is unknown") from None
-
-
-def public(module: str) -> dict[str, Any]:
-    """The names that `rclpy.logging` has."""
-    functions: tuple[Any, ...] = (
-        get_logger,
-        set_logger_level,
-        get_logger_level,
-        get_logger_effective_level,
-        get_logging_severity_from_string,
-        LoggingSeverity,
-    )
-    return {function.__name__: function for function in functions}

@@ -196,18 +196,3 @@ def _check_tokens(name: str, tokens: str, fail: Any) -> None:
 def _check_length(name: str, limit: int, fail: Any) -> None:
     if len(name) > limit:
         fail(f'it must not be longer than {limit} characters', limit - 1)
-
-
-PUBLIC: dict[str, tuple[Any, ...]] = {
-    'rclpy.validate_node_name': (validate_node_name,),
-    'rclpy.validate_namespace': (validate_namespace,),
-    'rclpy.validate_topic_name': (validate_topic_name,),
-    'rclpy.validate_full_topic_name': (validate_full_topic_name,),
-}
-
-
-def public(module: str) -> dict[str, Any]:
-    """The names of rclpy's modules that validate names."""
-    if module == 'rclpy.expand_topic_name':
-        return {'expand_topic_name': expand}
-    return {item.__name__: item for item in PUBLIC[module]}

@@ -5,11 +5,9 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
 from typing import Any
 
 from .arguments import parse
-from .callback_groups import MutuallyExclusiveCallbackGroup
 from .clock import ROSClock
 from .context import Context, get_default_context
 from .dds import Endpoint
@@ -17,9 +15,8 @@ from .discovery import LocalNode
 from .exceptions import NotInitializedException
 from .logging import Logger, get_logger
 from .messages import message_class
-from .names import full_name, remap_node, validate_namespace, validate_node_name
+from .names import remap_node, validate_namespace, validate_node_name
 from .node_entities import NodeEntities
-from .node_graph import NodeGraph, NodeNameNonExistentError
 from .parameter_services import parameter_service_handlers
 from .parameter_store import ParameterStore
 from .parameters import Parameter
@@ -28,7 +25,7 @@ from .rosout import Rosout
 from .time_source import TimeSource
 
 
-class Node(NodeEntities, NodeGraph, ParameterStore):
+class Node(NodeEntities, ParameterStore):
     """A node in the ROS graph; the arguments and methods are those of rclpy's.
 
     Raises NotInitializedException before init() and after shutdown(), InvalidNodeNameException,
@@ -73,8 +70,7 @@ class Node(NodeEntities, NodeGraph, ParameterStore):
         )
         self._graph = self._context.graph
         self._owned: list[Any] = []
-        self._executor: Callable[[], Any] = lambda: None
-        self._default_callback_group = MutuallyExclusiveCallbackGroup()
+        self._executor = lambda: None
         self._clock = ROSClock()
         self._logger = get_logger(self.get_fully_qualified_name()[1:].replace('/', '.'))
         self._destroyed = False
@@ -96,18 +92,6 @@ class Node(NodeEntities, NodeGraph, ParameterStore):
                 qos = qos_profile_parameters
                 self.create_service(srv_type, f'~/{name}', handler, qos_profile=qos)
 
-    def get_name(self) -> str:
-        """Name, after remapping."""
-        return self._name
-
-    def get_namespace(self) -> str:
-        """Namespace with its leading slash, after remapping."""
-        return self._namespace
-
-    def get_fully_qualified_name(self) -> str:
-        """Namespace and name."""
-        return full_name(self._name, self._namespace)
-
     def get_logger(self) -> Logger:
         """The node's logger."""
         return self._logger
@@ -120,27 +104,6 @@ class Node(NodeEntities, NodeGraph, ParameterStore):
     def context(self) -> Context:
         """The context that it lives in."""
         return self._context
-
-    @property
-    def default_callback_group(self) -> MutuallyExclusiveCallbackGroup:
-        """The group of all that is made without one."""
-        return self._default_callback_group
-
-    @property
-    def executor(self) -> Any:
-        """The executor that takes care of it, if any."""
-        return self._executor()
-
-    @executor.setter
-    def executor(self, executor: Any) -> None:
-        current = self._executor()
-        if current is executor:
-            return
-        if current is not None:
-            current.remove_node(self)
-        self._executor = (lambda: None) if executor is None else weakref.ref(executor)
-        if executor is not None:
-            executor.add_node(self)
 
     def destroy_node(self) -> None:
         """Delete all that it has, and leave the graph; again does no harm."""
@@ -170,8 +133,3 @@ class Node(NodeEntities, NodeGraph, ParameterStore):
 def _endpoints(node: Node | None) -> list[Endpoint]:
     owned = [] if node is None else node._owned
     return [each for item in owned for each in getattr(item, 'endpoints', ())]
-
-
-def public(module: str) -> dict[str, Any]:
-    """The names that `rclpy.node` has."""
-    return {'Node': Node, 'NodeNameNonExistentError': NodeNameNonExistentError}

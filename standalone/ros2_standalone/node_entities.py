@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a node makes and destroys: publishers, subscriptions, timers, services, clients, guards."""
+"""What a node makes and destroys: publishers, subscriptions, timers, services, clients."""
 
 from __future__ import annotations
 
@@ -8,40 +8,49 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from .callback_groups import MutuallyExclusiveCallbackGroup
 from .clock import Clock, ROSClock
 from .context import Context
-from .discovery import Graph
 from .events import PublisherEventCallbacks, SubscriptionEventCallbacks
 from .logging import Logger
-from .names import Rule, resolve
+from .names import resolve
+from .node_graph import NodeGraph
 from .qos import QoSProfile, qos_profile_services_default
 from .qos_overrides import QoSOverridingOptions, declare_overrides
 from .services import Client, Service
 from .timers import Timer
 from .topics import Publisher, Subscription
-from .waiting import GuardCondition, Waitable
+from .waiting import Waitable
 
 Owned = TypeVar('Owned')
 
 
-class NodeEntities:
-    """Part of Node; the arguments are those of rclpy's."""
+class NodeEntities(NodeGraph):
+    """Part of Node; the arguments are those of rclpy's. In one thread callback groups say nothing.
+
+    Raises InvalidTopicNameException and InvalidServiceNameException for names that are not valid.
+    """
 
     _context: Context
-    _graph: Graph
-    _rules: list[Rule]
-    _name: str
-    _namespace: str
     _logger: Logger
     _clock: ROSClock
-    _default_callback_group: MutuallyExclusiveCallbackGroup
     _owned: list[Any]
+    _executor: Callable[[], Any]
 
     @property
     def executor(self) -> Any:
         """The executor that takes care of it, if any."""
-        raise NotImplementedError
+        return self._executor()
+
+    @executor.setter
+    def executor(self, executor: Any) -> None:
+        current = self._executor()
+        if current is executor:
+            return
+        if current is not None:
+            current.remove_node(self)
+        self._executor = (lambda: None) if executor is None else weakref.ref(executor)
+        if executor is not None:
+            executor.add_node(self)
 
     @property
     def publishers(self) -> Iterator[Publisher]:
@@ -62,7 +71,7 @@ class NodeEntities:
     def waitables(self) -> list[Waitable]:
         """All that calls back, in the order in which an executor lets it."""
         owned = list(self._owned)
-        kinds = (Timer, Subscription, GuardCondition, Client, Service)
+        kinds = (Timer, Subscription, Client, Service)
         found = [item for kind in kinds for item in owned if isinstance(item, kind)]
         return found + [each for item in owned for each in getattr(item, 'event_handlers', ())]
 
@@ -94,7 +103,6 @@ class NodeEntities:
             name,
             self._profile('publisher', name, qos_profile, qos_overriding_options),
             event_callbacks=event_callbacks,
-            callback_group=callback_group or self._default_callback_group,
             logger=self._logger,
         )
         return self._own(publisher)
@@ -121,7 +129,6 @@ class NodeEntities:
             self._profile('subscription', name, qos_profile, qos_overriding_options),
             raw=raw,
             event_callbacks=event_callbacks,
-            callback_group=callback_group or self._default_callback_group,
             logger=self._logger,
         )
         return self._own(subscription)
@@ -137,10 +144,7 @@ class NodeEntities:
     ) -> Service:
         """A service that answers with what the callback makes of (request, response)."""
         name = self.resolve_service_name(srv_name)
-        group = callback_group or self._default_callback_group
-        service = Service(
-            self._context, srv_type, name, callback, qos_profile, group, self._logger
-        )
+        service = Service(self._context, srv_type, name, callback, qos_profile, self._logger)
         return self._own(service)
 
     def create_client(
@@ -153,8 +157,7 @@ class NodeEntities:
     ) -> Client:
         """A client of a service."""
         name = self.resolve_service_name(srv_name)
-        group = callback_group or self._default_callback_group
-        return self._own(Client(self._context, srv_type, name, qos_profile, group))
+        return self._own(Client(self._context, srv_type, name, qos_profile))
 
     def create_timer(
         self,
@@ -162,59 +165,27 @@ class NodeEntities:
         callback: Callable[[], Any] | None,
         callback_group: Any = None,
         clock: Clock | None = None,
-        autostart: bool = True,
     ) -> Timer:
         """A timer on the node's clock, or on another."""
-        group = callback_group or self._default_callback_group
         period, clock = int(float(timer_period_sec) * 1e9), clock or self._clock
         wake = weakref.WeakMethod(self._wake_executor)
-        return self._own(
-            Timer(callback, group, period, clock, wake=lambda: _call(wake), autostart=autostart)
-        )
+        return self._own(Timer(callback, period, clock, wake=lambda: _call(wake)))
 
-    def create_guard_condition(
-        self, callback: Callable[[], Any] | None, callback_group: Any = None
-    ) -> GuardCondition:
-        """A guard condition: trigger() in any thread, and the callback is called in spin()."""
-        group = callback_group or self._default_callback_group
-        return self._own(GuardCondition(callback, group, self._context))
+    def destroy_publisher(self, entity: Any, /) -> bool:
+        """Delete what a create_... method made; False where it is not this node's."""
+        if entity not in self._owned:
+            return False
+        self._owned = [kept for kept in self._owned if kept is not entity]
+        entity.destroy()
+        self._changed(entity)
+        return True
 
-    def destroy_publisher(self, publisher: Publisher) -> bool:
-        """Delete a publisher; False where it is not this node's."""
-        return self._destroy(publisher)
-
-    def destroy_subscription(self, subscription: Subscription) -> bool:
-        """Delete a subscription; False where it is not this node's."""
-        return self._destroy(subscription)
-
-    def destroy_service(self, service: Service) -> bool:
-        """Delete a service; False where it is not this node's."""
-        return self._destroy(service)
-
-    def destroy_client(self, client: Client) -> bool:
-        """Delete a client; False where it is not this node's."""
-        return self._destroy(client)
-
-    def destroy_timer(self, timer: Timer) -> bool:
-        """Delete a timer; False where it is not this node's."""
-        return self._destroy(timer)
-
-    def destroy_guard_condition(self, guard: GuardCondition) -> bool:
-        """Delete a guard condition; False where it is not this node's."""
-        return self._destroy(guard)
+    destroy_subscription = destroy_client = destroy_service = destroy_timer = destroy_publisher
 
     def _own(self, item: Owned) -> Owned:
         self._owned = [*self._owned, item]
         self._changed(item)
         return item
-
-    def _destroy(self, item: Any) -> bool:
-        if item not in self._owned:
-            return False
-        self._owned = [kept for kept in self._owned if kept is not item]
-        item.destroy()
-        self._changed(item)
-        return True
 
     def _changed(self, item: Any) -> None:
         if hasattr(item, 'endpoints'):

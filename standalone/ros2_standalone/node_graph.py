@@ -7,10 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any
 
 from .discovery import EndpointInfo, Graph, NodeInfo
-from .exceptions import RCLError
 from .names import Rule, expand, full_name, remap, validate_full_topic_name
 from .qos import QoSProfile, qos_profile_unknown
 
@@ -18,10 +16,6 @@ TOPIC = 'rt'
 REQUEST, REPLY = ('rq', 'Request', '_Request'), ('rr', 'Reply', '_Response')
 UNKNOWN = NodeInfo('_NODE_NAME_UNKNOWN_', '_NODE_NAMESPACE_UNKNOWN_')
 NamesAndTypes = list[tuple[str, list[str]]]
-
-
-class NodeNameNonExistentError(RCLError):
-    """Raised where a node is asked about that nobody knows."""
 
 
 class TopicEndpointTypeEnum(IntEnum):
@@ -50,18 +44,27 @@ class TopicEndpointInfo:
 
 
 class NodeGraph:
-    """Part of Node. Names are relative to the node, and not remapped where rclpy does not."""
+    """Part of Node: its names, and what it knows of others.
+
+    Names are relative to the node, and not remapped where rclpy does not.
+    """
 
     _graph: Graph
     _rules: list[Rule]
+    _name: str
+    _namespace: str
 
     def get_name(self) -> str:
-        """Name of this node."""
-        raise NotImplementedError
+        """Name, after remapping."""
+        return self._name
 
     def get_namespace(self) -> str:
-        """Namespace of this node."""
-        raise NotImplementedError
+        """Namespace with its leading slash, after remapping."""
+        return self._namespace
+
+    def get_fully_qualified_name(self) -> str:
+        """Namespace and name."""
+        return full_name(self._name, self._namespace)
 
     def get_node_names_and_namespaces(self) -> list[tuple[str, str]]:
         """Name and namespace of all nodes."""
@@ -71,51 +74,20 @@ class NodeGraph:
         """Names of all nodes, without their namespaces."""
         return [node.name for node in self._graph.nodes()]
 
-    def get_fully_qualified_node_names(self) -> list[str]:
-        """Names such as '/ns/node' of all nodes."""
-        return [full_name(node.name, node.namespace) for node in self._graph.nodes()]
-
-    def get_topic_names_and_types(self, no_demangle: bool = False) -> NamesAndTypes:
-        """All topics with their types; no_demangle: by their names in DDS."""
-        return _topics(self._graph.endpoints(), no_demangle)
+    def get_topic_names_and_types(self) -> NamesAndTypes:
+        """All topics with their types."""
+        found = [each for each in self._graph.endpoints() if each.topic.startswith(f'{TOPIC}/')]
+        return _grouped((each.topic.removeprefix(TOPIC), each.type_name) for each in found)
 
     def get_service_names_and_types(self) -> NamesAndTypes:
         """All services with their types."""
-        return _services(self._graph.endpoints(), None)
-
-    def get_publisher_names_and_types_by_node(
-        self, node_name: str, node_namespace: str, no_demangle: bool = False
-    ) -> NamesAndTypes:
-        """Topics that a node publishes; NodeNameNonExistentError for an unknown node."""
-        found = self._endpoints_of(node_name, node_namespace)
-        return _topics((each for each in found if each.is_writer), no_demangle)
-
-    def get_subscriber_names_and_types_by_node(
-        self, node_name: str, node_namespace: str, no_demangle: bool = False
-    ) -> NamesAndTypes:
-        """Topics that a node subscribes to; NodeNameNonExistentError for an unknown node."""
-        found = self._endpoints_of(node_name, node_namespace)
-        return _topics((each for each in found if not each.is_writer), no_demangle)
-
-    def get_service_names_and_types_by_node(
-        self, node_name: str, node_namespace: str
-    ) -> NamesAndTypes:
-        """Services that a node offers; NodeNameNonExistentError for an unknown node."""
-        return _services(self._endpoints_of(node_name, node_namespace), False)
-
-    def get_client_names_and_types_by_node(
-        self, node_name: str, node_namespace: str
-    ) -> NamesAndTypes:
-        """Services that a node asks; NodeNameNonExistentError for an unknown node."""
-        return _services(self._endpoints_of(node_name, node_namespace), True)
-
-    def _endpoints_of(self, name: str, namespace: str) -> list[EndpointInfo]:
-        wanted = full_name(name, namespace)
-        nodes = [n for n in self._graph.nodes() if full_name(n.name, n.namespace) == wanted]
-        if not nodes:
-            raise NodeNameNonExistentError(f'there is no node {wanted}')
-        gids = set().union(*(node.gids for node in nodes))
-        return [each for each in self._graph.endpoints() if each.gid in gids]
+        found = []
+        for each in self._graph.endpoints():
+            for prefix, ending, type_ending in (REQUEST, REPLY):
+                if each.topic.startswith(f'{prefix}/') and each.topic.endswith(ending):
+                    name = each.topic[len(prefix) : -len(ending)]
+                    found.append((name, each.type_name.removesuffix(type_ending)))
+        return _grouped(found)
 
     def count_publishers(self, topic_name: str) -> int:
         """How many publishers a topic has."""
@@ -130,27 +102,16 @@ class NodeGraph:
         request = f'rq{self._absolute(service_name, is_service=True)}Request'
         return len(self._find(request, is_writer=False))
 
-    def count_clients(self, service_name: str) -> int:
-        """How many clients a service has."""
-        request = f'rq{self._absolute(service_name, is_service=True)}Request'
-        return len(self._find(request, is_writer=True))
+    def get_publishers_info_by_topic(self, topic_name: str) -> list[TopicEndpointInfo]:
+        """The publishers of a topic, after remapping."""
+        return self._infos(topic_name, is_writer=True)
 
-    def get_publishers_info_by_topic(
-        self, topic_name: str, no_mangle: bool = False
-    ) -> list[TopicEndpointInfo]:
-        """The publishers of a topic, after remapping; no_mangle: by its name in DDS."""
-        return self._infos(topic_name, no_mangle, is_writer=True)
+    def get_subscriptions_info_by_topic(self, topic_name: str) -> list[TopicEndpointInfo]:
+        """The subscriptions of a topic, after remapping."""
+        return self._infos(topic_name, is_writer=False)
 
-    def get_subscriptions_info_by_topic(
-        self, topic_name: str, no_mangle: bool = False
-    ) -> list[TopicEndpointInfo]:
-        """The subscriptions of a topic, after remapping; no_mangle: by its name in DDS."""
-        return self._infos(topic_name, no_mangle, is_writer=False)
-
-    def _infos(self, topic: str, no_mangle: bool, is_writer: bool) -> list[TopicEndpointInfo]:
-        if not no_mangle:
-            name, namespace = self.get_name(), self.get_namespace()
-            topic = TOPIC + remap(self._absolute(topic), self._rules, name, namespace)
+    def _infos(self, topic: str, is_writer: bool) -> list[TopicEndpointInfo]:
+        topic = remap(self._absolute(topic), self._rules, self._name, self._namespace)
         owners = {gid: node for node in self._graph.nodes() for gid in node.gids}
         kind = TopicEndpointTypeEnum.PUBLISHER if is_writer else TopicEndpointTypeEnum.SUBSCRIPTION
         return [
@@ -163,11 +124,11 @@ class NodeGraph:
                 endpoint_gid=list(found.gid),
                 qos_profile=found.profile,
             )
-            for found in self._find(topic, is_writer)
+            for found in self._find(TOPIC + topic, is_writer)
         ]
 
     def _absolute(self, name: str, is_service: bool = False) -> str:
-        name = expand(name, self.get_name(), self.get_namespace())
+        name = expand(name, self._name, self._namespace)
         validate_full_topic_name(name, is_service=is_service)
         return name
 
@@ -179,34 +140,8 @@ class NodeGraph:
         ]
 
 
-def _topics(endpoints: Iterable[EndpointInfo], no_demangle: bool) -> NamesAndTypes:
-    if no_demangle:
-        return _grouped((each.topic, each.type_name) for each in endpoints)
-    prefix = f'{TOPIC}/'
-    found = (each for each in endpoints if each.topic.startswith(prefix))
-    return _grouped((each.topic[len(TOPIC) :], each.type_name) for each in found)
-
-
-def _services(endpoints: Iterable[EndpointInfo], asked: bool | None) -> NamesAndTypes:
-    """Services that are offered (asked: False), asked (True), or either (None)."""
-    found = []
-    for each in endpoints:
-        for (prefix, ending, type_ending), is_request in ((REQUEST, True), (REPLY, False)):
-            if not each.topic.startswith(f'{prefix}/') or not each.topic.endswith(ending):
-                continue
-            if asked is None or asked == (each.is_writer == is_request):
-                name = each.topic[len(prefix) : -len(ending)]
-                found.append((name, each.type_name.removesuffix(type_ending)))
-    return _grouped(found)
-
-
 def _grouped(pairs: Iterable[tuple[str, str]]) -> NamesAndTypes:
     result: dict[str, set[str]] = {}
     for name, type_name in pairs:
         result.setdefault(name, set()).add(type_name)
     return [(name, sorted(result[name])) for name in sorted(result)]
-
-
-def public(module: str) -> dict[str, Any]:
-    """The names that `rclpy.topic_endpoint_info` has."""
-    return {cls.__name__: cls for cls in (TopicEndpointInfo, TopicEndpointTypeEnum)}

@@ -14,7 +14,6 @@ from .exceptions import (
     InvalidParameterTypeException,
     InvalidParameterValueException,
     ParameterAlreadyDeclaredException,
-    ParameterImmutableException,
     ParameterNotDeclaredException,
     ParameterUninitializedException,
 )
@@ -124,14 +123,6 @@ class ParameterStore:
         if use_override and name in self._parameter_overrides:
             value = self._parameter_overrides[name].value
         return Parameter(name, value=value), descriptor
-
-    def undeclare_parameter(self, name: str) -> None:
-        """Forget a parameter; ParameterImmutableException for a read-only one."""
-        if not self.has_parameter(name):
-            raise ParameterNotDeclaredException(name)
-        if self._descriptors[name].read_only:
-            raise ParameterImmutableException(name)
-        del self._parameters[name], self._descriptors[name]
 
     def has_parameter(self, name: str) -> bool:
         """Whether a parameter is declared."""
@@ -304,17 +295,9 @@ class ParameterStore:
         """Have a callback called after a change; newest first."""
         self._post_set_parameters_callbacks.insert(0, callback)
 
-    def remove_pre_set_parameters_callback(self, callback: Any) -> None:
-        """Remove a callback; ValueError where it was not added."""
-        self._pre_set_parameters_callbacks.remove(callback)
-
     def remove_on_set_parameters_callback(self, callback: Any) -> None:
         """Remove a callback; ValueError where it was not added."""
         self._on_set_parameters_callbacks.remove(callback)
-
-    def remove_post_set_parameters_callback(self, callback: Any) -> None:
-        """Remove a callback; ValueError where it was not added."""
-        self._post_set_parameters_callbacks.remove(callback)
 
 
 def _result(reason: str) -> Any:

@@ -131,12 +131,3 @@ def parameter_value_to_python(parameter_value: Any) -> Any:
         return None
     value = getattr(parameter_value, type_._field)
     return list(value) if type_.name in ELEMENTS else value
-
-
-def public(module: str) -> dict[str, Any]:
-    """The names that `rclpy.parameter` has."""
-    return {
-        'Parameter': Parameter,
-        'PARAMETER_SEPARATOR_STRING': PARAMETER_SEPARATOR_STRING,
-        'parameter_value_to_python': parameter_value_to_python,
-    }

@@ -178,16 +178,3 @@ def _records(cloud: Any) -> Points:
     if len(data) < needed:
         raise ValueError(f'{len(data)} bytes of data, but {height} rows of {row} bytes')
     return np.ndarray((height, width), dtype, data, strides=(row, dtype.itemsize))
-
-
-def public(module: str) -> dict[str, Any]:
-    """The names that `sensor_msgs_py.point_cloud2` has."""
-    names = (
-        create_cloud,
-        create_cloud_xyz32,
-        dtype_from_fields,
-        read_points,
-        read_points_list,
-        read_points_numpy,
-    )
-    return {function.__name__: function for function in names}

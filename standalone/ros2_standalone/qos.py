@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import warnings
-from enum import Enum, IntEnum
+from enum import IntEnum
 from typing import Any
 
 from .time import Duration, Infinite
@@ -24,11 +24,6 @@ class QoSPolicyKind(IntEnum):
     DEPTH = 128
     LIVELINESS_LEASE_DURATION = 256
     AVOID_ROS_NAMESPACE_CONVENTIONS = 512
-
-
-def qos_policy_name_from_kind(policy_kind: int) -> str:
-    """Name of a policy, such as 'RELIABILITY'."""
-    return QoSPolicyKind(policy_kind).name
 
 
 class InvalidQoSProfileException(Exception):  # noqa: N818 (rclpy's name)
@@ -205,29 +200,6 @@ qos_profile_unknown = QoSProfile(
 )
 
 
-class QoSPresetProfiles(Enum):
-    """The presets by name."""
-
-    UNKNOWN = qos_profile_unknown
-    DEFAULT = qos_profile_default
-    SYSTEM_DEFAULT = qos_profile_system_default
-    SENSOR_DATA = qos_profile_sensor_data
-    SERVICES_DEFAULT = qos_profile_services_default
-    PARAMETERS = qos_profile_parameters
-    PARAMETER_EVENTS = qos_profile_parameter_events
-
-    @classmethod
-    def short_keys(cls) -> list[str]:
-        """The names of the presets in small letters."""
-        return [name.lower() for name in cls.__members__]
-
-    @classmethod
-    def get_from_short_key(cls, name: str) -> QoSProfile:
-        """A preset by its short name; KeyError for an unknown one."""
-        profile: QoSProfile = cls[name.upper()].value
-        return profile
-
-
 class QoSCompatibility(IntEnum):
     """Whether a publisher and a subscription can talk; WARNING: the profiles don't say."""
 
@@ -273,13 +245,3 @@ def qos_check_compatible(
     if warnings:
         return QoSCompatibility.WARNING, '; '.join(f'WARNING: {text}' for text in warnings)
     return QoSCompatibility.OK, ''
-
-
-def public(module: str) -> dict[str, Any]:
-    """The names that `rclpy.qos` has."""
-    words = ('qos_', 'QoS', 'Invalid')
-    return {
-        name: item
-        for name, item in globals().items()
-        if name.startswith(words) or (name.endswith('Policy') and name[0] != '_')
-    }

@@ -108,9 +108,3 @@ def _from_parameter(profile: QoSProfile, policy: str, value: Any) -> Any:
         raise RuntimeError(
             f"Unexpected QoS override for policy '{policy}': '{value}' is not one of {choices}"
         ) from None
-
-
-def public(module: str) -> dict[str, Any]:
-    """The names that `rclpy.qos_overriding_options` has."""
-    classes = (QoSOverridingOptions, InvalidQosOverridesError)
-    return {cls.__name__: cls for cls in classes}

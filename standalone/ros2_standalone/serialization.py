@@ -25,9 +25,3 @@ def deserialize_message(serialized_message: Any, message_type: Any) -> Any:
         return wire_types().deserialize_cdr(data, message_type.__msgtype__)
     except Exception as error:  # rosbags has one of its own for most, not for all that there is
         raise RuntimeError(f'failed to deserialize ROS message: {error}') from error
-
-
-def public(module: str) -> dict[str, Any]:
-    """The names that `rclpy.serialization` has."""
-    names = (serialize_message, deserialize_message)
-    return {function.__name__: function for function in names}

@@ -55,10 +55,9 @@ class _Pair(Receiver):
         srv_type: Any,
         name: str,
         profile: QoSProfile,
-        group: Any,
         is_service: bool,
     ) -> None:
-        super().__init__(group)
+        super().__init__()
         self.srv_type = srv_type
         self.srv_name = name
         self.qos_profile = profile
@@ -127,10 +126,9 @@ class Service(_Pair):
         name: str,
         callback: Callable[[Any, Any], Any],
         profile: QoSProfile,
-        group: Any,
         logger: Any,
     ) -> None:
-        super().__init__(context, srv_type, name, profile, group, is_service=True)
+        super().__init__(context, srv_type, name, profile, is_service=True)
         self.callback = callback
         self._logger = logger
 
@@ -175,10 +173,8 @@ class Client(_Pair):
 
     takes = '_take_client'
 
-    def __init__(
-        self, context: Context, srv_type: Any, name: str, profile: QoSProfile, group: Any
-    ) -> None:
-        super().__init__(context, srv_type, name, profile, group, is_service=False)
+    def __init__(self, context: Context, srv_type: Any, name: str, profile: QoSProfile) -> None:
+        super().__init__(context, srv_type, name, profile, is_service=False)
         self._lock = threading.Lock()
         self._pending: dict[int, Future] = {}
         self._sequence = itertools.count(1)
@@ -198,19 +194,6 @@ class Client(_Pair):
             self._pending[sequence] = future
         self._writer.write(_with_header(request, self._handle, sequence))
         return future
-
-    def call(self, request: Any, timeout_sec: float | None = None) -> Any:
-        """Ask and wait for the reply, which another thread must spin for; None: out of time."""
-        future, done = self.call_async(request), threading.Event()
-        future.add_done_callback(lambda _: done.set())
-        if not done.wait(timeout_sec):
-            self.remove_pending_request(future)
-        return future.result()
-
-    def remove_pending_request(self, future: Future) -> None:
-        """Wait for a reply no more."""
-        with self._lock:
-            self._pending = {key: kept for key, kept in self._pending.items() if kept != future}
 
     def take(self) -> Callable[[], Any] | None:
         """Take the oldest reply that waits, for the future of its request."""
@@ -239,9 +222,3 @@ class Client(_Pair):
                 return False
             time.sleep(0.02)
         return self._context.ok()
-
-
-def public(module: str) -> dict[str, Any]:
-    """The names of `rclpy.service` and `rclpy.client`."""
-    item = Service if module.endswith('service') else Client
-    return {item.__name__: item}

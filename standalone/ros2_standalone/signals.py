@@ -89,9 +89,3 @@ def install_signal_handlers(options: SignalHandlerOptions = SignalHandlerOptions
 def uninstall_signal_handlers() -> None:
     """Put back what was there before."""
     handlers.uninstall()
-
-
-def public(module: str) -> dict[str, Any]:
-    """The names that `rclpy.signals` has."""
-    items = (SignalHandlerOptions, install_signal_handlers, uninstall_signal_handlers)
-    return {item.__name__: item for item in items}

@@ -28,10 +28,6 @@ class Future:
         """Whether there is a result or an exception."""
         return self._done
 
-    def cancelled(self) -> bool:
-        """Whether it was cancelled before it was done."""
-        return self._cancelled
-
     def result(self) -> Any:
         """The result, or None where there is none yet; raises the exception that was set."""
         if self._exception is not None:
@@ -49,14 +45,6 @@ class Future:
     def set_exception(self, exception: BaseException) -> None:
         """Be done with an exception, which `result` will raise."""
         self._finish(None, exception)
-
-    def cancel(self) -> None:
-        """Give up waiting; callbacks hear of it, a result that comes later still counts."""
-        with self._lock:
-            if self._done:
-                return
-            self._cancelled = True
-        self._call_back()
 
     def add_done_callback(self, callback: Callable[[Future], None]) -> None:
         """Have a callback called with this future once it is done; at once where it is."""
@@ -81,8 +69,3 @@ class Future:
             except Exception as error:
                 # The others must be called too.
                 warnings.warn(f'Unhandled exception in done callback: {error}', stacklevel=3)
-
-
-def public(module: str) -> dict[str, Any]:
-    """The names that `rclpy.task` has."""
-    return {'Future': Future}

@@ -4,31 +4,25 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Any
 
-from .callback_groups import ReentrantCallbackGroup
 from .messages import message_class
 from .qos import DurabilityPolicy, QoSProfile
 from .tf2 import Buffer
 
 TF_TOPIC, TF_STATIC_TOPIC = '/tf', '/tf_static'
+LATCHED = DurabilityPolicy.TRANSIENT_LOCAL
 
 
 class TransformListener:
-    """Fills a buffer from /tf and /tf_static.
-
-    With spin_thread the node is spun in a thread of its own, so that lookups may wait.
-    """
+    """Fills a buffer from /tf and /tf_static, while the node is spun."""
 
     def __init__(
         self,
         buffer: Buffer,
         node: Any,
         *,
-        spin_thread: bool = False,
         qos: QoSProfile | int | None = None,
         static_qos: QoSProfile | int | None = None,
         tf_topic: str = TF_TOPIC,
@@ -36,44 +30,20 @@ class TransformListener:
     ) -> None:
         self.buffer = buffer
         self.node = node
-        # A callback that waits for a transform must not keep these from running.
-        self.group = ReentrantCallbackGroup()
         message = message_class('tf2_msgs/msg/TFMessage')
-        latched = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        plain, latched = QoSProfile(depth=100), QoSProfile(depth=100, durability=LATCHED)
         self.tf_sub: Any = node.create_subscription(
-            message,
-            tf_topic,
-            self.callback,
-            QoSProfile(depth=100) if qos is None else qos,
-            callback_group=self.group,
+            message, tf_topic, self.callback, plain if qos is None else qos
         )
         self.tf_static_sub: Any = node.create_subscription(
             message,
             tf_static_topic,
             self.static_callback,
             latched if static_qos is None else static_qos,
-            callback_group=self.group,
         )
-        self.executor: Any = None
-        if spin_thread:
-            self._spin_in_thread()
-
-    def _spin_in_thread(self) -> None:
-        from .executors import SingleThreadedExecutor
-
-        self.executor = SingleThreadedExecutor(context=self.node.context)
-        self.executor.add_node(self.node)
-        self.dedicated_listener_thread = threading.Thread(
-            target=_spin, args=(self.executor,), daemon=True
-        )
-        self.dedicated_listener_thread.start()
 
     def unregister(self) -> None:
         """Stop listening; again and again does no harm."""
-        executor, self.executor = self.executor, None
-        if executor is not None:
-            executor.shutdown()
-            self.dedicated_listener_thread.join()
         for subscription in filter(None, (self.tf_sub, self.tf_static_sub)):
             self.node.destroy_subscription(subscription)
         self.tf_sub = self.tf_static_sub = None
@@ -89,38 +59,23 @@ class TransformListener:
             self.buffer.set_transform_static(transform, 'default_authority')
 
 
-def _spin(executor: Any) -> None:
-    from .executors import ExternalShutdownException
-
-    with suppress(ExternalShutdownException):  # the process ends
-        executor.spin()
-
-
 class TransformBroadcaster:
     """Sends transforms that change on /tf."""
 
     def __init__(self, node: Any, qos: QoSProfile | int | None = None) -> None:
-        profile = QoSProfile(depth=100) if qos is None else qos
-        self.pub_tf = node.create_publisher(
-            message_class('tf2_msgs/msg/TFMessage'), TF_TOPIC, profile
-        )
+        self.pub_tf = _publisher(node, TF_TOPIC, QoSProfile(depth=100) if qos is None else qos)
 
     def sendTransform(self, transform: Any) -> None:  # noqa: N802 (tf2's name)
         """Send a TransformStamped, or several."""
-        message = message_class('tf2_msgs/msg/TFMessage')
-        self.pub_tf.publish(message(transforms=_as_list(transform)))
+        self.pub_tf.publish(self.pub_tf.msg_type(transforms=_as_list(transform)))
 
 
 class StaticTransformBroadcaster:
     """Sends transforms that hold for all times on /tf_static, also to who joins later."""
 
     def __init__(self, node: Any, qos: QoSProfile | int | None = None) -> None:
-        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        self.pub_tf = node.create_publisher(
-            message_class('tf2_msgs/msg/TFMessage'),
-            TF_STATIC_TOPIC,
-            latched if qos is None else qos,
-        )
+        latched = QoSProfile(depth=1, durability=LATCHED)
+        self.pub_tf = _publisher(node, TF_STATIC_TOPIC, latched if qos is None else qos)
         self._sent: dict[str, Any] = {}
 
     def sendTransform(self, transform: Any) -> None:  # noqa: N802 (tf2's name)
@@ -128,10 +83,12 @@ class StaticTransformBroadcaster:
 
         Who joins later hears only the last message, so each holds everything.
         """
-        for stamped in _as_list(transform):
-            self._sent[stamped.child_frame_id] = stamped
-        message = message_class('tf2_msgs/msg/TFMessage')
-        self.pub_tf.publish(message(transforms=list(self._sent.values())))
+        self._sent |= {stamped.child_frame_id: stamped for stamped in _as_list(transform)}
+        self.pub_tf.publish(self.pub_tf.msg_type(transforms=list(self._sent.values())))
+
+
+def _publisher(node: Any, topic: str, qos: QoSProfile | int) -> Any:
+    return node.create_publisher(message_class('tf2_msgs/msg/TFMessage'), topic, qos)
 
 
 def _as_list(transform: Any) -> list[Any]:

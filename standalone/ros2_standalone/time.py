@@ -187,16 +187,3 @@ class Time:
         if not isinstance(msg, message_class('builtin_interfaces/msg/Time')):
             raise TypeError('Must pass a builtin_interfaces.msg.Time object')
         return cls(seconds=msg.sec, nanoseconds=msg.nanosec, clock_type=clock_type)
-
-
-PUBLIC: dict[str, tuple[Any, ...]] = {
-    'rclpy.time': (Time, Duration, ClockType),
-    'rclpy.duration': (Duration,),
-    'rclpy.clock_type': (ClockType,),
-}
-
-
-def public(module: str) -> dict[str, Any]:
-    """The names of `rclpy.time`, `rclpy.duration` or `rclpy.clock_type`."""
-    names = {item.__name__: item for item in PUBLIC[module]}
-    return {**names, 'Infinite': Infinite} if module == 'rclpy.duration' else names

@@ -21,21 +21,19 @@ class Timer(Waitable):
     def __init__(
         self,
         callback: Callable[[], Any] | None,
-        callback_group: Any,
         timer_period_ns: int,
         clock: Clock,
         *,
         wake: Callable[[], None] = lambda: None,
-        autostart: bool = True,
     ) -> None:
         if timer_period_ns < 0:
             raise ValueError('timer_period_ns must be a non-negative integer')
-        super().__init__(callback_group)
+        super().__init__()
         self.callback = callback
         self._clock = clock
         self._period = timer_period_ns
         self._wake = wake
-        self._canceled = not autostart
+        self._canceled = False
         self._last = self._now()
         self._next = self._last + timer_period_ns
         self._left = 0
@@ -67,12 +65,8 @@ class Timer(Waitable):
 
     @property
     def timer_period_ns(self) -> int:
-        """The period in nanoseconds; a new one counts from the next call on."""
+        """The period in nanoseconds."""
         return self._period
-
-    @timer_period_ns.setter
-    def timer_period_ns(self, value: int) -> None:
-        self._period = int(value)
 
     def is_ready(self) -> bool:
         """Whether a call is due."""
@@ -92,10 +86,6 @@ class Timer(Waitable):
         self._next = self._last + self._period
         self._canceled = False
         self._wake()
-
-    def time_since_last_call(self) -> int:
-        """Nanoseconds since the last call, or since it was made."""
-        return self._now() - self._last
 
     def time_until_next_call(self) -> int | None:
         """Nanoseconds until the next call is due, negative where it is late; None at rest."""
@@ -125,8 +115,3 @@ class Timer(Waitable):
         if not self._destroyed:
             self._jumps.unregister()
         super().destroy()
-
-
-def public(module: str) -> dict[str, Any]:
-    """The names that `rclpy.timer` has."""
-    return {'Timer': Timer}

@@ -1,13 +1,11 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The functions of `rclpy` itself, and of `rclpy.utilities`."""
+"""The functions of `rclpy` itself."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from . import context as contexts
-from .arguments import remove_ros_args
 from .context import Context, get_default_context
 from .executors import SingleThreadedExecutor
 from .node import Node
@@ -57,11 +55,6 @@ def try_shutdown(
 def create_node(node_name: str, **options: Any) -> Node:
     """A node; see Node."""
     return Node(node_name, **options)
-
-
-def get_global_executor() -> SingleThreadedExecutor:
-    """The executor of spin() and its kin in the default context."""
-    return _executor_for(get_default_context())
 
 
 def _executor_for(context: Context) -> SingleThreadedExecutor:
@@ -116,16 +109,3 @@ def spin_until_future_complete(
 def get_rmw_implementation_identifier() -> str:
     """Which middleware speaks: Cyclone DDS, on the wire as its rmw for ROS 2."""
     return 'rmw_cyclonedds_cpp'
-
-
-def public(module: str) -> dict[str, Any]:
-    """The names of `rclpy` or `rclpy.utilities`."""
-    shared = (ok, shutdown, try_shutdown, get_default_context, get_rmw_implementation_identifier)
-    if module == 'rclpy.utilities':
-        items: tuple[Any, ...] = (*shared, remove_ros_args, contexts.default_domain_id)
-        names = {item.__name__: item for item in items}
-        names['get_default_domain_id'] = names.pop('default_domain_id')
-        return names
-    spinning = (spin, spin_once, spin_until_future_complete, get_global_executor)
-    items = (*shared, init, create_node, *spinning, SignalHandlerOptions, Future)
-    return {item.__name__: item for item in items}

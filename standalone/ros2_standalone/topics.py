@@ -16,9 +16,7 @@ from .dds_qos import policy_kind
 from .events import (
     PublisherEventCallbacks,
     QoSOfferedIncompatibleQoSInfo,
-    QoSPublisherMatchedInfo,
     QoSRequestedIncompatibleQoSInfo,
-    QoSSubscriptionMatchedInfo,
     SubscriptionEventCallbacks,
 )
 from .exceptions import InvalidHandle, RCLError
@@ -37,17 +35,16 @@ def dds_topic(name: str, profile: QoSProfile) -> str:
 
 
 class EndpointEvents(Waitable):
-    """Tells callbacks of peers whose QoS does not fit, and of peers that come and go."""
+    """Tells a callback of peers whose QoS does not fit."""
 
     def __init__(
-        self, endpoint: Endpoint, callbacks: Callbacks, warn: Callable[[Any], None], group: Any
+        self, endpoint: Endpoint, callbacks: Callbacks, warn: Callable[[Any], None]
     ) -> None:
-        super().__init__(group)
+        super().__init__()
         self._endpoint = endpoint
         default = warn if callbacks.use_default_callbacks else None
-        self._incompatible_qos = callbacks.incompatible_qos or default
-        self._matched = callbacks.matched
-        endpoint.watch_events(matched=self._matched is not None)
+        self._callback = callbacks.incompatible_qos or default
+        endpoint.watch_incompatible_qos()
 
     @property
     def handles(self) -> tuple[int, ...]:
@@ -58,24 +55,14 @@ class EndpointEvents(Waitable):
         """Call back for what has changed."""
         if self._destroyed:
             return False
-        is_writer = self._endpoint.is_writer
-        news: list[tuple[Any, Any]] = []
         status = self._endpoint.take_incompatible_qos()
-        if status.total_count_change and self._incompatible_qos is not None:
-            kind = QoSOfferedIncompatibleQoSInfo if is_writer else QoSRequestedIncompatibleQoSInfo
-            policy = policy_kind(status.last_policy_id)
-            info = kind(status.total_count, status.total_count_change, policy)
-            news.append((self._incompatible_qos, info))
-        if self._matched is not None:
-            change = self._endpoint.take_matched()
-            if change.total_count_change or change.current_count_change:
-                matched = QoSPublisherMatchedInfo if is_writer else QoSSubscriptionMatchedInfo
-                counts = (change.total_count, change.total_count_change)
-                now = (change.current_count, change.current_count_change)
-                news.append((self._matched, matched(*counts, *now)))
-        for callback, told in news:
-            callback(told)
-        return bool(news)
+        if not status.total_count_change or self._callback is None:
+            return False
+        is_writer = self._endpoint.is_writer
+        kind = QoSOfferedIncompatibleQoSInfo if is_writer else QoSRequestedIncompatibleQoSInfo
+        policy = policy_kind(status.last_policy_id)
+        self._callback(kind(status.total_count, status.total_count_change, policy))
+        return True
 
 
 class Publisher:
@@ -89,7 +76,6 @@ class Publisher:
         qos_profile: QoSProfile,
         *,
         event_callbacks: PublisherEventCallbacks | None = None,
-        callback_group: Any = None,
         logger: Any = None,
     ) -> None:
         self.msg_type = msg_type
@@ -103,7 +89,7 @@ class Publisher:
         dds_name = dds_topic(topic, qos_profile)
         self._writer = Writer(context.participant, dds_name, name, qos_profile, user_data)
         callbacks = event_callbacks or PublisherEventCallbacks()
-        self.event_handlers = [EndpointEvents(self._writer, callbacks, self._warn, callback_group)]
+        self.event_handlers = [EndpointEvents(self._writer, callbacks, self._warn)]
 
     @property
     def topic_name(self) -> str:
@@ -176,10 +162,9 @@ class Subscription(Receiver):
         *,
         raw: bool = False,
         event_callbacks: SubscriptionEventCallbacks | None = None,
-        callback_group: Any = None,
         logger: Any = None,
     ) -> None:
-        super().__init__(callback_group)
+        super().__init__()
         self.msg_type = msg_type
         self.topic = topic
         self.qos_profile = qos_profile
@@ -192,7 +177,7 @@ class Subscription(Receiver):
         dds_name = dds_topic(topic, qos_profile)
         self._reader = Reader(context.participant, dds_name, name, qos_profile, user_data)
         callbacks = event_callbacks or SubscriptionEventCallbacks()
-        self.event_handlers = [EndpointEvents(self._reader, callbacks, self._warn, callback_group)]
+        self.event_handlers = [EndpointEvents(self._reader, callbacks, self._warn)]
 
     @property
     def topic_name(self) -> str:
@@ -254,9 +239,3 @@ def _wants_info(callback: Callable[..., Any]) -> bool:
         except TypeError:
             continue
     raise RuntimeError('a subscription calls back with a message, or a message and its info')
-
-
-def public(module: str) -> dict[str, Any]:
-    """The names of `rclpy.publisher` and `rclpy.subscription`."""
-    item = Publisher if module.endswith('publisher') else Subscription
-    return {item.__name__: item}

@@ -3,19 +3,17 @@
 """A tree of coordinate frames over time: what tf2's buffer does, without ROS messages.
 
 Stamps are nanoseconds; 0 asks for the newest. A Rigid from frame A to frame B takes coordinates in
-A to coordinates in B; metres, unit quaternions (x, y, z, w), right handed (REP-103).
+A to coordinates in B.
 """
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from typing import NamedTuple
 
 from ros2_standalone.errors import shown
 
-Vector = tuple[float, float, float]
-Quaternion = tuple[float, float, float, float]
+from .rigid import Rigid
 
 LARGEST_NORM_ERROR = 0.01  # of a squared quaternion norm: tf2 refuses what is further from 1
 
@@ -40,69 +38,6 @@ class InvalidArgumentException(TransformException):
     """Raised for an empty frame name, or one with a leading slash."""
 
 
-class TimeoutException(TransformException):
-    """Raised by servers of transforms; a buffer says why it has none instead."""
-
-
-class Rigid(NamedTuple):
-    """A translation after a rotation."""
-
-    translation: Vector = (0.0, 0.0, 0.0)
-    rotation: Quaternion = (0.0, 0.0, 0.0, 1.0)
-
-    def after(self, first: Rigid) -> Rigid:
-        """The transform that does `first`, then this."""
-        x, y, z = _rotate(self.rotation, first.translation)
-        dx, dy, dz = self.translation
-        return Rigid((x + dx, y + dy, z + dz), _multiply(self.rotation, first.rotation))
-
-    def inverse(self) -> Rigid:
-        """The way back."""
-        x, y, z, w = self.rotation
-        back = (-x, -y, -z, w)
-        tx, ty, tz = _rotate(back, self.translation)
-        return Rigid((-tx, -ty, -tz), back)
-
-    def towards(self, other: Rigid, ratio: float) -> Rigid:
-        """Between this (ratio 0) and another (1): linear in translation, slerp in rotation."""
-        (x, y, z), (u, v, w) = self.translation, other.translation
-        moved = (x + ratio * (u - x), y + ratio * (v - y), z + ratio * (w - z))
-        return Rigid(moved, _slerp(self.rotation, other.rotation, ratio))
-
-
-def _multiply(a: Quaternion, b: Quaternion) -> Quaternion:
-    ax, ay, az, aw = a
-    bx, by, bz, bw = b
-    return (
-        aw * bx + ax * bw + ay * bz - az * by,
-        aw * by - ax * bz + ay * bw + az * bx,
-        aw * bz + ax * by - ay * bx + az * bw,
-        aw * bw - ax * bx - ay * by - az * bz,
-    )
-
-
-def _rotate(q: Quaternion, v: Vector) -> Vector:
-    x, y, z, w = q
-    back = (-x, -y, -z, w)
-    rx, ry, rz, _ = _multiply(_multiply(q, (*v, 0.0)), back)
-    return rx, ry, rz
-
-
-def _slerp(a: Quaternion, b: Quaternion, ratio: float) -> Quaternion:
-    cosine = sum(p * q for p, q in zip(a, b, strict=True))
-    sign = -1.0 if cosine < 0 else 1.0  # b and -b are one rotation; go the short way
-    angle = math.acos(min(1.0, abs(cosine)))
-    if angle < 1e-6:
-        one, two = 1.0 - ratio, ratio
-    else:
-        one = math.sin((1.0 - ratio) * angle) / math.sin(angle)
-        two = math.sin(ratio * angle) / math.sin(angle)
-    mixed = [one * p + two * sign * q for p, q in zip(a, b, strict=True)]
-    norm = math.hypot(*mixed)
-    x, y, z, w = (p / norm for p in mixed)
-    return x, y, z, w
-
-
 class _NoSample(Exception):  # noqa: N818
     """Why a link has no transform at some time."""
 
@@ -112,7 +47,6 @@ class _Link:
 
     def __init__(self, is_static: bool, cache: int) -> None:
         self.is_static = is_static
-        self.authority = ''
         self._cache = cache
         self._stamps: list[int] = []
         self._samples: list[tuple[str, Rigid]] = []
@@ -148,16 +82,6 @@ class _Link:
         return 0 if self.is_static or not self._stamps else self._stamps[-1]
 
     @property
-    def oldest(self) -> int:
-        """Stamp of the oldest sample; 0 for a static link."""
-        return 0 if self.is_static or not self._stamps else self._stamps[0]
-
-    @property
-    def count(self) -> int:
-        """Number of samples."""
-        return len(self._stamps)
-
-    @property
     def parent(self) -> str | None:
         """The parent by the newest sample."""
         return self._samples[-1][0] if self._samples else None
@@ -171,7 +95,7 @@ class _Link:
         if stamp > self._stamps[-1]:
             raise _NoSample(f'it is in the future: the newest data is of {seconds(self.newest)}')
         if stamp < self._stamps[0]:
-            raise _NoSample(f'it is in the past: the oldest data is of {seconds(self.oldest)}')
+            raise _NoSample(f'it is in the past: the oldest data is of {seconds(self._stamps[0])}')
         after = bisect_right(self._stamps, stamp)
         parent, before = self._samples[after - 1]
         if self._stamps[after - 1] == stamp or self._samples[after][0] != parent:
@@ -223,7 +147,6 @@ class FrameTree:
         if link is None or link.is_static != is_static:
             link = self.links[child] = _Link(is_static, self._cache)
         self._frames.update({parent: None, child: None})
-        link.authority = authority
         if not link.put(stamp, parent, Rigid(transform.translation, (x, y, z, w))):
             what = f'its time {seconds(stamp)} is too far behind {seconds(link.newest)}'
             raise InvalidArgumentException(f'{link_name}: {what}')
@@ -232,10 +155,6 @@ class FrameTree:
         """Forget all transforms but the static ones."""
         for link in self.links.values():
             link.clear()
-
-    def frames(self) -> list[str]:
-        """Names of all frames."""
-        return list(self._frames)
 
     def lookup(self, target: str, source: str, stamp: int) -> tuple[Rigid, int]:
         """Transform from source to target, and the time that it is of.

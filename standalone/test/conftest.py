@@ -7,14 +7,14 @@ The fixtures import transport themselves: without ROS 2 and Cyclone DDS only tes
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from own_domain import free_domain
 from ros2_standalone.dds import Participant, Reader, Writer
 from ros2_standalone.qos import QoSProfile
-
-from mdepth_ros.cli.free_domain import free_domain, own_domain
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def pair() -> Iterator[tuple[Participant, Participant]]:
     from transport import STANDALONE, domain
 
     if not STANDALONE:
-        pytest.skip('of the stand-in for ROS 2')
+        pytest.skip('looks inside')
     one, other = Participant(domain()), Participant(domain())
     yield one, other
     one.delete()
@@ -77,7 +77,13 @@ def connect(pair: tuple[Participant, Participant]) -> Callable[..., tuple[Writer
 @pytest.fixture(scope='session', autouse=True)
 def _own_domain() -> Iterator[None]:
     """Whoever else is on this machine: what these tests start meets nobody but itself."""
-    with own_domain():
+    with free_domain() as domain, pytest.MonkeyPatch.context() as patch:
+        patch.setenv('ROS_DOMAIN_ID', str(domain))
+        patch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+        patch.delenv('ROS_STATIC_PEERS', raising=False)
+        patch.delenv('ROS_LOCALHOST_ONLY', raising=False)
+        if os.environ.get('ROS_DISTRO') == 'humble':  # knows only this one
+            patch.setenv('ROS_LOCALHOST_ONLY', '1')
         yield
 
 

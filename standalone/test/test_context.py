@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from ros2_standalone.arguments import remove_ros_args
-from ros2_standalone.context import Context, alive_contexts, default_domain_id
+from ros2_standalone.context import Context, alive_contexts, get_default_domain_id
 from ros2_standalone.errors import StandaloneError
 from ros2_standalone.executors import SingleThreadedExecutor
 from ros2_standalone.node import Node
@@ -22,13 +22,13 @@ def test_the_domain_is_that_of_the_environment_or_the_call(
     with context() as inside:
         assert inside.get_domain_id() == domain()
     monkeypatch.delenv('ROS_DOMAIN_ID')
-    assert default_domain_id() == 0
+    assert get_default_domain_id() == 0
     for text in ('x', '-1', '233', '1.5'):
         monkeypatch.setenv('ROS_DOMAIN_ID', text)
         with pytest.raises(
             StandaloneError, match=f"ROS_DOMAIN_ID is '{text}': set it to a number"
         ):
-            default_domain_id()
+            get_default_domain_id()
     other = Context()
     with pytest.raises(RuntimeError, match='lower than zero'):
         other.init([], domain_id=-1)

@@ -12,7 +12,7 @@ import pytest
 import ros2_standalone
 from ros2_standalone.errors import StandaloneError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 HAS_ROS = importlib.util.find_spec('rclpy') is not None and not ros2_standalone.ensure()
 
 
@@ -53,6 +53,21 @@ except ImportError:
     print('no actions')
 """
     assert run(code).split('\n') == ['True True 1', '3', 'no Picture', 'no actions']
+
+
+@pytest.mark.skipif(HAS_ROS, reason='ROS 2 is installed: its own modules are used')
+def test_every_name_that_is_served_is_there() -> None:
+    code = """
+import importlib
+import ros2_standalone
+ros2_standalone.ensure()
+for module, sources in ros2_standalone.MODULES.items():
+    served = importlib.import_module(module)
+    named = [name for names in sources.values() for name in names.split()]
+    assert sorted(named) == served.__all__ or (sources and not named and served.__all__), module
+print('all')
+"""
+    assert run(code) == 'all'
 
 
 def test_an_installed_ros_is_used_for_everything(tmp_path: Path) -> None:

@@ -62,16 +62,3 @@ def test_incompatible_qos_is_logged_by_default(node: Any, executor: Any, capfd: 
         executor.spin_once(timeout_sec=0.1)
     executor.spin_once(timeout_sec=0.1)
     assert 'publisher on' not in capfd.readouterr().err
-
-
-def test_peers_that_come_and_go_are_events(node: Any, executor: Any) -> None:
-    got: list[Any] = []
-    callbacks = PublisherEventCallbacks()
-    if not hasattr(callbacks, 'matched'):
-        pytest.skip('Humble does not know of them')
-    callbacks.matched = lambda info: got.append((info.current_count, info.current_count_change))
-    node.create_publisher(String, 'words', 1, event_callbacks=callbacks)
-    subscription = node.create_subscription(String, 'words', print, 1)
-    spin_until(executor, lambda: got == [(1, 1)])
-    node.destroy_subscription(subscription)
-    spin_until(executor, lambda: got == [(1, 1), (0, -1)])

@@ -87,6 +87,3 @@ def test_names() -> None:
         logging.get_logger('')
     with pytest.raises(ValueError, match='empty'):
         logging.get_logger('a').get_child('')
-    assert logging.get_logging_severity_from_string('warn') is LoggingSeverity.WARN
-    with pytest.raises(RuntimeError, match='loud'):
-        logging.get_logging_severity_from_string('loud')

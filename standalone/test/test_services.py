@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import pytest
@@ -76,18 +75,6 @@ rclpy.spin(node)
         future = client.call_async(Trigger.Request())
         spin_until(executor, future.done)
         assert future.result().message == 'from afar'
-
-
-def test_call_waits_in_a_thread_of_its_own(node: Any, executor: Any) -> None:
-    node.create_service(SetBool, 'enable', answer)
-    client = node.create_client(SetBool, 'enable')
-    assert client.wait_for_service(timeout_sec=20)
-    got: list[Any] = []
-    asking = threading.Thread(target=lambda: got.append(client.call(SetBool.Request(data=True))))
-    asking.start()
-    spin_until(executor, lambda: got)
-    asking.join(20)
-    assert got[0].message == 'True it is'
 
 
 def test_a_service_comes_and_goes(node: Any, executor: Any) -> None:

@@ -17,7 +17,6 @@ from ros2_standalone.qos import (
     LivelinessPolicy,
     QoSCompatibility,
     QoSPolicyKind,
-    QoSPresetProfiles,
     QoSProfile,
     ReliabilityPolicy,
     qos_check_compatible,
@@ -37,7 +36,6 @@ def test_the_numbers_are_those_of_rmw() -> None:
     assert (LivelinessPolicy.AUTOMATIC, LivelinessPolicy.MANUAL_BY_TOPIC) == (1, 3)
     kinds = [kind.value for kind in QoSPolicyKind]
     assert kinds == [2**power for power in range(10)]
-    assert qos.qos_policy_name_from_kind(16) == 'RELIABILITY'
 
 
 def test_defaults_are_those_of_rmw() -> None:
@@ -47,10 +45,10 @@ def test_defaults_are_those_of_rmw() -> None:
     assert profile.durability is DurabilityPolicy.VOLATILE
     assert profile.deadline == profile.lifespan == profile.liveliness_lease_duration == Duration()
     assert QoSProfile(history=HistoryPolicy.KEEP_ALL).depth == 10
-    assert QoSPresetProfiles.SENSOR_DATA.value == QoSProfile(
+    assert qos.qos_profile_sensor_data == QoSProfile(
         depth=5, reliability=ReliabilityPolicy.BEST_EFFORT
     )
-    assert QoSPresetProfiles.get_from_short_key('parameters').depth == 1000
+    assert qos.qos_profile_parameters.depth == 1000
     assert qos.qos_profile_system_default.depth == 0
 
 
@@ -103,10 +101,10 @@ def test_equality_looks_at_every_field() -> None:
         assert field in str(other)
 
 
-@pytest.mark.parametrize('preset', list(QoSPresetProfiles))
-def test_presets_can_be_copied(preset: QoSPresetProfiles) -> None:
-    duplicate = copy.deepcopy(copy.copy(preset.value))
-    assert duplicate == preset.value and duplicate is not preset.value
+@pytest.mark.parametrize('preset', [qos.qos_profile_sensor_data, qos.qos_profile_unknown])
+def test_presets_can_be_copied(preset: QoSProfile) -> None:
+    duplicate = copy.deepcopy(copy.copy(preset))
+    assert duplicate == preset and duplicate is not preset
 
 
 def test_short_keys() -> None:

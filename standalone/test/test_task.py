@@ -16,7 +16,7 @@ def test_a_result_reaches_everybody_once() -> None:
     future.set_result(3)
     future.add_done_callback(lambda done: heard.append(('late', done.result())))
     assert heard == [('early', 3), ('late', 3)]
-    assert future.done() and not future.cancelled() and future.exception() is None
+    assert future.done() and future.exception() is None
 
 
 def test_an_exception_is_raised_by_result() -> None:
@@ -25,17 +25,6 @@ def test_an_exception_is_raised_by_result() -> None:
     assert future.done() and isinstance(future.exception(), KeyError)
     with pytest.raises(KeyError):
         future.result()
-
-
-def test_cancelling() -> None:
-    future = Future()
-    heard: list[Future] = []
-    future.add_done_callback(heard.append)
-    future.cancel()
-    assert future.cancelled() and not future.done() and heard == [future]
-    future.set_result(1)
-    future.cancel()
-    assert future.done() and not future.cancelled() and heard == [future]
 
 
 def test_a_callback_that_fails_does_not_keep_the_others() -> None:

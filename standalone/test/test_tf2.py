@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from ros2_standalone import logging
 from ros2_standalone.clock import ROSClock
-from ros2_standalone.tf2 import Buffer, public
-from ros2_standalone.tf2_topics import TransformListener
+from ros2_standalone.tf2 import Buffer
 from ros2_standalone.time import Duration, Time
 from tf_frames import SECOND, at, found, moving, shift, stamped
 
@@ -58,7 +57,6 @@ def test_nonsense_is_logged_and_ignored(message: Any, says: str) -> None:
         logging.remove_sink(records.append)
     assert says in records[0].message and "'somebody'" in records[0].message
     assert not buffer.can_transform('odom', 'base', Time())
-    assert buffer.all_frames_as_yaml() == '[]'
 
 
 def test_quaternions_that_are_nearly_unit_are_made_so() -> None:
@@ -73,15 +71,6 @@ def test_leading_slashes_of_old_senders_are_cut() -> None:
     assert buffer.can_transform('odom', 'base', Time())
 
 
-def test_the_tree_as_text() -> None:
-    buffer = moving()
-    assert 'Frame cam exists with parent base.' in buffer.all_frames_as_string()
-    text = buffer.all_frames_as_yaml()
-    assert "base:\n  parent: 'odom'\n  broadcaster: 'test'\n  rate: 1.000\n" in text
-    assert buffer._frameExists('odom') and not buffer._frameExists('nose')
-    assert buffer._getFrameStrings() == ['odom', 'base', 'cam', 'world', 'tree']
-
-
 def test_a_lookup_may_wait() -> None:
     buffer = moving()
     start = system.monotonic()
@@ -93,13 +82,6 @@ def test_a_lookup_may_wait() -> None:
     message = buffer.lookup_transform('odom', 'base', at(13.0), Duration(seconds=30))
     assert found(message)[0, 3] == pytest.approx(13.0)
     timer.join()
-
-
-def test_public_names() -> None:
-    names = public('tf2_ros')
-    assert names['Buffer'] is Buffer and names['TransformListener'] is TransformListener
-    for error in ('Lookup', 'Connectivity', 'Extrapolation', 'InvalidArgument', 'Timeout'):
-        assert issubclass(names[f'{error}Exception'], names['TransformException'])
 
 
 class FakeNode:

@@ -12,7 +12,7 @@ from ros2_standalone.tf2_topics import (
     TransformBroadcaster,
     TransformListener,
 )
-from ros2_standalone.time import Duration, Time
+from ros2_standalone.time import Time
 from tf_frames import at, found, shift, stamped
 from transport import spin_until
 
@@ -56,14 +56,3 @@ def test_broadcasters_reach_a_listener_that_comes_late(nodes: tuple[Any, Any, An
     listener.unregister()
     listener.unregister()
     assert receiver.count_subscribers('/tf') == receiver.count_subscribers('/tf_static') == 0
-
-
-def test_a_listener_with_a_thread_lets_lookups_wait(nodes: tuple[Any, Any, Any]) -> None:
-    sender, receiver, _ = nodes
-    buffer = Buffer(node=receiver)
-    listener = TransformListener(buffer, receiver, spin_thread=True)
-    StaticTransformBroadcaster(sender).sendTransform(stamped('base', 'cam', shift(1.0)))
-    message = buffer.lookup_transform('base', 'cam', Time(), Duration(seconds=30))
-    assert found(message)[0, 3] == 1.0
-    listener.unregister()
-    assert not listener.dedicated_listener_thread.is_alive()

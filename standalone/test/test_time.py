@@ -147,12 +147,12 @@ def test_callbacks_come_before_and_after_until_they_are_unregistered() -> None:
     clock._set_ros_time_is_active(True)
     clock.set_ros_time_override(Time(seconds=9))
     seen: list[Any] = []
-    with clock.create_jump_callback(
+    handle = clock.create_jump_callback(
         BACK,
         pre_callback=lambda: seen.append(clock.now().nanoseconds),
         post_callback=lambda _: seen.append(clock.now().nanoseconds),
-    ) as handle:
-        clock.set_ros_time_override(Time(nanoseconds=5))
+    )
+    clock.set_ros_time_override(Time(nanoseconds=5))
     handle.unregister()
     clock.set_ros_time_override(Time(nanoseconds=1))
     assert seen == [9 * 10**9, 5]

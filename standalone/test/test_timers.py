@@ -31,7 +31,6 @@ def test_a_timer_keeps_its_rhythm(node: Any, executor: Any) -> None:
     timer.reset()
     spin_until(executor, lambda: len(calls) == 11)
     assert timer.timer_period_ns == 50_000_000
-    assert timer.time_since_last_call() >= 0
 
 
 def test_a_timer_does_not_make_up_for_what_it_missed(node: Any, executor: Any) -> None:

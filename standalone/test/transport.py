@@ -22,7 +22,7 @@ import ros2_standalone
 
 ROOT = Path(__file__).resolve().parents[1]
 STANDALONE = ros2_standalone.ensure()
-only_standalone = pytest.mark.skipif(not STANDALONE, reason='of the stand-in for ROS 2')
+only_standalone = pytest.mark.skipif(not STANDALONE, reason='looks inside')
 LIMIT = 30.0  # seconds; a machine that is busy with other things must not fail a test
 
 if STANDALONE:

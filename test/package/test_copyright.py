@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = ['Copyright 2026 the mdepth_ros authors', 'SPDX-License-Identifier: Apache-2.0']
-FOLDERS = ['mdepth_ros', 'launch', 'test', 'training/mdepth_training', 'training/test']
+FOLDERS = ['mdepth_ros', 'launch', 'test', 'training', 'standalone']
 
 
 def test_every_file_names_its_licence() -> None:
