@@ -119,6 +119,13 @@ class InvalidParameterValueException(ParameterException):
         super().__init__(f'Invalid parameter value ({value}). Reason: {reason}', parameter)
 
 
+class ParameterImmutableException(ParameterException):
+    """Raised where a read-only parameter is changed."""
+
+    def __init__(self, parameter_name: str) -> None:
+        super().__init__('Attempt to modify a read-only parameter', parameter_name)
+
+
 class ParameterUninitializedException(ParameterException):
     """Raised where a parameter is read that was declared by type only and never set."""
 

@@ -16,7 +16,7 @@ from .dds import Guard, WaitSet
 from .signals import handlers
 from .task import Future
 from .timers import Timer
-from .waiting import Receiver, Waitable
+from .waiting import Waitable
 
 # Python handles a signal only between its own instructions, so the main thread may not wait long.
 SIGNAL_CHECK = 100_000_000  # nanoseconds
@@ -130,23 +130,11 @@ class SingleThreadedExecutor:
                     return
 
     def _run_ready(self) -> bool:
+        """Do one piece of work; False where nothing is ready."""
         while self._ready:
-            item = self._ready.popleft()
-            if not isinstance(item, Receiver):
-                if item.execute():
-                    return True
-                continue
-            work = getattr(self, item.takes)(item)
-            if work is not None:
-                work()
+            if self._ready.popleft().execute():
                 return True
         return False
-
-    def _take(self, receiver: Receiver) -> Callable[[], Any] | None:
-        return receiver.take()
-
-    # As rclpy names them, for an executor that does something else where taking fails.
-    _take_subscription = _take_service = _take_client = _take
 
     def _wait(self, end: int, longest: int) -> None:
         """Fill the queue of what is ready, after a wait no longer than need be."""

@@ -14,6 +14,7 @@ from .exceptions import (
     InvalidParameterTypeException,
     InvalidParameterValueException,
     ParameterAlreadyDeclaredException,
+    ParameterImmutableException,
     ParameterNotDeclaredException,
     ParameterUninitializedException,
 )
@@ -123,6 +124,14 @@ class ParameterStore:
         if use_override and name in self._parameter_overrides:
             value = self._parameter_overrides[name].value
         return Parameter(name, value=value), descriptor
+
+    def undeclare_parameter(self, name: str) -> None:
+        """Forget a parameter; ParameterImmutableException for a read-only one."""
+        if name not in self._parameters:
+            raise ParameterNotDeclaredException(name)
+        if self._descriptors[name].read_only:
+            raise ParameterImmutableException(name)
+        del self._parameters[name], self._descriptors[name]
 
     def has_parameter(self, name: str) -> bool:
         """Whether a parameter is declared."""

@@ -49,6 +49,7 @@ MODULES: dict[str, dict[str, str]] = {
         'InvalidParameterException InvalidParameterTypeException InvalidParameterValueException '
         'InvalidServiceNameException InvalidTopicNameException NameValidationException '
         'NotInitializedException ParameterAlreadyDeclaredException ParameterException '
+        'ParameterImmutableException '
         'ParameterNotDeclaredException ParameterUninitializedException RCLError '
         'RCLInvalidROSArgsError UnknownROSArgsError UnsupportedEventTypeError',
     },

@@ -22,7 +22,7 @@ from .exceptions import InvalidHandle, RCLError
 from .qos import QoSProfile
 from .serialization import deserialize_message, serialize_message
 from .task import Future
-from .waiting import Receiver
+from .waiting import Waitable
 from .wire_types import type_hash
 
 CDR_HEADER = 4  # bytes that say how the rest is encoded
@@ -46,7 +46,7 @@ def _split(data: bytes) -> tuple[int, int, bytes]:
     return client, sequence, data[:CDR_HEADER] + data[CDR_HEADER + HEADER :]
 
 
-class _Pair(Receiver):
+class _Pair(Waitable):
     """A writer and a reader that belong together, and say so in their user data."""
 
     def __init__(
@@ -117,8 +117,6 @@ def _ids(endpoint: Endpoint, key: str) -> list[str | None]:
 class Service(_Pair):
     """Answers requests: calls back with (request, response), sends what that returns."""
 
-    takes = '_take_service'
-
     def __init__(
         self,
         context: Context,
@@ -170,8 +168,6 @@ class Service(_Pair):
 
 class Client(_Pair):
     """Asks a service."""
-
-    takes = '_take_client'
 
     def __init__(self, context: Context, srv_type: Any, name: str, profile: QoSProfile) -> None:
         super().__init__(context, srv_type, name, profile, is_service=False)

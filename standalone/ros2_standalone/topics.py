@@ -23,7 +23,7 @@ from .exceptions import InvalidHandle, RCLError
 from .qos import QoSProfile
 from .serialization import deserialize_message, serialize_message
 from .time import Duration
-from .waiting import Receiver, Waitable
+from .waiting import Waitable
 from .wire_types import type_hash
 
 Callbacks = PublisherEventCallbacks | SubscriptionEventCallbacks
@@ -147,10 +147,8 @@ class Publisher:
             self._writer.delete()
 
 
-class Subscription(Receiver):
+class Subscription(Waitable):
     """Calls back with the messages of one topic."""
-
-    takes = '_take_subscription'
 
     def __init__(
         self,

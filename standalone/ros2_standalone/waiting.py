@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 
 class Waitable:
@@ -19,33 +19,20 @@ class Waitable:
         """DDS handles that wake an executor for this."""
         return ()
 
-    def execute(self) -> bool:
-        """Do one piece of work, such as one callback; False where there was nothing to do."""
-        return False
-
-    def destroy(self) -> None:
-        """Give up; execute() does nothing from now on."""
-        self._destroyed = True
-
-
-class Receiver(Waitable):
-    """Waits for messages: taking one and calling back are two steps.
-
-    takes  name of the executor's method that takes, as in rclpy
-    """
-
-    takes: ClassVar[str]
-
     def take(self) -> Callable[[], Any] | None:
         """What is to be called for the oldest message that waits; None without one.
 
         Raises RuntimeError for bytes that are no such message; they are gone then.
         """
-        raise NotImplementedError
+        return None
 
     def execute(self) -> bool:
-        """Take, and call."""
-        work = self.take()
-        if work is not None:
-            work()
-        return work is not None
+        """Do one piece of work, such as one callback; False where there was nothing to do."""
+        if (work := self.take()) is None:
+            return False
+        work()
+        return True
+
+    def destroy(self) -> None:
+        """Give up; execute() does nothing from now on."""
+        self._destroyed = True

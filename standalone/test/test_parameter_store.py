@@ -11,6 +11,7 @@ from ros2_standalone.exceptions import (
     InvalidParameterTypeException,
     InvalidParameterValueException,
     ParameterAlreadyDeclaredException,
+    ParameterImmutableException,
     ParameterNotDeclaredException,
     ParameterUninitializedException,
 )
@@ -84,6 +85,7 @@ def test_undeclared_parameters() -> None:
     for ask in (
         parameters.describe_parameter,
         parameters.get_parameter_type,
+        parameters.undeclare_parameter,
     ):
         with pytest.raises(ParameterNotDeclaredException):
             ask('a')
@@ -131,6 +133,16 @@ def test_read_only_parameters_take_overrides_and_nothing_else() -> None:
     assert parameters.declare_parameter('a', 1, descriptor).value == 2
     assert set_one(parameters, 'a', 3) == "Parameter 'a' is read-only"
     assert parameters.get_parameter('a').value == 2
+    with pytest.raises(ParameterImmutableException):
+        parameters.undeclare_parameter('a')
+
+
+def test_undeclaring() -> None:
+    parameters = store()
+    parameters.declare_parameter('a', 1)
+    parameters.undeclare_parameter('a')
+    assert not parameters.has_parameter('a')
+    parameters.declare_parameter('a', 'now a word')
 
 
 def test_callbacks_may_refuse_and_the_newest_is_asked_first() -> None:
