@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -108,6 +109,62 @@ def ablate(
         overrides=overrides or [],
     )
     say(f'the report: {report}')
+
+
+@app.command()
+@checked
+def run(
+    recipe: Annotated[Path, typer.Argument(help='The stages, a YAML file.')],
+    output: Annotated[Path, typer.Option('--output', '-o', help='Folder of all stages.')],
+    first: Annotated[
+        str | None, typer.Option('--from', help='Make this stage and all after it anew.')
+    ] = None,
+    only: Annotated[str | None, typer.Option(help='Run this stage alone.')] = None,
+    status: Annotated[
+        bool, typer.Option('--status', help='Only show what is finished and what is not.')
+    ] = False,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            '--set', help='Override a setting of all stages, or of one: STAGE.NAME=VALUE.'
+        ),
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help='Stop after so long; the same command goes on.')
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help='Folder for rendered or extracted drives, to share them.')
+    ] = None,
+) -> None:
+    """Run a chain of stages: train, make labels, score; what is finished stays.
+
+    The same command goes on where it stopped, inside a stage too.
+
+    Example: mdepth-train run training/configs/recipes/road-nano.yaml -o runs/road
+    """
+    from mdepth_training.run_folder import only_writer
+    from mdepth_training.stages import load_recipe, print_stages, run
+
+    stages = load_recipe(recipe, output, overrides or [])
+    if status:
+        print_stages(stages)
+        return
+    words = ['mdepth-train', 'run', str(recipe), '-o', str(output)]
+    words += [word for override in overrides or [] for word in ('--set', override)]
+    command = shlex.join(words)
+    with only_writer(output):
+        try:
+            done = run(
+                stages,
+                cache or output / 'cache',
+                first=first,
+                only=only,
+                minutes=minutes,
+                command=command,
+            )
+        finally:
+            print_stages(stages)
+    say('finished' if done else f'stopped, the time is over: go on with {command}')
 
 
 @app.command()

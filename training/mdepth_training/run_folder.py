@@ -33,10 +33,11 @@ from mdepth_training.config import Experiment, load_experiment
 from mdepth_training.files import write_whole
 
 CHECKPOINT = 'last.ckpt'
-# A run that goes on may find its data elsewhere, and what it learns does not depend on the others.
+NO_EFFECT = {'save_every', 'images_every', 'validate_every', 'workers'}  # on what is learned
+# A run that goes on may find its data elsewhere.
 _MAY_CHANGE = {
     *('recordings', 'split', 'validation', 'validation_split', 'labels', 'initial'),
-    *('save_every', 'images_every', 'validate_every', 'workers'),
+    *NO_EFFECT,
 }
 _PACKAGES = ('mdepth_ros', 'mdepth-training', 'torch', 'lightning', 'numpy', 'opencv-python')
 

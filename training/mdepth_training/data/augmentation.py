@@ -81,7 +81,7 @@ def flip(sample: Sample, flipped: Tensor) -> Sample:
         T = torch.where(flipped[:, None, None], T * sign * sign[:, None], T)
     labels = {name: mirrored(label) for name, label in sample.labels.items()}
     for name in sample.flows:
-        x, y = labels[name].split(1, 1)
+        x, y = labels[name][:, :1], labels[name][:, 1:]
         labels[name] = torch.cat([torch.where(flipped[:, None, None, None], -x, x), y], 1)
     return replace(
         sample,

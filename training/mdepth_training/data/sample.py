@@ -78,9 +78,9 @@ class Sample:
 def joined(samples: Sequence[Sample], order: Tensor) -> Sample:
     """Several batches without labels as one: sample i is the one at order[i] of all in a row."""
     every = [sample.tensors() for sample in samples]
-    tensors = {name: torch.cat([each[name] for each in every])[order] for name in every[0]}
+    made: dict[str, Any] = {n: torch.cat([each[n] for each in every])[order] for n in every[0]}
     keys = [key for sample in samples for key in sample.keys]
-    return Sample(**tensors, keys=tuple(keys[place] for place in order.tolist()))
+    return Sample(**made, keys=tuple(keys[place] for place in order.tolist()))
 
 
 class Frames(NamedTuple):

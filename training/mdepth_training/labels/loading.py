@@ -30,8 +30,6 @@ class Labelled(TripletSource):
         self, source: TripletSource, stores: Sequence[LabelStore], names: Sequence[str]
     ) -> None:
         self.frame_interval, self.camera = source.frame_interval, source.camera
-        for name in ('epoch', 'parts', 'damage', 'drive_frames', 'frame_keys'):
-            setattr(self, name, getattr(source, name))
         self._source, self._stores = source, dict[str, dict[str, LabelStore]]()
         views, keys = source.drive_frames(), dict[str, list[Key]]()
         for key in source.frame_keys():
@@ -53,6 +51,26 @@ class Labelled(TripletSource):
 
     def __len__(self) -> int:
         return len(self._source)
+
+    def drive_frames(self) -> dict[str, Frames]:
+        """All frames of each drive."""
+        return self._source.drive_frames()
+
+    def frame_keys(self) -> list[Key]:
+        """The middle frame of each triplet."""
+        return self._source.frame_keys()
+
+    def epoch(self, number: int, seed: int) -> Tensor:
+        """The indices of epoch `number` [len(self)], in the order in which they come."""
+        return self._source.epoch(number, seed)
+
+    def parts(self) -> list[tuple[int, int]]:
+        """First index and length of each of the sources of which it is made."""
+        return self._source.parts()
+
+    def damage(self) -> list[str]:
+        """Lines about images that could not be read so far."""
+        return self._source.damage()
 
     def batch(self, indices: Sequence[int]) -> Sample:
         """Return the triplets of these indices, with the labels of their middle frames."""

@@ -21,6 +21,7 @@ from mdepth_training.optimiser import Timetable, parameter_groups
 
 if TYPE_CHECKING:
     from mdepth_training.ablation.plan import Variant
+    from mdepth_training.stages import LabelMaker, Stage
 
 WATCH_EVERY = 20
 
@@ -31,6 +32,9 @@ class Method(lightning.LightningModule):
     columns   what it logs into metrics.csv where it is `watched`, in order
     progress  what the progress bar shows: word -> name of what is logged
     tables    its own tables of an ablation
+    makers    labels that it makes in stages of kind `labels`: name -> from a stage its LabelMaker
+    kinds     kinds of stages that it brings: name -> does a stage until it is done (True), or
+              until a time of time.time (False)
     network   is what becomes the model; all modules of the method learn
     pictures  of the last step that was asked for them: kind -> [B, 1 or 3, h, w]
     """
@@ -38,6 +42,8 @@ class Method(lightning.LightningModule):
     columns: ClassVar[tuple[str, ...]] = ()
     progress: ClassVar[Mapping[str, str]] = {}
     tables: ClassVar[Mapping[str, Callable[[Experiment], list[Variant]]]] = {}
+    makers: ClassVar[Mapping[str, Callable[[Stage], LabelMaker]]] = {}
+    kinds: ClassVar[Mapping[str, Callable[[Stage, float | None], bool]]] = {}
 
     def __init__(
         self,

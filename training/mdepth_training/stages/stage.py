@@ -1,0 +1,167 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A stage: its inputs, its folder, and whether what lies there is up to date."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.texts import read_json
+from mdepth_training.config import Experiment
+from mdepth_training.files import write_whole
+from mdepth_training.labels.origin import as_json, differences
+from mdepth_training.run_folder import NO_EFFECT, code_version, settings_of
+
+RECORD = 'stage.json'
+TO_DO, BEGUN, FINISHED, OUTDATED = 'to do', 'begun', 'finished', 'outdated'
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a chain; a method that makes labels or brings kinds of stages gets it.
+
+    folder    where it leaves what it makes
+    model     whose networks it begins with: of a stage, or a file
+    stores    labels that it reads: of stages, or folders
+    maker     kind labels: which labels of the method
+    options   kind evaluate: of the command
+    cache     folder for rendered and extracted drives; None: that of the chain
+    """
+
+    name: str
+    kind: str
+    folder: Path
+    settings: Experiment
+    model: Stage | Path | None = None
+    stores: tuple[Stage | Path, ...] = ()
+    maker: str = ''
+    options: tuple[str, ...] = ()
+    cache: Path | None = None
+
+    @property
+    def model_file(self) -> Path | None:
+        """The model that it begins with."""
+        return self.model.made_model if isinstance(self.model, Stage) else self.model
+
+    @property
+    def made_model(self) -> Path:
+        """The model that it leaves, if it fits one."""
+        return self.folder / f'{self.settings.name}.safetensors'
+
+    @property
+    def made_labels(self) -> Path:
+        """The label store that it leaves, if it makes labels."""
+        return self.folder / 'labels'
+
+    @property
+    def experiment(self) -> Experiment:
+        """Its experiment, with the paths of its inputs."""
+        training, data = self.settings.training, self.settings.data
+        if self.model_file is not None and self.kind == 'fit':
+            training = replace(training, initial=str(self.model_file))
+        stores = [s.made_labels if isinstance(s, Stage) else s for s in self.stores]
+        data = replace(data, labels=(*map(str, stores), *data.labels))
+        return replace(self.settings, training=training, data=data)
+
+    def work(self) -> Callable[[Stage, float | None], bool]:
+        """What does it; MdepthError for a kind or a maker that nobody knows."""
+        from mdepth_training.stages.kinds import KINDS
+
+        method = self.settings.method.learner()
+        known = {**KINDS, **method.kinds}
+        if self.kind not in known:
+            raise MdepthError(
+                f'stage {self.name}: there is no kind {self.kind!r}: choose from '
+                f'{", ".join(known)}'
+            )
+        if self.kind == 'labels' and self.maker not in method.makers:
+            raise MdepthError(
+                f'stage {self.name}: {self.settings.method.name} makes no labels {self.maker!r}: '
+                f'`maker` can be {", ".join(method.makers) or "nothing"}'
+            )
+        if self.kind == 'evaluate' and self.model is None:
+            raise MdepthError(f'stage {self.name} scores no model: set its `model`')
+        return known[self.kind]
+
+    def inputs(self) -> dict[str, Stage | Path]:
+        """Everything that it reads, by what it is there."""
+        stores = {f'labels {place}': store for place, store in enumerate(self.stores)}
+        return {'model': self.model, **stores} if self.model is not None else {**stores}
+
+    def made_of(self) -> dict[str, Any]:
+        """What decides what it makes: settings and inputs, as a record has them."""
+        settings = {
+            name: value
+            for name, value in settings_of(self.settings)
+            if name.rpartition('.')[2] not in NO_EFFECT
+        }
+        inputs = {name: _identity(source) for name, source in self.inputs().items()}
+        own = {'kind': self.kind, 'maker': self.maker, 'options': self.options}
+        return as_json({**own, 'settings': settings, 'inputs': inputs})
+
+    def record(self) -> dict[str, Any]:
+        """What its folder says of it; nothing where nobody began it."""
+        try:
+            record = read_json(self.folder / RECORD)
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError):
+            record = None
+        if not isinstance(record, dict):
+            raise MdepthError(f'{self.folder / RECORD} is damaged: remove the folder')
+        return record
+
+    def state(self) -> tuple[str, str]:
+        """TO_DO, BEGUN, FINISHED or OUTDATED, and what a person should know of it."""
+        record = self.record()
+        if not record:
+            return TO_DO, ''
+        differing = differences(record.get('made of', {}), self.made_of())
+        for source in self.inputs().values():
+            if isinstance(source, Stage) and source.state()[0] == OUTDATED:
+                differing.append(f'{source.name} is outdated')
+        if differing:
+            return OUTDATED, '; '.join(differing[:2])
+        code, now = record.get('code'), code_version()
+        other = '' if code == now else f'by other code: {code}, here is {now}'
+        return (FINISHED if record.get('finished') else BEGUN), other
+
+    def write_record(self, command: str, finished: bool) -> None:
+        """Say that it was begun, or that it is finished."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        record = self.record()
+        now = datetime.now(timezone.utc).isoformat(timespec='seconds')
+        record = record or {
+            'stage': self.name,
+            'command': command,
+            'made of': self.made_of(),
+            'code': code_version(),
+            'begun': now,
+        }
+        record['finished'] = now if finished else None
+        write_whole(self.folder / RECORD, json.dumps(record, indent=1) + '\n')
+
+
+def name_of(source: Stage | Path) -> str:
+    """What an input is called in words."""
+    return source.name if isinstance(source, Stage) else str(source)
+
+
+def _identity(source: Stage | Path) -> str:
+    """Another text where an input is another one."""
+    if isinstance(source, Stage):
+        file = source.folder / RECORD
+        finished = bool(source.record().get('finished'))
+    else:
+        file = source if source.is_file() else source / '.zattrs'
+        finished = file.is_file()
+    if not finished:
+        return f'{name_of(source)}, which is not there'
+    return f'{name_of(source)} {hashlib.sha256(file.read_bytes()).hexdigest()[:16]}'

@@ -1,0 +1,177 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Chains of stages: what is done, what is left alone, what goes on, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+from mdepth_training.cli import app
+from mdepth_training.data.synthetic import SyntheticTriplets
+from mdepth_training.stages import load_recipe, run
+from mdepth_training.stages.stage import BEGUN, FINISHED, OUTDATED, TO_DO
+from typer.testing import CliRunner
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.model.file import load_model
+
+TINY = """
+name: tiny
+input_size: [64, 96]
+network: {width: 0.125, disparity_bias: -3.0, translation_scale: 0.1}
+data: {workers: 0, synthetic: {drives: 2, frames: 6}}
+method: {joint_from: 1}
+training: {steps: 3, batch_size: 2, save_every: 1}
+"""
+RECIPE = """
+experiment: tiny.yaml
+stages:
+  first:
+  second: {model: first, set: [training.steps=2, training.seed=7]}
+  score: {kind: evaluate, model: second, options: [--drives, '1', --frames, '5', --record]}
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    (tmp_path / 'tiny.yaml').write_text(TINY)
+    path = tmp_path / 'recipe.yaml'
+    path.write_text(RECIPE)
+    return path
+
+
+def states(recipe: Path, *overrides: str) -> list[str]:
+    stages = load_recipe(recipe, recipe.parent / 'out', overrides)
+    return [stage.state()[0] for stage in stages]
+
+
+def go(recipe: Path, *arguments: str) -> str:
+    result = CliRunner().invoke(
+        app, ['run', str(recipe), '-o', str(recipe.parent / 'out'), *arguments]
+    )
+    if isinstance(result.exception, MdepthError):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_a_chain_runs_once_and_is_made_anew_from_a_stage(recipe: Path) -> None:
+    assert states(recipe) == [TO_DO] * 3
+    with pytest.raises(MdepthError, match=r'stage second reads first \(model\), which is not th'):
+        go(recipe, '--only', 'second')
+    assert 'finished' in go(recipe, '--only', 'first')
+    assert states(recipe) == [FINISHED, TO_DO, TO_DO]
+    assert re.search('stage second .*begins', go(recipe)) and states(recipe) == [FINISHED] * 3
+    out = recipe.parent / 'out'
+    model = out / 'second' / 'tiny.safetensors'
+    assert load_model(model)[1].details['began with'] == 'tiny.safetensors'
+    assert load_model(model)[1].metrics['abs_rel'] > 0
+    assert list(out.glob('cache/drives-*.npy')) and not list(out.glob('first/drives-*'))
+    before = (model.stat().st_mtime_ns, (out / 'first' / 'tiny.safetensors').stat().st_mtime_ns)
+    assert 'stage' in go(recipe) and model.stat().st_mtime_ns == before[0]  # nothing to do
+    go(recipe, '--from', 'second')
+    assert model.stat().st_mtime_ns > before[0]
+    assert (out / 'first' / 'tiny.safetensors').stat().st_mtime_ns == before[1]
+    # The first one alone made anew: what others made of it is out of date.
+    go(recipe, '--from', 'first', '--only', 'first')
+    assert states(recipe) == [FINISHED, OUTDATED, OUTDATED]
+
+
+def test_other_settings_are_named_and_nothing_is_lost(recipe: Path) -> None:
+    go(recipe, '--only', 'first')
+    assert states(recipe, 'first.training.steps=4') == [OUTDATED, TO_DO, TO_DO]
+    assert states(recipe, 'second.training.steps=4') == [FINISHED, TO_DO, TO_DO]
+    assert states(recipe, 'training.save_every=4', 'data.workers=1')[0] == FINISHED
+    text = go(recipe, '--status', '--set', 'training.learning_rate=1e-4')
+    assert 'outdated' in text and 'learning_rate' in text
+    with pytest.raises(
+        MdepthError, match=r'stage first was made of something else .*steps is 3 t'
+    ) as caught:
+        go(recipe, '--set', 'training.steps=4')
+    assert '\n' not in str(caught.value) and '--from first makes it and what' in str(caught.value)
+    assert (recipe.parent / 'out/first/tiny.safetensors').exists()
+
+
+def test_other_code_is_told(recipe: Path) -> None:
+    go(recipe, '--only', 'first')
+    file = recipe.parent / 'out/first/stage.json'
+    file.write_text(json.dumps(json.loads(file.read_text()) | {'code': 'of yesterday'}))
+    (first, *_) = load_recipe(recipe, recipe.parent / 'out')
+    state, why = first.state()
+    assert state == FINISHED and 'by other code: of yesterday' in why
+    file.write_text('{')
+    with pytest.raises(MdepthError, match=r'stage\.json is damaged: remove the folder'):
+        first.state()
+
+
+def test_an_interrupted_stage_goes_on(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good, calls = SyntheticTriplets.batch, []
+
+    def pressed(self: SyntheticTriplets, indices: list[int]) -> object:
+        calls.append(indices)
+        if len(calls) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return good(self, indices)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SyntheticTriplets, 'batch', pressed)
+        with pytest.raises(MdepthError, match='interrupted'):
+            go(recipe)
+    assert states(recipe) == [BEGUN, TO_DO, TO_DO]
+    assert 'goes on' in go(recipe, '--only', 'first')
+    stages = load_recipe(recipe, recipe.parent / 'out')
+    assert run(stages, recipe.parent / 'out' / 'cache', minutes=0) is False
+    assert states(recipe) == [FINISHED, TO_DO, TO_DO]
+    assert 'the time is over: go on with mdepth-train run' in go(recipe, '--minutes', '0')
+
+
+def test_an_experiment_is_a_recipe_of_one_stage(recipe: Path) -> None:
+    (stage,) = load_recipe(recipe.parent / 'tiny.yaml', recipe.parent / 'run')
+    assert run([stage], recipe.parent / 'cache') and stage.state()[0] == FINISHED
+    assert stage.made_model == recipe.parent / 'run' / 'tiny.safetensors'
+    assert stage.made_model.exists()
+
+
+@pytest.mark.parametrize(
+    ('text', 'said'),
+    [
+        (
+            'stages: {a: {kind: dream}}',
+            "stage a: there is no kind 'dream': choose from fit, label",
+        ),
+        (
+            'stages: {a: {kind: labels}}',
+            "implicit_cues makes no labels '': `maker` can be nothing",
+        ),
+        ('stages: {a: {kind: evaluate}}', 'stage a scores no model'),
+        ('stages: {a: {kinds: fit}}', r'unknown setting stages\.a\.kinds: choose from exp'),
+        ('stages: {training: {}}', "a stage cannot be called 'training'"),
+        ('stages: {../a: {}}', "a stage cannot be called '../a'"),
+        ('stages: []', 'must have `stages`, a mapping'),
+        ('{stages: {a: {}}, method: {}}', 'must have `stages`, a mapping'),
+        ('stages: {a: {set: [training.stesp=1]}}', r'stage a: unknown setting training\.stesp'),
+        ('stages: {a: {experiment: no.yaml}}', 'stage a: cannot read the configuration'),
+    ],
+)
+def test_a_recipe_that_cannot_be_is_one_line(recipe: Path, text: str, said: str) -> None:
+    text = text if 'experiment' in text else f'{text}\nexperiment: tiny.yaml'
+    text = text.replace('method: {}}\nexperiment: tiny.yaml', 'method: {}}')
+    recipe.write_text(text)
+    with pytest.raises(MdepthError, match=said) as caught:
+        load_recipe(recipe, recipe.parent / 'out')
+    assert '\n' not in str(caught.value)
+
+
+def test_stages_that_are_not_there_are_named(recipe: Path) -> None:
+    stages = load_recipe(recipe, recipe.parent / 'out')
+    with pytest.raises(MdepthError, match="no stage 'third': choose from first, second, score"):
+        run(stages, recipe.parent, only='third')
+    recipe.write_text(RECIPE.replace('model: first', 'model: gone.safetensors'))
+    (_, second, _) = load_recipe(recipe, recipe.parent / 'out')
+    with pytest.raises(MdepthError, match=r'second reads gone\.safetensors \(model\), which is n'):
+        run([second], recipe.parent)
