@@ -9,8 +9,7 @@ whose size is not known. Read are the formats that cameras and data sets use.
 from __future__ import annotations
 
 import struct
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, BinaryIO
@@ -20,7 +19,8 @@ from mdepth_ros.limits import LARGEST_IMAGE
 KINDS = 'PNG, JPEG, WebP, BMP, TIFF, PNM or GIF'
 _TURNED = range(5, 9)  # orientations that exchange width and height
 _RUBBISH = (struct.error, ValueError, LookupError, OverflowError, OSError)  # or cut off
-_MOST_PARTS = 10000  # of a file before its pixels: more is rubbish
+_MOST_PARTS = 10000  # of a file: more is rubbish
+_NUMBERS = {1: 'B', 3: 'H', 4: 'I', 16: 'Q'}  # types of TIFF: BYTE, SHORT, LONG, LONG8
 
 
 @dataclass(frozen=True)
@@ -88,29 +88,30 @@ def read_header(file: BinaryIO) -> Header | None:
 
 def _png(file: BinaryIO) -> Header | None:
     width, height, bits = _unpack(file, 16, '>IIB')
-    orientation, at = 1, 8
-    for _ in range(_MOST_PARTS):  # chunks: length, name, data, checksum
-        size, name = _unpack(file, at, '>I4s')
-        if name == b'eXIf':
-            orientation = _exif(file, at + 8)
-        if name in (b'IDAT', b'IEND'):
+    orientation = 1
+    for name, at in _chunks(file, 8, '>I4s'):
+        if name == b'eXIf':  # before the pixels or behind them
+            orientation = _exif(file, at)
+        if name == b'IEND':
             break
-        at += size + 12
-    return Header('PNG', width, height, bits > 8, _late_exif(file) or orientation)
+    return Header('PNG', width, height, bits > 8, orientation)
 
 
-def _late_exif(file: BinaryIO) -> int:
-    """The orientation in an eXIf chunk behind the pixels of a PNG; 0 where there is none."""
-    file.seek(max(file.seek(0, 2) - 65536, 0))
-    tail, start = file.read(), file.tell()
-    at = tail.rfind(b'eXIf')
-    if at < 4:
-        return 0
-    (size,) = struct.unpack_from('>I', tail, at - 4)
-    checksum = tail[at + 4 + size : at + 8 + size]
-    if checksum != struct.pack('>I', zlib.crc32(tail[at : at + 4 + size])):
-        return 0  # pixels that look like the name of a chunk
-    return _exif(file, start - len(tail) + at + 4)
+def _chunks(file: BinaryIO, at: int, form: str) -> Iterator[tuple[bytes, int]]:
+    """Name and place of the parts of a PNG or a RIFF, as far as the file goes.
+
+    PNG has the length first, then the name, and a checksum behind; RIFF fills up to even lengths.
+    """
+    for _ in range(_MOST_PARTS):
+        file.seek(at)
+        head = file.read(8)
+        if len(head) < 8:
+            return
+        one, other = struct.unpack(form, head)
+        is_png = isinstance(other, bytes)
+        name, size = (other, one + 4) if is_png else (one, other + other % 2)
+        yield name, at + 8
+        at += 8 + size
 
 
 def _jpeg(file: BinaryIO) -> Header | None:
@@ -141,27 +142,22 @@ def _webp(file: BinaryIO) -> Header | None:
     end, webp = _unpack(file, 4, '<I4s')
     if webp != b'WEBP':
         return None
-    size, orientation, at = (0, 0), 1, 12
-    for _ in range(_MOST_PARTS):
-        if at >= end + 8:
-            break
-        try:
-            name, length = _unpack(file, at, '<4sI')
-        except struct.error:
+    size, orientation = (0, 0), 1
+    for name, at in _chunks(file, 12, '<4sI'):
+        if at >= end + 16:
             break
         if name == b'VP8X':
-            numbers = _unpack(file, at + 12, '<HBHB')
+            numbers = _unpack(file, at + 4, '<HBHB')
             size = 1 + numbers[0] + (numbers[1] << 16), 1 + numbers[2] + (numbers[3] << 16)
         elif name == b'VP8 ' and not any(size):
-            width, height = _unpack(file, at + 14, '<HH')
+            width, height = _unpack(file, at + 6, '<HH')
             size = width & 0x3FFF, height & 0x3FFF
         elif name == b'VP8L' and not any(size):
-            (bits,) = _unpack(file, at + 9, '<I')
+            (bits,) = _unpack(file, at + 1, '<I')
             size = 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
         elif name == b'EXIF':
-            skipped = 6 if _unpack(file, at + 8, '6s')[0] == b'Exif\0\0' else 0
-            orientation = _exif(file, at + 8 + skipped)
-        at += 8 + length + length % 2
+            skipped = 6 if _unpack(file, at, '6s')[0] == b'Exif\0\0' else 0
+            orientation = _exif(file, at + skipped)
     return Header('WebP', *size, orientation=orientation) if any(size) else None
 
 
@@ -198,23 +194,20 @@ def _tags(file: BinaryIO, start: int) -> dict[int, tuple[int, int]]:
     if order not in (b'II', b'MM'):
         raise ValueError('no TIFF')
     end = '<' if order == b'II' else '>'
-    (version,) = _unpack(file, start + 2, f'{end}H')
-    if version == 43:  # BigTIFF
-        first, counts, entry = _unpack(file, start + 8, f'{end}Q')[0], 'Q', 'HHQ'
-    else:
-        first, counts, entry = _unpack(file, start + 4, f'{end}I')[0], 'H', 'HHI'
-    (count,) = _unpack(file, start + first, f'{end}{counts}')
-    at, tags = start + first + struct.calcsize(f'{end}{counts}'), {}
-    head, field = struct.calcsize(f'{end}{entry}'), 8 if version == 43 else 4
+    big = _unpack(file, start + 2, f'{end}H') == (43,)  # BigTIFF
+    word, entry = ('Q', 'HHQ') if big else ('I', 'HHI')
+    field = struct.calcsize(word)
+    (first,) = _unpack(file, start + (8 if big else 4), end + word)
+    (count,) = _unpack(file, start + first, end + ('Q' if big else 'H'))
+    at, tags = start + first + (8 if big else 2), {}
     for _ in range(min(count, 4096)):
-        tag, kind, number = _unpack(file, at, f'{end}{entry}')
-        if kind in (1, 3, 4, 16):  # BYTE, SHORT, LONG, LONG8
-            letter = {1: 'B', 3: 'H', 4: 'I', 16: 'Q'}[kind]
-            place = at + head
-            if number * struct.calcsize(f'{end}{letter}') > field:
-                place = start + _unpack(file, place, f'{end}{"Q" if field == 8 else "I"}')[0]
-            tags[tag] = _unpack(file, place, f'{end}{letter}')[0], place
-        at += head + field
+        tag, kind, number = _unpack(file, at, end + entry)
+        if kind in _NUMBERS:
+            letter, place = _NUMBERS[kind], at + 4 + field
+            if number * struct.calcsize(end + letter) > field:  # more than fit in the entry
+                place = start + _unpack(file, place, end + word)[0]
+            tags[tag] = _unpack(file, place, end + letter)[0], place
+        at += 4 + 2 * field
     return tags
 
 
