@@ -8,7 +8,7 @@ import re
 import sys
 from abc import ABC, abstractmethod
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 CAMERA_FRAME = 'camera_optical_frame'
 CAMERA_LINK = 'camera_link'
+_REMEMBERED = 100_000  # keys of losses; further ones may be counted twice
 
 # REP-103 'Suffix Frames': pose of the optical frame (z forward, x right, y down) in a body frame
 # (x forward, y left, z up).
@@ -62,13 +63,25 @@ class Losses:
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str]] = Counter()
+        self._known: set[Hashable] = set()
 
-    def add(self, what: str, why: str = '', count: int = 1) -> None:
-        """Count `count` of `what` (a plural: 'images skipped') for the reason `why`."""
-        key = (what, why)
-        if key not in self._counts and len(self._counts) >= 20:
-            key = (what, 'other reasons')
-        self._counts[key] += count
+    def add(self, what: str, why: str = '', key: Hashable = None) -> None:
+        """Count one of `what` (a plural: 'images skipped') for the reason `why`.
+
+        What has a key is counted once, however often it is tried.
+        """
+        if key in self._known:
+            return
+        if key is not None and len(self._known) < _REMEMBERED:
+            self._known.add(key)
+        kind = (what, why)
+        if kind not in self._counts and len(self._counts) >= 20:
+            kind = (what, 'other reasons')
+        self._counts[kind] += 1
+
+    def has(self, key: Hashable) -> bool:
+        """Whether what has this key was counted."""
+        return key in self._known
 
     def note(self, line: str) -> None:
         """Say something once, without a number; nothing, where there is nothing to say."""
@@ -81,9 +94,6 @@ class Losses:
             f'{count} {what}' + (f': {why}' if why else '') if what else why
             for (what, why), count in self._counts.items()
         ]
-
-    def __len__(self) -> int:
-        return len(self._counts)
 
 
 class StaticTransforms:

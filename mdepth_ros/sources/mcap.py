@@ -32,7 +32,6 @@ from mdepth_ros.sources.mcap_records import (
     Chunk,
     chunk_of_index,
     head,
-    joined,
     profiles,
     records,
     text,
@@ -72,8 +71,6 @@ class Mcap:
     def __init__(self, path: Path, losses: Losses) -> None:
         self.path = path
         self._losses = losses
-        self._told: set[int] = set()
-        self._unreadable: set[int] = set()  # chunks that took their time already
         self._opened: dict[int, _Place] = {}  # by the offsets of chunks
         self._schemas: dict[int, tuple[str, str]] = {}
         self._channels: dict[int, Channel] = {}
@@ -124,11 +121,9 @@ class Mcap:
         return frozenset(k for k, channel in self._channels.items() if channel.topic in topics)
 
     def _stored(self, entry: _Entry) -> Stored:
-        channel = self._channels[entry.channel]
         file, _, _ = self._inside(entry.chunk)
         file.seek(entry.at)
-        data = file.read(entry.length)
-        return Stored(channel.topic, channel.type, channel.encoding, entry.time, data)
+        return Stored(self._channels[entry.channel], entry.time, file.read(entry.length))
 
     def _merged(self, wanted: frozenset[int]) -> Iterator[_Entry]:
         """The messages of all chunks in the order of time; chunks are opened when it is due."""
@@ -148,7 +143,8 @@ class Mcap:
             if op == MESSAGE:
                 channel, time = head(file, at)
                 if channel in wanted and length > LARGEST_MESSAGE:
-                    self._lost(at, 'messages skipped', f'larger than {LARGEST_MESSAGE} bytes')
+                    why = f'larger than {LARGEST_MESSAGE} bytes'
+                    self._losses.add('messages skipped', why, (self.path, chunk.at, at))
                 elif channel in wanted:
                     yield _Entry(time, (number, count), channel, chunk, at + 22, length - 22)
 
@@ -165,7 +161,7 @@ class Mcap:
         """Where the records of a chunk lie; nowhere, where it is damaged."""
         if not chunk.is_record:
             return self._file, chunk.at, chunk.end
-        if chunk.at in self._unreadable:
+        if self._losses.has((self.path, chunk.at)):  # it took its time already
             return BytesIO(), 0, 0
         if (known := self._opened.get(chunk.at)) is not None:
             return known
@@ -186,8 +182,7 @@ class Mcap:
                 raise MdepthError(f'unpacked they are larger than {LARGEST_MESSAGE} bytes')
             data = unpack(compression, self._file.read(packed))
         except _Damage as error:
-            self._unreadable.add(chunk.at)
-            self._losses.add('damaged chunks skipped', first_line(error))
+            self._losses.add('damaged chunks skipped', first_line(error), (self.path, chunk.at))
             return BytesIO(), 0, 0
         if crc and crc32(data) != crc:
             self._damaged('a checksum is wrong')
@@ -205,12 +200,6 @@ class Mcap:
 
     def _damaged(self, why: str) -> None:
         self._losses.note(f'{self.path.name} is damaged ({why}): read what could be read')
-
-    def _lost(self, at: int, what: str, why: str = '') -> None:
-        """Count what is at an offset, once, however often it is tried."""
-        if at not in self._told:
-            self._told.add(at)
-            self._losses.add(what, why)
 
     def _read_index(self) -> bool:
         """Read the summary at the end; False where there is none, or not enough in it."""
@@ -239,50 +228,47 @@ class Mcap:
         """Go through the file from its beginning; find the channels, and count the messages."""
         self._counts.clear()
         self._chunks.clear()
-        run: list[Chunk] = []  # messages outside of chunks
+        run = None  # messages outside of chunks
         for op, at, length, whole in records(self._file, len(MAGIC), self._size):
-            if op == MESSAGE and whole:
-                run += self._examined(Chunk(0, 0, at - 9, at + length, False, None))
-                if run and run[-1].end - run[0].at > _RUN:
-                    self._chunks.append(joined(run))
-                    run = []
-                continue
-            if run:
-                self._chunks.append(joined(run))
-                run = []
-            if op == CHUNK:
-                self._chunks += self._examined(Chunk(0, 0, at - 9, at + length, True, None))
+            is_message = op == MESSAGE and whole
+            if run is not None and not (is_message and at - run.at < _RUN):
+                self._examine(run)
+                run = None
+            if is_message:
+                run = Chunk(at - 9 if run is None else run.at, at + length, is_record=False)
+            elif op == CHUNK:
+                self._examine(Chunk(at - 9, at + length))
             elif op in {SCHEMA, CHANNEL} and whole:
                 self._try_define(op, at, self._body(at, length))
             if not whole:
                 self._losses.note('the recording ends in the middle of a record')
             if op == DATA_END:
                 break
-        self._chunks += [joined(run)] if run else []
+        if run is not None:
+            self._examine(run)
 
-    def _examined(self, chunk: Chunk) -> list[Chunk]:
-        """The chunk with what is in it; nothing if there is no message in it."""
+    def _examine(self, chunk: Chunk) -> None:
+        """Count what is in a chunk, and keep it if there is a message in it."""
         counts: Counter[int] = Counter()
-        first, last = 1 << 64, 0
+        first = 1 << 64
         for op, file, at, length in self._inner(chunk):
             if op == MESSAGE:
                 channel, time = head(file, at)
                 if channel in self._channels:
                     counts[channel] += 1
-                    first, last = min(first, time), max(last, time)
+                    first = min(first, time)
             elif op in {SCHEMA, CHANNEL} and length <= LARGEST_MESSAGE:
                 file.seek(at)
                 self._try_define(op, chunk.at, file.read(length))
-        self._counts += counts
-        return (
-            [chunk._replace(first=first, last=last, channels=frozenset(counts))] if counts else []
-        )
+        if counts:
+            self._counts += counts
+            self._chunks.append(chunk._replace(first=first, channels=frozenset(counts)))
 
     def _try_define(self, op: int, at: int, body: bytes) -> None:
         try:
             self._define(op, body)
         except _Damage:
-            self._lost(at, 'damaged records skipped')
+            self._losses.add('damaged records skipped', key=(self.path, 'record', at))
 
     def _define(self, op: int, body: bytes) -> None:
         """Take a schema or a channel."""

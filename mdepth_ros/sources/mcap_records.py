@@ -19,17 +19,16 @@ CHUNK_INDEX, STATISTICS, DATA_END = 0x08, 0x0B, 0x0F
 
 
 class Chunk(NamedTuple):
-    """Where messages lie: times of the first and the last, offset, end, whether it is a record.
+    """Where messages lie: offset, end, and whether it is a record or messages outside of chunks.
 
-    channels are those of its messages; None: not known.
+    first is the time of the first message; channels are those of all, None: not known.
     """
 
-    first: int
-    last: int
     at: int
     end: int
-    is_record: bool
-    channels: frozenset[int] | None
+    is_record: bool = True
+    first: int = 0
+    channels: frozenset[int] | None = None
 
 
 def records(file: BinaryIO, at: int, end: int) -> Iterator[tuple[int, int, int, bool]]:
@@ -54,16 +53,9 @@ def head(file: BinaryIO, at: int) -> tuple[int, int]:
 
 def chunk_of_index(body: bytes) -> Chunk:
     """The chunk that a record of the index is about."""
-    first, last, at, length, size = struct.unpack_from('<QQQQI', body)
+    first, at, length, size = struct.unpack_from('<Q8xQQI', body)
     channels = frozenset(key for key, _ in struct.iter_unpack('<HQ', body[36 : 36 + size]))
-    return Chunk(first, last, at, at + length, True, channels or None)
-
-
-def joined(run: list[Chunk]) -> Chunk:
-    """One chunk of neighbouring messages outside of chunks."""
-    channels = frozenset(key for one in run for key in one.channels or ())
-    first, last = min(one.first for one in run), max(one.last for one in run)
-    return Chunk(first, last, run[0].at, run[-1].end, False, channels)
+    return Chunk(at, at + length, first=first, channels=channels or None)
 
 
 def text(body: bytes, at: int) -> tuple[str, int]:

@@ -31,7 +31,6 @@ ACTIVE = '.active'
 """What a recorder of ROS 1 adds to the name of a file until it is whole."""
 # What `ros2 bag record` and, with the time of each part, `rosbag record --split` add to a name.
 _PART = re.compile(r'(_?\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d)?_\d+$')
-_TOLD = 100_000  # messages that are remembered as lost; further ones may be counted twice
 
 
 class Topic(NamedTuple):
@@ -89,11 +88,15 @@ class Recording:
         self.losses = Losses() if losses is None else losses
         self._parts: list[Part] = []
         self._temporary: list[Callable[[], object]] = []
-        self._lost: set[tuple[str, int, int]] = set()
         try:
             files = _files(path, self.losses)
             for file in files:
-                self._add(file, alone=len(files) == 1)
+                try:
+                    self._parts.append(self._open(file))
+                except MdepthError as error:
+                    if len(files) == 1:
+                        raise
+                    self.losses.note(str(error))
             channels = [channel for part in self._parts for channel in part.channels]
             self.topics = _topics(channels)
             self._check(channels)
@@ -117,7 +120,7 @@ class Recording:
                 continue
             try:
                 for stored in part.messages(names):
-                    message = self._readable(stored, names[stored.topic])
+                    message = self._readable(stored, names[stored.channel.topic])
                     if message is not None:
                         yield message
             except Exception as error:  # libraries pass on whatever damaged bytes made them raise
@@ -128,23 +131,19 @@ class Recording:
 
         size  of its bytes as they are stored, where they are at hand
         """
-        key = (topic, time, size)
-        if key not in self._lost:
-            if len(self._lost) < _TOLD:
-                self._lost.add(key)
-            self.losses.add('messages skipped', why)
+        self.losses.add('messages skipped', why, (topic, time, size))
 
     def _readable(self, stored: Stored, topic: str) -> RawMessage | None:
         """The message as plain CDR, at a time that ROS can say; None, and counted, if lost."""
-        kind = self.topics[topic].type
-        if _label(stored.type, stored.encoding) != kind:
-            self.skip(topic, stored.time, f'{stored.type} on {topic}, which is of {kind}')
+        kind, channel = self.topics[topic].type, stored.channel
+        if _label(channel) != kind:
+            self.skip(topic, stored.time, f'{channel.type} on {topic}, which is of {kind}')
             return None
         size = len(stored.data)
-        if self._lost and (topic, stored.time, size) in self._lost:
+        if self.losses.has((topic, stored.time, size)):
             return None  # it took its time already
         try:
-            data = to_cdr(stored)
+            data = to_cdr(stored.data, channel)
         except MdepthError as error:
             self.skip(topic, stored.time, str(error), size)
             return None
@@ -156,15 +155,6 @@ class Recording:
                 '1970 or 2038'
             )
         return RawMessage(topic, kind, time, data)
-
-    def _add(self, file: Path, alone: bool) -> None:
-        """Open a file; one of several that cannot be read is a loss."""
-        try:
-            self._parts.append(self._open(file))
-        except MdepthError as error:
-            if alone:
-                raise
-            self.losses.note(str(error))
 
     def _open(self, path: Path) -> Part:
         try:
@@ -195,7 +185,7 @@ class Recording:
             lost = '; '.join(self.losses.lines())
             raise MdepthError(f'{self.path} holds no messages' + (f' ({lost})' if lost else ''))
         if not any(channel.encoding in READ for channel in held):
-            kinds = sorted({_label(channel.type, channel.encoding) for channel in held})
+            kinds = sorted({_label(channel) for channel in held})
             raise MdepthError(
                 f'{self.path} holds no ROS messages, but {", ".join(kinds)}: convert them to '
                 f'sensor_msgs in {" or ".join(READ)}'
@@ -231,8 +221,9 @@ def _suffix(path: Path) -> str:
     return Path(path.name.removesuffix(PACKED).removesuffix(ACTIVE)).suffix
 
 
-def _label(kind: str, encoding: str) -> str:
+def _label(channel: Channel) -> str:
     """The type of messages; of those that are not read, with their encoding."""
+    kind, encoding = channel.type, channel.encoding
     return kind if encoding in READ and kind else f'{kind or "no schema"} ({encoding})'
 
 
@@ -241,7 +232,7 @@ def _topics(channels: Iterable[Channel]) -> dict[str, Topic]:
     counts: dict[str, Counter[str]] = {}
     for channel in channels:
         kinds = counts.setdefault(absolute(channel.topic), Counter())
-        kinds[_label(channel.type, channel.encoding)] += channel.messages
+        kinds[_label(channel)] += channel.messages
     topics = {}
     for name, kinds in counts.items():
         ((kind, messages),) = kinds.most_common(1)

@@ -52,18 +52,18 @@ class Ros1Bag:
         last = -1
         if self._reader is not None:
             wanted = [c for c in self._reader.connections if absolute(c.topic) in topics]
+            channels = {connection.id: _channel(connection) for connection in wanted}
             try:
                 for connection, time, data in self._reader.messages(wanted):
                     last = time
-                    kind = plain_type(connection.msgtype)
-                    yield Stored(absolute(connection.topic), kind, 'ros1', time, bytes(data))
+                    yield Stored(channels[connection.id], time, bytes(data))
                 return
             except Exception as error:  # rosbags passes on whatever damaged bytes made it raise
                 self.close()
                 self._salvage(first_line(error))
         # The losses were counted when the file was gone through.
         for record in scan(self.path, Losses()):
-            if record.topic in topics and record.time > last:
+            if record.channel.topic in topics and record.time > last:
                 yield record
 
     def close(self) -> None:
@@ -74,8 +74,8 @@ class Ros1Bag:
     def _salvage(self, why: str) -> None:
         """Go through the file record by record, from now on."""
         self._reader = None
-        counts = Counter((r.topic, r.type) for r in scan(self.path, self._losses))
-        self.channels = [Channel(*key, 'ros1', count, ()) for key, count in counts.items()]
+        counts = Counter(record.channel for record in scan(self.path, self._losses))
+        self.channels = [known._replace(messages=count) for known, count in counts.items()]
         if not counts:
             raise MdepthError(why)
         self._losses.note(f'{self.path.name} is damaged ({why}): read what could be read')
@@ -96,7 +96,7 @@ def scan(path: Path, lost: Losses) -> Iterator[Stored]:
 
 
 def _records(
-    file: BinaryIO, size: int, connections: dict[bytes, tuple[str, str]], lost: Losses
+    file: BinaryIO, size: int, channels: dict[bytes, Channel], lost: Losses
 ) -> Iterator[Stored]:
     while file.tell() < size:
         header, _ = _sized(file, size)
@@ -105,30 +105,24 @@ def _records(
             fields = _fields(header)
             op = fields.get(b'op', b'')
             if op == b'\x05':
-                inner = _unpacked(fields[b'compression'].decode(), data, lost)
-                end = len(inner.getbuffer())
+                inner = unpack(fields[b'compression'].decode(), data)
+                found = _records(BytesIO(inner), len(inner), channels, lost)
                 # Messages lie in a chunk in the order of arrival at the disk.
-                yield from sorted(_records(inner, end, connections, lost), key=lambda r: r.time)
+                yield from sorted(found, key=lambda record: record.time)
             elif op == b'\x07' and whole:
+                topic = absolute(fields[b'topic'].decode())
                 kind = plain_type(_fields(data)[b'type'].decode())
-                connections[fields[b'conn']] = (absolute(fields[b'topic'].decode()), kind)
-            elif op == b'\x02' and whole and fields[b'conn'] in connections:
+                channels[fields[b'conn']] = Channel(topic, kind, 'ros1', 0, ())
+            elif op == b'\x02' and whole and fields[b'conn'] in channels:
                 seconds, nanoseconds = struct.unpack('<II', fields[b'time'])
-                time = seconds * 10**9 + nanoseconds
-                yield Stored(*connections[fields[b'conn']], 'ros1', time, data)
+                yield Stored(channels[fields[b'conn']], seconds * 10**9 + nanoseconds, data)
         except (struct.error, UnicodeDecodeError, KeyError):
             lost.add('damaged records skipped')
+        except MdepthError as error:
+            lost.add('damaged chunks skipped', str(error))
         if not whole:
             lost.note('the recording ends in the middle of a record')
             return
-
-
-def _unpacked(compression: str, data: bytes, lost: Losses) -> BytesIO:
-    try:
-        return BytesIO(unpack(compression, data))
-    except MdepthError as error:
-        lost.add('damaged chunks skipped', str(error))
-        return BytesIO()
 
 
 def _sized(file: BinaryIO, size: int) -> tuple[bytes, bool]:

@@ -29,7 +29,6 @@ class Sqlite:
     def __init__(self, path: Path, losses: Losses) -> None:
         self.path = path
         self._losses = losses
-        self._told: set[int] = set()
         self._remove: Callable[[], object] | None = None
         if any(file.stat().st_size for file in journals(path)):
             losses.note(f'{path.name} was not closed: its recorder was stopped hard, or runs')
@@ -61,11 +60,10 @@ class Sqlite:
         for row, key, time, data in self._database.execute(query, (LARGEST_MESSAGE, *wanted)):
             channel = self._topics[key]
             if isinstance(data, bytes) and isinstance(time, int):
-                yield Stored(channel.topic, channel.type, channel.encoding, time, data)
-            elif row not in self._told:
-                self._told.add(row)
+                yield Stored(channel, time, data)
+            else:
                 why = f'no bytes, or more than {LARGEST_MESSAGE}'
-                self._losses.add('messages skipped', why)
+                self._losses.add('messages skipped', why, (self.path, row))
 
     def close(self) -> None:
         """Close the file."""

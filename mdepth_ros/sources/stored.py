@@ -56,30 +56,25 @@ class Channel(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """One message as it is stored: topic, type, encoding, time in ns, bytes."""
+    """One message as it is stored: its channel, time in ns, bytes."""
 
-    topic: str
-    type: str
-    encoding: str
+    channel: Channel
     time: int
     data: bytes
 
 
-def to_cdr(message: Stored) -> bytes:
-    """The bytes as plain CDR; raises MdepthError where that is not possible.
+def to_cdr(data: bytes, channel: Channel) -> bytes:
+    """The bytes of a message as plain CDR; raises MdepthError where that is not possible.
 
     Compression per message is not announced by an MCAP file on its own; CDR begins with a zero
     byte, so that the two cannot be mistaken.
     """
-    data = message.data
-    if data[:4] == ZSTD_MAGIC and message.encoding != 'ros1':
-        return unpack('zstd', data)
-    if message.encoding != 'ros1':
-        return data
-    if message.type not in _types().types:
-        raise MdepthError(f'{message.type} of ROS 1 is a type that ROS 2 does not have')
+    if channel.encoding != 'ros1':
+        return unpack('zstd', data) if data[:4] == ZSTD_MAGIC else data
+    if channel.type not in _types().types:
+        raise MdepthError(f'{channel.type} of ROS 1 is a type that ROS 2 does not have')
     try:
-        return bytes(_types().ros1_to_cdr(data, message.type))
+        return bytes(_types().ros1_to_cdr(data, channel.type))
     except Exception as error:  # damaged bytes
         raise MdepthError(first_line(error)) from None
 

@@ -39,11 +39,11 @@ def unpack(compression: str, data: bytes, limit: int = LARGEST_MESSAGE) -> bytes
 
     Raises MdepthError for an unknown compression, for damage, and for more than `limit` bytes.
     """
-    if compression in ('', 'none'):
+    if compression in ('', 'none') or not data:
         return data
     parts, size = [], _announced(compression, data)
     try:
-        for part in _pieces(compression, data) if size <= limit else ():
+        for part in _parts(compression, iter([data])) if size <= limit else ():
             parts.append(part)
             size = sum(map(len, parts))
             if size > limit:
@@ -58,19 +58,13 @@ def unpack(compression: str, data: bytes, limit: int = LARGEST_MESSAGE) -> bytes
 def unpack_file(path: Path, target: Path) -> None:
     """Unpack a file of zstd; raises MdepthError for damage, and for a bomb (LARGEST_RATIO)."""
     limit = max(LARGEST_MESSAGE, LARGEST_RATIO * path.stat().st_size)
-    size, decompressor = 0, ZstdDecompressor()
+    left = limit
     with path.open('rb') as file, target.open('wb') as out:
-        data = file.read(_STEP)
-        while data or not decompressor.needs_input:
-            if decompressor.eof:
-                data, decompressor = decompressor.unused_data + data, ZstdDecompressor()
-            part = _decompress(decompressor, data)
-            size += len(part)
-            if size > limit:
+        for part in _parts('zstd', iter(lambda: file.read(_STEP), b'')):
+            left -= len(part)
+            if left < 0:
                 raise MdepthError(f'unpacked it is larger than {limit} bytes')
             out.write(part)
-            done = decompressor.needs_input or decompressor.eof
-            data = file.read(_STEP) if done else b''
 
 
 def _announced(compression: str, data: bytes) -> int:
@@ -83,25 +77,24 @@ def _announced(compression: str, data: bytes) -> int:
         return 0
 
 
-def _pieces(compression: str, data: bytes) -> Iterator[bytes]:
-    make = _DECOMPRESSORS.get(compression)
-    if make is None:
+def _parts(compression: str, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Unpack frames, one after the other, in parts of at most _STEP bytes."""
+    if compression not in _DECOMPRESSORS:
         raise MdepthError(f'unknown compression {compression!r}')
-    while data:
-        decompressor = make()
-        part = _decompress(decompressor, data)
-        while part:
-            yield part
-            if decompressor.eof or decompressor.needs_input:
+    decompressor = _DECOMPRESSORS[compression]()
+    for data in blocks:
+        while True:
+            if decompressor.eof:  # another frame
+                decompressor = _DECOMPRESSORS[compression]()
+            try:
+                part = decompressor.decompress(data, max_length=_STEP)
+            except MemoryError:
+                raise
+            except Exception as error:  # each library has its own errors
+                raise MdepthError(
+                    (str(error).splitlines() or ['damaged'])[0].rstrip('.')
+                ) from None
+            yield bytes(part)
+            data = decompressor.unused_data or b'' if decompressor.eof else b''
+            if not data and (decompressor.eof or decompressor.needs_input or not part):
                 break
-            part = _decompress(decompressor, b'')
-        data = decompressor.unused_data or b'' if decompressor.eof else b''
-
-
-def _decompress(decompressor: Any, data: bytes) -> bytes:
-    try:
-        return bytes(decompressor.decompress(data, max_length=_STEP))
-    except MemoryError:
-        raise
-    except Exception as error:  # each library has its own errors
-        raise MdepthError((str(error).splitlines() or ['damaged'])[0].rstrip('.')) from None
