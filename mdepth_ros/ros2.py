@@ -9,6 +9,11 @@ import sys
 
 from mdepth_ros.errors import MdepthError
 
+INSTALL = (
+    'source /opt/ros/DISTRO/setup.bash; where there is no ROS 2: pip install ./standalone in a '
+    "clone of mdepth_ros, or the extra 'mdepth_ros[standalone]'"
+)
+
 
 def ensure() -> bool:
     """Make `rclpy` and `sensor_msgs.msg` importable; True where they are not those of ROS 2.
@@ -16,11 +21,11 @@ def ensure() -> bool:
     Raises MdepthError where there is neither of the two, or where the ROS 2 on the path does not
     work with this Python.
     """
-    if importlib.util.find_spec('ros2_standalone') is None:
+    if not has_standalone():
         if importlib.util.find_spec('rclpy') is None:
             raise MdepthError(
-                'neither ROS 2 nor what stands in for it is installed: source '
-                "/opt/ros/DISTRO/setup.bash, or pip install './standalone' of this repository"
+                f'this needs the messages of ROS 2, and neither ROS 2 nor ros2_standalone is '
+                f'installed: {INSTALL}'
             )
         return False
     import ros2_standalone
@@ -29,6 +34,11 @@ def ensure() -> bool:
         return bool(ros2_standalone.ensure())
     except ros2_standalone.StandaloneError as error:
         raise MdepthError(str(error)) from error
+
+
+def has_standalone() -> bool:
+    """Whether ros2_standalone is installed."""
+    return importlib.util.find_spec('ros2_standalone') is not None
 
 
 def is_for_a_person(error: BaseException) -> bool:

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from mdepth_ros import ros2
 from mdepth_ros.cli.finding import BAD, GOOD, NOTE, Finding
 
 ENOUGH_BUFFER = 8 * 1024**2
@@ -30,12 +31,15 @@ def middleware() -> list[Finding]:
             Finding('RMW', GOOD, rclpy.get_rmw_implementation_identifier()),
             *_bridge(distro),
         ]
+    if not ros2.has_standalone():
+        text = 'not installed, nor is ros2_standalone: no bags, and no nodes'
+        return [Finding('ROS 2', BAD, text, ros2.INSTALL)]
     cyclone = _cyclone()
     if cyclone is None:
         text = 'not installed: run, evaluate, synth, demo and the other offline commands work'
         remedy = (
             'for nodes under ROS 2: source /opt/ros/DISTRO/setup.bash first; for nodes without: '
-            "pip install 'mdepth_ros[standalone]'"
+            'pip install cyclonedds (Python 3.10 to 3.13)'
         )
         return [Finding('ROS 2', NOTE, text, remedy)]
     found = [Finding('ROS 2', GOOD, f'not installed: Cyclone DDS {cyclone} stands in for it')]
@@ -112,7 +116,7 @@ def _discovery() -> Finding:
 
 def graph() -> list[Finding]:
     """The cameras that are there: publishers, QoS and camera_info of every image topic."""
-    if _ros() is None and _cyclone() is None:
+    if _ros() is None and not (ros2.has_standalone() and _cyclone()):
         return []
     import time
 

@@ -191,8 +191,8 @@ def library() -> Any:
         handle = ct.CDLL(str(path['library_path']))
     except (ImportError, OSError) as error:
         raise StandaloneError(
-            'without ROS 2, a live node needs cyclonedds; install it with: pip install '
-            f"'ros2-standalone' ({str(error).splitlines()[0]})"
+            'without ROS 2, nodes need Cyclone DDS: pip install cyclonedds (Python 3.10 to 3.13; '
+            f'{str(error).splitlines()[0]})'
         ) from error
     for name, (result, *arguments) in FUNCTIONS.items():
         function = getattr(handle, name)

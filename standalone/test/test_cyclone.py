@@ -18,7 +18,7 @@ pytestmark = only_standalone
 def test_without_cyclonedds_a_line_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    wanted = r"pip install 'ros2-standalone' \(.*(cyclonedds|libddsc)"
+    wanted = r'pip install cyclonedds \(.*; .*(cyclonedds|libddsc)'
     broken = tmp_path / 'cyclonedds' / '__init__.py'
     broken.parent.mkdir()
     broken.touch()

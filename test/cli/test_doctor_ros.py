@@ -52,7 +52,7 @@ def test_what_stands_in_for_ros(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor_ros, '_cyclone', lambda: None)
     finding = find(doctor_ros.middleware(), 'ROS 2')
     assert finding.state == NOTE
-    assert "pip install 'mdepth_ros[standalone]'" in finding.remedy
+    assert 'pip install cyclonedds' in finding.remedy
     assert doctor_ros.graph() == []
 
 

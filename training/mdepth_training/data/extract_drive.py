@@ -22,7 +22,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -30,15 +30,16 @@ import numpy as np
 from mdepth_ros.core.pairing import LATEST
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.sources import open_source
-from mdepth_ros.sources.bag import BagSource
 from mdepth_ros.sources.base import ImageSource, Item
 from mdepth_ros.sources.intrinsics import CalibrationError
 from mdepth_training.data.image_file import state_of
 from mdepth_training.data.static import Grey, small_grey, static_frames
 from mdepth_training.data.stereo import paired, stereo_transform
 from mdepth_training.data.time_order import in_order, late_in_place
-from mdepth_training.data.truth import BagTruth
 from mdepth_training.data.view import Eye, Rgb, write_camera
+
+if TYPE_CHECKING:
+    from mdepth_ros.sources.bag import BagSource
 
 Tick = Callable[[], None]
 FACTS = 'drive.json'  # in the folder of a drive: what it was made of
@@ -116,6 +117,8 @@ def extract_drive(
     source = options.open(recording)
     truth = None
     if options.truth_cloud or options.truth_depth or options.truth_odometry:
+        from mdepth_training.data.truth import BagTruth  # bags need the messages of ROS 2
+
         truth = BagTruth(
             recording,
             source,
@@ -162,6 +165,8 @@ class _Drive:
         self.eyes = [Eye(options.input_size, options.size)]
         self._stereo: BagSource | None = None
         if options.stereo_topic is not None:
+            from mdepth_ros.sources.bag import BagSource
+
             stereo = open_source(
                 recording, topic=options.stereo_topic, rectified=options.rectified
             )

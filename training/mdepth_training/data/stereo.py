@@ -6,16 +6,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.limits import FARTHEST_CAMERA
-from mdepth_ros.report.bags import Bag
-from mdepth_ros.sources.bag import BagSource
 from mdepth_ros.sources.base import Item
+
+if TYPE_CHECKING:
+    from mdepth_ros.report.bags import Bag
+    from mdepth_ros.sources.bag import BagSource
 
 TOLERANCE = 10_000_000  # ns between the two images of a pair: 0.15 m at 15 m/s
 
@@ -41,6 +43,8 @@ def stereo_transform(recording: Path, current: BagSource, other: BagSource) -> N
     From the fourth column of the projections P, as stereo calibration writes it (CameraInfo.msg:
     P[3] = -fx * baseline), else from /tf_static. Raises MdepthError where neither says it.
     """
+    from mdepth_ros.report.bags import Bag  # bags need the messages of ROS 2
+
     bag = Bag(recording)
     infos = [_info(bag, source.info_topic) for source in (current, other)]
     (P_current, R_current), (P_other, R_other) = infos
