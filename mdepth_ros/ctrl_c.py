@@ -37,13 +37,13 @@ class _CtrlC:
     def ignore(self) -> None:
         """Do nothing: the process ends anyway.
 
-        Python itself puts the default back when it ends, which kills, but leaves this alone. It
-        also ends by the signal where a KeyboardInterrupt once left an exec() of text, as in an
-        import that defines a dataclass, even if it was caught further out: until the next exec().
+        Python itself puts the default back when it ends, which kills, but leaves this alone. End
+        with `leave` or sys.exit() all the same: a program that runs to its last line ends by the
+        signal where a KeyboardInterrupt once left an exec() of text, as in an import that defines
+        a dataclass, even if it was caught further out.
         """
         if self._ours:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-            exec('')
 
     def leave(self, status: int) -> None:
         """End the process that has closed what it opened; what it printed still goes out.

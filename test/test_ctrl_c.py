@@ -52,11 +52,12 @@ def test_while_it_ends_it_is_nothing() -> None:
     assert run(LATE)[0] != 0  # so it is without
 
 
-def test_an_interrupt_that_left_an_exec_is_forgotten() -> None:
-    """CPython's run_eval_code_obj remembers it, and kills the process when all is done."""
+@pytest.mark.parametrize('end', ['ctrl_c.leave(0)', 'ctrl_c.ignore()\nraise SystemExit(0)'])
+def test_an_interrupt_that_left_an_exec_is_forgotten(end: str) -> None:
+    """CPython's run_eval_code_obj remembers it, and kills a process that runs to its last line."""
     caught = 'try:\n  exec("send()")\nexcept KeyboardInterrupt:\n  pass\n'
     code = 'ctrl_c.leave_at_once()\nctrl_c.interrupt()\n' + caught
-    assert run(f'{code}ctrl_c.ignore()') == (0, '', '')
+    assert run(code + end) == (0, '', '')
     assert run(code)[0] == -2  # so it is without
 
 

@@ -29,7 +29,7 @@ def middleware() -> list[Finding]:
         return [
             Finding('ROS 2', GOOD, f'{distro}, {installed}'),
             Finding('RMW', GOOD, rclpy.get_rmw_implementation_identifier()),
-            *_bridge(distro),
+            _bridge(),
         ]
     if not ros2.has_standalone():
         text = 'not installed, nor is ros2_standalone: no bags, and no nodes'
@@ -67,18 +67,14 @@ def _cyclone() -> str | None:
         return None
 
 
-def _bridge(distro: str) -> list[Finding]:
-    import numpy
+def _bridge() -> Finding:
+    from mdepth_ros.ros.bridge import bridge_problem
 
-    old = distro in ('humble', 'iron', 'jazzy', 'kilted')
-    if not old or int(numpy.__version__.split('.')[0]) < 2:
-        return []
-    text = f'NumPy {numpy.__version__} beside a cv_bridge that is built on NumPy 1'
-    remedy = (
-        'mdepth is not concerned; other nodes that call cv_bridge in this environment '
-        "crash: pip install 'numpy<2'"
-    )
-    return [Finding('cv_bridge', NOTE, text, remedy)]
+    problem, _, remedy = bridge_problem().partition(': ')
+    if not problem:
+        return Finding('cv_bridge', GOOD, 'works with this NumPy')
+    without = 'mdepth does without it; other nodes that call it in this environment may crash'
+    return Finding('cv_bridge', NOTE, f'{problem}; {without}', remedy)
 
 
 def network() -> list[Finding]:

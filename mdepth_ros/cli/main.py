@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from mdepth_ros.cli.early import LIVE, PROCESS
 
 # isort: split
@@ -56,3 +58,4 @@ def main() -> None:
 
 if __name__ == '__main__':
     main()
+    sys.exit()  # see ctrl_c.ignore

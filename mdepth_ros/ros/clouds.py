@@ -1,6 +1,12 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""sensor_msgs/PointCloud2: organised coloured clouds out, the points of any cloud in."""
+"""sensor_msgs/PointCloud2: organised coloured clouds out, the points of any cloud in.
+
+The node's clouds are filled in a buffer that is kept from frame to frame; `create_cloud` of
+sensor_msgs_py makes the message of it. Clouds are read by their layout as sensor_msgs_py has it,
+but not by its `read_points`, which does not see padded rows, swaps the bytes of a big-endian
+cloud in the message itself, and takes no cloud of a bag.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +17,14 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from numpy.lib.recfunctions import structured_to_unstructured
 from numpy.typing import NDArray
-from sensor_msgs.msg import PointCloud2, PointField
+from sensor_msgs.msg import PointField
+from sensor_msgs_py.point_cloud2 import create_cloud, dtype_from_fields
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera, pixel_grid
 
-# PointField.datatype -> NumPy type
-_TYPES = {1: 'i1', 2: 'u1', 3: 'i2', 4: 'u2', 5: 'i4', 6: 'u4', 7: 'f4', 8: 'f8'}
-_POINT_STEP = 16
 MAX_STEP = 0.4
 """On drives of the synthetic world it takes 8 % of the points, 46 % of those that hang in free air
 and 3 % of those that are off by less than 10 %; of what it takes 85 % is off by more."""
@@ -70,8 +75,8 @@ class PointCloudBuilder:
         """PointCloud2 of depth [h, w] (metres along z) and rgb [h, w, 3] of the same camera.
 
         NaN where depth is NaN or infinite, out of range or at an edge. `rgb` is packed in the bits
-        of a float32, as PCL and RViz have it; without colours there is no such field, and points
-        are 16 bytes apart all the same. Depth of an image with distortion keeps its pixels.
+        of a float32, as PCL and RViz have it; without colours there is no such field. Depth of an
+        image with distortion keeps its pixels.
         """
         shapes = {depth.shape, (camera.height, camera.width)}
         if len(shapes | {depth.shape if rgb is None else rgb.shape[:2]}) > 1:
@@ -88,19 +93,21 @@ class PointCloudBuilder:
         np.multiply(self._rays_x, points[..., 2], out=points[..., 0])
         np.multiply(self._rays_y, points[..., 2], out=points[..., 1])
         colours = points.view(np.uint8)
-        for channel in range(3):
-            colours[..., 14 - channel] = 0 if rgb is None else rgb[::step, ::step, channel]
+        if rgb is not None:
+            for channel in range(3):
+                colours[..., 14 - channel] = rgb[::step, ::step, channel]
 
-        message = PointCloud2(header=header, height=z.shape[0], width=z.shape[1])
-        message.fields = [
+        # One row of points: of several, create_cloud exchanges height and width
+        # (ros2/common_interfaces#236).
+        fields = [
             PointField(name=name, offset=4 * index, datatype=PointField.FLOAT32, count=1)
             for index, name in enumerate(('x', 'y', 'z', 'rgb')[: 3 + (rgb is not None)])
         ]
-        message.is_bigendian = False
-        message.point_step = _POINT_STEP
-        message.row_step = _POINT_STEP * z.shape[1]
+        rows = np.ascontiguousarray(points[..., : len(fields)])
+        message = create_cloud(header, fields, rows.reshape(-1).view(dtype_from_fields(fields)))
+        message.height, message.width = z.shape
+        message.row_step = message.point_step * message.width
         message.is_dense = bool(good.all())
-        message.data.frombytes(points.reshape(-1).view(np.uint8).data)
         return message
 
     def _prepare(self, camera: Camera) -> None:
@@ -146,19 +153,18 @@ def points_xyz(message: Any) -> NDArray[np.float32]:
     fields = {field.name: field for field in message.fields}
     if not {'x', 'y', 'z'} <= fields.keys():
         raise CloudError(f'a cloud without x, y, z: its fields are {", ".join(fields) or "none"}')
-    height, width = int(message.height), int(message.width)
-    strides = (int(message.row_step) or width * int(message.point_step), int(message.point_step))
-    needed = (height - 1) * strides[0] + width * strides[1] if height and width else 0
+    height, width, point = int(message.height), int(message.width), int(message.point_step)
+    if not height * width:
+        return np.empty((0, 3), np.float32)
+    row = int(message.row_step) or width * point
     data = np.asarray(memoryview(message.data))
+    needed = (height - 1) * row + width * point
     if len(data) < needed:
         raise CloudError(f'cloud data has {len(data)} bytes, its header says {needed}')
-    points = np.empty((height * width, 3), np.float32)
-    for axis, name in enumerate('xyz' if needed else ''):
-        field = fields[name]
-        kind = _TYPES.get(int(field.datatype))
-        if kind is None or int(field.offset) + np.dtype(kind).itemsize > strides[1]:
-            raise CloudError(f'field {name} of a cloud lies outside its points')
-        dtype = np.dtype(('>' if message.is_bigendian else '<') + kind)
-        values = np.ndarray((height, width), dtype, data, int(field.offset), strides)
-        points[:, axis] = values.reshape(-1)
-    return points
+    try:
+        layout = dtype_from_fields([fields[name] for name in 'xyz'], point)
+    except (AssertionError, KeyError, ValueError) as error:
+        raise CloudError(f'x, y, z of a cloud lie outside of its points ({error})') from error
+    layout = layout.newbyteorder('>' if message.is_bigendian else '<')
+    points = np.ndarray((height, width), layout, data, strides=(row, point))
+    return structured_to_unstructured(points, np.dtype(np.float32)).reshape(-1, 3)

@@ -1,9 +1,11 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""sensor_msgs/Image and CompressedImage <-> NumPy, without cv_bridge.
+"""sensor_msgs/Image and CompressedImage <-> NumPy.
 
-Reading asks only for the message's fields, so it takes rclpy's messages, those of a bag and those
-of ROS 1 alike. Writing fills `data` in the way that is quick on every distribution: `frombytes`.
+What cameras mostly send is decoded by NumPy and OpenCV, rgb8 without a copy; cv_bridge decodes the
+other encodings (bridge.py). Reading asks only for the message's fields, so it takes rclpy's
+messages, those of a bag and those of ROS 1 alike. Writing fills `data` in the way that is quick on
+every distribution: `frombytes`.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from mdepth_ros.core.types import EIGHT, Levels
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.ros import bridge
 from mdepth_ros.sources.bit_depth import BitDepth, to_eight
 from mdepth_ros.sources.picture import PictureError, decode, turned_line, upright
 from mdepth_ros.sources.picture_header import read_header, size_problem
@@ -45,6 +48,7 @@ def _keep(pixels: NDArray[Any]) -> NDArray[Any]:
 
 _GREY, _BGR, _BGRA = _cv(cv2.COLOR_GRAY2RGB), _cv(cv2.COLOR_BGR2RGB), _cv(cv2.COLOR_BGRA2RGB)
 _UYVY, _YUYV = _cv(cv2.COLOR_YUV2RGB_UYVY), _cv(cv2.COLOR_YUV2RGB_YUY2)
+_NV12, _NV21 = _cv(cv2.COLOR_YUV2RGB_NV12), _cv(cv2.COLOR_YUV2RGB_NV21)
 # Encoding (sensor_msgs/image_encodings.hpp) -> type of one channel, channels, conversion to RGB.
 _FORMATS: dict[str, tuple[str, int, Convert]] = {
     'rgb8': ('u1', 3, _keep),
@@ -65,6 +69,8 @@ _FORMATS: dict[str, tuple[str, int, Convert]] = {
     'uyvy': ('u1', 2, _UYVY),
     'yuv422_yuy2': ('u1', 2, _YUYV),
     'yuyv': ('u1', 2, _YUYV),
+    'nv12': ('u1', 1, _NV12),
+    'nv21': ('u1', 1, _NV21),
 }
 # ROS names a Bayer pattern by the first two rows, OpenCV by the next two, from the second column.
 for _name, _code in (
@@ -75,7 +81,9 @@ for _name, _code in (
 ):
     _FORMATS[f'bayer_{_name}8'] = ('u1', 1, _cv(_code))
     _FORMATS[f'bayer_{_name}16'] = ('u2', 1, _cv(_code))
-_PAIRED = {'yuv422', 'uyvy', 'yuv422_yuy2', 'yuyv'}
+# One colour for two columns; and for two rows, which follow the brightness of all rows.
+_PAIRED = {'yuv422', 'uyvy', 'yuv422_yuy2', 'yuyv', 'nv12', 'nv21'}
+_PLANAR = {'nv12', 'nv21'}
 # As image_transport begins the format of a compressed mosaic.
 _BAYER = re.compile(r'\s*bayer_(rggb|bggr|gbrg|grbg)', re.IGNORECASE)
 # What `image_message` writes: type of one channel and channels.
@@ -110,6 +118,8 @@ class ImageReader:
             pixels, finish = self._opened(message)
         except ImageError as error:
             return EIGHT, partial(_fail, error)
+        if pixels.dtype.itemsize == 1:
+            return EIGHT, lambda: finish(pixels)
         levels = self._depth.take(pixels)
         return levels, lambda: finish(to_eight(pixels, levels))
 
@@ -126,16 +136,16 @@ class ImageReader:
         """Pixels as the message has them, and what makes RGB of them once they have 8 bits."""
         if not hasattr(message, 'encoding'):
             return self._decompressed(message)
-        if message.encoding not in _FORMATS:
-            known = ', '.join(_FORMATS)
-            raise ImageError(f'unknown image encoding {message.encoding!r}: known are {known}')
-        kind, channels, convert = _FORMATS[message.encoding]
-        pixels = _pixels(message, kind, channels)
-        if message.encoding in _PAIRED and message.width % 2:
-            raise ImageError(
-                f'a {message.encoding} image has pairs of columns, not {message.width}'
-            )
-        return pixels, convert
+        name, width, height = message.encoding, int(message.width), int(message.height)
+        if problem := size_problem(width, height):
+            raise ImageError(problem)
+        if name not in _FORMATS:
+            return _bridged(message)
+        if (name in _PAIRED and width % 2) or (name in _PLANAR and height % 2):
+            raise ImageError(f'a {name} image has pairs of pixels, not {width}x{height}')
+        kind, channels, convert = _FORMATS[name]
+        rows = height * 3 // 2 if name in _PLANAR else height
+        return _pixels(message, kind, channels, rows), convert
 
     def _decompressed(self, message: Any) -> tuple[NDArray[Any], Convert]:
         form = message.format
@@ -174,12 +184,18 @@ def to_rgb(message: Any) -> Rgb:
     return ImageReader(lambda line: None).read(message)[1]
 
 
+def _bridged(message: Any) -> tuple[NDArray[Any], Convert]:
+    try:
+        pixels = bridge.decoded(message)
+    except bridge.BridgeError as error:
+        raise ImageError(str(error)) from error
+    return pixels, _keep if pixels.ndim == 3 else _GREY
+
+
 def _is_deep(message: Any) -> bool:
-    """Whether the message has intensities of 16 bits."""
+    """Whether the message may have intensities of 16 bits."""
     if hasattr(message, 'encoding'):
-        return message.encoding in _FORMATS and _FORMATS[message.encoding][0] == 'u2'
-    if bytes(message.data[:2]) == b'\xff\xd8':  # no JPEG has: most messages need no second look
-        return False
+        return message.encoding not in _FORMATS or _FORMATS[message.encoding][0] == 'u2'
     if bytes(message.data[:2]) == b'\xff\xd8':  # most are JPEG, which OpenCV reads with 8 bits
         return False
     header = read_header(io.BytesIO(bytes(message.data)))
@@ -209,10 +225,13 @@ def to_depth(message: Any) -> NDArray[np.float32]:
     return metres
 
 
-def _pixels(message: Any, kind: str, channels: int) -> NDArray[Any]:
-    """The message's data as [H, W] or [H, W, channels], without a copy."""
+def _pixels(message: Any, kind: str, channels: int, rows: int = 0) -> NDArray[Any]:
+    """The message's data as [H, W] or [H, W, channels], without a copy.
+
+    rows  H, where that is not the height of the picture
+    """
     dtype = np.dtype(('>' if message.is_bigendian else '<') + kind)
-    height, width, step = int(message.height), int(message.width), int(message.step)
+    height, width, step = rows or int(message.height), int(message.width), int(message.step)
     row = width * channels * dtype.itemsize
     if problem := size_problem(width, height):
         raise ImageError(problem)

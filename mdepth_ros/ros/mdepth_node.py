@@ -16,6 +16,7 @@ from mdepth_ros.errors import shown
 from mdepth_ros.model.file import load_model
 from mdepth_ros.model.shipped import shipped_model
 from mdepth_ros.ros import reports
+from mdepth_ros.ros.bridge import bridge_problem
 from mdepth_ros.ros.camera import LiveCamera
 from mdepth_ros.ros.diagnostics import Diagnostics, steady_timer
 from mdepth_ros.ros.input_monitor import LOOK, InputMonitor
@@ -108,6 +109,8 @@ class MdepthNode(BaseNode):
     # The model, in the thread of the networks.
 
     def _load(self) -> Estimator:
+        if problem := bridge_problem():
+            self.warn_once(f'{problem}. Only images of unusual encodings need it')
         values = self.settings.values
         wanted = values['model']
         path = shipped_model() if wanted == 'shipped' else Path(wanted).expanduser()

@@ -16,6 +16,7 @@ from sensor_msgs.msg import PointCloud2
 
 from mdepth_ros.errors import MdepthError, shown
 from mdepth_ros.geometry import Camera, ImageSampler
+from mdepth_ros.ros.bridge import bridge_problem
 from mdepth_ros.ros.clouds import cloud_builder
 from mdepth_ros.ros.conversions import camera_from_info, stamp_to_nanoseconds
 from mdepth_ros.ros.diagnostics import steady_timer
@@ -77,6 +78,8 @@ class PointCloudNode(BaseNode):
             f'with {self._of_image.infos}: points to {self._points.topic_name}'
         )
         self.get_logger().info(shown(line))
+        if problem := bridge_problem():
+            self.warn_once(f'{problem}. Only images of unusual encodings need it')
         self._look()
         steady_timer(self, LOOK, self._look)
 

@@ -102,9 +102,8 @@ def test_every_ros_package_that_is_imported_is_a_dependency() -> None:
     assert 'rclpy' in wanted
 
 
-def test_what_is_not_used_is_no_dependency() -> None:
-    # Their conversions crash where NumPy 2 meets a bridge that is built on NumPy 1.
-    assert not {'cv_bridge', 'sensor_msgs_py'} & depends('exec_depend', 'depend')
+def test_images_and_clouds_are_made_with_the_libraries_of_ros() -> None:
+    assert {'cv_bridge', 'sensor_msgs_py'} <= depends('exec_depend')
 
 
 def test_torch_is_asked_of_apt_only_on_request() -> None:

@@ -105,11 +105,10 @@ def test_what_cannot_be_read_is_dropped_counted_and_said_once(
     assert 'correct its sender, attacker; more of them are only counted' in lines[0]
 
 
-def test_what_rclpy_raises_while_it_reads_a_message_is_a_loss(
+@only_standalone
+def test_what_raises_while_a_message_is_read_is_a_loss(
     victim: Victim, attacker: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """rclpy itself would wait no more for a subscription whose message it could not take."""
-
     def read(data: bytes, kind: Any) -> Any:
         if b'bad' in data:
             raise UnicodeDecodeError('utf-8', b'x', 0, 1, 'invalid start byte')

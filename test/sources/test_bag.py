@@ -261,13 +261,13 @@ def test_single_bad_images_are_skipped_and_counted(tmp_path):
     assert len(source.losses) == 2
     assert '1 images skipped' in source.losses[0]
     assert '100 bytes' in source.losses[0]
-    assert "2 images skipped: unknown image encoding 'yuv9'" in source.losses[1]
+    assert "2 images skipped: image encoding 'yuv9' is not decoded" in source.losses[1]
 
 
 @pytest.mark.parametrize(
     'bad, message',
     [
-        ({'encoding': 'yuv9'}, "no image could be read: unknown image encoding 'yuv9'"),
+        ({'encoding': 'yuv9'}, "no image could be read: image encoding 'yuv9' is not decoded"),
         ({'data': np.zeros(100, np.uint8)}, 'no image could be read: .*100 bytes'),
     ],
 )
