@@ -21,13 +21,13 @@ from mdepth_ros.evaluation import (
     DepthErrors,
     DepthScores,
     Sparsification,
-    in_image,
     mean_sparsification,
     sample_depth,
     scaled_relative_errors,
     sparsification,
 )
 from mdepth_ros.evaluation.depth import Array, Crop
+from mdepth_ros.evaluation.points import nearest_points, project_points
 from mdepth_ros.geometry import Camera
 from mdepth_ros.report.bags import Bag, ByStamp, Cameras, match
 from mdepth_ros.report.run import Run, Truth
@@ -157,7 +157,7 @@ def views(run: Run, truth: Truth, matches: Mapping[int, int], crop: Crop) -> Ite
         xyz = xyz @ T[:3, :3].T + T[:3, 3]
         pixels, inside = project_points(xyz, camera, estimate.shape, crop)
         if truth.is_lidar:
-            inside &= _visible(pixels, xyz[:, 2], inside)
+            inside &= _visible(pixels, xyz[:, 2], inside, estimate.shape)
         pixels, depth = pixels[inside], xyz[inside, 2]
         yield View(
             stamp,
@@ -190,31 +190,17 @@ def _transform(truth: Truth, frame: str, other: str) -> Array:
     return T
 
 
-def project_points(
-    xyz: Array, camera: Camera, shape: tuple[int, ...], crop: Crop = 'none'
-) -> tuple[Array, Array]:
-    """Pixels [N,2] of points [N,3] in a pinhole camera, and which lie in front and inside."""
-    front = xyz[:, 2] > 0  # false for NaN
-    z = np.where(front, xyz[:, 2], 1.0)
-    pixels = np.stack(
-        [camera.fx * xyz[:, 0] / z + camera.cx, camera.fy * xyz[:, 1] / z + camera.cy], 1
-    )
-    return pixels, front & in_image(pixels, shape, crop)
-
-
-def _visible(pixels: Array, z: Array, inside: Array) -> Array:
+def _visible(pixels: Array, z: Array, inside: Array, shape: tuple[int, ...]) -> Array:
     """Which points are the nearest of those in their cell.
 
     The lidar sits above the camera and sees things that are hidden from it.
     """
-    index = np.flatnonzero(inside)
-    cells = np.floor(pixels[index] / LIDAR_CELL).astype(np.int64)
-    order = np.lexsort((z[index], cells[:, 0], cells[:, 1]))
-    ranked = cells[order]
-    first = np.ones(len(order), bool)
-    first[1:] = (ranked[1:] != ranked[:-1]).any(1)
+    # The image begins half a pixel before the centre of its first one.
+    u, v = np.where(inside, np.floor(pixels.T / LIDAR_CELL) + round(0.5 / LIDAR_CELL), -1)
+    height, width = (round(size / LIDAR_CELL) for size in shape)
+    index = nearest_points(u, v, z, (height, width))
     visible = np.zeros(len(inside), bool)
-    visible[index[order[first]]] = True
+    visible[index[index >= 0]] = True
     return visible
 
 

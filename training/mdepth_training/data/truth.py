@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import write_tum
+from mdepth_ros.evaluation.points import nearest_points, picked, project_points
 from mdepth_ros.geometry import Camera
 from mdepth_ros.report.bags import CLOUD, ODOMETRY, Bag, match
-from mdepth_ros.report.depth import TruePoints, project_points
+from mdepth_ros.report.depth import TruePoints
 from mdepth_ros.sources.base import ImageSource, absolute
 from mdepth_ros.sources.recording import is_recording
 from mdepth_training.data.view import rectification
@@ -129,11 +130,9 @@ class BagTruth:
         xyz, _, frame = found
         T = R @ self._transform(frame)
         xyz = xyz @ T[:3, :3].T + T[:3, 3]
-        pixels, inside = project_points(xyz, view, (view.height, view.width))
+        shape = view.height, view.width
+        pixels, inside = project_points(xyz, view, shape)
         units = np.rint(xyz[:, 2] * UNITS)
         inside &= (units >= 1) & (units <= 65535)
-        order = np.argsort(-units[inside], kind='stable')  # what is written last stays
-        u, v = np.floor(pixels[inside][order] + 0.5).astype(np.intp).T
-        depth = np.zeros((view.height, view.width), np.uint16)
-        depth[v, u] = units[inside][order].astype(np.uint16)
-        return depth
+        u, v = np.where(inside, np.floor(pixels.T + 0.5), -1)
+        return picked(units, nearest_points(u, v, units, shape)).astype(np.uint16)

@@ -12,6 +12,7 @@ import numpy as np
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import Trajectory
+from mdepth_ros.evaluation.points import depth_of_points, picked
 from mdepth_ros.report.bags import CLOUD, ODOMETRY, Bag, match
 from mdepth_ros.report.depth import TruePoints
 from mdepth_ros.report.poses import pose_at
@@ -24,8 +25,6 @@ from mdepth_training.evaluation.shots import (
     Options,
     Shot,
     Shots,
-    depth_of_points,
-    picked,
     with_neighbours,
 )
 

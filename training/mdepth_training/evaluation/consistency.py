@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from mdepth_ros.evaluation import sample_depth
+from mdepth_ros.evaluation.points import nearest_points
 from mdepth_ros.geometry import Camera, project_depth
 from mdepth_training.evaluation.shots import Array
 
@@ -38,10 +39,9 @@ def inconsistency(
     # Between the outermost pixel centres: beyond them there is nothing to blend with.
     seen = (z > 0) & (u >= 0) & (u <= width - 1) & (v >= 0) & (v <= height - 1)
     u, v, z = u[seen], v[seen], z[seen]
-    cell = np.rint(v).astype(np.intp) * width + np.rint(u).astype(np.intp)
-    front = np.full(height * width, np.inf)
-    np.minimum.at(front, cell, z)
-    visible = z <= HIDDEN * front[cell]
+    column, row = np.rint(u).astype(np.intp), np.rint(v).astype(np.intp)
+    nearest = nearest_points(column, row, z, depth.shape)[row, column]
+    visible = z <= HIDDEN * z[nearest]
     d = sample_depth(previous, u[visible], v[visible])
     ratio = z[visible] / d
     ratio = ratio[np.isfinite(ratio) & (ratio > 0)]

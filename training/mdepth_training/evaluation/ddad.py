@@ -16,6 +16,7 @@ import numpy as np
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import inverse, pose_matrices
+from mdepth_ros.evaluation.points import depth_of_points
 from mdepth_ros.geometry import Camera
 from mdepth_ros.sources.folder import read_image
 from mdepth_ros.texts import read_json
@@ -26,7 +27,6 @@ from mdepth_training.evaluation.shots import (
     Options,
     Shot,
     Shots,
-    depth_of_points,
     with_neighbours,
 )
 

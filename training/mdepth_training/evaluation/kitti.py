@@ -12,6 +12,7 @@ import numpy as np
 
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.evaluation.points import nearest_points, picked
 from mdepth_ros.geometry import Camera
 from mdepth_ros.sources.folder import read_image
 from mdepth_ros.sources.kitti import intrinsics_of, raw_projection
@@ -23,8 +24,6 @@ from mdepth_training.evaluation.shots import (
     Options,
     Shot,
     Shots,
-    nearest_points,
-    picked,
     read_depth,
 )
 

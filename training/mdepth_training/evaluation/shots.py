@@ -17,7 +17,6 @@ from mdepth_ros.core.pairing import Pairing
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera
-from mdepth_ros.report.depth import project_points
 from mdepth_ros.sources.picture import PictureError, decode_file
 
 Array = NDArray[Any]
@@ -121,38 +120,6 @@ def with_neighbours(
             near = frame is not None and 0 < frame.stamp - last.stamp < 2e9 * interval
             yield last, None if pair.reason else pair.previous, frame if near else None
         last = frame
-
-
-def nearest_points(u: Array, v: Array, depth: Array, shape: tuple[int, int]) -> Array:
-    """Which of N points shows at each pixel: the nearest there; [H, W], -1 where there is none.
-
-    u, v are pixels, whole numbers. Of a lidar above the camera the nearest hides what the camera
-    does not see.
-    """
-    inside = np.flatnonzero((u >= 0) & (u < shape[1]) & (v >= 0) & (v < shape[0]))
-    order = inside[np.argsort(-depth[inside], kind='stable')]
-    result = np.full(shape, -1, np.intp)
-    result[v[order].astype(np.intp), u[order].astype(np.intp)] = order
-    return result
-
-
-def depth_of_points(points: Array, camera: Camera) -> tuple[Array, Array]:
-    """Points [N, 3] in the frame of a pinhole camera -> depth float32 [H, W], 0 where none falls.
-
-    Also which of the points each pixel shows, [H, W], -1 for none.
-    """
-    shape = camera.height, camera.width
-    pixels, inside = project_points(points, camera, shape)
-    u, v = np.where(inside, np.floor(pixels.T + 0.5), -1)
-    index = nearest_points(u, v, points[:, 2], shape)
-    return picked(points[:, 2], index), index
-
-
-def picked(values: Array, index: Array) -> Array:
-    """values [N] where an index [H, W] of `nearest_points` names one, else 0; float32 [H, W]."""
-    result = np.zeros(index.shape, np.float32)
-    result[index >= 0] = values[index[index >= 0]]
-    return result
 
 
 def unknown_camera(image: Array, options: Options) -> Camera:

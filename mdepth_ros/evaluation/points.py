@@ -1,0 +1,54 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""True points in an image: where they fall, and which of them hides the others."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mdepth_ros.evaluation.depth import Array, Crop, in_image
+from mdepth_ros.geometry import Camera
+
+
+def project_points(
+    xyz: Array, camera: Camera, shape: tuple[int, ...], crop: Crop = 'none'
+) -> tuple[Array, Array]:
+    """Pixels [N,2] of points [N,3] in a pinhole camera, and which lie in front and inside."""
+    front = xyz[:, 2] > 0  # false for NaN
+    z = np.where(front, xyz[:, 2], 1.0)
+    pixels = np.stack(
+        [camera.fx * xyz[:, 0] / z + camera.cx, camera.fy * xyz[:, 1] / z + camera.cy], 1
+    )
+    return pixels, front & in_image(pixels, shape, crop)
+
+
+def nearest_points(u: Array, v: Array, depth: Array, shape: tuple[int, int]) -> Array:
+    """Which of N points shows at each pixel: the nearest there; [H,W], -1 where there is none.
+
+    u, v are pixels, whole numbers. Of a lidar above the camera the nearest hides what the camera
+    does not see.
+    """
+    inside = np.flatnonzero((u >= 0) & (u < shape[1]) & (v >= 0) & (v < shape[0]))
+    order = inside[np.argsort(depth[inside], kind='stable')[::-1]]  # what is written last stays
+    result = np.full(shape, -1, np.intp)
+    result[v[order].astype(np.intp), u[order].astype(np.intp)] = order
+    return result
+
+
+def depth_of_points(xyz: Array, camera: Camera) -> tuple[Array, Array]:
+    """Points [N,3] in the frame of a pinhole camera -> depth float32 [H,W], 0 where none falls.
+
+    Also which of the points each pixel shows, as `nearest_points` has it.
+    """
+    shape = camera.height, camera.width
+    pixels, inside = project_points(xyz, camera, shape)
+    u, v = np.where(inside, np.floor(pixels.T + 0.5), -1)
+    index = nearest_points(u, v, xyz[:, 2], shape)
+    return picked(xyz[:, 2], index), index
+
+
+def picked(values: Array, index: Array) -> Array:
+    """values [N] where an index [H,W] of `nearest_points` names one, else 0; float32 [H,W]."""
+    result = np.zeros(index.shape, np.float32)
+    result[index >= 0] = values[index[index >= 0]]
+    return result
