@@ -40,6 +40,8 @@ FARTHEST_CAMERA = 1000.0
 """m from a base frame to its camera."""
 FASTEST = 300.0
 """m/s of a vehicle."""
+INPUT_STRIDE, SMALLEST_INPUT = 32, 64
+"""Pixels: of the sides of a network's input, which its encoders halve five times."""
 LARGEST_INPUT = 4_194_304
 """Pixels of a network's input, such as 2048x2048: a network of full width takes some 4 GB then."""
 
@@ -47,6 +49,22 @@ LARGEST_INPUT = 4_194_304
 def is_speed(speed: float) -> bool:
     """Whether a vehicle can have this speed, m/s; not where it is NaN."""
     return abs(speed) <= FASTEST
+
+
+def check_input_size(height: int, width: int, whose: str = 'input_size') -> None:
+    """Raise MdepthError for images that no network takes.
+
+    whose  begins the line of the error
+    """
+    if height % INPUT_STRIDE or width % INPUT_STRIDE or min(height, width) < SMALLEST_INPUT:
+        raise MdepthError(
+            f'{whose} {width}x{height}: the sides must be multiples of {INPUT_STRIDE}, from '
+            f'{SMALLEST_INPUT}'
+        )
+    if height * width > LARGEST_INPUT:
+        raise MdepthError(
+            f'{whose} {width}x{height}: networks of more than {LARGEST_INPUT:,} pixels are not run'
+        )
 
 
 def check_stamp(nanoseconds: int, whose: str = 'a stamp') -> int:

@@ -43,7 +43,7 @@ class ModelCard:
                      'scale spread', see `scale_spread`
     details          anything else, name -> text
 
-    Raises ModelFileError for values that cannot be right.
+    Raises MdepthError for values that cannot be right.
     """
 
     name: str
@@ -62,17 +62,7 @@ class ModelCard:
     details: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        height, width = self.input_size
-        if height % 32 or width % 32 or min(height, width) < 64:
-            raise ModelFileError(
-                f'the card has input_size {width}x{height}: the sides must be multiples of 32, '
-                'from 64'
-            )
-        if height * width > limits.LARGEST_INPUT:
-            raise ModelFileError(
-                f'the card has input_size {width}x{height}: networks of more than '
-                f'{limits.LARGEST_INPUT:,} pixels are not run'
-            )
+        limits.check_input_size(*self.input_size, 'the card has input_size')
         for value in self.camera[:2]:
             _within('a focal length', value, limits.FOCAL)
         for value in self.camera[2:]:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.limits import DEPTH_RANGE, LARGEST_FACTOR
+from mdepth_ros.limits import DEPTH_RANGE, LARGEST_FACTOR, check_input_size
 from mdepth_ros.networks.attention import ATTENTIONS
 from mdepth_ros.networks.cues import IDCE
 from mdepth_ros.networks.depth import SCALES, DepthDecoder, disparity_to_depth
@@ -154,10 +154,6 @@ class JointDepthPose(nn.Module):
 
     def _normalised(self, images: Tensor) -> Tensor:
         height, width = images.shape[-2:]
-        if height % 32 or width % 32 or min(height, width) < 64:
-            raise MdepthError(
-                f'the networks take images whose sides are multiples of 32, from 64: '
-                f'not {width}x{height}'
-            )
+        check_input_size(height, width, 'the networks do not take images of')
         images = (images - self.config.mean) / self.config.std
         return images.to(self.depth_encoder.conv1.weight.dtype)
