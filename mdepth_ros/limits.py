@@ -32,6 +32,10 @@ DEPTH_RANGE = (1e-4, 1e6)
 """Network units."""
 LARGEST_FACTOR = 1e6
 """Of what is multiplied or divided by: a scale, a calibration; far from what overflows."""
+MAX_RANGE = 80.0
+"""m: what is deeper is beyond range, unless another number is given; KITTI scores up to it."""
+SCORED = (1e-3, MAX_RANGE)
+"""m: between these a true depth is scored, unless other numbers are given."""
 SCALE = (1e-4, 1e4)
 """Metres per network unit."""
 FARTHEST = 1e7

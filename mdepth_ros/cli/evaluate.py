@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from mdepth_ros.cli.options import one_of
+from mdepth_ros.limits import SCORED
 
 if TYPE_CHECKING:
     from mdepth_ros.evaluation.depth import Crop
@@ -31,8 +32,8 @@ def evaluate(
     truth_frame: Annotated[
         str | None, typer.Option(help='Frame whose poses a truth file holds.')
     ] = None,
-    cap: Annotated[float, typer.Option(help='Score truths up to this depth, metres.')] = 80.0,
-    min_depth: Annotated[float, typer.Option(help='Score truths from this depth on.')] = 1e-3,
+    cap: Annotated[float, typer.Option(help='Score truths up to this depth, metres.')] = SCORED[1],
+    min_depth: Annotated[float, typer.Option(help='Score truths from this depth on.')] = SCORED[0],
     crop: Annotated[
         str,
         typer.Option(

@@ -13,6 +13,7 @@ import typer
 
 from mdepth_ros.cli.options import Intrinsics, Rate, Rectified, Storage, Topic, one_of
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.limits import MAX_RANGE
 from mdepth_ros.model.shipped import shipped_model
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def run(
         str | None,
         typer.Option(help='Topic of the speed in a bag (Odometry, TwistStamped), for the scale.'),
     ] = None,
-    max_range: Annotated[float, typer.Option(help='Depth beyond it is +Inf, metres.')] = 80.0,
+    max_range: Annotated[float, typer.Option(help='Depth beyond it is +Inf, metres.')] = MAX_RANGE,
     min_confidence: Annotated[
         float, typer.Option(help='Depth of less confidence is NaN; 0: none.')
     ] = 0.0,

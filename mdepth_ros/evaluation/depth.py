@@ -18,6 +18,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mdepth_ros.limits import SCORED
+
 Array = NDArray[Any]
 Crop = Literal['none', 'garg']
 SCORES = ('abs_rel', 'sq_rel', 'rmse', 'rmse_log', 'd1', 'd2', 'd3')
@@ -53,8 +55,8 @@ def depth_errors(
     prediction: Array,
     truth: Array,
     *,
-    min_depth: float = 1e-3,
-    max_depth: float = 80.0,
+    min_depth: float = SCORED[0],
+    max_depth: float = SCORED[1],
     scaling: Literal['median', 'none'] | float = 'none',
     crop: Crop = 'none',
 ) -> DepthErrors:
@@ -100,8 +102,8 @@ def scaled_relative_errors(
     prediction: Array,
     truth: Array,
     *,
-    min_depth: float = 1e-3,
-    max_depth: float = 80.0,
+    min_depth: float = SCORED[0],
+    max_depth: float = SCORED[1],
 ) -> tuple[Array, NDArray[np.bool_]]:
     """|g-p|/g of every pixel that `depth_errors` scores with median scaling; float64 [N].
 
@@ -200,7 +202,7 @@ class DepthScores:
             things is known; the ratio stays that of the whole image
     """
 
-    def __init__(self, *, min_depth: float = 1e-3, max_depth: float = 80.0) -> None:
+    def __init__(self, *, min_depth: float = SCORED[0], max_depth: float = SCORED[1]) -> None:
         self.limits = (min_depth, max_depth)
         self.images: list[dict[str, DepthErrors]] = []
 

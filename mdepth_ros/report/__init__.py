@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation.depth import Crop
+from mdepth_ros.limits import SCORED
 from mdepth_ros.report.depth import DepthResult, score_depth
 from mdepth_ros.report.metrics import Condition, metrics_of
 from mdepth_ros.report.motion import MotionResult, score_motion
@@ -45,8 +46,8 @@ def evaluate_run(
     path: Path,
     choice: Choice | None = None,
     *,
-    min_depth: float = 1e-3,
-    max_depth: float = 80.0,
+    min_depth: float = SCORED[0],
+    max_depth: float = SCORED[1],
     crop: Crop = 'none',
 ) -> Evaluation:
     """Score the output of `mdepth run` in `path`.

@@ -23,6 +23,7 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from mdepth_ros.core.types import EIGHT, Levels
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.limits import MAX_RANGE
 from mdepth_ros.ros import bridge
 from mdepth_ros.sources.bit_depth import BitDepth, to_eight
 from mdepth_ros.sources.picture import PictureError, decode, turned_line, upright
@@ -31,7 +32,7 @@ from mdepth_ros.sources.picture_header import read_header, size_problem
 Rgb = NDArray[np.uint8]
 Convert = Callable[[NDArray[Any]], NDArray[Any]]
 
-NEAR, FAR = 3.0, 80.0  # metres: ends of the colour map
+NEAR, FAR = 3.0, MAX_RANGE  # metres: ends of the colour map
 
 
 class ImageError(MdepthError):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 
-from mdepth_ros.limits import FRAME_INTERVAL, SCALE
+from mdepth_ros.limits import FRAME_INTERVAL, MAX_RANGE, SCALE
 from mdepth_ros.ros.parameter import Parameter, Values, help_text, markdown_table, yaml_file
 
 
@@ -177,7 +177,7 @@ DEPTH_ODOMETRY: tuple[Parameter, ...] = (
         False,
         'While the vehicle is slow, compare frames that are up to four intervals apart.',
     ),
-    _distance('max_range', 80.0, 'Depth beyond this many metres is +Inf.', low=0.1),
+    _distance('max_range', MAX_RANGE, 'Depth beyond this many metres is +Inf.', low=0.1),
     Parameter(
         'min_confidence',
         0.0,

@@ -7,12 +7,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from mdepth_ros.limits import MAX_RANGE
 from mdepth_ros.model.file import ModelCard
 from mdepth_ros.networks import JointDepthPose
 from mdepth_training.config import Experiment
 from mdepth_training.data.synthetic import experiment_camera, synthetic_drive
-
-_FAR = 80.0
 
 
 @torch.inference_mode()
@@ -31,6 +30,6 @@ def metres_per_unit(
             view = drive.render([frame - 1, frame])
             images = view.image.permute(0, 3, 1, 2).float() / 255
             depth = network.depth(network(images[:1], images[1:], scales=1)[0][0])[0, 0]
-            known = view.depth[1] < _FAR
+            known = view.depth[1] < MAX_RANGE
             ratios.append(float(view.depth[1][known].median() / depth[known].median()))
     return float(np.median(ratios))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mdepth_ros.evaluation import crop_box
+from mdepth_ros.limits import SCORED
 
 Crop = Literal['none', 'garg', 'cityscapes', 'nyu']
 CROPS = ('none', 'garg', 'cityscapes', 'nyu')
@@ -28,7 +29,7 @@ class Protocol:
     """
 
     title: str
-    depth: tuple[float, float] = (1e-3, 80.0)
+    depth: tuple[float, float] = SCORED
     crop: Crop = 'none'
     whole: bool = False
     nearest: bool = False
@@ -51,7 +52,7 @@ PROTOCOLS = {
     # Watson et al. 2021.
     'cityscapes': Protocol('Cityscapes', crop='cityscapes', whole=True, camera_height=1.22),
     # Saxena et al. 2009; Godard et al. 2017 for the crop (criterion C1: up to 70 m).
-    'make3d': Protocol('Make3D', (1e-3, 70.0), whole=True, nearest=True, log10=True),
+    'make3d': Protocol('Make3D', (SCORED[0], 70.0), whole=True, nearest=True, log10=True),
     # Eigen et al. 2014.
     'nyu': Protocol('NYU Depth v2', (0.1, 10.0), crop='nyu', whole=True),
     'rgbd': Protocol('RGB-D', (0.1, 10.0)),

@@ -34,6 +34,7 @@ from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import relative
 from mdepth_ros.geometry import Camera
+from mdepth_ros.limits import MAX_RANGE, SCORED
 from mdepth_ros.model.card import ModelCard
 from mdepth_ros.model.file import load_model
 from mdepth_ros.synthetic import WorldConfig, make_drive
@@ -47,7 +48,6 @@ OTHER_UNIT = 1.15
 SPEED_NOISE = 0.1
 SPEED_DELAY = 0.1
 """Of the speed that is told: relative standard deviation, and seconds."""
-FAR = 80.0
 Array = NDArray[np.float64]
 
 
@@ -138,8 +138,8 @@ def errors_of(drive: PredictedDrive, scales: Sequence[Scale]) -> ScaleErrors:
 
 
 def _abs_rel(depth: NDArray[np.float32], truth: NDArray[np.float32]) -> float:
-    known = truth < FAR
-    return float(np.mean(np.abs(np.clip(depth[known], 1e-3, FAR) / truth[known] - 1)))
+    known = truth < MAX_RANGE
+    return float(np.mean(np.abs(np.clip(depth[known], *SCORED) / truth[known] - 1)))
 
 
 def exact(drive: PredictedDrive, unit: float) -> PredictedDrive:
@@ -170,7 +170,10 @@ def predicted_drives(
             pairs.append((estimator(pair, ()), pair))
             truths.append(view.depth[0].numpy())
         ratios = [
-            float(np.median(truth[truth < FAR]) / np.median(prediction.depth[truth < FAR]))
+            float(
+                np.median(truth[truth < MAX_RANGE])
+                / np.median(prediction.depth[truth < MAX_RANGE])
+            )
             for (prediction, _), truth in zip(pairs, truths, strict=True)
         ]
         poses = np.asarray(drive.poses)

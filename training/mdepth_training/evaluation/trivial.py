@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdepth_ros.geometry import Camera
+from mdepth_ros.limits import MAX_RANGE
 
 Depth = NDArray[np.float64]
-FAR = 80.0
 
 
 def depth_statistics(depths: Iterator[Depth]) -> dict[str, Depth]:
     """Per-pixel mean, median and harmonic mean of depth maps [h, w], capped at 80 m."""
-    stack = np.stack([np.minimum(depth, FAR) for depth in depths])
+    stack = np.stack([np.minimum(depth, MAX_RANGE) for depth in depths])
     return {
         'per-pixel mean': stack.mean(0),
         'per-pixel median': np.median(stack, axis=0),
@@ -26,7 +26,7 @@ def depth_statistics(depths: Iterator[Depth]) -> dict[str, Depth]:
 
 
 def flat_ground(
-    camera: Camera, height: float, wall: float | None = None, far: float = FAR
+    camera: Camera, height: float, wall: float | None = None, far: float = MAX_RANGE
 ) -> Depth:
     """Depth of level ground `height` metres below the camera, [h, w], nothing beyond `far`.
 
