@@ -270,7 +270,7 @@ def test_config_refuses_what_cannot_be_built(options: dict[str, Any]) -> None:
 
 
 def test_image_sizes_that_do_not_divide_are_named() -> None:
-    with pytest.raises(MdepthError, match='not 100x64'):
+    with pytest.raises(MdepthError, match='of 100x64: the sides'):
         small()(*images(width=100))
 
 
