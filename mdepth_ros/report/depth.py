@@ -38,8 +38,7 @@ DENSE_POINTS = 150_000  # of a true depth image that is larger, a regular subset
 LIDAR_CELL = 0.5  # pixels: of lidar points that fall together, the nearest hides the others
 
 
-@dataclass(frozen=True)
-class View:
+class View(NamedTuple):
     """One scored frame: estimate [h,w], true points in it as pixels [N,2] and depths [N].
 
     sampled and confidence [N] are those of the estimate there.

@@ -46,10 +46,8 @@ def camera_poses(
     Raises MdepthError where there are no true poses, or /tf_static does not lead to the camera.
     """
     path = truth or recording
-    if not path.exists():
-        raise MdepthError(f'no such truth: {path}')
     edges = source.extrinsics.edges()
-    if is_recording(path):
+    if path.exists() and is_recording(path):
         bag = Bag(path)
         topics = bag.topics(ODOMETRY)
         topic = choose_topic(bag, topics, odometry, '--odom-topic', 'odometry')
@@ -62,11 +60,7 @@ def camera_poses(
         name = f'{path.name}{topic}'
         edges = [*bag.transforms().edges(), *edges]
     else:
-        if odometry is not None:
-            raise MdepthError(f'{path} is not a bag: it has no topic {odometry}')
-        if truth is None and path.is_file():
-            raise MdepthError(f'{path} holds no true poses: name them with --truth BAG_OR_FILE')
-        file = path if path.is_file() else pose_file(path.resolve())
+        file = pose_file(path, truth is not None, [odometry])
         poses, of_camera = read_poses(file, recording)
         moving, name = source.frame_id if of_camera else base_frame, str(file)
     moving = (frame or moving).lstrip('/')

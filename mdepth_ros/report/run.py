@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,15 +95,15 @@ class Truth:
     """
 
     name: str
-    bag: Bag | None
-    depth_topic: str | None
-    is_lidar: bool
-    moving_topic: str | None
     poses: tuple[Trajectory, str] | None
     pose_name: str
-    horizontal: tuple[int, int]
     transforms: StaticTransforms
     looked_at: str
+    bag: Bag | None = None
+    depth_topic: str | None = None
+    is_lidar: bool = False
+    moving_topic: str | None = None
+    horizontal: tuple[int, int] = (0, 1)  # REP-103: x forward, y left
 
 
 def find_truth(run: Run, choice: Choice) -> Truth:
@@ -114,16 +114,10 @@ def find_truth(run: Run, choice: Choice) -> Truth:
             f'the recording of this run ({run.info.get("source")}) is not there any more: '
             'name the truth with --truth BAG_OR_FILE'
         )
-    if not path.exists():
-        raise MdepthError(f'no such truth: {path}')
-    if is_recording(path):
+    if path.exists() and is_recording(path):
         return _from_bag(run, path, choice)
-    if any((choice.depth, choice.lidar, choice.odometry, choice.moving)):
-        raise MdepthError(f'{path} is not a bag: it has no topics to choose')
-    if choice.truth is None and path.is_file():
-        raise MdepthError(f'{path} holds no truth: name it with --truth BAG_OR_FILE')
-    file = path if path.is_file() else pose_file(path.resolve())
-    return _from_file(run, file, choice)
+    topics = choice.depth, choice.lidar, choice.odometry, choice.moving
+    return _from_file(run, pose_file(path, choice.truth is not None, topics), choice)
 
 
 def _from_bag(run: Run, path: Path, choice: Choice) -> Truth:
@@ -156,7 +150,6 @@ def _from_bag(run: Run, path: Path, choice: Choice) -> Truth:
         moving_topic=_moving(bag, used_depth, choice.moving),
         poses=poses,
         pose_name=topic or '',
-        horizontal=(0, 1),  # REP-103: x forward, y left
         transforms=transforms,
         looked_at=bag.inventory(),
     )
@@ -192,8 +185,23 @@ def _moving(bag: Bag, depth: str | None, wanted: str | None) -> str | None:
     return None
 
 
-def pose_file(folder: Path) -> Path:
-    """Return poses.txt of a KITTI sequence, beside the images or in the set's poses folder."""
+def pose_file(path: Path, named: bool, topics: Iterable[str | None]) -> Path:
+    """The pose file that a path is, or that belongs to it where it is a KITTI sequence.
+
+    named   whether a person named the path as the truth
+    topics  what that person chose; a file has none
+
+    Raises MdepthError where there is no such file.
+    """
+    if not path.exists():
+        raise MdepthError(f'no such truth: {path}')
+    if any(topics):
+        raise MdepthError(f'{path} is not a bag: it has no topics to choose')
+    if path.is_file():
+        if not named:
+            raise MdepthError(f'{path} holds no truth: name it with --truth BAG_OR_FILE')
+        return path
+    folder = path.resolve()
     candidates = [folder / 'poses.txt', folder.parent.parent / 'poses' / f'{folder.name}.txt']
     for candidate in candidates:
         if candidate.is_file():
@@ -221,10 +229,6 @@ def _from_file(run: Run, file: Path, choice: Choice) -> Truth:
         frame = str(run.info.get('camera_frame', '')) if kitti else run.trajectory()[1]
     return Truth(
         name=str(file),
-        bag=None,
-        depth_topic=None,
-        is_lidar=False,
-        moving_topic=None,
         poses=(poses, frame.lstrip('/')),
         pose_name=file.name,
         horizontal=(0, 2) if kitti else (0, 1),  # KITTI's first camera: x right, z forward
