@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import repeat, starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +17,8 @@ from mdepth_ros.errors import MdepthError
 if TYPE_CHECKING:
     from mdepth_ros.core.estimator import Estimator
     from mdepth_ros.evaluation import Trajectory
-    from mdepth_ros.evaluation.calibration import DrivePairs
+    from mdepth_ros.evaluation.calibration import Calibration, DrivePairs
+    from mdepth_ros.model.file import ModelCard
     from mdepth_ros.sources.base import ImageSource
 
 FIRST_SEED = 40000  # neither training nor the drives of evaluation have such seeds
@@ -81,41 +82,25 @@ def calibrate(
     from rich.progress import track
 
     from mdepth_ros.core.estimator import Estimator
-    from mdepth_ros.core.motion_noise import AXES, sizes_of
     from mdepth_ros.evaluation.calibration import calibrate, synthetic_pairs
     from mdepth_ros.model.file import load_model, replace_card
-    from mdepth_ros.terminal import Console
+    from mdepth_ros.terminal import say
 
-    for name, option in given(context).items():
-        if recordings and name in _OF_WORLD:
-            raise MdepthError(f'{option} is for synthetic drives, not for drives of your own')
-        if not recordings and name in _OF_DRIVES:
-            raise MdepthError(f'{option} is for drives of your own: name them as well')
-    if truth and len(truth) != len(recordings or ()):
-        raise MdepthError(f'--truth {len(truth)} times for {len(recordings or ())} drives')
-    console = Console(highlight=False, markup=False)
+    _check(context, recordings, truth)
     network, card = load_model(model)
     estimator = Estimator(network, card)
     if recordings:
-        options = {
-            'topic': topic,
-            'intrinsics': intrinsics,
-            'rectified': rectified,
-            'rate': rate,
-        }
-        driving = _recorded(
-            estimator, recordings, truth, odom_topic, truth_frame, options, console.print
-        )
+        options = {'topic': topic, 'intrinsics': intrinsics, 'rectified': rectified, 'rate': rate}
+        driving = _recorded(estimator, recordings, truth, odom_topic, truth_frame, options)
         names = ', '.join(recording.resolve().name for recording in recordings)
         where = f'recorded drives with true poses: {names}'
-        total = len(recordings)
     else:
         driving = synthetic_pairs(estimator, range(seed, seed + drives), frames, appearance)
         where = (
             f'{drives} synthetic drives of {frames} frames, seeds from {seed}, '
             f'appearance {appearance:g}'
         )
-        total = drives
+    total = len(recordings or range(drives))
     measured = list(track(driving, description='driving', total=total))
     found = calibrate(measured)
     text = (
@@ -123,28 +108,48 @@ def calibrate(
         f'95 % intervals cover {found.held_out.coverage:.1%}; {found.alarms:.2%} of the pairs '
         'were not tracked'
     )
-    details = {**card.details, 'calibrated on': text}
     # One drive does not tell how much another differs: what is known of that is kept.
     known = card.scale_spread if total == 1 else 0.0
     entries = found.entries(card.metres_per_unit, known)
+    details = {**card.details, 'calibrated on': text}
     card = replace(card, calibration=entries, details=details)
     replace_card(model, card, output)
-    sizes = sizes_of(measured[0].motions, measured[0].residuals).mean(0, keepdims=True)
-    typical = found.noise.stds(sizes)[0]
-    console.print(f'calibrated on {text}')
-    console.print(
-        'a typical pair, std: '
-        + ', '.join(f'{a} {value:.2g}' for a, value in zip(AXES, typical, strict=True))
-        + f' (units and rad); a chain errs {found.noise.correlation**0.5:.1f} times as much as '
-        'its pairs would alone'
+    say(f'calibrated on {text}')
+    _tell(found, measured, card)
+    say(f'written: {output or model}')
+
+
+def _check(
+    context: typer.Context, recordings: list[Path] | None, truth: list[Path] | None
+) -> None:
+    """Refuse options that are for drives of another kind."""
+    for name, option in given(context).items():
+        if recordings and name in _OF_WORLD:
+            raise MdepthError(f'{option} is for synthetic drives, not for drives of your own')
+        if not recordings and name in _OF_DRIVES:
+            raise MdepthError(f'{option} is for drives of your own: name them as well')
+    if truth and len(truth) != len(recordings or ()):
+        raise MdepthError(f'--truth {len(truth)} times for {len(recordings or ())} drives')
+
+
+def _tell(found: Calibration, drives: list[DrivePairs], card: ModelCard) -> None:
+    """Print how wrong a typical pair and the scale are."""
+    from mdepth_ros.core.motion_noise import AXES, sizes_of
+    from mdepth_ros.terminal import say
+
+    sizes = sizes_of(drives[0].motions, drives[0].residuals).mean(0, keepdims=True)
+    typical = zip(AXES, found.noise.stds(sizes)[0], strict=True)
+    stds = ', '.join(f'{axis} {std:.2g}' for axis, std in typical)
+    say(
+        f'a typical pair, std: {stds} (units and rad); a chain errs '
+        f'{found.noise.correlation**0.5:.1f} times as much as its pairs would alone'
     )
     scale = f'scale: the true paths have {found.metres_per_unit:.3g} metres per unit'
     if card.metres_per_unit is not None:
         scale += f', the card {card.metres_per_unit:.3g} with a spread of {card.scale_spread:.1%}'
-    if total == 1:
+    if len(drives) == 1:
         scale += '; how much it differs from drive to drive, one drive does not tell'
-    console.print(scale)
-    console.print(f'written: {output or model}')
+    say(scale)
 
 
 def _recorded(
@@ -154,13 +159,13 @@ def _recorded(
     odom_topic: str | None,
     truth_frame: str | None,
     options: dict[str, Any],
-    say: Callable[[str], None],
 ) -> Iterator[DrivePairs]:
-    """The pairs of recordings with true poses; `say` gets what was lost of them."""
+    """The pairs of recordings with true poses; what was lost of them is printed."""
     from mdepth_ros.evaluation.calibration import drive_pairs
     from mdepth_ros.offline import find_base
     from mdepth_ros.report.poses import camera_poses, with_poses
     from mdepth_ros.sources import open_source
+    from mdepth_ros.terminal import say
 
     ready = []  # what is wrong with the last drive is said before the first is driven
     for recording, truth in zip(recordings, truths or repeat(None), strict=False):
