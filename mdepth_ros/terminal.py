@@ -13,7 +13,9 @@ import inspect
 import io
 import math
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -70,6 +72,16 @@ def print_table(
     for row in rows:
         table.add_row(*row)
     console.print(table)
+
+
+@contextmanager
+def progress_bar(console: Console, *columns: Any, **fields: Any) -> Iterator[Callable[..., None]]:
+    """A bar of rich.progress; gives what updates it. Nothing is shown where nobody looks."""
+    from rich.progress import Progress
+
+    # Drawn a few times a second, however often it is updated.
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        yield partial(progress.update, progress.add_task('', **fields))
 
 
 def checked(command: Command) -> Command:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import typer
 
 from mdepth_ros.cli import doctor_ros
-from mdepth_ros.cli.finding import BAD, GOOD, NOTE, Finding
+from mdepth_ros.cli.finding import BAD, GOOD, NOTE, Finding, judged
 from mdepth_ros.model.shipped import shipped_model
 
 ENOUGH_SPACE = 2 * 1024**3
@@ -56,17 +56,9 @@ def _python() -> list[Finding]:
     import platform
     import sys
 
-    version = platform.python_version()
-    fine = sys.version_info >= (3, 10)
     inside = 'a virtual environment' if sys.prefix != sys.base_prefix else 'no virtual environment'
-    return [
-        Finding(
-            'Python',
-            GOOD if fine else BAD,
-            f'{version}, {sys.executable}, {inside}',
-            '' if fine else 'use Python 3.10 or newer',
-        )
-    ]
+    text = f'{platform.python_version()}, {sys.executable}, {inside}'
+    return [judged('Python', sys.version_info >= (3, 10), text, 'use Python 3.10 or newer', BAD)]
 
 
 def _torch() -> list[Finding]:
@@ -75,19 +67,17 @@ def _torch() -> list[Finding]:
     from mdepth_ros.core import machine
 
     version = tuple(int(part) for part in torch.__version__.split('+')[0].split('.')[:2])
-    fine = version >= (2, 4)
-    remedy = '' if fine else "pip install 'torch>=2.4'"
-    found = [Finding('torch', GOOD if fine else BAD, torch.__version__, remedy)]
+    remedy = "pip install 'torch>=2.4'"
+    found = [judged('torch', version >= (2, 4), torch.__version__, remedy, BAD)]
     if torch.cuda.is_available():
-        name = torch.cuda.get_device_name()
         usable = machine.choose_device('auto').type == 'cuda'
-        remedy = '' if usable else 'this torch has no code for this GPU: install another build'
-        found.append(Finding('CUDA', GOOD if usable else NOTE, name, remedy))
+        remedy = 'this torch has no code for this GPU: install another build'
+        found.append(judged('CUDA', usable, torch.cuda.get_device_name(), remedy))
     else:
         found.append(Finding('CUDA', NOTE, 'no GPU that torch can use', 'none needed: CPU works'))
     bf16 = machine.fast_bf16()
     text = 'fast: the default precision is bf16' if bf16 else 'not fast: the default is fp32'
-    return [*found, Finding('CPU bfloat16', GOOD if bf16 else NOTE, text)]
+    return [*found, judged('CPU bfloat16', bf16, text, '')]
 
 
 def _threads() -> list[Finding]:
@@ -96,17 +86,24 @@ def _threads() -> list[Finding]:
     from mdepth_ros.core import machine
 
     threads, cores = machine.set_threads(None), machine.usable_cores()
-    over = threads > cores
-    remedy = 'set OMP_NUM_THREADS to the number of cores, or not at all' if over else ''
-    found = [
-        Finding('threads', NOTE if over else GOOD, f'{threads} on {cores} usable cores', remedy)
-    ]
     spin = machine.spinning_seconds() if threads > 1 else 0.0
     policy = os.environ.get('OMP_WAIT_POLICY', 'not set')
-    text = f'OMP_WAIT_POLICY is {policy}; idle threads '
-    text += f'spin for {1e3 * spin:.0f} ms after each operation' if spin > 1e-3 else 'sleep'
-    remedy = 'export OMP_WAIT_POLICY=PASSIVE before Python starts' if spin > 1e-3 else ''
-    return [*found, Finding('idle threads', NOTE if spin > 1e-3 else GOOD, text, remedy)]
+    sleeps = spin <= 1e-3
+    idle = 'sleep' if sleeps else f'spin for {1e3 * spin:.0f} ms after each operation'
+    return [
+        judged(
+            'threads',
+            threads <= cores,
+            f'{threads} on {cores} usable cores',
+            'set OMP_NUM_THREADS to the number of cores, or not at all',
+        ),
+        judged(
+            'idle threads',
+            sleeps,
+            f'OMP_WAIT_POLICY is {policy}; idle threads {idle}',
+            'export OMP_WAIT_POLICY=PASSIVE before Python starts',
+        ),
+    ]
 
 
 def _libraries() -> list[Finding]:
@@ -139,10 +136,9 @@ def _disk() -> list[Finding]:
     from pathlib import Path
 
     free = shutil.disk_usage(Path.cwd()).free
-    tight = free < ENOUGH_SPACE
-    remedy = 'bags of depth and clouds are large: free some, or write elsewhere' if tight else ''
     text = f'{free / 1024**3:.1f} GiB free in {Path.cwd()}'
-    return [Finding('disk', NOTE if tight else GOOD, text, remedy)]
+    remedy = 'bags of depth and clouds are large: free some, or write elsewhere'
+    return [judged('disk', free >= ENOUGH_SPACE, text, remedy)]
 
 
 def _model() -> list[Finding]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mdepth_ros import ros2
-from mdepth_ros.cli.finding import BAD, GOOD, NOTE, Finding
+from mdepth_ros.cli.finding import BAD, GOOD, NOTE, Finding, judged
 
 ENOUGH_BUFFER = 8 * 1024**2
 LARGEST_DOMAIN = 232
@@ -81,16 +81,15 @@ def network() -> list[Finding]:
     """Who can be found: domain, discovery range; and whether large images pass."""
     domain = os.environ.get('ROS_DOMAIN_ID') or '0'
     fine = domain.isdigit() and int(domain) <= LARGEST_DOMAIN
-    remedy = '' if fine else f'export ROS_DOMAIN_ID=N with N from 0 to {LARGEST_DOMAIN}'
-    found = [Finding('ROS_DOMAIN_ID', GOOD if fine else BAD, domain, remedy), _discovery()]
+    remedy = f'export ROS_DOMAIN_ID=N with N from 0 to {LARGEST_DOMAIN}'
+    found = [judged('ROS_DOMAIN_ID', fine, domain, remedy, BAD), _discovery()]
     try:
         size = int(Path('/proc/sys/net/core/rmem_max').read_text(encoding='ascii'))
     except (OSError, ValueError):  # not Linux, or a container that hides it
         return found
-    small = size < ENOUGH_BUFFER
     remedy = 'sudo sysctl -w net.core.rmem_max=2147483647, else large images may be lost'
-    state, text = NOTE if small else GOOD, f'{size} bytes'
-    return [*found, Finding('net.core.rmem_max', state, text, remedy if small else '')]
+    enough = size >= ENOUGH_BUFFER
+    return [*found, judged('net.core.rmem_max', enough, f'{size} bytes', remedy)]
 
 
 def _discovery() -> Finding:

@@ -16,3 +16,8 @@ class Finding(NamedTuple):
     state: str
     found: str
     remedy: str = ''
+
+
+def judged(subject: str, fine: bool, found: str, remedy: str, otherwise: str = NOTE) -> Finding:
+    """A finding that has a remedy where it is not fine."""
+    return Finding(subject, GOOD, found) if fine else Finding(subject, otherwise, found, remedy)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sys
 
-from mdepth_ros.cli.early import LIVE, PROCESS
+from mdepth_ros.cli.startup import LIVE, PROCESS
 
 # isort: split
 import typer

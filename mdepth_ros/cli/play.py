@@ -5,8 +5,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -65,11 +63,13 @@ def play(
 
     mdepth play DRIVE.bag --rate 0.5 --topics '/camera/*,/tf_static' --remap /camera/image:=/image
     """
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+
     from mdepth_ros.cli.live import live_node
     from mdepth_ros.ros.bag_topics import choose, split_names
     from mdepth_ros.ros.player import Player, offered_profiles
     from mdepth_ros.sources.recording import Recording
-    from mdepth_ros.terminal import Console
+    from mdepth_ros.terminal import Console, progress_bar
 
     if not 0 < rate < math.inf:
         raise MdepthError(f'--rate {rate:g}: give a number above zero')
@@ -97,9 +97,13 @@ def play(
             for topic in player.skipped:
                 console.print(f'{topic.name} is not played: {topic.type} is not known here')
             _begin(player, wanted, wait, delay, console)
+            columns = TextColumn('{task.fields[seconds]:.1f} s'), BarColumn(), MofNCompleteColumn()
             while True:
-                with _progress(console, player.total) as advance:
-                    played = player.play(advance, partial(_waiting, console))
+                with progress_bar(console, *columns, total=player.total, seconds=0.0) as update:
+                    played = player.play(
+                        lambda done, seconds: update(completed=done, seconds=seconds),
+                        partial(_waiting, console),
+                    )
                 _report(console, played, recording.losses.lines())
                 if not loop:
                     break
@@ -155,19 +159,3 @@ def _report(console: Console, played: Played, losses: list[str]) -> None:
         console.print(f'at worst {played.late:.1f} s late: this machine or its disk is too slow')
     for line in losses:
         console.print(f'lost: {line}')
-
-
-@contextmanager
-def _progress(console: Console, total: int) -> Iterator[Callable[[int, float], None]]:
-    """Show a bar with the bag's time; nothing where nobody looks."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (TextColumn('{task.fields[seconds]:.1f} s'), BarColumn(), MofNCompleteColumn())
-    # Drawn a few times a second, whatever the rate of the messages.
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task('', total=total, seconds=0.0)
-
-        def advance(done: int, seconds: float) -> None:
-            progress.update(task, completed=done, seconds=seconds)
-
-        yield advance

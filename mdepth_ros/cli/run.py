@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -160,7 +160,7 @@ def run(
         perception.mount = MountCheck(mount, frame, drive.frame_id)
     card = perception.estimator.card
     interval = card.frame_interval if frame_interval is None else frame_interval
-    with _progress(console) as advance:
+    with _progress(console) as update:
         report = offline.run(
             drive,
             perception,
@@ -189,7 +189,7 @@ def run(
                 'namespace': namespace,
                 **chosen,
             },
-            on_progress=advance,
+            on_progress=lambda done, total: update(completed=done, total=total),
         )
     print_rows(report.rows())
     if (series := read_scale(output)) is not None:
@@ -200,30 +200,17 @@ def run(
         raise typer.Exit(130)
 
 
-@contextmanager
-def _progress(console: Console) -> Iterator[Callable[[int, int | None], None]]:
-    """Show a bar with the time left; nothing where nobody looks."""
+def _progress(console: Console) -> AbstractContextManager[Callable[..., None]]:
+    """A bar of frames, with the time left."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
-        Progress,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
 
-    columns = (
-        TextColumn('{task.description}'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn('left'),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task('frames', total=None)
+    from mdepth_ros.terminal import progress_bar
 
-        def advance(done: int, total: int | None) -> None:
-            progress.update(task, completed=done, total=total)
-
-        yield advance
+    columns = MofNCompleteColumn(), TimeElapsedColumn(), TextColumn('left'), TimeRemainingColumn()
+    return progress_bar(console, TextColumn('frames'), BarColumn(), *columns, total=None)
