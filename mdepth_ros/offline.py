@@ -18,15 +18,15 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import Any, Protocol, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mdepth_ros.core.types import Frame
+from mdepth_ros.core.types import Estimate, Frame
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation.files import kitti_line, tum_line
 from mdepth_ros.report.scale_over_time import ScaleFile
@@ -40,9 +40,6 @@ from mdepth_ros.sources.base import ImageSource, RawMessage
 from std_msgs.msg import String
 from tf2_msgs.msg import TFMessage
 
-if TYPE_CHECKING:
-    from mdepth_ros.core.perception import Estimate
-
 Matrix = NDArray[np.float64]
 BASE_FRAMES = ('base_link', 'camera_link')
 MODEL_TOPIC = 'mdepth/model'
@@ -55,8 +52,8 @@ class Step(Protocol):
     def warnings(self) -> list[str]:
         """What the user should know."""
 
-    def step(self, frame: Frame) -> Estimate:
-        """Everything that one frame tells."""
+    def step(self, frames: Sequence[Frame]) -> list[Estimate]:
+        """Everything that new frames tell."""
 
 
 def find_base(source: ImageSource, wanted: str | None = None) -> tuple[str, Matrix | None]:
@@ -130,7 +127,7 @@ def run(
         clock = _Clock(report)
         for frame in source:
             clock.lap('read')
-            estimate = perception.step(frame)
+            (estimate,) = perception.step([frame])
             clock.lap(None)
             if report.frames == 0:
                 _write_latched(bag, source, frame.stamp, model_topic, card)

@@ -8,16 +8,13 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mdepth_ros.core.types import Estimate, Frame
 from mdepth_ros.geometry import Camera
-
-if TYPE_CHECKING:
-    from mdepth_ros.core.perception import Estimate
-    from mdepth_ros.core.types import Frame
 
 _NUMBER = re.compile(r'\d+(\.\d+)?')
 _OUTER = ('read', 'step', 'write')

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mdepth_ros.core.estimator import Estimator
-from mdepth_ros.core.pairing import FramePair
-from mdepth_ros.core.types import Frame
+from mdepth_ros.core.estimator import PARTS, Estimator
+from mdepth_ros.core.types import Frame, FramePair, Prediction
 from mdepth_ros.geometry import Camera
 from mdepth_ros.model.file import ModelCard
 from mdepth_ros.networks import JointDepthPose, NetworkConfig
@@ -75,6 +75,11 @@ def estimator(network: Any = None, **options: Any) -> Estimator:
 
 def oracle(depth: Tensor | float, pose: list[float]) -> Estimator:
     return estimator(Oracle(depth, pose), precision='fp32', refined=False)
+
+
+def predict(estimator: Estimator, pair: FramePair, parts: Collection[str] = PARTS) -> Prediction:
+    """What an estimator says of one pair."""
+    return estimator([pair], parts)[0]
 
 
 def picture(camera: Camera, seed: int = 0) -> NDArray[np.uint8]:

@@ -17,7 +17,7 @@ import live
 import numpy as np
 from live import at
 
-from mdepth_ros.core.estimator import Prediction
+from mdepth_ros.core.types import Prediction
 from mdepth_ros.ros.mdepth_node import MdepthNode
 
 # isort: split
@@ -48,8 +48,8 @@ class Oracle:
     depth: Any = np.full(SIZE, 1.25, np.float32)  # 5 m
     motion: Any = FORWARD
 
-    def batch(self, estimator: Any, pairs: Sequence[Any], parts: Any = ()) -> list[Prediction]:
-        """In the place of Estimator.batch."""
+    def predict(self, estimator: Any, pairs: Sequence[Any], parts: Any = ()) -> list[Prediction]:
+        """In the place of Estimator.__call__."""
         predictions = []
         for pair in pairs:
             view = estimator.views.of(pair.current.camera)

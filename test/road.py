@@ -9,9 +9,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from mdepth_ros.core.estimator import Prediction
-from mdepth_ros.core.pairing import FramePair
-from mdepth_ros.core.types import Frame
+from mdepth_ros.core.types import Frame, FramePair, Prediction
 from mdepth_ros.geometry import Camera
 
 CAMERA = Camera.from_normalised(320, 96, 0.58, 1.92, 0.5, 0.5)

@@ -20,11 +20,10 @@ from typer.testing import CliRunner
 
 from mdepth_ros.cli.main import app
 from mdepth_ros.core.odometry import Odometry
-from mdepth_ros.core.pairing import FramePair
 from mdepth_ros.core.perception import build_perception, make_perception
-from mdepth_ros.core.quality import Evidence, MotionValidator, TrackingStatus
-from mdepth_ros.core.scale import Scale, scale_source
-from mdepth_ros.core.types import Frame
+from mdepth_ros.core.quality import MotionValidator
+from mdepth_ros.core.scale import scale_source
+from mdepth_ros.core.types import Evidence, Frame, FramePair, Scale, TrackingStatus
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.report.bags import Bag
 from mdepth_ros.ros.conversions import make_header, speed_of, transform_to_matrix
@@ -195,11 +194,12 @@ def test_networks_that_give_no_number(depth: float, pose: float) -> None:
     says._network.says.fill_(pose)
     perception = make_perception(says)
     first, second = (Frame(i * 10**8, picture(CAMERA, i), CAMERA) for i in range(2))
-    before = perception.odometry._pose.copy()
+    odometry = perception.trackers[''].odometry
+    before = odometry._pose.copy()
     with pytest.raises(MdepthError, match='non-finite'):
-        perception.step(first)
-        perception.step(second)
-    np.testing.assert_array_equal(perception.odometry._pose, before)
+        perception.step([first])
+        perception.step([second])
+    np.testing.assert_array_equal(odometry._pose, before)
 
 
 def test_what_refines_the_motion_may_fail(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,7 +208,7 @@ def test_what_refines_the_motion_may_fail(model: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr('mdepth_ros.core.estimator.refine', lambda *args: args[3] * NAN)
     refining = build_perception(model, device='cpu', refined=True)
     for frame in frames:
-        expected, got = plain.step(frame), refining.step(frame)
+        (expected,), (got,) = plain.step([frame]), refining.step([frame])
     np.testing.assert_array_equal(got.motion, expected.motion)
 
 

@@ -20,8 +20,7 @@ from rosbags.rosbag2.storage_mcap import McapWriter
 
 from mdepth_ros import offline
 from mdepth_ros.core.pairing import Pairing
-from mdepth_ros.core.perception import Estimate
-from mdepth_ros.core.scale import Scale
+from mdepth_ros.core.types import Estimate, Scale
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera
 from mdepth_ros.report.run import Run
@@ -40,14 +39,15 @@ class StraightOn:
         self.pairing = Pairing(0.1)
         self.pose = np.array(start, float)
 
-    def step(self, frame):
+    def step(self, frames):
+        (frame,) = frames
         pair = self.pairing.pair(frame)
         motion = np.eye(4)
         motion[2, 3] = SPEED * pair.interval
         self.pose = self.pose @ motion
         image = frame.image[::2, ::2].copy()
         height, width = image.shape[:2]
-        return Estimate(
+        estimate = Estimate(
             stamp=frame.stamp,
             frame_id=frame.frame_id,
             image=image,
@@ -64,8 +64,10 @@ class StraightOn:
             status='held' if pair.reason else 'tracking',
             reason=pair.reason,
             timings={'step': 0.001},
+            prediction=None,
             stale=pair.stale,
         )
+        return [estimate]
 
 
 def write_drive(tmp_path, count=5, **more):
@@ -280,10 +282,10 @@ def test_existing_output(tmp_path):
 
 def test_ctrl_c_keeps_what_is_done(tmp_path):
     class Pressed(StraightOn):
-        def step(self, frame):
-            if frame.stamp == 100 * SECOND + 2 * SECOND // 10:
+        def step(self, frames):
+            if frames[0].stamp == 100 * SECOND + 2 * SECOND // 10:
                 signal.raise_signal(signal.SIGINT)
-            return super().step(frame)
+            return super().step(frames)
 
     before = signal.getsignal(signal.SIGINT)
     report = offline.run(open_source(write_drive(tmp_path)), Pressed(), tmp_path / 'out')
@@ -299,10 +301,10 @@ def test_ctrl_c_keeps_what_is_done(tmp_path):
 
 def test_second_ctrl_c_ends_at_once(tmp_path):
     class Pressed(StraightOn):
-        def step(self, frame):
+        def step(self, frames):
             signal.raise_signal(signal.SIGINT)
             signal.raise_signal(signal.SIGINT)
-            return super().step(frame)
+            return super().step(frames)
 
     with pytest.raises(KeyboardInterrupt):
         offline.run(open_source(write_drive(tmp_path)), Pressed(), tmp_path / 'out')
@@ -340,7 +342,7 @@ def test_full_disk_at_the_last_file(tmp_path, monkeypatch):
 
 def test_failing_step_leaves_nothing(tmp_path):
     class Failing(StraightOn):
-        def step(self, frame):
+        def step(self, frames):
             raise MdepthError('the network gave NaN')
 
     with pytest.raises(MdepthError, match='gave NaN'):

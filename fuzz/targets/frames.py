@@ -75,7 +75,7 @@ def _use(folder: Path, rng: Random) -> None:
     stamp = rng.choice((0, 10**18, LATEST_STAMP - 10**9))
     usual = rng.random() < 0.7
     for _ in range(4):
-        estimate = perception.step(_frame(rng, stamp, usual))
+        (estimate,) = perception.step([_frame(rng, stamp, usual)])
         for name in ('pose', 'motion', 'pose_covariance', 'twist'):
             values = getattr(estimate, name)
             sound(values is None or np.isfinite(values).all(), f'{name} is not finite')

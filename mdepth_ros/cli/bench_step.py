@@ -21,11 +21,8 @@ from torch.nn.functional import interpolate
 
 from mdepth_ros.core.estimator import Estimator
 from mdepth_ros.core.machine import fast_bf16
-from mdepth_ros.core.odometry import Odometry
-from mdepth_ros.core.pairing import FramePair, Pairing
-from mdepth_ros.core.perception import Perception
-from mdepth_ros.core.scale import NoScale
-from mdepth_ros.core.types import Frame
+from mdepth_ros.core.perception import make_perception
+from mdepth_ros.core.types import Frame, FramePair
 from mdepth_ros.geometry import Camera
 from mdepth_ros.model.file import ModelCard, load_model
 from mdepth_ros.networks import JointDepthPose, NetworkConfig
@@ -108,13 +105,12 @@ def _timings(
     estimator: Estimator, frames: list[Frame], before_each: Callable[[], None] = lambda: None
 ) -> list[dict[str, float]]:
     """Seconds by stage of the step, of each frame."""
-    perception = Perception(
-        Pairing(estimator.card.frame_interval), estimator, NoScale(), Odometry()
-    )
+    perception = make_perception(estimator, scale='none')
     timings = []
     for frame in frames:
         before_each()
-        timings.append(perception.step(frame).timings)
+        (estimate,) = perception.step([frame])
+        timings.append(estimate.timings)
     return timings[WARM:]
 
 
@@ -156,9 +152,13 @@ def random_pictures(height: int, width: int, count: int) -> NDArray[np.uint8]:
 
 def _difference(network: JointDepthPose, card: ModelCard, frames: list[Frame]) -> float:
     """Median over pixels of |depth / depth in fp32 - 1|, over the first pairs."""
-    auto, full = (Estimator(network, card, 'cpu', name) for name in ('auto', 'fp32'))
     pairs = [FramePair(new, old, '', card.frame_interval) for old, new in pairwise(frames[:5])]
-    return float(np.median([np.abs(auto(p).depth / full(p).depth - 1) for p in pairs]))
+
+    def depths(precision: str) -> NDArray[np.float32]:
+        step = make_perception(Estimator(network, card, 'cpu', precision), scale='none').step
+        return np.array([step([pair], ())[0].prediction.depth for pair in pairs])
+
+    return float(np.median(np.abs(depths('auto') / depths('fp32') - 1)))
 
 
 def _machine(estimator: Estimator) -> dict[str, Any]:

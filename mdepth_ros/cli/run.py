@@ -155,9 +155,8 @@ def run(
         frame_interval=frame_interval,
         initial_pose=mount,
         **chosen,
+        mount=None if mount is None else MountCheck(mount, frame, drive.frame_id),
     )
-    if mount is not None:
-        perception.mount = MountCheck(mount, frame, drive.frame_id)
     card = perception.estimator.card
     interval = card.frame_interval if frame_interval is None else frame_interval
     with _progress(console) as update:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,59 +26,20 @@ from torch.nn.functional import interpolate
 
 from mdepth_ros.core.confidence import confidence
 from mdepth_ros.core.machine import DTYPES, choose_device, choose_precision, set_threads
-from mdepth_ros.core.pairing import FramePair
 from mdepth_ros.core.quality import SHRINK as SMALL
-from mdepth_ros.core.quality import Evidence, photometric_evidence
+from mdepth_ros.core.quality import photometric_evidence
 from mdepth_ros.core.refinement import SHRINK as HALF
 from mdepth_ros.core.refinement import refine
-from mdepth_ros.core.types import Frame
+from mdepth_ros.core.types import Frame, FramePair, Prediction
 from mdepth_ros.core.views import Sampled, View, Views
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.geometry import (
-    Camera,
-    axis_angle_from_rotation,
-    inverse_transform,
-    transform_from_axis_angle,
-)
+from mdepth_ros.geometry import inverse_transform, transform_from_axis_angle
 from mdepth_ros.model.file import ModelCard
 from mdepth_ros.networks import JointDepthPose
 from mdepth_ros.networks.fusion import fused
 
 PARTS = frozenset({'image', 'confidence'})
 """What of a Prediction can be left on the device where nobody wants it."""
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """What the networks see in a pair; lengths in network units.
-
-    depth       float32 [h, w] along z, finite and positive
-    motion      float64 4x4, T_previous_current; the identity where the frame is paired with itself
-    confidence  float32 [h, w] in 0..1: about the probability that the depth, but for the scale, is
-                off by less than 25 %; see `mdepth_ros.core.confidence`
-    camera      pinhole camera of these [h, w]
-    image       uint8 [h, w, 3], the frame as the network sees it
-    visible     bool [h, w]: the pixel has an image (a rectified view may reach over the sensor)
-    timings     seconds of 'sample', 'network', 'refine', 'post'
-    evidence    what the two images say of the motion; None where the frame is paired with itself
-    unrefined   the motion as the networks gave it, before the images refined it; None: as `motion`
-    """
-
-    depth: NDArray[np.float32]
-    motion: NDArray[np.float64]
-    confidence: NDArray[np.float32]
-    camera: Camera
-    image: NDArray[np.uint8]
-    visible: NDArray[np.bool_]
-    timings: dict[str, float]
-    evidence: Evidence | None = None
-    unrefined: NDArray[np.float64] | None = None
-
-    def parallax(self) -> tuple[float, float]:
-        """Length of the motion over the middle depth, and its angle in rad."""
-        turn = axis_angle_from_rotation(torch.from_numpy(self.motion[:3, :3])).norm()
-        length = np.linalg.norm(self.motion[:3, 3])
-        return float(length / np.median(self.depth[::4, ::4])), float(turn)
 
 
 class Estimator:
@@ -126,22 +86,16 @@ class Estimator:
         )
         self.warm_up_seconds = self._warm_up()
 
-    def __call__(self, pair: FramePair, parts: Collection[str] = PARTS) -> Prediction:
-        """One call of the networks.
+    @torch.inference_mode()
+    def __call__(
+        self, pairs: Sequence[FramePair], parts: Collection[str] = PARTS
+    ) -> list[Prediction]:
+        """What the networks say of each pair, by one call of them.
 
         parts  of `PARTS`: the others are not brought from the device, and come as empty arrays
 
-        Raises MdepthError where the output is not finite.
-        """
-        return self.batch([pair], parts)[0]
-
-    @torch.inference_mode()
-    def batch(
-        self, pairs: Sequence[FramePair], parts: Collection[str] = PARTS
-    ) -> list[Prediction]:
-        """What the networks see in several pairs, in one call of them; as `__call__`.
-
-        'sample' and 'network' of the timings are those of all pairs.
+        'sample' and 'network' of the timings are those of all pairs. Raises MdepthError where the
+        output is not finite.
         """
         start = time.perf_counter()
         views = [self.views.of(pair.current.camera) for pair in pairs]
@@ -264,7 +218,7 @@ class Estimator:
         grey = np.full((camera.height, camera.width, 3), 128, np.uint8)
         first, second = Frame(0, grey, camera), Frame(1, grey, camera)
         for pair in (FramePair(first, first, 'warm-up'), FramePair(second, first, '', 1e-9)):
-            self(pair)
+            self([pair])
         self.views.clear()
         return time.perf_counter() - start
 

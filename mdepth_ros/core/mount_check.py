@@ -27,10 +27,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mdepth_ros.core.estimator import Estimator, Prediction
-from mdepth_ros.core.pairing import NANO, FramePair
-from mdepth_ros.core.quality import TrackingStatus
+from mdepth_ros.core.estimator import Estimator
+from mdepth_ros.core.pairing import NANO
 from mdepth_ros.core.scale import ground_plane
+from mdepth_ros.core.types import FramePair, Prediction, TrackingStatus
 
 Array = NDArray[np.float64]
 

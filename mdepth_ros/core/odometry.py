@@ -34,7 +34,6 @@ none.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -42,12 +41,9 @@ import torch
 from numpy.typing import NDArray
 
 from mdepth_ros.core.motion_noise import MotionNoise
-from mdepth_ros.core.pairing import NANO, FramePair
-from mdepth_ros.core.quality import TrackingStatus
-from mdepth_ros.core.scale import Scale
+from mdepth_ros.core.pairing import NANO
+from mdepth_ros.core.types import FramePair, Matrix, Pose, Scale, TrackingStatus
 from mdepth_ros.geometry import adjoint, inverse_transform, se3_exp, se3_log
-
-Matrix = NDArray[np.float64]
 
 # Optical axes (right, down, forward) in body axes (forward, left, up): at the start, odom is where
 # the camera is and looks where it looks.
@@ -65,26 +61,6 @@ START_STD = 1e-3
 LONGEST_UNSEEN = 2.0
 """Seconds between pairs over which the velocity is taken to change evenly."""
 LARGEST_STD = np.array([1000.0] * 3 + [math.pi] * 3)
-
-
-@dataclass(frozen=True, eq=False)
-class Pose:
-    """Where the camera is; all float64.
-
-    pose              T_odom_camera, 4x4
-    twist             (vx vy vz wx wy wz) of the camera in its own frame, m/s and rad/s
-    pose_covariance   6x6, order x y z rotX rotY rotZ: position of the camera and rotation about
-                      the fixed axes of odom (geometry_msgs/PoseWithCovariance)
-    twist_covariance  6x6 in the camera frame
-    status            of the pair's TrackingStatus. Where it is 'lost' or 'held', the pose is the
-                      last one and the twist is zero with the covariance of an unknown speed
-    """
-
-    pose: Matrix
-    twist: Matrix
-    pose_covariance: Matrix
-    twist_covariance: Matrix
-    status: str
 
 
 class Odometry:
@@ -129,8 +105,8 @@ class Odometry:
     ) -> Pose:
         """Pose at `pair.current`.
 
-        motion  T_previous_current in network units, 4x4; not used where the pair has a reason
-        scale   metres per network unit
+        motion    T_previous_current in network units, 4x4; not used where the pair has a reason
+        scale     metres per network unit
         tracking  None: 'held' where the pair has a reason, else 'tracking'
         """
         tracking = tracking or TrackingStatus('held' if pair.reason else 'tracking', pair.reason)
@@ -138,8 +114,7 @@ class Odometry:
             tracking = TrackingStatus('lost', 'the motion is no number')
         if pair.stale:
             return self._held_pose(scale, tracking)
-        stamp = pair.current.stamp
-        unseen = self._unseen(pair)
+        stamp, unseen = pair.current.stamp, self._unseen(pair)
         if pair.reason:
             self._lose(unseen)
             if self._travelled_until is None:
@@ -157,11 +132,24 @@ class Odometry:
         if unseen > LONGEST_UNSEEN:
             self._lose(unseen)
             unseen = 0.0
-        metric = np.eye(4) if tracking.status == 'standing' else np.array(motion, dtype=np.float64)
+        return self._moved_pose(motion, scale, pair, tracking, elapsed, unseen)
+
+    def _moved_pose(
+        self,
+        motion: NDArray[Any],
+        scale: Scale,
+        pair: FramePair,
+        tracking: TrackingStatus,
+        elapsed: float,
+        unseen: float,
+    ) -> Pose:
+        """Move by `elapsed` seconds of a pair's motion, after `unseen` seconds without any."""
+        standing = tracking.status == 'standing'
+        metric = np.eye(4) if standing else np.array(motion, dtype=np.float64)
         metric[:3, 3] *= scale.value
         increment = torch.from_numpy(metric)
         twist = se3_log(increment) / pair.interval
-        if start != pair.previous.stamp:
+        if elapsed != (pair.current.stamp - pair.previous.stamp) / NANO:
             increment = se3_exp(twist * elapsed)
         velocity = twist.numpy()
         before = self._velocity if self._interval and not self._held else velocity
@@ -171,15 +159,13 @@ class Odometry:
         back = adjoint(inverse_transform(increment)).numpy()
         self._pose = self._pose @ increment.numpy()
 
-        std = STANDING_STD * pair.interval
-        if tracking.status != 'standing':
+        std, added = STANDING_STD * pair.interval, np.zeros(6)
+        if not standing:
             std = self._std(velocity * pair.interval, scale, tracking)
-        # Overlapping pairs see the same road: a pair adds its variance once per interval. Unseen
-        # time has the same error as the pair, so that it is the std that grows with the time.
-        share = (elapsed + unseen) / pair.interval
-        added = std**2 * max(share * self._noise.correlation, share**2)
-        if tracking.status == 'standing':
-            added = np.zeros(6)
+            # Overlapping pairs see the same road: a pair adds its variance once per interval.
+            # Unseen time has the same error as the pair: the std grows with the time.
+            share = (elapsed + unseen) / pair.interval
+            added = std**2 * max(share * self._noise.correlation, share**2)
         change = (velocity - before) / 2 * unseen
         added = np.diag(added + change**2)
         self._covariance = _bounded(back @ self._covariance @ back.T + added)
@@ -188,13 +174,7 @@ class Odometry:
         of_scale = np.zeros(6)
         of_scale[:3] = velocity[:3] * (scale.spread / scale.value)
         twist_covariance = np.diag((std / pair.interval) ** 2) + np.outer(of_scale, of_scale)
-        return Pose(
-            self._pose.copy(),
-            velocity,
-            self._covariance_in_odom(scale),
-            twist_covariance,
-            tracking.status,
-        )
+        return self._result(velocity, twist_covariance, scale, tracking)
 
     def _std(self, moved: Matrix, scale: Scale, tracking: TrackingStatus) -> Matrix:
         """Std of a pair's motion with the twist `moved` [6], in metres and rad."""
@@ -224,13 +204,13 @@ class Odometry:
         self._covariance = _bounded(self._covariance + np.diag(grown))
 
     def _held_pose(self, scale: Scale, tracking: TrackingStatus) -> Pose:
-        return Pose(
-            self._pose.copy(),
-            np.zeros(6),
-            self._covariance_in_odom(scale),
-            np.diag(HELD_STD**2),
-            tracking.status,
-        )
+        return self._result(np.zeros(6), np.diag(HELD_STD**2), scale, tracking)
+
+    def _result(
+        self, twist: Matrix, twist_covariance: Matrix, scale: Scale, tracking: TrackingStatus
+    ) -> Pose:
+        covariance = self._covariance_in_odom(scale)
+        return Pose(self._pose.copy(), twist, covariance, twist_covariance, tracking.status)
 
     def _covariance_in_odom(self, scale: Scale) -> Matrix:
         turn = np.zeros((6, 6))

@@ -22,10 +22,9 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from mdepth_ros.core.types import Frame
+from mdepth_ros.core.types import Frame, FramePair
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.limits import FRAME_INTERVAL
 
@@ -42,25 +41,6 @@ PARALLAX = 0.03
 LARGEST_TURN = 0.05
 """rad: more than that is seldom in the pairs that they were trained on."""
 T = TypeVar('T')
-
-
-@dataclass(frozen=True, eq=False)
-class FramePair:
-    """What the networks get.
-
-    current   the newest frame
-    previous  the earlier frame; `current` itself where there is no pair
-    reason    '' for a real pair, else why the frame is paired with itself
-    interval  seconds from previous to current; 0 where paired with itself
-    stale     the frame is not newer than one before: it comes late, or again. It has a depth, but
-              nothing of it belongs into the odometry
-    """
-
-    current: Frame
-    previous: Frame
-    reason: str = ''
-    interval: float = 0.0
-    stale: bool = False
 
 
 class Order:

@@ -1,91 +1,69 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The step: one frame in, metric depth and odometry out."""
+"""The step: frames in, metric depth and odometry out."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from mdepth_ros.core.estimator import PARTS, Estimator, Prediction
+from mdepth_ros.core.estimator import PARTS, Estimator
 from mdepth_ros.core.motion_noise import card_noise
 from mdepth_ros.core.mount_check import MountCheck
-from mdepth_ros.core.odometry import Matrix, Odometry
-from mdepth_ros.core.pairing import FramePair, Pairing
+from mdepth_ros.core.odometry import Odometry
+from mdepth_ros.core.pairing import Pairing
 from mdepth_ros.core.quality import MotionValidator
-from mdepth_ros.core.scale import Height, Scale, ScaleSource, scale_source
-from mdepth_ros.core.types import Frame
+from mdepth_ros.core.scale import Height, scale_source
+from mdepth_ros.core.types import (
+    Estimate,
+    Frame,
+    FramePair,
+    Pose,
+    Prediction,
+    Scale,
+    TrackingStatus,
+)
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.geometry import Camera
+from mdepth_ros.geometry import axis_angle_from_rotation
 from mdepth_ros.limits import DEPTH_RANGE
-from mdepth_ros.model.file import load_model
+from mdepth_ros.model.file import ModelCard, load_model
 
 
-@dataclass(frozen=True, eq=False)
-class Estimate:
-    """What is known at one frame; metres, or network units where `scale.state` is 'none'.
+class Tracker:
+    """Follows one camera from frame to frame: its pairing, scale, validator and odometry.
 
-    stamp, frame_id   of the frame: nanoseconds, optical frame
-    image             uint8 [h, w, 3] RGB, the rectified view that belongs to depth
-    depth             float32 [h, w] along optical z; NaN where the view has no image or the
-                      confidence is below the minimal one, else +Inf beyond the maximal range
-    camera            pinhole camera of image and depth
-    confidence        float32 [h, w] in 0..1 (see Prediction)
-    motion            4x4, T_previous_current of the pair; identity where held
-    interval          seconds from the pair's previous frame to this one; 0 where held
-    pose              4x4, T_odom_camera
-    twist             (vx vy vz wx wy wz) in the camera frame
-    pose_covariance   6x6 about the fixed axes of odom, twist_covariance 6x6 in the camera frame
-    scale             metres per network unit
-    status, reason    'tracking', 'standing', 'degraded', 'lost' or 'held', and why: see
-                      `mdepth_ros.core.quality`
-    stale             the frame comes late, or again: it has a depth, but the pose is that of a
-                      newer frame, and is not to be published with this stamp
-    timings           seconds: 'pairing', 'estimator' ('sample', 'network', 'refine' and
-                      'post' of it), 'scale', 'odometry', in the first seconds 'mount', and
-                      'step' for all
-    """
-
-    stamp: int
-    frame_id: str
-    image: NDArray[np.uint8]
-    depth: NDArray[np.float32]
-    camera: Camera
-    confidence: NDArray[np.float32]
-    motion: Matrix
-    interval: float
-    pose: Matrix
-    twist: Matrix
-    pose_covariance: Matrix
-    twist_covariance: Matrix
-    scale: Scale
-    status: str
-    reason: str
-    timings: dict[str, float]
-    stale: bool = False
-
-
-class Perception:
-    """Pairing, estimator, scale and odometry of one camera, tied together.
-
+    card                    of the model
+    scale, camera_height, warnings  as in `scale_source`
+    frame_interval, tolerance, keyframes  as in Pairing; the interval is the card's where not given
     max_range       depth beyond it (in the unit of the depth) is given as +Inf
     min_confidence  depth whose confidence is below it is given as NaN; 0: none
+    initial_pose    T_odom_camera at the first frame, as in Odometry
+    mount           what compares the mount with the images, where the mount is known
+
+    Raises MdepthError for a setting that cannot be met.
     """
 
     def __init__(
         self,
-        pairing: Pairing,
-        estimator: Estimator,
-        scale: ScaleSource,
-        odometry: Odometry,
+        card: ModelCard,
+        *,
+        scale: str | float = 'model',
+        camera_height: Height | None = None,
+        warnings: list[str] | None = None,
+        frame_interval: float | None = None,
+        tolerance: float | None = None,
+        keyframes: bool = False,
         max_range: float = 80.0,
         min_confidence: float = 0.0,
+        initial_pose: NDArray[Any] | None = None,
+        mount: MountCheck | None = None,
     ) -> None:
         if not 0 < max_range <= DEPTH_RANGE[1]:
             raise MdepthError(
@@ -93,74 +71,53 @@ class Perception:
             )
         if not 0 <= min_confidence <= 1:
             raise MdepthError(f'minimal confidence {min_confidence}: give a number from 0 to 1')
-        self.pairing = pairing
-        self.estimator = estimator
-        self.scale = scale
-        self.odometry = odometry
+        interval = card.frame_interval if frame_interval is None else frame_interval
+        self.pairing = Pairing(interval, tolerance, keyframes)
+        self.scale = scale_source(scale, card, camera_height, warnings)
         self.validator = MotionValidator()
-        self.mount: MountCheck | None = None  # of who knows where the camera sits
-        self._last_scale: Scale | None = None
-        self._unheard: tuple[tuple[int, float], ...] = ()
+        self.odometry = Odometry(initial_pose, card_noise(card))
+        self.mount = mount
         self.max_range = max_range
         self.min_confidence = min_confidence
+        self._last_scale: Scale | None = None
+        self._unheard: tuple[tuple[int, float], ...] = ()
 
-    @property
-    def warnings(self) -> list[str]:
-        """What the user should know; grows, and says each thing once."""
-        of_mount = [self.mount.line] if self.mount is not None and self.mount.line else []
-        return [*self.estimator.warnings, *of_mount]
-
-    def step(self, frame: Frame, parts: Collection[str] = PARTS) -> Estimate:
-        """Everything that one frame tells. Frames come about in the order they were taken in.
-
-        parts  as in Estimator: image and confidence are empty where they are not needed
-        """
-        watch = _Watch()
-        # The earlier frame at the trained time difference, or the frame twice.
-        pair = self._pair(frame)
-        watch.lap('pairing')
-        # The networks: depth, motion and confidence in network units.
-        prediction = self.estimator(pair, {*parts, *self._parts})
-        watch.lap('estimator')
-        return self._conclude(pair, prediction, watch)
-
-    @property
-    def _parts(self) -> tuple[str, ...]:
-        """What the step itself needs of the estimator."""
-        return ('confidence',) if self.min_confidence else ()
-
-    def _pair(self, frame: Frame) -> FramePair:
+    def pair(self, frame: Frame | FramePair) -> FramePair:
+        """The frame with its partner; a pair is taken as it is."""
+        if isinstance(frame, FramePair):
+            return frame
         # The speeds that came with a late frame are for the next one that has its turn.
         frame = replace(frame, speeds=(*self._unheard, *frame.speeds)) if self._unheard else frame
         pair = self.pairing.pair(frame)
         self._unheard = frame.speeds if pair.stale else ()
         return pair
 
-    def _scale(self, prediction: Prediction, pair: FramePair) -> Scale:
+    def update_scale(self, prediction: Prediction, pair: FramePair) -> Scale:
+        """Metres per network unit; a late frame changes nothing."""
         if not pair.stale or self._last_scale is None:
             self._last_scale = self.scale.update(prediction, pair)
         return self._last_scale
 
-    def _conclude(self, pair: FramePair, prediction: Prediction, watch: _Watch) -> Estimate:
-        frame = pair.current
-        # Metres per network unit.
-        scale = self._scale(prediction, pair)
-        watch.lap('scale')
-        # How far the motion can be believed.
-        tracking = self.validator(prediction.evidence, prediction.motion, scale, pair)
-        if self.pairing.keyframes:
-            self.pairing.adapt(pair, *prediction.parallax())
-        # The motion as a velocity moves the pose; held where there is none to believe.
-        pose = self.odometry.advance(prediction.motion, scale, pair, tracking)
-        watch.lap('odometry')
-        if self.mount is not None:
-            self.mount.add(self.estimator, pair, prediction, tracking)
-            watch.lap('mount')
-        # Metres; NaN is 'unknown' and +Inf 'too far' (REP-117).
-        depth, motion = self._metric(prediction, scale)
+    def estimate(
+        self,
+        pair: FramePair,
+        prediction: Prediction,
+        scale: Scale,
+        tracking: TrackingStatus,
+        pose: Pose,
+        watch: _Watch,
+    ) -> Estimate:
+        """Everything that is known at a frame, in metres."""
+        depth: NDArray[np.float32] = prediction.depth * np.float32(scale.value)
+        depth[depth > self.max_range] = np.inf  # REP-117: +Inf is too far, NaN is unknown
+        if self.min_confidence:
+            depth[prediction.confidence < self.min_confidence] = np.nan
+        depth[~prediction.visible] = np.nan
+        motion = prediction.motion.copy()
+        motion[:3, 3] *= scale.value
         return Estimate(
-            stamp=frame.stamp,
-            frame_id=frame.frame_id,
+            stamp=pair.current.stamp,
+            frame_id=pair.current.frame_id,
             image=prediction.image,
             depth=depth,
             camera=prediction.camera,
@@ -175,37 +132,74 @@ class Perception:
             status=pose.status,
             reason=tracking.reason,
             timings={**watch.total(), **prediction.timings},
+            prediction=prediction,
             stale=pair.stale,
         )
 
-    def _metric(self, prediction: Prediction, scale: Scale) -> tuple[NDArray[np.float32], Matrix]:
-        depth: NDArray[np.float32] = prediction.depth * np.float32(scale.value)
-        depth[depth > self.max_range] = np.inf
-        if self.min_confidence:
-            depth[prediction.confidence < self.min_confidence] = np.nan
-        depth[~prediction.visible] = np.nan
-        motion = prediction.motion.copy()
-        motion[:3, 3] *= scale.value
-        return depth, motion
+
+class Perception:
+    """The networks, and a tracker for each camera, by `Frame.camera_name`."""
+
+    def __init__(
+        self, estimator: Estimator, trackers: Mapping[str, Tracker] | None = None
+    ) -> None:
+        self.estimator = estimator
+        self.trackers = dict(trackers or {})
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the user should know; grows, and says each thing once."""
+        mounts = [tracker.mount for tracker in self.trackers.values()]
+        return [*self.estimator.warnings, *(m.line for m in mounts if m is not None and m.line)]
+
+    def step(
+        self, frames: Sequence[Frame | FramePair], parts: Collection[str] = PARTS
+    ) -> list[Estimate]:
+        """Everything that new frames tell: one frame of each camera that has one, mostly one.
+
+        frames  of each camera about in the order they were taken in. Whoever chooses the pairs,
+                as for a data set, gives pairs
+        parts   as in Estimator: image and confidence are empty where they are not needed
+
+        'pairing', 'estimator' and 'step' of the timings are those of all cameras.
+        """
+        watch = _Watch()
+        # The earlier frame at the trained time difference, or the frame twice.
+        trackers = [self._tracker(frame) for frame in frames]
+        pairs = [tracker.pair(frame) for tracker, frame in zip(trackers, frames, strict=True)]
+        watch.lap('pairing')
+        # Depth, motion and confidence in network units: one call of the networks for all cameras.
+        sure = {'confidence'} if any(tracker.min_confidence for tracker in trackers) else set()
+        predictions = self.estimator(pairs, {*parts, *sure})
+        watch.lap('estimator')
+        estimates = []
+        for tracker, pair, prediction in zip(trackers, pairs, predictions, strict=True):
+            # Metres per network unit.
+            scale = tracker.update_scale(prediction, pair)
+            watch.lap('scale')
+            # Whether the motion can be used.
+            tracking = tracker.validator(prediction.evidence, prediction.motion, scale, pair)
+            if tracker.pairing.keyframes:
+                tracker.pairing.adapt(pair, *parallax(prediction))
+            # The motion as a velocity moves the pose; it is held where there is none to use.
+            pose = tracker.odometry.advance(prediction.motion, scale, pair, tracking)
+            watch.lap('odometry')
+            if tracker.mount is not None:
+                tracker.mount.add(self.estimator, pair, prediction, tracking)
+                watch.lap('mount')
+            estimates.append(tracker.estimate(pair, prediction, scale, tracking, pose, watch))
+        return estimates
+
+    def _tracker(self, frame: Frame | FramePair) -> Tracker:
+        frame = frame.current if isinstance(frame, FramePair) else frame
+        return self.trackers[frame.camera_name]
 
 
-def step_together(
-    items: Sequence[tuple[Perception, Frame]], parts: Collection[str] = PARTS
-) -> list[Estimate]:
-    """The step of several cameras that share an estimator, with one call of the networks.
-
-    'pairing', 'estimator' and 'step' of the timings are those of all cameras.
-    """
-    watch = _Watch()
-    pairs = [perception._pair(frame) for perception, frame in items]
-    watch.lap('pairing')
-    needed = {*parts, *(part for perception, _ in items for part in perception._parts)}
-    predictions = items[0][0].estimator.batch(pairs, needed)
-    watch.lap('estimator')
-    return [
-        perception._conclude(pair, prediction, watch)
-        for (perception, _), pair, prediction in zip(items, pairs, predictions, strict=True)
-    ]
+def parallax(prediction: Prediction) -> tuple[float, float]:
+    """Length of the motion over the middle depth, and its angle in rad."""
+    turn = axis_angle_from_rotation(torch.from_numpy(prediction.motion[:3, :3])).norm()
+    length = np.linalg.norm(prediction.motion[:3, 3])
+    return float(length / np.median(prediction.depth[::4, ::4])), float(turn)
 
 
 class _Watch:
@@ -223,6 +217,19 @@ class _Watch:
         return {**self._laps, 'step': time.perf_counter() - self._start}
 
 
+def make_perception(
+    estimator: Estimator, cameras: Sequence[str] = ('',), **settings: Any
+) -> Perception:
+    """The step on an estimator; `cameras` are the names in its frames, with settings of Tracker.
+
+    Raises MdepthError for a setting that cannot be met.
+    """
+    card, warnings = estimator.card, estimator.warnings
+    return Perception(
+        estimator, {name: Tracker(card, warnings=warnings, **settings) for name in cameras}
+    )
+
+
 def build_perception(
     model: Path,
     *,
@@ -231,60 +238,17 @@ def build_perception(
     threads: int | None = None,
     refined: bool = True,
     cues: bool = True,
-    scale: str | float = 'model',
-    camera_height: float | None = None,
-    frame_interval: float | None = None,
-    tolerance: float | None = None,
-    keyframes: bool = False,
-    max_range: float = 80.0,
-    min_confidence: float = 0.0,
-    initial_pose: NDArray[Any] | None = None,
+    **settings: Any,
 ) -> Perception:
-    """The step of a model file.
+    """The step of a model file, for one camera.
 
     device, precision, threads, refined, cues   as in Estimator
-    scale, camera_height        as in `scale_source`
-    frame_interval, tolerance, keyframes  as in Pairing; the interval is the card's where not given
-    max_range, min_confidence   as in Perception
-    initial_pose                T_odom_camera at the first frame, as in Odometry
+    settings                                    as in Tracker
 
     Raises MdepthError for a model that cannot be read or a setting that cannot be met.
     """
     network, card = load_model(Path(model))
-    scale_source(scale, card, camera_height)  # before the networks take their seconds
+    Tracker(card, **settings)  # what is wrong is said before the networks take their seconds
     return make_perception(
-        Estimator(network, card, device, precision, threads, refined, cues),
-        scale=scale,
-        camera_height=camera_height,
-        frame_interval=frame_interval,
-        tolerance=tolerance,
-        keyframes=keyframes,
-        max_range=max_range,
-        min_confidence=min_confidence,
-        initial_pose=initial_pose,
-    )
-
-
-def make_perception(
-    estimator: Estimator,
-    *,
-    scale: str | float = 'model',
-    camera_height: Height | None = None,
-    frame_interval: float | None = None,
-    tolerance: float | None = None,
-    keyframes: bool = False,
-    max_range: float = 80.0,
-    min_confidence: float = 0.0,
-    initial_pose: NDArray[Any] | None = None,
-) -> Perception:
-    """The step of one camera on an estimator, which cameras may share: see `build_perception`."""
-    card = estimator.card
-    interval = card.frame_interval if frame_interval is None else frame_interval
-    return Perception(
-        Pairing(interval, tolerance, keyframes),
-        estimator,
-        scale_source(scale, estimator.card, camera_height, estimator.warnings),
-        Odometry(initial_pose, card_noise(card)),
-        max_range,
-        min_confidence,
+        Estimator(network, card, device, precision, threads, refined, cues), **settings
     )

@@ -1,41 +1,29 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Can the motion of a pair be believed? What the images say of it, and what vehicles can do.
+"""Whether the motion of a pair can be used: by what the images say, and by what vehicles can do.
 
-The evidence is measured on the device for every pair, at a quarter of the network's size, where
-neither noise nor fine texture counts. `MotionValidator` makes one word of it:
+The images are compared on the device for every pair, at a quarter of the network's size, where
+noise and fine texture do not matter. `MotionValidator` makes a `TrackingStatus` of the result.
 
-    tracking  the motion is used
-    standing  nothing moved: the pose is held, and this is known
-    degraded  the motion is used, with a larger covariance
-    lost      the motion is not used: the pose is held, and the twist is unknown
-    held      there is no pair (see Pairing): as lost
-
-What a road vehicle can do: tyres on a dry road brake with about 10 m/s^2, and in the sine with
-dwell, a manoeuvre made to spin cars, the yaw rate stays below about 70 deg/s (UN R140, FMVSS 126).
-The limits of change hold against the last motion that was believed and grow with the time since,
-so that what is lost is found again within a second.
+Limits of a road vehicle: tyres on a dry road brake with about 10 m/s^2. In the sine with dwell, a
+test manoeuvre that makes cars spin, the yaw rate stays below about 70 deg/s (UN R140, FMVSS 126).
+Changes are measured from the last motion that was used, and the limit grows with the time since
+then: after a wrong motion, tracking begins again within a second.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
 from mdepth_ros import limits
 from mdepth_ros.core.pairing import NANO
+from mdepth_ros.core.types import Evidence, FramePair, Matrix, Scale, TrackingStatus
 from mdepth_ros.geometry import warp
-
-if TYPE_CHECKING:
-    from mdepth_ros.core.pairing import FramePair
-    from mdepth_ros.core.scale import Scale
 
 PLAIN = 0.008
 """Contrast below which an image shows nothing."""
@@ -46,50 +34,24 @@ UNEXPLAINED = 0.92
 BETTER_STILL, STILL = 1.25, 2.0
 """How many times the images may fit better without the motion: degraded, standing.
 
-Noise makes it 3.5 and more where the camera stands. Networks that never learned to creep see some
-metres per second down to rest: below about 1 m/s the camera is said to stand.
+Where the camera stands, noise makes it 3.5 or more. Networks that never learned slow motion see
+some metres per second even at rest, so below about 1 m/s the camera counts as standing.
 """
 FASTEST_TURN = math.radians(100)
 """rad/s"""
 ACCELERATION, SPEED_NOISE = 12.0, 3.0
 """m/s^2 of the vehicle, and m/s by which the network may jump from one pair to the next."""
 STOP_NOISE = 7.0
-"""The same of the jump to a stand: the slowest motion that a network sees."""
+"""m/s by which the speed may jump to zero: the slowest motion that a network sees."""
 TURN_ACCELERATION, TURN_NOISE = math.radians(120), math.radians(15)
-"""The same of the rotation, rad/s^2 and rad/s."""
+"""rad/s^2 of the vehicle, and rad/s by which the network's rotation may jump."""
 SHRINK = 4
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What two images and the motion between them say; differences of images in 0..1.
-
-    residual  mean difference of the current image and the previous one warped to it
-    still     mean difference of the same pixels without the warp
-    contrast  mean difference of neighbouring pixels of the current image
-    same      the images are identical
-    """
-
-    residual: float
-    still: float
-    contrast: float
-    same: bool
-
-    @property
-    def misfit(self) -> float:
-        """About how many pixels the motion is off: a difference is contrast times shift."""
-        return self.residual / max(self.contrast, 1e-6)
-
-    @property
-    def unexplained(self) -> bool:
-        """Whether the images differ about as much with the motion as without."""
-        return self.residual > UNEXPLAINED * self.still
 
 
 def photometric_evidence(
     current: Tensor, previous: Tensor, depth: Tensor, motion: Tensor, K: Tensor
 ) -> Evidence:
-    """Evidence of images [1, 3, h, w] in 0..1 and depth [1, h, w] of the current one.
+    """How well a motion fits images [1, 3, h, w] in 0..1, with the depth [1, h, w] of `current`.
 
     motion  T_previous_current [4, 4] in the unit of the depth
     K       [3, 3] of a quarter of these pixels
@@ -109,29 +71,19 @@ def photometric_evidence(
     return Evidence(residual, still, contrast, torch.equal(current, previous))
 
 
-class TrackingStatus(NamedTuple):
-    """How far a pair's motion is believed: a word of the module's list, and why.
-
-    residual  of the evidence, for the covariance
-    """
-
-    status: str
-    reason: str = ''
-    residual: float = 0.0
-
-
 class MotionValidator:
-    """Decides how far to trust each pair of one camera; remembers the last motion it believed."""
+    """Decides whether the motion of each pair of one camera is used; knows the last that was."""
 
     def __init__(self) -> None:
-        self._forget()
+        self.forget()
 
-    def _forget(self) -> None:
-        self._believed: tuple[int, NDArray[np.float64]] | None = None  # stamp, velocity
-        self._stuck, self._sure = False, True
+    def forget(self) -> None:
+        """Forget the motions so far: after a gap, or with another camera, they say nothing."""
+        self._last: tuple[int, Matrix] | None = None  # stamp and velocity of the last used motion
+        self._frozen, self._last_used = False, True
 
     def __call__(
-        self, evidence: Evidence | None, motion: NDArray[np.float64], scale: Scale, pair: FramePair
+        self, evidence: Evidence | None, motion: Matrix, scale: Scale, pair: FramePair
     ) -> TrackingStatus:
         """The status of a pair.
 
@@ -141,50 +93,56 @@ class MotionValidator:
         if pair.stale:
             return TrackingStatus('held', pair.reason)
         if evidence is None:
-            self._forget()  # a gap, another camera, another time: nothing to compare with
+            self.forget()
             return TrackingStatus('held', pair.reason)
         still = evidence.same or evidence.residual > STILL * evidence.still
         velocity = np.zeros(6) if still else _velocity(motion, pair.interval, scale)
-        # A real image at rest has noise: one without, or one after a failure, is hardly at rest.
-        noise = STOP_NOISE if still and self._sure and not evidence.same else SPEED_NOISE
-        doubt = self._implausible(velocity, pair.current.stamp, noise)
-        tracking = self._decide(evidence, still, doubt)
-        self._sure = tracking.status != 'lost'
-        if self._sure:
-            self._believed = pair.current.stamp, velocity
-        return tracking
+        # Images of a standing camera still differ by noise. Identical ones, or a stop right after
+        # a motion that was not used, are more likely a failure: the smaller limit holds.
+        stopped = still and self._last_used and not evidence.same
+        problem = self._impossible(
+            velocity, pair.current.stamp, STOP_NOISE if stopped else SPEED_NOISE
+        )
+        status = self._decide(evidence, still, problem)
+        self._last_used = status.status != 'lost'
+        if self._last_used:
+            self._last = pair.current.stamp, velocity
+        return status
 
-    def _decide(self, evidence: Evidence, still: bool, doubt: str) -> TrackingStatus:
+    def _decide(self, evidence: Evidence, still: bool, problem: str) -> TrackingStatus:
         residual, misfit = evidence.residual, evidence.misfit
         explained = residual <= BETTER_STILL * evidence.still
-        # A view that stood still all at once stands still until it is known to move: while one
-        # waits, any stop becomes plausible.
-        self._stuck = bool(still and doubt) or (self._stuck and (not explained or bool(doubt)))
+        # A view that stops faster than a vehicle can is frozen, and stays so until it moves
+        # again: the limit of change grows with time, and alone would soon allow the stop.
+        self._frozen = bool(still and problem) or (
+            self._frozen and (not explained or bool(problem))
+        )
         if evidence.contrast < PLAIN:
             return TrackingStatus('lost', 'the image shows nothing', residual)
-        if self._stuck:
+        if self._frozen:
             what = 'frozen: the image' if evidence.same else 'covered: the view'
             return TrackingStatus('lost', f'{what} does not change', residual)
-        if doubt:
-            return TrackingStatus('lost', doubt, residual)
+        if problem:
+            return TrackingStatus('lost', problem, residual)
         if still:
             return TrackingStatus('standing', '', residual)
-        if misfit > MISFIT[1] or (misfit > MISFIT[0] and evidence.unexplained):
+        unexplained = residual > UNEXPLAINED * evidence.still
+        if misfit > MISFIT[1] or (misfit > MISFIT[0] and unexplained):
             return TrackingStatus('lost', 'the images do not fit the motion', residual)
         if misfit > MISFIT[0] or not explained:
             return TrackingStatus('degraded', 'the images hardly fit the motion', residual)
         return TrackingStatus('tracking', '', residual)
 
-    def _implausible(self, velocity: NDArray[np.float64], stamp: int, noise: float) -> str:
-        """Why no vehicle has this velocity now, '' where one may."""
+    def _impossible(self, velocity: Matrix, stamp: int, noise: float) -> str:
+        """Why no vehicle has this velocity [6] now; '' where it can."""
         if not float(np.linalg.norm(velocity[:3])) <= limits.FASTEST:
             return 'no vehicle is as fast'
         if not float(np.linalg.norm(velocity[3:])) <= FASTEST_TURN:
             return 'no vehicle turns as fast'
-        if self._believed is None:
+        if self._last is None:
             return ''
-        seconds = (stamp - self._believed[0]) / NANO
-        change = velocity - self._believed[1]
+        seconds = (stamp - self._last[0]) / NANO
+        change = velocity - self._last[1]
         if float(np.linalg.norm(change[:3])) > noise + ACCELERATION * seconds:
             return 'no vehicle changes its speed as fast'
         if float(np.linalg.norm(change[3:])) > TURN_NOISE + TURN_ACCELERATION * seconds:
@@ -192,7 +150,7 @@ class MotionValidator:
         return ''
 
 
-def _velocity(motion: NDArray[np.float64], interval: float, scale: Scale) -> NDArray[np.float64]:
+def _velocity(motion: Matrix, interval: float, scale: Scale) -> Matrix:
     """Velocity [6] of a motion: m/s (0 where the scale is unknown) and rad/s, for small angles."""
     metres = 0.0 if scale.state == 'none' else scale.value
     R = motion[:3, :3]

@@ -1,6 +1,9 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What every source delivers and the step takes: one image with its stamp and its camera."""
+"""The data that passes between the parts of the step, and in and out of it.
+
+torch takes seconds to load and a bag player has no use for it: nothing here needs it.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:  # torch takes seconds to load, and a bag player has no use for it
+if TYPE_CHECKING:  # loads torch; it knows nothing of this module
     from mdepth_ros.geometry import Camera
+
+Matrix = NDArray[np.float64]
 
 
 class Levels(NamedTuple):
@@ -33,13 +38,14 @@ EIGHT = Levels()
 class Frame:
     """One image of the camera.
 
-    stamp     time of exposure in nanoseconds (the header's stamp, never the time of arrival)
-    image     RGB uint8 [H, W, 3], as it arrived (not rectified); a view where possible
-    camera    the camera that took it: its width and height are the image's
-    frame_id  the optical frame (REP-103: z forward, x right, y down)
-    speeds    (stamp in ns, m/s) of the vehicle that became known since the frame before; they may
-              be older than the image, and younger
-    levels    what the camera's intensities became in the image
+    stamp        time of exposure in nanoseconds (the header's stamp, never the time of arrival)
+    image        RGB uint8 [H, W, 3], as it arrived (not rectified); a view where possible
+    camera       the camera that took it: its width and height are the image's
+    frame_id     the optical frame (REP-103: z forward, x right, y down)
+    speeds       (stamp in ns, m/s) of the vehicle that became known since the frame before; they
+                 may be older than the image, and younger
+    levels       what the camera's intensities became in the image
+    camera_name  which camera of the vehicle took it, where `Perception` has several
     """
 
     stamp: int
@@ -48,6 +54,7 @@ class Frame:
     frame_id: str = 'camera_optical_frame'
     speeds: tuple[tuple[int, float], ...] = ()
     levels: Levels = EIGHT
+    camera_name: str = ''
 
     def as_dark_as(self, other: Frame) -> Frame:
         """The frame with the levels of a later one, which may have found that more are used."""
@@ -57,3 +64,174 @@ class Frame:
         intensity = (self.image.astype(np.int32) << (self.levels.bits - 8)) + self.levels.lowest
         image = np.clip((intensity - levels.lowest) >> (levels.bits - 8), 0, 255)
         return replace(self, image=image.astype(np.uint8), levels=levels)
+
+
+@dataclass(frozen=True, eq=False)
+class FramePair:
+    """What the networks get.
+
+    current   the newest frame
+    previous  the earlier frame; `current` itself where there is no pair
+    reason    '' for a real pair, else why the frame is paired with itself
+    interval  seconds from previous to current; 0 where paired with itself
+    stale     the frame is not newer than one before: it comes late, or again. It has a depth, but
+              the odometry does not use it
+    """
+
+    current: Frame
+    previous: Frame
+    reason: str = ''
+    interval: float = 0.0
+    stale: bool = False
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """How well a motion fits two images; differences of images in 0..1.
+
+    residual  mean difference of the current image and the previous one warped to it
+    still     mean difference of the same pixels without the warp
+    contrast  mean difference of neighbouring pixels of the current image
+    same      the images are identical
+    """
+
+    residual: float
+    still: float
+    contrast: float
+    same: bool
+
+    @property
+    def misfit(self) -> float:
+        """About how many pixels the motion is off: a difference is contrast times shift."""
+        return self.residual / max(self.contrast, 1e-6)
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What the networks say of a pair; lengths in network units.
+
+    depth       float32 [h, w] along z, finite and positive
+    motion      float64 4x4, T_previous_current; the identity where the frame is paired with itself
+    confidence  float32 [h, w] in 0..1: about the probability that the depth, but for the scale, is
+                off by less than 25 %; see `mdepth_ros.core.confidence`
+    camera      pinhole camera of these [h, w]
+    image       uint8 [h, w, 3], the frame as the network sees it
+    visible     bool [h, w]: the pixel has an image (a rectified view may reach over the sensor)
+    timings     seconds of 'sample', 'network', 'refine', 'post'
+    evidence    how well the motion fits the images; None where the frame is paired with itself
+    unrefined   the motion as the networks gave it, before the images refined it; None: as `motion`
+    """
+
+    depth: NDArray[np.float32]
+    motion: Matrix
+    confidence: NDArray[np.float32]
+    camera: Camera
+    image: NDArray[np.uint8]
+    visible: NDArray[np.bool_]
+    timings: dict[str, float]
+    evidence: Evidence | None = None
+    unrefined: Matrix | None = None
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Metres per network unit.
+
+    value    the factor for depths and translations
+    spread   its standard deviation, in the same unit: of what the source measures, which is the
+             path for a speed and the road for a height. How far depth and motion of the networks
+             disagree among themselves is not in it
+    state    'none' (value 1: lengths stay in network units), 'fixed'; of a measured one
+             'initialising' (what was known before, or the first measurements), 'good', and
+             'degraded' (held: nothing fitting was measured for a while)
+    sources  of a measured one: those that it was measured from lately
+    delay    seconds by which the vehicle's speed comes late, where that is a source
+    """
+
+    value: float
+    spread: float
+    state: str
+    sources: tuple[str, ...] = ()
+    delay: float | None = None
+
+
+class TrackingStatus(NamedTuple):
+    """Whether the motion of a pair is used, and why not.
+
+    status    'tracking'  the motion is used
+              'standing'  the camera is known not to have moved: the pose stays
+              'degraded'  the motion is used, with a larger covariance
+              'lost'      the motion is not used: the pose stays, the velocity is unknown
+              'held'      there is no pair (see Pairing): as 'lost'
+    reason    '' for 'tracking' and 'standing'
+    residual  of the evidence, for the covariance
+    """
+
+    status: str
+    reason: str = ''
+    residual: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Pose:
+    """Where the camera is; all float64.
+
+    pose              T_odom_camera, 4x4
+    twist             (vx vy vz wx wy wz) of the camera in its own frame, m/s and rad/s
+    pose_covariance   6x6, order x y z rotX rotY rotZ: position of the camera and rotation about
+                      the fixed axes of odom (geometry_msgs/PoseWithCovariance)
+    twist_covariance  6x6 in the camera frame
+    status            of the pair's TrackingStatus. Where it is 'lost' or 'held', the pose is the
+                      last one and the twist is zero with the covariance of an unknown speed
+    """
+
+    pose: Matrix
+    twist: Matrix
+    pose_covariance: Matrix
+    twist_covariance: Matrix
+    status: str
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """What is known at one frame; metres, or network units where `scale.state` is 'none'.
+
+    stamp, frame_id   of the frame: nanoseconds, optical frame
+    image             uint8 [h, w, 3] RGB, the rectified view that belongs to depth
+    depth             float32 [h, w] along optical z; NaN where the view has no image or the
+                      confidence is below the minimal one, else +Inf beyond the maximal range
+    camera            pinhole camera of image and depth
+    confidence        float32 [h, w] in 0..1 (see Prediction)
+    motion            4x4, T_previous_current of the pair; identity where held
+    interval          seconds from the pair's previous frame to this one; 0 where held
+    pose              4x4, T_odom_camera
+    twist             (vx vy vz wx wy wz) in the camera frame
+    pose_covariance   6x6 about the fixed axes of odom, twist_covariance 6x6 in the camera frame
+    scale             metres per network unit
+    status, reason    see TrackingStatus
+    stale             the frame comes late, or again: it has a depth, but the pose is that of a
+                      newer frame, and is not to be published with this stamp
+    timings           seconds: 'pairing', 'estimator' ('sample', 'network', 'refine' and
+                      'post' of it), 'scale', 'odometry', in the first seconds 'mount', and
+                      'step' for all
+    prediction        what the networks said, in network units
+    """
+
+    stamp: int
+    frame_id: str
+    image: NDArray[np.uint8]
+    depth: NDArray[np.float32]
+    camera: Camera
+    confidence: NDArray[np.float32]
+    motion: Matrix
+    interval: float
+    pose: Matrix
+    twist: Matrix
+    pose_covariance: Matrix
+    twist_covariance: Matrix
+    scale: Scale
+    status: str
+    reason: str
+    timings: dict[str, float]
+    prediction: Prediction
+    stale: bool = False

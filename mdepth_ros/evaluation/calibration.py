@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 
 from mdepth_ros.core.estimator import Estimator
 from mdepth_ros.core.motion_noise import CHAIN, MotionNoise, errors_of, fit_noise, sizes_of
-from mdepth_ros.core.pairing import FramePair, Pairing
-from mdepth_ros.core.quality import MotionValidator
-from mdepth_ros.core.scale import Scale
+from mdepth_ros.core.perception import make_perception
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation.consistency import Consistency
@@ -108,29 +106,29 @@ def drive_pairs(estimator: Estimator, frames: Iterable[tuple[Frame, Array | None
     several times. Frames whose pose is None belong to no pair. Raises MdepthError where there is
     no pair, or none that can be believed.
     """
-    pairing, validator = Pairing(estimator.card.frame_interval), MotionValidator()
-    scale = Scale(estimator.card.metres_per_unit or 1.0, 0.0, 'fixed')
-    if estimator.card.metres_per_unit is None:
-        scale = Scale(1.0, 0.0, 'none')
+    perception = make_perception(estimator)
+    tracker = perception.trackers['']
     poses: dict[int, Array] = {}
     found, pairs, seconds, covered = [], 0, 0.0, 0
     for frame, pose in frames:
-        pair: FramePair = pairing.pair(frame)
+        pair = tracker.pair(frame)
         if pair.stale:
             continue
         before = poses.get(pair.previous.stamp)
         if pose is not None:
             poses[frame.stamp] = pose
         if pair.reason or pose is None or before is None:
-            validator(None, np.eye(4), scale, pair)
+            tracker.validator.forget()
             covered = frame.stamp if pair.reason else covered
         elif pair.previous.stamp >= covered:
             covered = frame.stamp
-            prediction = estimator(pair, ())
-            tracking = validator(prediction.evidence, prediction.motion, scale, pair)
+            (estimate,) = perception.step([pair], ())
             pairs, seconds = pairs + 1, seconds + pair.interval
-            if tracking.status == 'tracking':
-                found.append((prediction.motion, np.linalg.solve(before, pose), tracking.residual))
+            if estimate.status == 'tracking':
+                said = estimate.prediction
+                assert said.evidence is not None, 'of a real pair'
+                truth_motion = np.linalg.solve(before, pose)
+                found.append((said.motion, truth_motion, said.evidence.residual))
     if not pairs:
         raise MdepthError('no two frames a frame interval apart have a true pose')
     if not found:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mdepth_ros.errors import MdepthError
 
 if TYPE_CHECKING:
-    from mdepth_ros.core.scale import Scale
+    from mdepth_ros.core.types import Scale
     from mdepth_ros.report.depth import DepthResult
     from mdepth_ros.report.motion import MotionResult
 

@@ -14,11 +14,11 @@ import numpy as np
 from mdepth_ros.core.estimator import Estimator
 from mdepth_ros.core.motion_noise import card_noise
 from mdepth_ros.core.mount_check import MountCheck
-from mdepth_ros.core.odometry import Matrix, Odometry
-from mdepth_ros.core.pairing import FramePair, Pairing
-from mdepth_ros.core.perception import Estimate, Perception, make_perception
-from mdepth_ros.core.scale import RateLimitedScale, Scale, ScaleSource, is_height, scale_source
-from mdepth_ros.core.types import Frame
+from mdepth_ros.core.odometry import Odometry
+from mdepth_ros.core.pairing import Pairing
+from mdepth_ros.core.perception import Perception, Tracker
+from mdepth_ros.core.scale import RateLimitedScale, ScaleSource, is_height, scale_source
+from mdepth_ros.core.types import Estimate, Frame, FramePair, Matrix, Scale
 from mdepth_ros.errors import MdepthError, shown
 from mdepth_ros.ros.clouds import cloud_builder
 from mdepth_ros.ros.inputs import Arrival, CameraInput
@@ -78,7 +78,8 @@ class LiveCamera:
         self._publishers = {topic: self._publisher(endpoints, topic) for topic in names}
         odom_frame = values['odom_frame'] if first else f'{name}/{values["odom_frame"]}'
         self._outputs = Outputs(names, odom_frame=odom_frame, base_frame=values['base_frame'])
-        self._perception: Perception | None = None
+        self._tracker: Tracker | None = None
+        self._estimator: Estimator | None = None
         self._kept: tuple[Pairing, Odometry] | None = None
         self._applied: Values | None = None
         self._speeds = speed.reader()
@@ -155,11 +156,13 @@ class LiveCamera:
         mount = self._mounts.find(self.frame_id, self._settings.values['ground_frame'])
         return float(mount[2, 3]) if mount is not None and is_height(mount[2, 3]) else None
 
-    def connect(self, estimator: Estimator) -> None:
-        """Use an estimator; the pose goes on from where it was."""
-        values = self._settings.values
-        perception = make_perception(
-            estimator,
+    def connect(self, perception: Perception) -> None:
+        """Be one of the cameras of a step; the pose goes on from where it was."""
+        values, estimator = self._settings.values, perception.estimator
+        tracker = Tracker(
+            estimator.card,
+            warnings=estimator.warnings,
+            mount=self._mount_check,
             scale=values['scale'],
             camera_height=values['camera_height'] or self._height_by_tf,
             frame_interval=values['frame_interval'],
@@ -168,58 +171,57 @@ class LiveCamera:
             max_range=values['max_range'],
         )
         if self._kept is not None:
-            perception.pairing, perception.odometry = self._kept
-        perception.mount = self._mount_check
-        perception.pairing.skipped = self.input.earlier
-        self.input.remember(perception.pairing.span, perception.pairing.reach)
-        self._kept = perception.pairing, perception.odometry
-        self._perception, self._applied = perception, None
+            tracker.pairing, tracker.odometry = self._kept
+        tracker.pairing.skipped = self.input.earlier
+        self.input.remember(tracker.pairing.span, tracker.pairing.reach)
+        self._kept = tracker.pairing, tracker.odometry
+        perception.trackers[self.name] = self._tracker = tracker
+        self._estimator, self._applied = estimator, None
 
     def disconnect(self) -> None:
         """Let go of the estimator and of every image."""
-        self._perception = None
+        self._tracker = self._estimator = None
         if self._kept is not None:
             self._kept[0].reset()
         self.input.drop()
 
-    def prepare(self, arrival: Arrival) -> tuple[Perception, Frame]:
+    def prepare(self, arrival: Arrival) -> Frame:
         """What the step takes; raises MdepthError, counted, for an image that cannot be used."""
-        frame = replace(self.input.frame(arrival), speeds=self._speeds())
-        perception = self._perception
-        assert perception is not None, 'the camera is not connected'
+        frame = replace(self.input.frame(arrival), speeds=self._speeds(), camera_name=self.name)
+        tracker, estimator = self._tracker, self._estimator
+        assert tracker is not None and estimator is not None, 'the camera is not connected'
         try:
-            perception.estimator.views.of(frame.camera)
+            estimator.views.of(frame.camera)
         except MdepthError as error:  # one camera that sees nothing ends neither node nor others
             self.statistics.unreadable()
             self.input.camera_problem = f'{self.input.info}: {error}'
             raise MdepthError(self.input.camera_problem) from error
         if self._applied is not self._settings.values:
-            self._apply(perception, self._settings.values)
+            self._apply(tracker, estimator, self._settings.values)
         if frame.frame_id != self.frame_id:
             self.frame_id = frame.frame_id
             self._outputs.T_base_camera = None
         if self._outputs.T_base_camera is None:
-            self._mount(perception, frame)
+            self._mount(tracker, estimator, frame)
         if self._reset:
             self._reset = False
-            perception.odometry.reset()
+            tracker.odometry.reset()
             self._outputs.start_again()
-        return perception, frame
+        return frame
 
-    def _apply(self, perception: Perception, values: Values) -> None:
-        perception.max_range = values['max_range']
-        perception.min_confidence = values['min_confidence']
-        self._choose_scale(perception, values)
+    def _apply(self, tracker: Tracker, estimator: Estimator, values: Values) -> None:
+        tracker.max_range = values['max_range']
+        tracker.min_confidence = values['min_confidence']
+        tracker.scale = self._chosen_scale(estimator, values)
         outputs = self._outputs
         outputs.encoding, outputs.path_every = values['depth_encoding'], values['path_every']
         outputs.cloud = cloud_builder(values)
         self._applied = values
 
-    def _choose_scale(self, perception: Perception, values: Values) -> None:
+    def _chosen_scale(self, estimator: Estimator, values: Values) -> ScaleSource:
         """Begin with another scale where it was set; one that is being measured goes on."""
         asked = values['scale'], values['camera_height']
         if self._scale is None or self._scale[0] != asked:
-            estimator = perception.estimator
             height = asked[1] or self._height_by_tf
             source = scale_source(asked[0], estimator.card, height, estimator.warnings)
             # Whoever asked TF for the height before asks no more.
@@ -227,27 +229,27 @@ class LiveCamera:
             if self._last_scale is not None:
                 source = RateLimitedScale(source, self._last_scale)
             self._scale = asked, source
-        perception.scale = self._scale[1]
+        return self._scale[1]
 
-    def _mount(self, perception: Perception, frame: Frame) -> None:
+    def _mount(self, tracker: Tracker, estimator: Estimator, frame: Frame) -> None:
         """Begin the odometry, or go on with it, where TF tells how the camera is mounted."""
         mount = self._mounts.find(frame.frame_id)
         if mount is None:
             return
         if self._mount_before is None:
             # The base is at the origin of odom at this frame, whatever the camera did before.
-            perception.odometry = Odometry(mount, card_noise(perception.estimator.card))
+            tracker.odometry = Odometry(mount, card_noise(estimator.card))
             here = FramePair(frame, frame, 'odometry begins')
-            perception.odometry.advance(np.eye(4), Scale(1.0, 0.0, 'none'), here)
-            self._kept = perception.pairing, perception.odometry
+            tracker.odometry.advance(np.eye(4), Scale(1.0, 0.0, 'none'), here)
+            self._kept = tracker.pairing, tracker.odometry
         elif not np.array_equal(mount, self._mount_before):
             change: Matrix = np.linalg.inv(self._mount_before) @ mount
-            perception.odometry.remount(change)
+            tracker.odometry.remount(change)
         before = self._mount_before
         if before is None or not np.array_equal(mount, before):
             base = self._mounts.base_frame
             self._mount_check = MountCheck(mount, base, frame.frame_id)
-            perception.mount = self._mount_check
+            tracker.mount = self._mount_check
         self._mount_before = self._outputs.T_base_camera = mount
 
     def wanted(self) -> set[str]:

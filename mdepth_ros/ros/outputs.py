@@ -27,7 +27,7 @@ from mdepth_ros.ros.conversions import (
 from mdepth_ros.ros.images import colorize, depth_message, image_message
 
 if TYPE_CHECKING:
-    from mdepth_ros.core.perception import Estimate
+    from mdepth_ros.core.types import Estimate
 
 # Every output: its name as a choice and, under the namespace, as a topic; its type.
 TOPICS = {

@@ -14,7 +14,7 @@ from mdepth_ros.ros.statistics import Snapshot, Spread
 
 if TYPE_CHECKING:
     from mdepth_ros.core.estimator import Estimator
-    from mdepth_ros.core.scale import Scale
+    from mdepth_ros.core.types import Scale
     from mdepth_ros.ros.node import Loss
 
 OK, WARN, ERROR = range(3)

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mdepth_ros.core.perception import Estimate
-    from mdepth_ros.core.scale import Scale
+    from mdepth_ros.core.types import Estimate, Scale
 
 WINDOW = 5.0  # seconds of rates
 REMEMBERED = 200  # frames of ages and times

@@ -19,7 +19,7 @@ import torch
 
 from mdepth_ros.core.estimator import Estimator
 from mdepth_ros.core.pairing import NANO
-from mdepth_ros.core.perception import Perception, step_together
+from mdepth_ros.core.perception import Perception
 from mdepth_ros.core.types import Frame
 from mdepth_ros.core.views import MAX_VIEWS
 from mdepth_ros.errors import MdepthError, shown
@@ -28,7 +28,7 @@ from mdepth_ros.ros.inputs import Arrival
 
 MAX_FAILURES = 5  # in a row: then something else must help, such as a restart
 
-Job = tuple[LiveCamera, Arrival, Perception, Frame, float]
+Job = tuple[LiveCamera, Arrival, Frame, float]
 
 
 class Worker:
@@ -56,6 +56,7 @@ class Worker:
         quiet: Callable[[], bool],
     ) -> None:
         self.estimator: Estimator | None = None
+        self._perception: Perception | None = None
         self.problem = ''
         self.fatal, self.exit_status = '', 1
         self.busy_since: float | None = None
@@ -117,8 +118,9 @@ class Worker:
     def _make(self) -> None:
         try:
             estimator = self._load()
+            self._perception = Perception(estimator)
             for camera in self._cameras:
-                camera.connect(estimator)
+                camera.connect(self._perception)
             self.estimator = estimator
             self._on_ready(estimator)
         except Exception as error:  # a driver, a library or a file may raise anything
@@ -126,7 +128,7 @@ class Worker:
             self._end(_problem('the model is not loaded', error), isinstance(error, MdepthError))
 
     def _free(self) -> None:
-        self.estimator = None
+        self.estimator = self._perception = None
         for camera in self._cameras:
             camera.disconnect()
         if torch.cuda.is_available():
@@ -162,19 +164,21 @@ class Worker:
             return None
         start = time.monotonic()
         try:
-            perception, frame = camera.prepare(arrival)
+            frame = camera.prepare(arrival)
         except MdepthError as error:
             self._log.warning(shown(str(error)), throttle_duration_sec=5.0)
             return None
-        return camera, arrival, perception, frame, start
+        return camera, arrival, frame, start
 
     def _groups(self, jobs: list[Job]) -> list[list[Job]]:
         """Frames that were taken at nearly one time, and go through the networks together."""
         groups: list[list[Job]] = []
-        for job in sorted(jobs, key=lambda job: job[3].stamp):
-            near = job[2].pairing.frame_interval / 2 * NANO
+        assert self._perception is not None, 'a job has a connected camera'
+        for job in sorted(jobs, key=lambda job: job[2].stamp):
+            pairing = self._perception.trackers[job[0].name].pairing
+            near = pairing.frame_interval / 2 * NANO
             last = groups[-1] if groups else []
-            if last and job[3].stamp - last[0][3].stamp <= near and len(last) < MAX_VIEWS:
+            if last and job[2].stamp - last[0][2].stamp <= near and len(last) < MAX_VIEWS:
                 last.append(job)
             else:
                 groups.append([job])
@@ -184,8 +188,9 @@ class Worker:
         begin = time.monotonic()
         wanted = [camera.wanted() for camera, *_ in group]
         parts = {NEEDS[name] for names in wanted for name in names if name in NEEDS}
-        estimates = step_together([(job[2], job[3]) for job in group], parts)
-        for (camera, arrival, _, _, start), names, estimate in zip(
+        assert self._perception is not None, 'a job has a connected camera'
+        estimates = self._perception.step([frame for _, _, frame, _ in group], parts)
+        for (camera, arrival, _, start), names, estimate in zip(
             group, wanted, estimates, strict=True
         ):
             stepped = time.monotonic()

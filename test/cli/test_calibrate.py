@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import cast
 
 import cv2
@@ -21,10 +20,8 @@ from mdepth_ros.cli.main import app
 from mdepth_ros.cli.synth import write_drive
 from mdepth_ros.core.estimator import Estimator
 from mdepth_ros.core.motion_noise import card_noise
-from mdepth_ros.core.pairing import FramePair
-from mdepth_ros.core.quality import Evidence
 from mdepth_ros.core.scale import scale_source
-from mdepth_ros.core.types import Frame
+from mdepth_ros.core.types import Evidence, Frame, FramePair, Prediction
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation.calibration import DrivePairs, calibrate, drive_pairs
 from mdepth_ros.geometry import Camera, se3_exp
@@ -114,14 +111,17 @@ class SeesTheTruth:
     """In place of the networks: the true motion in units of 2 m."""
 
     def __init__(self) -> None:
-        self.card = load_model(shipped_model())[1]
+        self.card, self.warnings = load_model(shipped_model())[1], []
         self.intervals: list[float] = []
 
-    def __call__(self, pair: FramePair, parts: object) -> SimpleNamespace:
+    def __call__(self, pairs: Sequence[FramePair], parts: object) -> list[Prediction]:
+        (pair,) = pairs
         self.intervals.append(pair.interval)
-        motion = np.eye(4)
+        motion, map_ = np.eye(4), np.ones((6, 8), np.float32)
         motion[2, 3] = 10.0 * pair.interval / 2
-        return SimpleNamespace(motion=motion, evidence=Evidence(0.01, 0.05, 0.05, False))
+        fits = Evidence(0.01, 0.05, 0.05, False)
+        image = pair.current.image
+        return [Prediction(map_, motion, map_, pair.current.camera, image, map_ > 0, {}, fits)]
 
 
 def test_pairs_do_not_overlap_and_need_true_poses() -> None:

@@ -21,20 +21,20 @@ from estimators import (
     oracle,
     pair_of,
     picture,
+    predict,
     random_network,
 )
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mdepth_ros.core.pairing import FramePair
-from mdepth_ros.core.types import Frame
+from mdepth_ros.core.types import Frame, FramePair
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera, pixel_grid, project_depth
 
 
 def test_shapes_kinds_and_units() -> None:
     source = Camera(250, 150, 200.0, 200.0, 124.5, 74.5)
-    got = estimator()(pair_of(source))
+    got = predict(estimator(), pair_of(source))
     assert got.depth.shape == got.confidence.shape == got.visible.shape == (HEIGHT, WIDTH)
     assert got.depth.dtype == got.confidence.dtype == np.float32
     assert got.image.shape == (HEIGHT, WIDTH, 3) and got.image.dtype == np.uint8
@@ -48,7 +48,7 @@ def test_shapes_kinds_and_units() -> None:
 def test_the_networks_get_the_pair_in_order_and_the_pose_is_turned_round() -> None:
     network = random_network()
     pair = pair_of(CAMERA)
-    got = estimator(network, precision='fp32')(pair)
+    got = predict(estimator(network, precision='fp32'), pair)
 
     def image(frame: Frame) -> Tensor:
         return torch.from_numpy(frame.image).permute(2, 0, 1)[None].float() / 255
@@ -67,13 +67,14 @@ def test_without_cues_the_depth_is_that_of_one_image() -> None:
     pair = pair_of(CAMERA)
     alone = FramePair(pair.current, pair.current, 'alone')
     ours, plain = estimator(precision='fp32'), estimator(precision='fp32', cues=False)
-    assert np.abs(ours(pair).depth / ours(alone).depth - 1).max() > 1e-4
-    np.testing.assert_array_equal(plain(pair).depth, plain(alone).depth)
-    np.testing.assert_array_equal(plain(pair).motion[:3, 3] != 0, True)
+    assert np.abs(predict(ours, pair).depth / predict(ours, alone).depth - 1).max() > 1e-4
+    np.testing.assert_array_equal(predict(plain, pair).depth, predict(plain, alone).depth)
+    np.testing.assert_array_equal(predict(plain, pair).motion[:3, 3] != 0, True)
 
 
 def test_a_frame_with_itself_does_not_move() -> None:
-    got = oracle(5.0, [0.1, 0.2, 0.3, 1.0, 2.0, 3.0])(pair_of(CAMERA, 'first frame'))
+    says = oracle(5.0, [0.1, 0.2, 0.3, 1.0, 2.0, 3.0])
+    got = predict(says, pair_of(CAMERA, 'first frame'))
     np.testing.assert_array_equal(got.motion, np.eye(4))
     np.testing.assert_allclose(got.depth, 5.0, rtol=1e-6)
 
@@ -92,8 +93,8 @@ def test_focal_correction_keeps_what_the_image_shows(s: float, pose: list[float]
     generator = torch.Generator().manual_seed(1)
     believed = 5 + 10 * torch.rand(HEIGHT, WIDTH, generator=generator)
     source = Camera.from_normalised(WIDTH, HEIGHT, TRAINED[0] * s, TRAINED[1] * s, 0.5, 0.5)
-    got = oracle(believed, pose)(pair_of(source))
-    plain = oracle(believed, pose)(pair_of(CAMERA))
+    got = predict(oracle(believed, pose), pair_of(source))
+    plain = predict(oracle(believed, pose), pair_of(CAMERA))
     assert got.camera == source and plain.camera == CAMERA
     np.testing.assert_allclose(got.depth, s * believed.numpy(), rtol=1e-5)
 
@@ -119,17 +120,17 @@ def test_confidence_compares_with_the_depth_of_the_frame_before() -> None:
     def confidences(first: float, second: float) -> tuple[Any, Any]:
         network = Oracle(first, pose)
         one = estimator(network, precision='fp32')
-        before = one(pairs[0]).confidence
+        before = predict(one, pairs[0]).confidence
         one._network.inverse.fill_(1 / second)  # type: ignore[union-attr, operator]
-        return before, one(pairs[1]).confidence
+        return before, predict(one, pairs[1]).confidence
 
     unknown, right = confidences(10.5, 10.0)
     known, wrong = confidences(20.0, 10.0)
     np.testing.assert_allclose(unknown, known, atol=1e-5)
     assert wrong.mean() < right.mean() - 0.01
     # A frame that nobody saw the depth of is no worse than one paired with itself.
-    alone = oracle(10.0, pose)(FramePair(frames[2], frames[2], 'first frame'))
-    stranger = oracle(10.0, pose)(pairs[1])
+    alone = predict(oracle(10.0, pose), FramePair(frames[2], frames[2], 'first frame'))
+    stranger = predict(oracle(10.0, pose), pairs[1])
     np.testing.assert_array_equal(alone.confidence, stranger.confidence)
 
 
@@ -141,35 +142,35 @@ def test_a_batch_says_of_each_pair_what_it_says_alone() -> None:
         pair_of(other),
         FramePair(Frame(2, picture(CAMERA, 5), CAMERA), Frame(2, picture(CAMERA, 5), CAMERA), 'x'),
     ]
-    together = one.batch(pairs)
+    together = one(pairs)
     for pair, prediction in zip(pairs, together, strict=True):
-        alone = one(pair)
+        alone = predict(one, pair)
         assert prediction.camera == alone.camera
         np.testing.assert_allclose(prediction.depth, alone.depth, rtol=1e-4)
         np.testing.assert_allclose(prediction.motion, alone.motion, atol=1e-6)
         np.testing.assert_allclose(prediction.confidence, alone.confidence, atol=1e-3)
         np.testing.assert_array_equal(prediction.image, alone.image)
     # Alone in a batch nothing differs at all.
-    (single,) = one.batch(pairs[:1])
-    assert single.depth.tobytes() == one(pairs[0]).depth.tobytes()
+    (single,) = one(pairs[:1])
+    assert single.depth.tobytes() == predict(one, pairs[0]).depth.tobytes()
     assert not np.array_equal(together[0].depth, together[1].depth)
 
 
 def test_parts_that_nobody_wants_are_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
     one = estimator(precision='fp32')
-    whole = one(pair_of(CAMERA))
+    whole = predict(one, pair_of(CAMERA))
     monkeypatch.setattr('mdepth_ros.core.estimator.confidence', None)  # nor computed
-    prediction = one(pair_of(CAMERA), parts={'image'})
+    prediction = predict(one, pair_of(CAMERA), parts={'image'})
     assert prediction.confidence.size == 0 and prediction.image.shape == (HEIGHT, WIDTH, 3)
     assert prediction.depth.tobytes() == whole.depth.tobytes()
-    prediction = one(pair_of(CAMERA), parts=())
+    prediction = predict(one, pair_of(CAMERA), parts=())
     assert prediction.confidence.size == prediction.image.size == 0
     assert prediction.motion.tobytes() == whole.motion.tobytes()
 
 
 def test_bf16_is_fp32_but_for_rounding() -> None:
     pair = pair_of(CAMERA)
-    full, half = (estimator(precision=name)(pair) for name in ('fp32', 'bf16'))
+    full, half = (predict(estimator(precision=name), pair) for name in ('fp32', 'bf16'))
     difference = np.abs(half.depth / full.depth - 1)
     assert 0 < np.median(difference) < 0.01
     np.testing.assert_allclose(half.motion, full.motion, atol=1e-3)
@@ -177,7 +178,7 @@ def test_bf16_is_fp32_but_for_rounding() -> None:
 
 def test_twice_is_the_same_bit_for_bit() -> None:
     pair = pair_of(CAMERA)
-    one, two = estimator()(pair), estimator()(pair)
+    one, two = predict(estimator(), pair), predict(estimator(), pair)
     for name in ('depth', 'motion', 'confidence', 'image'):
         assert getattr(one, name).tobytes() == getattr(two, name).tobytes()
 

@@ -37,7 +37,7 @@ def about(axis: str, degrees: float) -> np.ndarray:
     return R
 
 
-def seen(
+def looks(
     real: np.ndarray,
     upright: tuple[float, float] = UPRIGHT,
     road: bool = True,
@@ -52,22 +52,26 @@ BODY = np.eye(3)
 """The transform of a body frame (x forward, z up) where the images are of an optical one."""
 
 WRONG: dict[str, tuple[np.ndarray, list[Look], str]] = {
-    'a body frame': (BODY, seen(FORWARD), 'looks up from base, but .* it would climb; .*REP-103'),
-    'a body frame in reverse': (BODY, seen(FORWARD, way=(-1, 0, 0)), 'it would sink'),
-    'a body frame, no road seen': (BODY, seen(FORWARD, road=False), 'looks up .* would climb'),
-    'a body frame, not sure which way up': (BODY, seen(FORWARD, NEITHER), 'looks up'),
-    'x forward, z down': (about('x', 180), seen(FORWARD), 'looks down from base, .* would sink'),
-    'rolled in TF': (FORWARD @ about('z', 90), seen(FORWARD), 'lies on its side .*REP-103'),
-    'hangs in TF alone': (FORWARD @ about('z', 180), seen(FORWARD), 'hangs upside down from base'),
-    'hangs, TF says not': (FORWARD, seen(FORWARD, TURNED), 'look upside down.* turn cam in TF'),
-    'hangs, as TF says': (FORWARD @ about('z', 180), seen(FORWARD, TURNED), '180 degrees$'),
+    'a body frame': (BODY, looks(FORWARD), 'looks up from base, but .* it would climb; .*REP-103'),
+    'a body frame in reverse': (BODY, looks(FORWARD, way=(-1, 0, 0)), 'it would sink'),
+    'a body frame, no road seen': (BODY, looks(FORWARD, road=False), 'looks up .* would climb'),
+    'a body frame, not sure which way up': (BODY, looks(FORWARD, NEITHER), 'looks up'),
+    'x forward, z down': (about('x', 180), looks(FORWARD), 'looks down from base, .* would sink'),
+    'rolled in TF': (FORWARD @ about('z', 90), looks(FORWARD), 'lies on its side .*REP-103'),
+    'hangs in TF alone': (
+        FORWARD @ about('z', 180),
+        looks(FORWARD),
+        'hangs upside down from base',
+    ),
+    'hangs, TF says not': (FORWARD, looks(FORWARD, TURNED), 'look upside down.* turn cam in TF'),
+    'hangs, as TF says': (FORWARD @ about('z', 180), looks(FORWARD, TURNED), '180 degrees$'),
 }
 
 
 @pytest.mark.parametrize('case', WRONG)
 def test_what_does_not_fit_is_one_line(case: str) -> None:
-    R, looks, words = WRONG[case]
-    line, sure = verdict(R, looks, 'base', 'cam')
+    R, seen, words = WRONG[case]
+    line, sure = verdict(R, seen, 'base', 'cam')
     assert sure and '\n' not in line and 'cam' in line
     assert re.search(words, line), line
 
@@ -88,18 +92,19 @@ def test_a_right_mount_is_none_of_its_business(
 ) -> None:
     """Whichever way the camera looks and the vehicle goes; the last is a drone that climbs."""
     R = right_mounts()[mount]
-    assert verdict(R, seen(R, upright, road, way), 'base', 'cam')[0] == ''
+    assert verdict(R, looks(R, upright, road, way), 'base', 'cam')[0] == ''
     # Networks of the road take any direction for that of the view.
-    along = [replace(look, travel=np.array([0.0, 0.0, 1.0])) for look in seen(R, upright, road)]
+    along = [replace(look, travel=np.array([0.0, 0.0, 1.0])) for look in looks(R, upright, road)]
     assert verdict(R, along, 'base', 'cam')[0] == ''
 
 
 @pytest.mark.parametrize('R', [BODY, FORWARD, FORWARD @ about('z', 180)])
 def test_a_few_looks_at_a_road_are_not_enough(R: np.ndarray) -> None:
     """Networks that see a road now and then in images that are neither way up."""
-    looks = seen(FORWARD, NEITHER)[: LOOKS // 3] + seen(FORWARD, NEITHER, road=False)[LOOKS // 3 :]
-    looks = [replace(look, travel=np.array([0.0, 1.0, 0.0])) for look in looks]
-    assert verdict(R, looks, 'base', 'cam') == ('', False)
+    some = looks(FORWARD, NEITHER)[: LOOKS // 3]
+    some += looks(FORWARD, NEITHER, road=False)[LOOKS // 3 :]
+    some = [replace(look, travel=np.array([0.0, 1.0, 0.0])) for look in some]
+    assert verdict(R, some, 'base', 'cam') == ('', False)
 
 
 @pytest.fixture(scope='module')
@@ -118,10 +123,10 @@ def frames(drive: Drive) -> list[Frame]:
 def watched(frames: list[Frame], R: np.ndarray) -> list[str]:
     T = np.eye(4)
     T[:3, :3] = R
-    perception = build_perception(shipped_model(), device='cpu', precision='fp32')
-    perception.mount = MountCheck(T, 'base_link', 'camera')
+    check = MountCheck(T, 'base_link', 'camera')
+    perception = build_perception(shipped_model(), device='cpu', precision='fp32', mount=check)
     for frame in frames:
-        perception.step(frame)
+        perception.step([frame])
     return perception.warnings
 
 

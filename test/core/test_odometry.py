@@ -14,10 +14,9 @@ import torch
 from numpy.typing import NDArray
 
 from mdepth_ros.core.motion_noise import MotionNoise
-from mdepth_ros.core.odometry import HELD_STD, LARGEST_STD, LOOKING_FORWARD, Odometry, Pose
-from mdepth_ros.core.pairing import FramePair, Pairing
-from mdepth_ros.core.scale import Scale
-from mdepth_ros.core.types import Frame
+from mdepth_ros.core.odometry import HELD_STD, LARGEST_STD, LOOKING_FORWARD, Odometry
+from mdepth_ros.core.pairing import Pairing
+from mdepth_ros.core.types import Frame, FramePair, Pose, Scale
 from mdepth_ros.geometry import Camera, axis_angle_from_rotation, se3_exp
 from mdepth_ros.ros.conversions import pose_of_base
 

@@ -12,8 +12,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from mdepth_ros.core.pairing import BACKWARD, FramePair, Order, Pairing, Recent
-from mdepth_ros.core.types import Frame, Levels
+from mdepth_ros.core.pairing import BACKWARD, Order, Pairing, Recent
+from mdepth_ros.core.types import Frame, FramePair, Levels
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera
 

@@ -13,10 +13,8 @@ import numpy as np
 import pytest
 from small_model import write_model
 
-from mdepth_ros.core.pairing import FramePair
-from mdepth_ros.core.perception import Estimate, build_perception, make_perception, step_together
-from mdepth_ros.core.scale import Scale
-from mdepth_ros.core.types import Frame
+from mdepth_ros.core.perception import build_perception, make_perception
+from mdepth_ros.core.types import Estimate, Frame, FramePair, Scale
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera
 
@@ -34,7 +32,7 @@ def frames(times: list[float]) -> list[Frame]:
 
 def run(model: Path, times: list[float], **options: Any) -> list[Estimate]:
     perception = build_perception(model, device='cpu', **options)
-    return [perception.step(frame) for frame in frames(times)]
+    return [perception.step([frame])[0] for frame in frames(times)]
 
 
 def test_one_estimate_for_each_frame(model: Path) -> None:
@@ -71,7 +69,7 @@ def test_a_model_without_a_scale_says_so(tmp_path: Path) -> None:
     path = write_model(tmp_path / 'scaleless.safetensors', metres_per_unit=None)
     perception = build_perception(path, device='cpu')
     assert 'does not know its scale' in perception.warnings[0]
-    assert perception.step(frames([0.0])[0]).scale.state == 'none'
+    assert perception.step(frames([0.0]))[0].scale.state == 'none'
     assert build_perception(path, device='cpu', scale='2.5').warnings == []
 
 
@@ -98,11 +96,12 @@ def test_depth_of_little_confidence_is_unknown(model: Path) -> None:
     # Also where nobody asked to see the confidence, and beside a camera that does not need it.
     perceptions = [build_perception(model, device='cpu', min_confidence=m) for m in (limit, 0)]
     for frame in frames(times):
-        alone = perceptions[0].step(frame, ())
+        (alone,) = perceptions[0].step([frame], ())
     np.testing.assert_array_equal(np.isnan(alone.depth), plain[1].confidence < limit)
-    estimator = perceptions[1].estimator
-    both = [make_perception(estimator, min_confidence=m) for m in (limit, 0.0)]
-    first, second = step_together([(one, frames([0.0])[0]) for one in both], ())
+    both = make_perception(perceptions[1].estimator, cameras=['sure', 'any'])
+    both.trackers['sure'].min_confidence = limit
+    (frame,) = frames([0.0])
+    first, second = both.step([replace(frame, camera_name=n) for n in both.trackers], ())
     assert np.isnan(first.depth).any() and not np.isnan(second.depth).any()
 
 
@@ -111,7 +110,7 @@ def test_without_an_image_depth_is_unknown(model: Path) -> None:
         120, 80, 100, 100, 59.5, 39.5, 'plumb_bob', (1e-9,), rectified=(50, 50, 59.5, 39.5)
     )
     step = build_perception(model, device='cpu').step
-    estimate = step(Frame(0, frames([0.0])[0].image, wide))
+    (estimate,) = step([Frame(0, frames([0.0])[0].image, wide)])
     known = np.isfinite(estimate.depth)
     assert np.isnan(estimate.depth[~known]).all()
     assert known[32, 48] and not known[0, 0] and 0.2 < known.mean() < 0.3
@@ -140,10 +139,10 @@ def test_a_late_frame_has_a_depth_and_changes_nothing_else(model: Path) -> None:
             return Scale(2.0 + len(heard), 0.1, 'good')
 
     perception = build_perception(model, device='cpu')
-    perception.scale = Listener()
+    perception.trackers[''].scale = Listener()
     taken = frames([5.0, 5.1, 5.3, 5.2, 5.2, 5.4])
     taken = [replace(f, speeds=((f.stamp, float(i)),)) for i, f in enumerate(taken)]
-    estimates = [perception.step(frame) for frame in taken]
+    estimates = [perception.step([frame])[0] for frame in taken]
     assert [e.stale for e in estimates] == [False] * 3 + [True] * 2 + [False]
     assert [e.reason for e in estimates[3:]] == ['late by 0.10 s', 'late by 0.10 s', '']
     for late in estimates[3:5]:
@@ -157,25 +156,26 @@ def test_a_late_frame_has_a_depth_and_changes_nothing_else(model: Path) -> None:
 
 def test_another_size_in_mid_stream(model: Path) -> None:
     perception = build_perception(model, device='cpu')
-    perception.step(frames([0.0])[0])
+    perception.step(frames([0.0]))
     other = Camera(60, 40, 50.0, 50.0, 29.5, 19.5)
-    changed = perception.step(Frame(10**8, np.zeros((40, 60, 3), np.uint8), other))
+    (changed,) = perception.step([Frame(10**8, np.zeros((40, 60, 3), np.uint8), other)])
     assert changed.reason == 'camera changed' and changed.depth.shape == (64, 96)
 
 
 def test_cameras_step_together_as_they_step_alone(model: Path) -> None:
     estimator = build_perception(model, device='cpu', precision='fp32').estimator
     alone = [make_perception(estimator, max_range=limit) for limit in (80.0, 9.0)]
-    both = [make_perception(estimator, max_range=limit) for limit in (80.0, 9.0)]
+    both = make_perception(estimator, cameras=['front', 'rear'])
+    both.trackers['rear'].max_range = 9.0
     for frame in frames([0.0, 0.1, 0.2]):
-        expected = [perception.step(frame) for perception in alone]
-        got = step_together([(perception, frame) for perception in both])
+        expected = [perception.step([frame])[0] for perception in alone]
+        got = both.step([replace(frame, camera_name=name) for name in both.trackers])
         for one, other in zip(expected, got, strict=True):
             np.testing.assert_allclose(other.depth, one.depth, rtol=1e-4)
             np.testing.assert_allclose(other.pose, one.pose, atol=1e-5)
             assert (one.status, one.interval) == (other.status, other.interval)
     assert np.isinf(got[1].depth).any() and not np.isinf(got[0].depth).all()
-    (single,) = step_together([(alone[0], frame)], parts=())
+    (single,) = alone[0].step([frame], parts=())
     assert single.image.size == 0 and single.reason == 'repeated stamp'
 
 
@@ -190,7 +190,7 @@ def test_settings(model: Path) -> None:
     perception = build_perception(
         model, device='cpu', frame_interval=0.2, tolerance=0.01, initial_pose=np.eye(4)
     )
-    estimates = [perception.step(frame) for frame in frames([0.0, 0.1, 0.2])]
+    estimates = [perception.step([frame])[0] for frame in frames([0.0, 0.1, 0.2])]
     assert [estimate.interval for estimate in estimates] == pytest.approx([0, 0, 0.2])
     np.testing.assert_array_equal(estimates[0].pose, np.eye(4))
     with pytest.raises(MdepthError, match="use 'model', 'none'"):

@@ -16,11 +16,9 @@ from torch import Tensor
 
 from mdepth_ros.core.estimator import Estimator
 from mdepth_ros.core.odometry import HELD_STD
-from mdepth_ros.core.pairing import FramePair
-from mdepth_ros.core.perception import Estimate, make_perception
-from mdepth_ros.core.quality import Evidence, MotionValidator, photometric_evidence
-from mdepth_ros.core.scale import Scale
-from mdepth_ros.core.types import Frame
+from mdepth_ros.core.perception import make_perception
+from mdepth_ros.core.quality import MotionValidator, photometric_evidence
+from mdepth_ros.core.types import Estimate, Evidence, Frame, FramePair, Scale
 from mdepth_ros.geometry import Camera
 from mdepth_ros.model.file import load_model
 from mdepth_ros.model.shipped import FOR_ROADS, FOR_THE_PLAIN_WORLD, shipped_model
@@ -136,7 +134,8 @@ def broken(name: str) -> Tensor:
 
 def run(sequence: Tensor, model: str = FOR_THE_PLAIN_WORLD) -> list[Estimate]:
     step = make_perception(estimator(model)).step
-    return [step(Frame(i * 10**8, image.numpy(), CAMERA), ()) for i, image in enumerate(sequence)]
+    frames = [Frame(i * 10**8, image.numpy(), CAMERA) for i, image in enumerate(sequence)]
+    return [step([frame], ())[0] for frame in frames]
 
 
 @pytest.mark.parametrize('model', [FOR_ROADS, FOR_THE_PLAIN_WORLD])

@@ -11,22 +11,21 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from estimators import CAMERA, HEIGHT, WIDTH, estimator, oracle, pair_of, picture
+from estimators import CAMERA, HEIGHT, WIDTH, estimator, oracle, pair_of, picture, predict
 from torch import Tensor
 
-from mdepth_ros.core.pairing import FramePair
-from mdepth_ros.core.types import Frame
+from mdepth_ros.core.types import Frame, FramePair
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera, ImageSampler
 
 
 def test_a_camera_far_from_the_trained_one_is_a_warning_said_once() -> None:
     one = oracle(5.0, [0.0] * 6)
-    one(pair_of(CAMERA))
+    predict(one, pair_of(CAMERA))
     assert one.warnings == []
     far = Camera.from_normalised(WIDTH, HEIGHT, 1.6, 2.4, 0.5, 0.5)
     for camera in (far, CAMERA, far):
-        one(pair_of(camera))
+        predict(one, pair_of(camera))
     assert len(one.warnings) == 1 and '2.00 times the focal length' in one.warnings[0]
 
 
@@ -44,8 +43,8 @@ def test_what_the_sensor_does_not_show_is_named() -> None:
         (1e-9,),
         rectified=(50, 50, 47.5, 31.5),
     )
-    assert oracle(5.0, [0.0] * 6)(pair_of(lens)).visible.all()
-    visible = oracle(5.0, [0.0] * 6)(pair_of(wide)).visible
+    assert predict(oracle(5.0, [0.0] * 6), pair_of(lens)).visible.all()
+    visible = predict(oracle(5.0, [0.0] * 6), pair_of(wide)).visible
     inside = np.zeros((HEIGHT, WIDTH), bool)
     inside[16:48, 24:72] = True
     np.testing.assert_array_equal(visible, inside)
@@ -68,7 +67,7 @@ def test_a_frame_is_sampled_once_and_a_view_is_built_once(monkeypatch: pytest.Mo
     calls = counted(monkeypatch)
     frames = [Frame(i, picture(CAMERA, i), CAMERA) for i in range(6)]
     for before, after in pairwise(frames):
-        one(FramePair(after, before, '', 0.1))
+        predict(one, FramePair(after, before, '', 0.1))
     # One more: the white image that tells what the sensor shows.
     assert len(calls) == len(frames) + 1
 
@@ -77,11 +76,11 @@ def test_views_of_many_cameras_are_not_kept_for_ever(monkeypatch: pytest.MonkeyP
     one = oracle(5.0, [0.0] * 6)
     cameras = [Camera(WIDTH, HEIGHT, 77.0 + i, 77.0, 47.5, 31.5) for i in range(12)]
     for camera in cameras:
-        one(pair_of(camera))
+        predict(one, pair_of(camera))
     calls = counted(monkeypatch)
-    one(pair_of(cameras[-1]))
+    predict(one, pair_of(cameras[-1]))
     assert len(calls) == 2
-    one(pair_of(cameras[0]))
+    predict(one, pair_of(cameras[0]))
     assert len(calls) == 5
 
 
@@ -90,7 +89,7 @@ def test_frames_are_let_go() -> None:
     alive = []
     for _ in range(3):
         pair = pair_of(CAMERA)
-        one(pair)
+        predict(one, pair)
         alive += [weakref.ref(pair.current), weakref.ref(pair.previous)]
     del pair
     gc.collect()
@@ -98,7 +97,7 @@ def test_frames_are_let_go() -> None:
     # Nor does what is kept grow where the caller keeps all frames.
     frames = [Frame(i, picture(CAMERA), CAMERA) for i in range(40)]
     for frame in frames:
-        one(FramePair(frame, frame, 'alone'))
+        predict(one, FramePair(frame, frame, 'alone'))
     assert len(one.views._samples) <= 16
 
 
@@ -109,7 +108,7 @@ def test_read_only_and_mirrored_images() -> None:
     mirrored = image[:, :, ::-1].copy()[:, :, ::-1]
     one = estimator(precision='fp32')
     depths = [
-        one(FramePair(frame, frame, 'alone')).depth
+        predict(one, FramePair(frame, frame, 'alone')).depth
         for frame in (Frame(0, view, CAMERA) for view in (image, locked, mirrored))
     ]
     np.testing.assert_array_equal(depths[0], depths[1])
@@ -119,4 +118,4 @@ def test_read_only_and_mirrored_images() -> None:
 def test_an_image_of_another_size_than_its_camera() -> None:
     frame = Frame(0, np.zeros((10, 20, 3), np.uint8), CAMERA)
     with pytest.raises(MdepthError, match=r'camera_info'):
-        oracle(5.0, [0.0] * 6)(FramePair(frame, frame, 'alone'))
+        predict(oracle(5.0, [0.0] * 6), FramePair(frame, frame, 'alone'))

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from mdepth_ros.core.scale import Scale
+from mdepth_ros.core.types import Scale
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.report import evaluate_run
 from mdepth_ros.report.scale_over_time import ScaleFile, read_scale, scale_lines

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from live import DEADLINE, at, drive, node, qos, said, stamp_of, statuses
 
-from mdepth_ros.ros import input_monitor, mdepth_node, worker
+from mdepth_ros.core.perception import Perception
+from mdepth_ros.ros import input_monitor, mdepth_node
 from mdepth_ros.ros.conversions import make_header
 
 # isort: split
@@ -139,18 +140,18 @@ def test_what_is_switched_off_on_purpose_is_said_once_and_is_no_fault(
 def test_the_step_at_hand_when_it_is_switched_off_is_no_depth_that_is_back(
     model: Path, ears: Ears, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    free, step = threading.Event(), worker.step_together
+    free, step = threading.Event(), Perception.step
 
-    def slow(items: Any, parts: Any) -> Any:
+    def slow(*arguments: Any) -> Any:
         assert free.wait(DEADLINE)
-        return step(items, parts)
+        return step(*arguments)
 
     with node(model, **QUICK) as running:
         depths = running.listen(Image, '/depth/image_rect')
         running.info()
         drive(running, depths, [at(0)])
         running.until(lambda: ears.lines('the first depth'), 'the first depth')
-        monkeypatch.setattr(worker, 'step_together', slow)
+        monkeypatch.setattr(Perception, 'step', slow)
         running.image(at(1))
         running.until(lambda: running.node._worker.busy_since is not None, 'the step')
         running.call(SetBool, '/mdepth/enable', SetBool.Request(data=False))

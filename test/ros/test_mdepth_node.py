@@ -14,10 +14,9 @@ import numpy as np
 from live import CAMERA, MOUNT, TENTH, at, drive, node, picture, said, stamp_of, statuses
 
 from mdepth_ros.core import mount_check
-from mdepth_ros.core.perception import build_perception
-from mdepth_ros.core.quality import MotionValidator, TrackingStatus
-from mdepth_ros.core.types import Frame
-from mdepth_ros.ros import worker
+from mdepth_ros.core.perception import Perception, build_perception
+from mdepth_ros.core.quality import MotionValidator
+from mdepth_ros.core.types import Frame, TrackingStatus
 from mdepth_ros.ros.conversions import pose_to_matrix
 from mdepth_ros.ros.images import to_depth
 from mdepth_ros.ros.outputs import Outputs
@@ -39,7 +38,8 @@ def test_the_node_gives_what_the_step_gives(model: Path) -> None:
         model, device='cpu', precision='fp32', threads=1, initial_pose=MOUNT
     )
     estimates = [
-        perception.step(Frame(at(n), picture(at(n) // TENTH), CAMERA, 'camera')) for n in range(4)
+        perception.step([Frame(at(n), picture(at(n) // TENTH), CAMERA, 'camera')])[0]
+        for n in range(4)
     ]
     with node(model) as running:
         depths = running.listen(Image, '/depth/image_rect')
@@ -68,9 +68,9 @@ def test_only_what_somebody_listens_to_is_made(model: Path, monkeypatch: Any) ->
     monkeypatch.setattr(
         Outputs, 'make', lambda self, e, names: asked.append(set(names)) or make(self, e, names)
     )
-    step = worker.step_together
+    step = Perception.step
     monkeypatch.setattr(
-        worker, 'step_together', lambda items, p: parts.append(set(p)) or step(items, p)
+        Perception, 'step', lambda self, f, p: parts.append(set(p)) or step(self, f, p)
     )
     with node(model, publish_tf=False) as running:
         odometry = running.listen(Odometry, '/odom')
@@ -158,7 +158,8 @@ def test_a_late_image_has_a_depth_and_no_odometry(model: Path) -> None:
         model, device='cpu', precision='fp32', threads=1, initial_pose=MOUNT
     )
     expected = [
-        perception.step(Frame(time, picture(time // TENTH), CAMERA, 'camera')) for time in events
+        perception.step([Frame(time, picture(time // TENTH), CAMERA, 'camera')])[0]
+        for time in events
     ]
     with node(model, path_every=1) as running:
         depths = running.listen(Image, '/depth/image_rect')

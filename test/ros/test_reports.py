@@ -12,7 +12,7 @@ import live
 import pytest
 import torch
 
-from mdepth_ros.core.scale import Scale
+from mdepth_ros.core.types import Scale
 from mdepth_ros.ros import reports
 from mdepth_ros.ros.diagnostics import Diagnostics
 from mdepth_ros.ros.no_output import Cause

@@ -100,7 +100,7 @@ def test_the_height_comes_from_tf(model: Path) -> None:
         running.until(lambda: 'base_footprint' in said(reports, 'scale'), 'the missing height')
         assert report().level == b'\x01' and 'that of camera above' in report().message
         assert report().message.startswith('initialising')
-        scale = camera._perception.scale._source.sources['height']
+        scale = camera._tracker.scale._source.sources['height']
         assert scale.measure(*seen_at(0)) is None
         running.mount('base_link', 'base_footprint', raised(0.4))
         running.until(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mdepth_ros.core.scale import Scale
+from mdepth_ros.core.types import Scale
 from mdepth_ros.ros.statistics import Spread, Statistics
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from live import at, drive, node, said, stamp_of, statuses
 
+from mdepth_ros.core.perception import Perception
 from mdepth_ros.ros import worker
 from mdepth_ros.ros.conversions import make_header, pose_to_matrix
 from mdepth_ros.ros.images import to_depth
@@ -92,24 +93,24 @@ def test_a_driver_that_fails_is_no_mistake_of_the_user(model: Path, monkeypatch:
 
 
 def test_steps_that_fail_again_and_again_end_the_node(model: Path, monkeypatch: Any) -> None:
-    def broken(items: Any, parts: Any) -> Any:
+    def broken(*_: Any) -> Any:
         raise RuntimeError('CUDA error: device lost\nmore')
 
     with node(model) as running:
         depths = running.listen(Image, '/depth/image_rect')
         running.info()
         drive(running, depths, [at(0)])
-        whole = worker.step_together
-        monkeypatch.setattr(worker, 'step_together', broken)
+        whole = Perception.step
+        monkeypatch.setattr(Perception, 'step', broken)
         current = running.node._worker
         running.image(at(1))
         running.until(lambda: current.problem, 'the problem')
         assert current.problem == 'a frame is lost: RuntimeError: CUDA error: device lost'
-        monkeypatch.setattr(worker, 'step_together', whole)
+        monkeypatch.setattr(Perception, 'step', whole)
         drive(running, depths, [at(2)])  # one failure is no end
         running.until(lambda: current.problem == '', 'the end of the problem')
         assert running.node.failure == ''
-        monkeypatch.setattr(worker, 'step_together', broken)
+        monkeypatch.setattr(Perception, 'step', broken)
         for number in range(worker.MAX_FAILURES):
             failures = current._failures
             running.image(at(3 + number))
@@ -122,18 +123,18 @@ def test_steps_that_fail_again_and_again_end_the_node(model: Path, monkeypatch: 
 def test_no_image_waits_behind_an_older_one(model: Path, monkeypatch: Any) -> None:
     """The networks are slower than the camera: the next frame is always the newest there is."""
     busy, free = threading.Event(), threading.Event()
-    step = worker.step_together
+    step = Perception.step
 
-    def slow(items: Any, parts: Any) -> Any:
+    def slow(*arguments: Any) -> Any:
         busy.set()
         assert free.wait(live.DEADLINE)
-        return step(items, parts)
+        return step(*arguments)
 
     with node(model) as running:
         depths = running.listen(Image, '/depth/image_rect')
         running.info()
         drive(running, depths, [at(0)])
-        monkeypatch.setattr(worker, 'step_together', slow)
+        monkeypatch.setattr(Perception, 'step', slow)
         statistics = running.node.cameras[0].statistics
         for number in range(1, 7):
             running.image(at(number))
@@ -152,11 +153,11 @@ def test_no_image_waits_behind_an_older_one(model: Path, monkeypatch: Any) -> No
 def test_the_odometry_runs_with_networks_slower_than_a_pair(model: Path, monkeypatch: Any) -> None:
     """Every fifth frame is stepped, but each is paired with the one 0.1 s before it."""
     turns = threading.Semaphore(0)
-    step = worker.step_together
+    step = Perception.step
     intervals: list[float] = []
 
-    def slow(items: Any, parts: Any) -> Any:
-        estimates = step(items, parts)
+    def slow(*arguments: Any) -> Any:
+        estimates = step(*arguments)
         intervals.append(estimates[0].interval)
         assert turns.acquire(timeout=live.DEADLINE)
         return estimates
@@ -168,7 +169,7 @@ def test_the_odometry_runs_with_networks_slower_than_a_pair(model: Path, monkeyp
         running.mount()
         running.until(lambda: running.node._worker.estimator is not None, 'the model')
         running.until(lambda: running.node.cameras[0].input.camera_known, 'camera_info')
-        monkeypatch.setattr(worker, 'step_together', slow)
+        monkeypatch.setattr(Perception, 'step', slow)
         statistics = running.node.cameras[0].statistics
         for number in range(21):
             running.image(at(number))
@@ -269,9 +270,9 @@ def test_a_camera_that_cannot_be_holds_the_node_until_it_is_mended(
 
 def test_several_cameras_share_the_model(model: Path, monkeypatch: Any) -> None:
     groups: list[int] = []
-    step = worker.step_together
+    step = Perception.step
     monkeypatch.setattr(
-        worker, 'step_together', lambda items, p: groups.append(len(items)) or step(items, p)
+        Perception, 'step', lambda self, f, p: groups.append(len(f)) or step(self, f, p)
     )
     with node(model, cameras=['front', 'rear']) as running:
         depths = {
@@ -301,7 +302,7 @@ def test_several_cameras_share_the_model(model: Path, monkeypatch: Any) -> None:
                     lambda n=name, k=number: len(depths[n]) == k + 1, 'the depth of both'
                 )
         assert groups == [2, 2, 2]
-        assert all(c._perception.estimator is estimator for c in running.node.cameras)
+        assert all(c._estimator is estimator for c in running.node.cameras)
         np.testing.assert_array_equal(to_depth(depths['front'][2]), to_depth(depths['rear'][2]))
         for name in depths:
             running.until(lambda n=name: len(odometry[n]) == 3, 'the odometry')

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where metres come from: one image sequence fixes depth and motion only up to a common factor."""
 
-from mdepth_ros.core.scale.base import FixedScale, NoScale, RateLimitedScale, Scale, ScaleSource
+from mdepth_ros.core.scale.base import FixedScale, NoScale, RateLimitedScale, ScaleSource
 from mdepth_ros.core.scale.choice import scale_source
 from mdepth_ros.core.scale.filter import Measurement, ScaleFilter
 from mdepth_ros.core.scale.ground import GroundPlane, ground_plane
@@ -23,7 +23,6 @@ __all__ = [
     'Measurement',
     'NoScale',
     'RateLimitedScale',
-    'Scale',
     'ScaleFilter',
     'ScaleSource',
     'SpeedSource',

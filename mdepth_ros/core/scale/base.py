@@ -1,51 +1,26 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a scale is, the two that need no measurement, and the way from one to another."""
+"""Sources of scale that need no measurement, and the way from one source to another."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import replace
+from typing import Protocol
 
+from mdepth_ros.core.types import FramePair, Prediction, Scale
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.limits import SCALE
 
-if TYPE_CHECKING:
-    from mdepth_ros.core.estimator import Prediction
-    from mdepth_ros.core.pairing import FramePair
-
 GLIDE = 0.5
 """Largest relative change of the value in a second where one source takes over from another."""
-
-
-@dataclass(frozen=True)
-class Scale:
-    """Metres per network unit.
-
-    value    the factor for depths and translations
-    spread   its standard deviation, in the same unit: of what the source measures, which is the
-             path for a speed and the road for a height. How far depth and motion of the networks
-             disagree among themselves is not in it
-    state    'none' (value 1: lengths stay in network units), 'fixed'; of a measured one
-             'initialising' (what was known before, or the first measurements), 'good', and
-             'degraded' (held: nothing fitting was measured for a while)
-    sources  of a measured one: those that it was measured from lately
-    delay    seconds by which the vehicle's speed comes late, where that is a source
-    """
-
-    value: float
-    spread: float
-    state: str
-    sources: tuple[str, ...] = ()
-    delay: float | None = None
 
 
 class ScaleSource(Protocol):
     """What the step asks for the scale of each frame."""
 
     def update(self, prediction: Prediction, pair: FramePair) -> Scale:
-        """Scale at this pair's current frame, from what the networks see in it."""
+        """Scale at this pair's current frame, from what the networks say of it."""
 
 
 class NoScale:

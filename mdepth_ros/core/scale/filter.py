@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mdepth_ros.core.scale.base import Scale, towards
+from mdepth_ros.core.scale.base import towards
+from mdepth_ros.core.types import Scale
 
 WALK = 0.02
 """The scale itself may change by so much (relative) in a second of driving, as a random walk."""

@@ -11,20 +11,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from mdepth_ros.core.scale.base import Scale
 from mdepth_ros.core.scale.delay import SpeedComparison
 from mdepth_ros.core.scale.filter import WALK, Measurement, ScaleFilter
 from mdepth_ros.core.scale.ground import Array, ground_plane
+from mdepth_ros.core.types import FramePair, Prediction, Scale
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.limits import is_speed
-
-if TYPE_CHECKING:
-    from mdepth_ros.core.estimator import Prediction
-    from mdepth_ros.core.pairing import FramePair
 
 WALK_OF_MOTION = 0.06
 """Relative change in a second of the networks' metres per unit of motion.

@@ -9,7 +9,8 @@ import math
 import numpy as np
 import pytest
 
-from mdepth_ros.core.scale import Measurement, Scale, ScaleFilter
+from mdepth_ros.core.scale import Measurement, ScaleFilter
+from mdepth_ros.core.types import Scale
 
 DT = 0.1
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from road import HEIGHT, road_depth, seen_at
 
-from mdepth_ros.core.scale import HeightSource, MeasuredScale, Scale, SpeedSource
+from mdepth_ros.core.scale import HeightSource, MeasuredScale, SpeedSource
+from mdepth_ros.core.types import Scale
 
 TRUE = 4.7
 DT = 0.1

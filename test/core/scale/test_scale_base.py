@@ -15,9 +15,9 @@ from mdepth_ros.core.scale import (
     MeasuredScale,
     NoScale,
     RateLimitedScale,
-    Scale,
     scale_source,
 )
+from mdepth_ros.core.types import Scale
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.model.file import ModelCard
 from mdepth_ros.networks import NetworkConfig

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from mdepth_ros.core.estimator import Estimator, Prediction
+from mdepth_ros.core.estimator import Estimator
 from mdepth_ros.core.machine import choose_device
-from mdepth_ros.core.pairing import FramePair
-from mdepth_ros.core.types import Frame
+from mdepth_ros.core.perception import make_perception
+from mdepth_ros.core.types import Frame, FramePair, Prediction
 from mdepth_ros.evaluation import DepthScores, relative, sample_depth
 from mdepth_ros.geometry import Camera
 from mdepth_ros.model.file import load_model
@@ -77,6 +77,7 @@ class HeldOut:
         """
         network, card = load_model(model)
         estimator = Estimator(network, card, refined=False)  # the networks are compared
+        perception = make_perception(estimator)
         score, unit = Score(DepthScores()), card.metres_per_unit or 1.0
         assert score.depth is not None
         folder = self.render(cache)
@@ -92,7 +93,7 @@ class HeldOut:
             motions = []
             for index in range(1, self.frames):
                 pair = FramePair(frames[index], frames[index - 1], '', interval)
-                prediction = estimator(pair)
+                prediction = perception.step([pair], ())[0].prediction
                 depth = unit * _on_pixels_of(camera, prediction)
                 score.depth.add(depth, views['depth'][index], views['moving'][index])
                 motions.append(prediction.motion)

@@ -15,7 +15,6 @@ networks of the road are trained on.
 from __future__ import annotations
 
 import csv
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -28,8 +27,9 @@ from rich.table import Table
 from rich.text import Text
 
 from mdepth_ros.core.estimator import Estimator
-from mdepth_ros.core.pairing import NANO, FramePair, Pairing
-from mdepth_ros.core.types import Frame
+from mdepth_ros.core.pairing import NANO
+from mdepth_ros.core.perception import Perception, make_perception
+from mdepth_ros.core.types import Frame, FramePair
 from mdepth_ros.evaluation import (
     MotionErrors,
     absolute_errors,
@@ -48,24 +48,27 @@ from mdepth_training.evaluation.motion import chained
 SLOW = 0.25
 MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])
 Array = NDArray[np.float64]
-Asked = Callable[[Estimator, FramePair], Array]
+Asked = Callable[[Perception, FramePair], tuple[Array, float]]
 
 
-def networks(estimator: Estimator, pair: FramePair) -> Array:
-    """T_previous_current of a pair, in network units."""
-    return estimator(pair, ()).motion
+def networks(perception: Perception, pair: FramePair) -> tuple[Array, float]:
+    """T_previous_current of a pair, in network units, and the seconds that it took."""
+    (estimate,) = perception.step([pair], ())
+    return estimate.prediction.motion, estimate.timings['estimator']
 
 
-def and_backward(estimator: Estimator, pair: FramePair) -> Array:
+def and_backward(perception: Perception, pair: FramePair) -> tuple[Array, float]:
     """The mean of both orders."""
     turned = replace(pair, current=pair.previous, previous=pair.current)
-    return _mean(networks(estimator, pair), inverse(networks(estimator, turned)))
+    (motion, seconds), (back, more) = networks(perception, pair), networks(perception, turned)
+    return _mean(motion, inverse(back)), seconds + more
 
 
-def and_mirrored(estimator: Estimator, pair: FramePair) -> Array:
+def and_mirrored(perception: Perception, pair: FramePair) -> tuple[Array, float]:
     """The mean of the scene and its mirror image."""
     turned = replace(pair, current=_mirrored(pair.current), previous=_mirrored(pair.previous))
-    return _mean(networks(estimator, pair), MIRROR @ networks(estimator, turned) @ MIRROR)
+    (motion, seconds), (other, more) = networks(perception, pair), networks(perception, turned)
+    return _mean(motion, MIRROR @ other @ MIRROR), seconds + more
 
 
 def _mirrored(frame: Frame) -> Frame:
@@ -138,19 +141,13 @@ def drive_motions(
     estimator: Estimator, way: Way, frames: Sequence[Frame]
 ) -> tuple[Array, list[float]]:
     """Motion from each frame to the next [N-1, 4, 4], and the seconds that each pair took."""
-    pairing = Pairing(estimator.card.frame_interval, keyframes=way.keyframes)
+    perception = make_perception(estimator, keyframes=way.keyframes)
     estimator.refined = way.refined
     motions, seconds = [], []
     for index, frame in enumerate(frames):
-        pair = pairing.pair(frame)
-        start = time.perf_counter()
-        if way.asked is networks:
-            prediction = estimator(pair, ())
-            motion = prediction.motion
-            pairing.adapt(pair, *prediction.parallax())
-        else:
-            motion = way.asked(estimator, pair)
-        seconds.append(time.perf_counter() - start)
+        pair = perception.trackers[''].pair(frame)
+        motion, spent = way.asked(perception, pair)
+        seconds.append(spent)
         if index:
             part = (frame.stamp - frames[index - 1].stamp) / NANO / pair.interval
             motions.append(interpolate(torch.from_numpy(motion), part).numpy())

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mdepth_ros.core.estimator import Prediction
+from mdepth_ros.core.types import Prediction
 from mdepth_ros.evaluation import (
     MotionErrors,
     Trajectory,

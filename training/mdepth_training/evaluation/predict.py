@@ -13,13 +13,11 @@ from weakref import WeakKeyDictionary
 import cv2
 import numpy as np
 
-from mdepth_ros.core.estimator import Estimator, Prediction
-from mdepth_ros.core.pairing import FramePair
-from mdepth_ros.core.types import Frame
+from mdepth_ros.core.perception import build_perception
+from mdepth_ros.core.types import Frame, FramePair, Prediction
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import in_image, sample_depth
 from mdepth_ros.geometry import Camera
-from mdepth_ros.model.file import load_model
 from mdepth_training.evaluation.shots import Array, Shot
 
 FirstFrame = Literal['duplicate', 'next']
@@ -46,17 +44,17 @@ class Predictor:
         refined: bool = True,
         cues: bool = True,
     ) -> None:
-        network, self.card = load_model(model)
-        self.whole, self.first_frame = whole, first_frame
-        self.estimator = Estimator(
-            network, self.card, device, precision, refined=refined, cues=cues
+        self.perception = build_perception(
+            model, device=device, precision=precision, refined=refined, cues=cues, scale='none'
         )
+        self.card = self.perception.estimator.card
+        self.whole, self.first_frame = whole, first_frame
         self._resized: WeakKeyDictionary[Frame, Frame] = WeakKeyDictionary()
 
     def __call__(
         self, shot: Shot, parts: Collection[str] = ('image',)
     ) -> tuple[Prediction, FramePair]:
-        """What the networks see, in network units, and the pair that they were given.
+        """What the networks say, in network units, and the pair that they were given.
 
         parts  as in Estimator
         """
@@ -67,7 +65,8 @@ class Predictor:
             partner, reason = shot.frame, 'no previous frame'
         interval = abs(shot.frame.stamp - partner.stamp) / 1e9
         pair = FramePair(self._view(shot.frame), self._view(partner), reason, interval)
-        return self.estimator(pair, parts), FramePair(shot.frame, partner, reason, interval)
+        (estimate,) = self.perception.step([pair], parts)
+        return estimate.prediction, FramePair(shot.frame, partner, reason, interval)
 
     def _view(self, frame: Frame) -> Frame:
         if not self.whole:

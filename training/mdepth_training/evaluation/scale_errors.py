@@ -27,10 +27,11 @@ from numpy.typing import NDArray
 from rich.table import Table
 from rich.text import Text
 
-from mdepth_ros.core.estimator import Estimator, Prediction
-from mdepth_ros.core.pairing import NANO, FramePair, Pairing
-from mdepth_ros.core.scale import Scale, scale_source
-from mdepth_ros.core.types import Frame
+from mdepth_ros.core.estimator import Estimator
+from mdepth_ros.core.pairing import NANO
+from mdepth_ros.core.perception import make_perception
+from mdepth_ros.core.scale import scale_source
+from mdepth_ros.core.types import Frame, FramePair, Prediction, Scale
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import relative
 from mdepth_ros.geometry import Camera
@@ -162,12 +163,12 @@ def predicted_drives(
     card = estimator.card
     camera = Camera.from_normalised(*card.input_size[::-1], *card.camera)
     for seed in seeds:
-        drive, pairing = make_drive(seed, frames, camera, world), Pairing(card.frame_interval)
+        drive, perception = make_drive(seed, frames, camera, world), make_perception(estimator)
         pairs, truths = [], []
         for index, stamp in enumerate(drive.stamps):
             view = drive.render([index])
-            pair = pairing.pair(Frame(stamp, view.image[0].numpy(), camera))
-            pairs.append((estimator(pair, ()), pair))
+            pair = perception.trackers[''].pair(Frame(stamp, view.image[0].numpy(), camera))
+            pairs.append((perception.step([pair], ())[0].prediction, pair))
             truths.append(view.depth[0].numpy())
         ratios = [
             float(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from rich.progress import track
 
-from mdepth_ros.core.estimator import Prediction
+from mdepth_ros.core.types import Prediction
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import (
     SCORES,
@@ -159,7 +159,7 @@ def score(
         shots.name,
         images,
         chains,
-        [*shots.notes, *predictor.estimator.warnings],
+        [*shots.notes, *predictor.perception.warnings],
     )
 
 

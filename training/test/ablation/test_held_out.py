@@ -14,7 +14,7 @@ from mdepth_training.ablation.held_out import HeldOut, _on_pixels_of
 from mdepth_training.config import Data, SyntheticData
 from mdepth_training.evaluation.synthetic import evaluate
 
-from mdepth_ros.core.estimator import Prediction
+from mdepth_ros.core.types import Prediction
 from mdepth_ros.geometry import Camera
 from mdepth_ros.model.file import ModelCard, save_model
 from mdepth_ros.networks import JointDepthPose, NetworkConfig

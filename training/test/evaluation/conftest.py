@@ -21,8 +21,7 @@ import torch
 from mdepth_training.evaluation.shots import Shot
 from numpy.typing import NDArray
 
-from mdepth_ros.core.estimator import Prediction
-from mdepth_ros.core.pairing import FramePair
+from mdepth_ros.core.types import FramePair, Prediction
 from mdepth_ros.geometry import Camera
 from mdepth_ros.model.file import ModelCard, save_model
 from mdepth_ros.networks import JointDepthPose, NetworkConfig
@@ -51,7 +50,7 @@ class Given:
         motions: list[NDArray[Any]] | None = None,
     ) -> None:
         self.card = SimpleNamespace(name='given', metres_per_unit=unit)
-        self.estimator = SimpleNamespace(warnings=[])
+        self.perception = SimpleNamespace(warnings=[])
         self._depths = iter(depths)
         self._motions = iter(motions or [np.eye(4)] * len(depths))
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,8 +25,7 @@ from mdepth_training.evaluation.drift import (
 from typer.testing import CliRunner
 
 from mdepth_ros.core.estimator import Estimator
-from mdepth_ros.core.pairing import FramePair
-from mdepth_ros.core.types import Frame
+from mdepth_ros.core.types import Frame, FramePair
 from mdepth_ros.geometry import Camera, se3_exp
 from mdepth_ros.model.file import load_model
 
@@ -34,19 +34,21 @@ MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])
 
 
 class Knowing:
-    """An estimator that knows the motion of any two frames, also mirrored; off by a constant."""
+    """A step that knows the motion of any two frames, also mirrored; off by a constant."""
 
     def __init__(self, pair: FramePair, error: np.ndarray) -> None:
         self.pair, self.error = pair, error
 
-    def __call__(self, pair: FramePair, parts: object) -> object:
+    def step(self, pairs: Sequence[FramePair], parts: object) -> list[object]:
+        (pair,) = pairs
         motion = MOTION
         if pair.previous.camera != self.pair.previous.camera:
             np.testing.assert_array_equal(pair.current.image[:, ::-1], self.pair.current.image)
             motion = MIRROR @ motion @ MIRROR
         if pair.current is self.pair.previous:
             motion = np.linalg.inv(motion)
-        return SimpleNamespace(motion=motion @ self.error)
+        said = SimpleNamespace(motion=motion @ self.error)
+        return [SimpleNamespace(prediction=said, timings={'estimator': 0.5})]
 
 
 def pair() -> FramePair:
@@ -59,15 +61,17 @@ def pair() -> FramePair:
 def test_every_way_gives_the_motion_of_the_pair(way: object) -> None:
     known = Knowing(pair(), np.eye(4))
     known.pair = one = pair()
-    np.testing.assert_allclose(way(known, one), MOTION, atol=1e-12)  # type: ignore[operator]
+    motion, seconds = way(known, one)  # type: ignore[operator]
+    np.testing.assert_allclose(motion, MOTION, atol=1e-12)
+    assert seconds == (0.5 if way is networks else 1.0)
 
 
 def test_a_mirror_cancels_an_error_to_one_side() -> None:
     sideways = se3_exp(torch.tensor([0.05, 0, 0, 0, 0, 0]).double()).numpy()
     known = Knowing(pair(), sideways)
     known.pair = one = pair()
-    np.testing.assert_allclose(and_mirrored(known, one), MOTION, atol=1e-3)  # type: ignore[arg-type]
-    assert abs(networks(known, one)[0, 3] - MOTION[0, 3]) > 0.04  # type: ignore[arg-type]
+    np.testing.assert_allclose(and_mirrored(known, one)[0], MOTION, atol=1e-3)  # type: ignore[arg-type]
+    assert abs(networks(known, one)[0][0, 3] - MOTION[0, 3]) > 0.04  # type: ignore[arg-type]
 
 
 def test_numbers_of_motions_that_are_right_but_for_their_unit() -> None:

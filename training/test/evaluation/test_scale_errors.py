@@ -17,10 +17,7 @@ from mdepth_training.evaluation.scale_errors import (
     told_speeds,
 )
 
-from mdepth_ros.core.estimator import Prediction
-from mdepth_ros.core.pairing import FramePair
-from mdepth_ros.core.scale import Scale
-from mdepth_ros.core.types import Frame
+from mdepth_ros.core.types import Frame, FramePair, Prediction, Scale
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera
 
