@@ -107,7 +107,7 @@ def read_points_list(
     """Each point as a named tuple; see read_points()."""
     points = read_points(cloud, field_names, skip_nans, uvs)
     kind: Any = namedtuple('Point', points.dtype.names or ())  # type: ignore[misc]
-    return [kind._make(point) for point in points.tolist()]
+    return [kind._make(point) for point in points]
 
 
 def create_cloud(

@@ -14,13 +14,14 @@ from ros2_standalone.tf2_topics import (
 )
 from ros2_standalone.time import Time
 from tf_frames import at, found, shift, stamped
-from transport import spin_until
+from transport import only_standalone, spin_until
+
+pytestmark = only_standalone
 
 
 @pytest.fixture
 def nodes() -> Iterator[tuple[Any, Any, Any]]:
     """Two nodes, and what spins both."""
-    pytest.importorskip('cyclonedds')
     from ros2_standalone.context import Context
     from ros2_standalone.executors import SingleThreadedExecutor
     from ros2_standalone.node import Node
