@@ -61,7 +61,8 @@ class Override:
     name: str
     value: Any
 
-    def _fits(self, fully_qualified_name: str) -> bool:
+    def fits(self, fully_qualified_name: str) -> bool:
+        """Whether it is for a node."""
         pattern = '/' + self.node_pattern.lstrip('/')
         return re.fullmatch(pattern.replace('/*', r'(/\w+)'), fully_qualified_name) is not None
 
@@ -73,17 +74,18 @@ class Arguments:
     unparsed     the arguments that are not for ROS
     remaps       rules for names, see names.Rule
     log_levels   level by logger; '' is all
+    given        values for parameters
     """
 
     unparsed: list[str] = field(default_factory=list)
     remaps: list[Rule] = field(default_factory=list)
     log_levels: dict[str, LoggingSeverity] = field(default_factory=dict)
-    _overrides: list[Override] = field(default_factory=list)
+    given: list[Override] = field(default_factory=list)
 
     def overrides(self, node_name: str, namespace: str) -> dict[str, Parameter]:
         """Parameters for a node, by name; what comes later on the command line wins."""
         node = full_name(node_name, namespace)
-        found = [item for item in self._overrides if item._fits(node)]
+        found = [item for item in self.given if item.fits(node)]
         return {item.name: Parameter(item.name, value=item.value) for item in found}
 
     def apply_log_levels(self) -> None:
@@ -164,12 +166,12 @@ def _add_parameter(result: Arguments, text: str) -> None:
     except ParameterFileError as error:
         message = f"Couldn't parse parameter '{text}': {error}"
         raise RCLInvalidROSArgsError(message) from error
-    result._overrides.append(Override(found['node'] or ALL_NODES, found['name'], value))
+    result.given.append(Override(found['node'] or ALL_NODES, found['name'], value))
 
 
 def _add_file(result: Arguments, path: str) -> None:
     try:
-        result._overrides += [Override(*item) for item in file_parameters(path)]
+        result.given += [Override(*item) for item in file_parameters(path)]
     except ParameterFileError as error:
         raise RCLInvalidROSArgsError(
             f"Couldn't parse parameters file '{path}': {error}"

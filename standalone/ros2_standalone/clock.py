@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import IntEnum
 
 from .time import ClockType, Duration, Time
@@ -26,30 +27,35 @@ class ClockChange(IntEnum):
     SYSTEM_TIME_NO_CHANGE = 4
 
 
+@dataclass(frozen=True)
+class TimeJump:
+    """What a jump callback is told: whether the source changed, and new minus old time."""
+
+    clock_change: ClockChange
+    delta: Duration
+
+
+@dataclass(frozen=True, kw_only=True)
 class JumpThreshold:
     """What counts as a jump: at least so far forward (> 0) or backward (< 0), or a clock change.
 
     Raises ValueError for a threshold of the wrong sign, or for none at all.
     """
 
-    def __init__(
-        self,
-        *,
-        min_forward: Duration | None,
-        min_backward: Duration | None,
-        on_clock_change: bool = True,
-    ) -> None:
-        if min_forward is not None and min_forward.nanoseconds <= 0:
-            raise ValueError('min_forward must be a positive non-zero duration')
-        if min_backward is not None and min_backward.nanoseconds >= 0:
-            raise ValueError('min_backward must be a negative non-zero duration')
-        if min_forward is None and min_backward is None and not on_clock_change:
-            raise ValueError('At least one jump threshold must be enabled')
-        self.min_forward = min_forward
-        self.min_backward = min_backward
-        self.on_clock_change = on_clock_change
+    min_forward: Duration | None
+    min_backward: Duration | None
+    on_clock_change: bool = True
 
-    def _exceeded(self, jump: TimeJump) -> bool:
+    def __post_init__(self) -> None:
+        if self.min_forward is not None and self.min_forward.nanoseconds <= 0:
+            raise ValueError('min_forward must be a positive non-zero duration')
+        if self.min_backward is not None and self.min_backward.nanoseconds >= 0:
+            raise ValueError('min_backward must be a negative non-zero duration')
+        if (self.min_forward, self.min_backward, self.on_clock_change) == (None, None, False):
+            raise ValueError('At least one jump threshold must be enabled')
+
+    def exceeded_by(self, jump: TimeJump) -> bool:
+        """Whether a jump counts."""
         changes = (ClockChange.ROS_TIME_ACTIVATED, ClockChange.ROS_TIME_DEACTIVATED)
         return (
             (self.on_clock_change and jump.clock_change in changes)
@@ -58,53 +64,25 @@ class JumpThreshold:
         )
 
 
-class TimeJump:
-    """What a jump callback is told: whether the source changed, and new minus old time."""
-
-    def __init__(self, clock_change: ClockChange, delta: Duration) -> None:
-        if not isinstance(clock_change, ClockChange):
-            raise TypeError('clock_change must be an instance of rclpy.clock.ClockChange')
-        self._clock_change = clock_change
-        self._delta = delta
-
-    @property
-    def clock_change(self) -> ClockChange:
-        """Whether ROS time was switched on or off."""
-        return self._clock_change
-
-    @property
-    def delta(self) -> Duration:
-        """How far the clock jumped; 0 where only its source changed."""
-        return self._delta
-
-
+@dataclass(eq=False)
 class JumpHandle:
     """A registered pair of jump callbacks; keep it as long as they shall be called."""
 
-    def __init__(
-        self,
-        *,
-        clock: Clock,
-        threshold: JumpThreshold,
-        pre_callback: Callable[[], None] | None,
-        post_callback: Callable[[TimeJump], None] | None,
-    ) -> None:
-        if pre_callback is None and post_callback is None:
-            raise ValueError('One of pre_callback or post_callback must be callable')
-        for name, callback in (('pre_callback', pre_callback), ('post_callback', post_callback)):
-            if callback is not None and not callable(callback):
-                raise ValueError(f'{name} must be callable if given')
-        self._clock: Clock | None = clock
-        self._threshold = threshold
-        self._pre_callback = pre_callback
-        self._post_callback = post_callback
-        clock._jump_handles.append(self)
+    handles: list[JumpHandle]
+    threshold: JumpThreshold
+    pre_callback: Callable[[], None] | None
+    post_callback: Callable[[TimeJump], None] | None
+
+    def __post_init__(self) -> None:
+        given = [each for each in (self.pre_callback, self.post_callback) if each is not None]
+        if not given or not all(map(callable, given)):
+            raise ValueError('pre_callback or post_callback must be given, and be callable')
+        self.handles.append(self)
 
     def unregister(self) -> None:
         """Stop the callbacks; again and again does no harm."""
-        if self._clock is not None:
-            self._clock._jump_handles.remove(self)
-            self._clock = None
+        if self in self.handles:
+            self.handles.remove(self)
 
 
 class Clock:
@@ -145,12 +123,7 @@ class Clock:
 
         They run in the thread that moves the clock, and shall be quick.
         """
-        return JumpHandle(
-            clock=self,
-            threshold=threshold,
-            pre_callback=pre_callback,
-            post_callback=post_callback,
-        )
+        return JumpHandle(self._jump_handles, threshold, pre_callback, post_callback)
 
 
 class ROSClock(Clock):
@@ -172,7 +145,8 @@ class ROSClock(Clock):
         nanoseconds = self._override if self._active else time.time_ns()
         return Time(nanoseconds=nanoseconds, clock_type=self._clock_type)
 
-    def _set_ros_time_is_active(self, enabled: bool) -> None:
+    def set_ros_time_is_active(self, enabled: bool) -> None:
+        """Give the override from now on, or the time of the system."""
         with self._lock:
             if enabled == self._active:
                 return
@@ -195,11 +169,11 @@ class ROSClock(Clock):
     @contextmanager
     def _jump(self, change: ClockChange, delta: int) -> Iterator[None]:
         jump = TimeJump(change, Duration(nanoseconds=delta))
-        handles = [handle for handle in self._jump_handles if handle._threshold._exceeded(jump)]
+        handles = [handle for handle in self._jump_handles if handle.threshold.exceeded_by(jump)]
         for handle in handles:
-            if handle._pre_callback is not None:
-                handle._pre_callback()
+            if handle.pre_callback is not None:
+                handle.pre_callback()
         yield
         for handle in handles:
-            if handle._post_callback is not None:
-                handle._post_callback(jump)
+            if handle.post_callback is not None:
+                handle.post_callback(jump)

@@ -143,11 +143,13 @@ class Context:
             graph.close()
             participant.delete()
 
-    def _use(self) -> None:
+    def use(self) -> None:
+        """Keep the participant for one more node."""
         with self._lock:
             self._users += 1
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """Need it no more."""
         with self._lock:
             self._users -= 1
         self._release()

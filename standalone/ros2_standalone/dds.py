@@ -47,7 +47,7 @@ class Participant(DdsEntity):
 
     def __init__(self, domain_id: int, enclave: str = '/') -> None:
         self.domain_id = domain_id
-        self._endpoints: weakref.WeakSet[Endpoint] = weakref.WeakSet()
+        self.endpoints: weakref.WeakSet[Endpoint] = weakref.WeakSet()
         domains.acquire(domain_id, Discovery.from_environment())
         try:
             with user_data_qos(f'enclave={enclave};') as qos:
@@ -59,7 +59,7 @@ class Participant(DdsEntity):
 
     def delete(self) -> None:
         """Delete all of its entities, and the domain where nobody else is in it."""
-        for endpoint in list(self._endpoints):
+        for endpoint in list(self.endpoints):
             endpoint.delete()
         super().delete()
         domains.release(self.domain_id)
@@ -108,7 +108,7 @@ class Endpoint(DdsEntity):
         # Other than handles, serialised messages and their types are memory that may be gone.
         self._lock = threading.Lock()
         self._deleted = False
-        participant._endpoints.add(self)
+        participant.endpoints.add(self)
 
     def delete(self) -> None:
         """Delete it; a thread that uses it meanwhile gets an error, or nothing."""

@@ -9,36 +9,23 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 
-class QoSRequestedIncompatibleQoSInfo(NamedTuple):
-    """Publishers that a subscription can't hear; last_policy_kind is a QoSPolicyKind."""
+class IncompatibleQoSInfo(NamedTuple):
+    """Peers that can't be talked to; last_policy_kind is a QoSPolicyKind."""
 
     total_count: int
     total_count_change: int
     last_policy_kind: int
 
 
-class QoSOfferedIncompatibleQoSInfo(NamedTuple):
-    """Subscriptions that can't hear a publisher; last_policy_kind is a QoSPolicyKind."""
-
-    total_count: int
-    total_count_change: int
-    last_policy_kind: int
-
-
-Callback = Callable[[Any], None]
+QoSRequestedIncompatibleQoSInfo = QoSOfferedIncompatibleQoSInfo = IncompatibleQoSInfo
 
 
 @dataclass
-class SubscriptionEventCallbacks:
-    """Callbacks of a subscription; use_default_callbacks: incompatible QoS is at least logged."""
+class EventCallbacks:
+    """use_default_callbacks: what has no callback is at least logged."""
 
-    incompatible_qos: Callback | None = None
+    incompatible_qos: Callable[[Any], None] | None = None
     use_default_callbacks: bool = True
 
 
-@dataclass
-class PublisherEventCallbacks:
-    """Callbacks of a publisher; use_default_callbacks: incompatible QoS is at least logged."""
-
-    incompatible_qos: Callback | None = None
-    use_default_callbacks: bool = True
+PublisherEventCallbacks = SubscriptionEventCallbacks = EventCallbacks

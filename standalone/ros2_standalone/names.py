@@ -40,7 +40,8 @@ class Rule:
     target: str
     node: str | None = None
 
-    def _is_for(self, kind: str, node_name: str) -> bool:
+    def is_for(self, kind: str, node_name: str) -> bool:
+        """Whether it applies to a kind of name of a node."""
         kinds = ('topic', 'service') if self.kind == '' else (self.kind,)
         return kind in kinds and self.node in (None, node_name)
 
@@ -129,7 +130,7 @@ def remap(
 ) -> str:
     """What the first rule that fits makes of an absolute topic or service name (see `kind`)."""
     for rule in rules:
-        if not rule._is_for(kind, node_name):
+        if not rule.is_for(kind, node_name):
             continue
         if expand(rule.match, node_name, namespace) == name:
             return expand(rule.target, node_name, namespace)
@@ -138,9 +139,9 @@ def remap(
 
 def remap_node(node_name: str, namespace: str, rules: Sequence[Rule]) -> tuple[str, str]:
     """Name and namespace that a node gets from the rules for them; the first of each counts."""
-    names = [rule.target for rule in rules if rule._is_for('name', node_name)]
+    names = [rule.target for rule in rules if rule.is_for('name', node_name)]
     name = names[0] if names else node_name
-    spaces = [rule.target for rule in rules if rule._is_for('namespace', name)]
+    spaces = [rule.target for rule in rules if rule.is_for('namespace', name)]
     return name, absolute(spaces[0] if spaces else namespace)
 
 

@@ -74,7 +74,7 @@ class Node(NodeEntities, ParameterStore):
         self._clock = ROSClock()
         self._logger = get_logger(self.get_fully_qualified_name()[1:].replace('/', '.'))
         self._destroyed = False
-        self._context._use()
+        self._context.use()
         me = weakref.ref(self)  # who forgets a node shall not find it in the graph for ever
         self._local_node = LocalNode(self._name, self._namespace, lambda: _endpoints(me()))
         self._graph.add_node(self._local_node)
@@ -118,7 +118,7 @@ class Node(NodeEntities, ParameterStore):
             item.destroy()
         self._owned = []
         self._graph.remove_node(self._local_node)
-        self._context._leave()
+        self._context.leave()
 
     def __del__(self) -> None:
         self.destroy_node()

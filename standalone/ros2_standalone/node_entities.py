@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from .clock import Clock, ROSClock
 from .context import Context
-from .events import PublisherEventCallbacks, SubscriptionEventCallbacks
+from .events import EventCallbacks
 from .logging import Logger
 from .names import resolve
 from .node_graph import NodeGraph
@@ -92,7 +92,7 @@ class NodeEntities(NodeGraph):
         qos_profile: QoSProfile | int,
         *,
         callback_group: Any = None,
-        event_callbacks: PublisherEventCallbacks | None = None,
+        event_callbacks: EventCallbacks | None = None,
         qos_overriding_options: QoSOverridingOptions | None = None,
     ) -> Publisher:
         """A publisher; qos_profile: a profile, or the depth of the default one."""
@@ -115,7 +115,7 @@ class NodeEntities(NodeGraph):
         qos_profile: QoSProfile | int,
         *,
         callback_group: Any = None,
-        event_callbacks: SubscriptionEventCallbacks | None = None,
+        event_callbacks: EventCallbacks | None = None,
         qos_overriding_options: QoSOverridingOptions | None = None,
         raw: bool = False,
     ) -> Subscription:

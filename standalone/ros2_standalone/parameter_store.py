@@ -4,13 +4,10 @@
 
 from __future__ import annotations
 
-import copy
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from .exceptions import (
-    InvalidParameterException,
     InvalidParameterTypeException,
     InvalidParameterValueException,
     ParameterAlreadyDeclaredException,
@@ -19,6 +16,7 @@ from .exceptions import (
     ParameterUninitializedException,
 )
 from .messages import message_class
+from .parameter_declarations import declaration
 from .parameter_ranges import range_refusal
 from .parameters import PARAMETER_SEPARATOR_STRING, Parameter
 
@@ -72,10 +70,8 @@ class ParameterStore:
         (out of range, or refused by a callback), TypeError and ValueError for wrong tuples.
         """
         prefix = f'{namespace}{PARAMETER_SEPARATOR_STRING}' if namespace else ''
-        declared = [
-            self._declaration(prefix, entry, use_override=not ignore_override)
-            for entry in parameters
-        ]
+        given = {} if ignore_override else self._parameter_overrides
+        declared = [declaration(prefix, entry, given) for entry in parameters]
         again = [parameter.name for parameter, _ in declared if parameter.name in self._parameters]
         if again:
             raise ParameterAlreadyDeclaredException(again)
@@ -88,42 +84,6 @@ class ParameterStore:
                 raise InvalidParameterTypeException(parameter, expected)
             raise InvalidParameterValueException(parameter.name, parameter.value, result.reason)
         return [self._parameters[parameter.name] for parameter, _ in declared]
-
-    def _declaration(
-        self, prefix: str, entry: Sequence[Any], *, use_override: bool
-    ) -> tuple[Parameter, Any]:
-        if not 1 <= len(entry) <= 3:
-            raise TypeError(f'A declaration has a name, a value and a descriptor, not {entry}')
-        name, value, given = (*entry, None, None)[:3]
-        if not isinstance(name, str):
-            raise TypeError(f'The name of a parameter is a str, not {name!r}')
-        if not name:
-            raise InvalidParameterException(name)
-        name = prefix + name
-        descriptor_class = message_class('rcl_interfaces/msg/ParameterDescriptor')
-        if given is not None and not isinstance(given, descriptor_class):
-            raise TypeError(f'{name}: {given!r} is not a ParameterDescriptor')
-        descriptor = copy.copy(given) if given is not None else descriptor_class()
-        descriptor.name = name
-        if len(entry) == 1:
-            warnings.warn(
-                f"parameter '{name}': declare it with a value, a type or a descriptor with "
-                'dynamic_typing; by its name only is deprecated',
-                stacklevel=4,
-            )
-            descriptor.dynamic_typing = True
-        if isinstance(value, Parameter.Type):
-            if value is NOT_SET or descriptor.dynamic_typing:
-                raise ValueError(f"parameter '{name}': a type does not go with dynamic typing")
-            descriptor.type = value.value
-            value = None
-        elif not descriptor.dynamic_typing:
-            descriptor.type = Parameter.Type.from_parameter_value(value).value
-            if value is None:
-                raise ValueError(f"parameter '{name}' has neither a default value nor a type")
-        if use_override and name in self._parameter_overrides:
-            value = self._parameter_overrides[name].value
-        return Parameter(name, value=value), descriptor
 
     def undeclare_parameter(self, name: str) -> None:
         """Forget a parameter; ParameterImmutableException for a read-only one."""

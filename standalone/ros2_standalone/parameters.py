@@ -63,7 +63,7 @@ class ParameterType(IntEnum):
         return all(isinstance(element, ELEMENTS[self.name]) for element in parameter_value)
 
     @property
-    def _field(self) -> str:
+    def field(self) -> str:
         """The field of rcl_interfaces/ParameterValue that holds a value of this type."""
         return f'{self.name.lower()}_value'
 
@@ -109,7 +109,7 @@ class Parameter:
         """rcl_interfaces/ParameterValue of this parameter."""
         fields: dict[str, Any] = {'type': self._type.value}
         if self._type is not ParameterType.NOT_SET:
-            fields[self._type._field] = self._value
+            fields[self._type.field] = self._value
         return message_class('rcl_interfaces/msg/ParameterValue')(**fields)
 
     def to_parameter_msg(self) -> Any:
@@ -129,5 +129,5 @@ def parameter_value_to_python(parameter_value: Any) -> Any:
     type_ = ParameterType(parameter_value.type)
     if type_ is ParameterType.NOT_SET:
         return None
-    value = getattr(parameter_value, type_._field)
+    value = getattr(parameter_value, type_.field)
     return list(value) if type_.name in ELEMENTS else value

@@ -38,7 +38,7 @@ class TimeSource:
         return message_class('rcl_interfaces/msg/SetParametersResult')(successful=True)
 
     def _follow(self, active: bool) -> None:
-        self._clock._set_ros_time_is_active(active)
+        self._clock.set_ros_time_is_active(active)
         if active and self._subscription is None:
             message = message_class('rosgraph_msgs/msg/Clock')
             create = self._node.create_subscription

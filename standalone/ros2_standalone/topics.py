@@ -13,20 +13,13 @@ from .context import Context
 from .cyclone import INFINITY
 from .dds import Endpoint, Reader, Writer
 from .dds_qos import policy_kind
-from .events import (
-    PublisherEventCallbacks,
-    QoSOfferedIncompatibleQoSInfo,
-    QoSRequestedIncompatibleQoSInfo,
-    SubscriptionEventCallbacks,
-)
+from .events import EventCallbacks, IncompatibleQoSInfo
 from .exceptions import InvalidHandle, RCLError
 from .qos import QoSProfile
 from .serialization import deserialize_message, serialize_message
 from .time import Duration
 from .waiting import Waitable
 from .wire_types import type_hash
-
-Callbacks = PublisherEventCallbacks | SubscriptionEventCallbacks
 
 
 def dds_topic(name: str, profile: QoSProfile) -> str:
@@ -38,10 +31,11 @@ class EndpointEvents(Waitable):
     """Tells a callback of peers whose QoS does not fit."""
 
     def __init__(
-        self, endpoint: Endpoint, callbacks: Callbacks, warn: Callable[[Any], None]
+        self, endpoint: Endpoint, callbacks: EventCallbacks | None, warn: Callable[[Any], None]
     ) -> None:
         super().__init__()
         self._endpoint = endpoint
+        callbacks = callbacks or EventCallbacks()
         default = warn if callbacks.use_default_callbacks else None
         self._callback = callbacks.incompatible_qos or default
         endpoint.watch_incompatible_qos()
@@ -58,10 +52,9 @@ class EndpointEvents(Waitable):
         status = self._endpoint.take_incompatible_qos()
         if not status.total_count_change or self._callback is None:
             return False
-        is_writer = self._endpoint.is_writer
-        kind = QoSOfferedIncompatibleQoSInfo if is_writer else QoSRequestedIncompatibleQoSInfo
         policy = policy_kind(status.last_policy_id)
-        self._callback(kind(status.total_count, status.total_count_change, policy))
+        counts = status.total_count, status.total_count_change
+        self._callback(IncompatibleQoSInfo(*counts, policy))
         return True
 
 
@@ -75,7 +68,7 @@ class Publisher:
         topic: str,
         qos_profile: QoSProfile,
         *,
-        event_callbacks: PublisherEventCallbacks | None = None,
+        event_callbacks: EventCallbacks | None = None,
         logger: Any = None,
     ) -> None:
         self.msg_type = msg_type
@@ -88,8 +81,7 @@ class Publisher:
         user_data = f'typehash={type_hash(name)};'
         dds_name = dds_topic(topic, qos_profile)
         self._writer = Writer(context.participant, dds_name, name, qos_profile, user_data)
-        callbacks = event_callbacks or PublisherEventCallbacks()
-        self.event_handlers = [EndpointEvents(self._writer, callbacks, self._warn)]
+        self.event_handlers = [EndpointEvents(self._writer, event_callbacks, self._warn)]
 
     @property
     def topic_name(self) -> str:
@@ -159,7 +151,7 @@ class Subscription(Waitable):
         qos_profile: QoSProfile,
         *,
         raw: bool = False,
-        event_callbacks: SubscriptionEventCallbacks | None = None,
+        event_callbacks: EventCallbacks | None = None,
         logger: Any = None,
     ) -> None:
         super().__init__()
@@ -174,8 +166,7 @@ class Subscription(Waitable):
         user_data = f'typehash={type_hash(name)};'
         dds_name = dds_topic(topic, qos_profile)
         self._reader = Reader(context.participant, dds_name, name, qos_profile, user_data)
-        callbacks = event_callbacks or SubscriptionEventCallbacks()
-        self.event_handlers = [EndpointEvents(self._reader, callbacks, self._warn)]
+        self.event_handlers = [EndpointEvents(self._reader, event_callbacks, self._warn)]
 
     @property
     def topic_name(self) -> str:

@@ -105,7 +105,7 @@ def test_an_updater_publishes_what_its_tasks_say() -> None:
     assert node.last == [('camera: Device', OK, 'Node starting up')]
     updater.add(FunctionDiagnosticTask('Model', broken))
     updater.add('Silent', lambda stat: stat)
-    node.clock._set_ros_time_is_active(True)
+    node.clock.set_ros_time_is_active(True)
     node.clock.set_ros_time_override(Time(seconds=5))
     updater.update()
     assert node.last == [

@@ -97,7 +97,7 @@ class FakeNode:
 def test_a_bag_that_starts_again_clears_what_moves() -> None:
     node = FakeNode()
     buffer = Buffer(node=node)
-    node.clock._set_ros_time_is_active(True)
+    node.clock.set_ros_time_is_active(True)
 
     def fill() -> None:
         buffer.set_transform(stamped('odom', 'base', shift(1.0), 100.0), 'test')

