@@ -16,9 +16,6 @@ from rosbags.rosbag2 import StoragePlugin
 from rosbags.rosbag2 import Writer as Writer2
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-from mdepth_ros.evaluation import Trajectory
-from mdepth_ros.evaluation.files import kitti_line
-
 ROS2 = get_typestore(Stores.ROS2_JAZZY)
 ROS1 = get_typestore(Stores.ROS1_NOETIC)
 TF = 'tf2_msgs/msg/TFMessage'
@@ -233,8 +230,3 @@ def write_ros1_mcap(path: Path, messages: Iterable[Message], **options: Any) -> 
             channels[topic] = mcap.channel(topic, kind.replace('/msg/', '/'), 'ros1', 'ros1msg')
         mcap.message(channels[topic], time, ROS1.serialize_ros1(message, kind))
     return mcap.close()
-
-
-def write_kitti(path: Path, trajectory: Trajectory) -> None:
-    """Poses as `mdepth run` writes them."""
-    path.write_text(''.join(map(kitti_line, trajectory.poses)))

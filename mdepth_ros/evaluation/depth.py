@@ -58,21 +58,15 @@ def depth_errors(
     min_depth: float = SCORED[0],
     max_depth: float = SCORED[1],
     scaling: Literal['median', 'none'] | float = 'none',
-    crop: Crop = 'none',
 ) -> DepthErrors:
-    """Score a prediction [h,w] against a truth [H,W], or two lists [N] of corresponding depths.
+    """Score a prediction against a truth of the same shape, images or lists of depths.
 
-    Scored are pixels inside the crop whose truth lies strictly between the two limits. The
-    prediction is first scaled (by the ratio of medians over those pixels, or by a given factor),
-    then clamped to the limits: the order matters. A prediction of another size is resized as
-    disparity. Where nothing can be scored (no pixel, or a median that is infinite) the errors
-    are NaN and `pixels` is 0.
+    Scored are pixels whose truth lies strictly between the two limits. The prediction is first
+    scaled (by the ratio of medians over those pixels, or by a given factor), then clamped to the
+    limits: the order matters. Where nothing can be scored (no pixel, or a median that is infinite)
+    the errors are NaN and `pixels` is 0.
     """
-    if prediction.shape != truth.shape:
-        prediction = resize_as_disparity(prediction, truth.shape)
     known = (truth > min_depth) & (truth < max_depth)  # false for NaN
-    if crop != 'none':
-        known &= crop_mask(truth.shape, crop)
     usable = known & (prediction > 0)
     pixels, total = int(usable.sum()), int(known.sum())
     coverage = pixels / total if total else math.nan
@@ -142,14 +136,6 @@ def sample_depth(depth: Array, u: Array, v: Array) -> Array:
         return np.asarray(1.0 / total)
 
 
-def resize_as_disparity(depth: Array, shape: Sequence[int]) -> Array:
-    """Depth [h,w] at another size (H, W): bilinear in disparity, OpenCV's pixel rule."""
-    (h, w), (H, W) = depth.shape, shape
-    u = (np.arange(W) + 0.5) * (w / W) - 0.5
-    v = (np.arange(H) + 0.5) * (h / H) - 0.5
-    return sample_depth(depth, u[None, :], v[:, None])
-
-
 def crop_box(shape: Sequence[int], crop: Crop) -> tuple[int, int, int, int]:
     """Rows top:bottom and columns left:right of an image (H, W) that a protocol scores.
 
@@ -166,14 +152,6 @@ def crop_box(shape: Sequence[int], crop: Crop) -> tuple[int, int, int, int]:
             int(0.96405229 * W),
         )
     raise ValueError(f'unknown crop {crop!r}: none or garg')
-
-
-def crop_mask(shape: Sequence[int], crop: Crop) -> NDArray[np.bool_]:
-    """The crop as a mask [H,W]."""
-    top, bottom, left, right = crop_box(shape, crop)
-    mask = np.zeros(shape, bool)
-    mask[top:bottom, left:right] = True
-    return mask
 
 
 def in_image(pixels: Array, shape: Sequence[int], crop: Crop = 'none') -> NDArray[np.bool_]:

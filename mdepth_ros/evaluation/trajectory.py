@@ -2,16 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Errors of a trajectory: absolute, relative, KITTI drift and the 5-frame error; numpy in float64.
 
-The order of use is always the same: `associate` two trajectories by time stamp, `align` the
-estimate to the truth (or not), then measure. A pose maps points of the moving frame to the fixed
-frame. Both trajectories must describe the same moving frame (`Trajectory.of_frame` changes it):
-relative errors of different frames cannot be compared.
+Two trajectories have the same stamps; `align` the estimate to the truth (or not), then measure. A
+pose maps points of the moving frame to the fixed frame. Both trajectories must describe the same
+moving frame (`Trajectory.of_frame` changes it): relative errors of different frames cannot be
+compared.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -113,36 +112,6 @@ def rotation_angle(rotation: Array) -> Array:
     return np.asarray(np.degrees(np.arctan2(np.linalg.norm(axis, axis=-1), trace - 1)))
 
 
-def associate(
-    estimate: Trajectory, truth: Trajectory, max_difference: float = 0.01
-) -> tuple[Trajectory, Trajectory]:
-    """Each pose of the estimate with the nearest in time of the truth, within `max_difference` s.
-
-    No pose of the truth serves twice: the nearest claim wins. Raises MdepthError where nothing
-    matches.
-    """
-    if not len(estimate) or not len(truth):
-        raise MdepthError('a trajectory is empty: nothing to compare')
-    after = np.clip(np.searchsorted(truth.stamps, estimate.stamps), 1, max(len(truth) - 1, 1))
-    after = np.minimum(after, len(truth) - 1)
-    before = np.maximum(after - 1, 0)
-    to_after = np.abs(truth.stamps[after] - estimate.stamps)
-    to_before = np.abs(truth.stamps[before] - estimate.stamps)
-    nearest = np.where(to_before <= to_after, before, after)
-    difference = np.minimum(to_before, to_after)
-    order = np.lexsort((difference, nearest))  # by pose of the truth, nearest claim first
-    first_claim = np.unique(nearest[order], return_index=True)[1]
-    kept = np.sort(order[first_claim])
-    kept = kept[difference[kept] <= round(max_difference * 1e9)]
-    if not len(kept):
-        span = [(t.stamps[0] / 1e9, t.stamps[-1] / 1e9) for t in (estimate, truth)]
-        raise MdepthError(
-            f'no pose of the estimate ({span[0][0]:.3f} to {span[0][1]:.3f} s) is within '
-            f'{max_difference} s of one of the truth ({span[1][0]:.3f} to {span[1][1]:.3f} s)'
-        )
-    return estimate.select(kept), truth.select(nearest[kept])
-
-
 def umeyama(source: Array, target: Array, with_scale: bool) -> tuple[float, Array]:
     """Scale s and transform [4,4] that minimise sum |target - (s R source + t)|^2; points [N,3].
 
@@ -194,49 +163,11 @@ def absolute_errors(estimate: Trajectory, truth: Trajectory) -> Array:
     return np.asarray(np.linalg.norm(estimate.positions - truth.positions, axis=1))
 
 
-def relative_errors(
-    estimate: Trajectory,
-    truth: Trajectory,
-    delta: float = 1,
-    unit: Literal['frames', 'metres'] = 'frames',
-    all_pairs: bool = True,
-    tolerance: float = 0.1,
-) -> tuple[Array, Array]:
-    """Relative pose errors over `delta` frames or metres: translation (m), rotation (deg).
+def relative_errors(estimate: Trajectory, truth: Trajectory) -> tuple[Array, Array]:
+    """Relative pose errors from each pose to the next: translation (m) [N-1], rotation (deg).
 
     With Q of the truth and P of the estimate: E = (Qi^-1 Qj)^-1 (Pi^-1 Pj) (Sturm et al. 2012,
-    eq. 2). `all_pairs` starts at every pose, otherwise a pair starts where the last one ended.
-    Over metres, counted along the truth, a pair of `all_pairs` ends at the pose whose distance
-    is nearest to delta, and counts if that is within `tolerance` * delta.
+    eq. 2).
     """
-    if unit == 'frames':
-        step = int(delta)
-        first = np.arange(0, len(truth) - step, 1 if all_pairs else step)
-        second = first + step
-    else:
-        first, second = _pairs_by_distance(truth.distances, delta, all_pairs, tolerance)
-    error = relative(
-        relative(truth.poses[first], truth.poses[second]),
-        relative(estimate.poses[first], estimate.poses[second]),
-    )
+    error = relative(truth.motions, estimate.motions)
     return np.linalg.norm(error[:, :3, 3], axis=1), rotation_angle(error[:, :3, :3])
-
-
-def _pairs_by_distance(
-    distances: Array, delta: float, all_pairs: bool, tolerance: float
-) -> tuple[Array, Array]:
-    pairs: list[tuple[int, int]] = []
-    if all_pairs:
-        for i in range(len(distances) - 1):
-            off = np.abs(distances[i + 1 :] - distances[i] - delta)
-            j = int(np.argmin(off))
-            if off[j] <= tolerance * delta:
-                pairs.append((i, i + 1 + j))
-    else:
-        ends = [0]
-        for i, distance in enumerate(distances):
-            if distance - distances[ends[-1]] >= delta:
-                ends.append(i)
-        pairs = list(pairwise(ends))
-    indices = np.array(pairs, np.intp).reshape(-1, 2)
-    return indices[:, 0], indices[:, 1]

@@ -10,11 +10,9 @@ from mdepth_ros.evaluation import (
     SCORES,
     DepthScores,
     crop_box,
-    crop_mask,
     depth_errors,
     in_image,
     mean_errors,
-    resize_as_disparity,
     sample_depth,
 )
 
@@ -80,28 +78,31 @@ def test_nothing_to_score(prediction):
 
 def test_garg_crop_of_a_kitti_image():
     assert crop_box((375, 1242), 'garg') == (153, 371, 44, 1197)
-    assert crop_mask((375, 1242), 'garg').sum() == (371 - 153) * (1197 - 44)
-    truth = np.full((375, 1242), 10.0)
-    prediction = np.full((375, 1242), 20.0)
-    prediction[153:371, 44:1197] = 10.0
-    assert depth_errors(prediction, truth, crop='garg').abs_rel == 0
-    assert depth_errors(prediction, truth).abs_rel > 0.3
+    v, u = np.mgrid[:375, :1242].reshape(2, -1)
+    inside = in_image(np.stack([u, v], 1), (375, 1242), 'garg').reshape(375, 1242)
+    assert inside[153:371, 44:1197].all() and inside.sum() == (371 - 153) * (1197 - 44)
     with pytest.raises(ValueError, match='unknown crop'):
         crop_box((3, 4), 'eigen')  # type: ignore[arg-type]
+
+
+def resized(depth, shape):
+    (h, w), (H, W) = depth.shape, shape
+    u, v = (np.arange(W) + 0.5) * (w / W) - 0.5, (np.arange(H) + 0.5) * (h / H) - 0.5
+    return sample_depth(depth, u[None, :], v[:, None])
 
 
 @pytest.mark.parametrize('shape', [(375, 1242), (24, 80), (7, 9)])
 def test_resize_is_opencv_bilinear_of_disparity(shape):
     depth = np.random.default_rng(0).uniform(1, 50, (24, 80))
     expected = 1 / cv2.resize(1 / depth, shape[::-1], interpolation=cv2.INTER_LINEAR)
-    np.testing.assert_allclose(resize_as_disparity(depth, shape), expected, rtol=1e-5)
+    np.testing.assert_allclose(resized(depth, shape), expected, rtol=1e-5)
 
 
 def test_resize_keeps_a_plane():
     # disparity of a plane is linear in the pixel, so it survives away from the border
     u, v = np.meshgrid(np.arange(32), np.arange(16))
     depth = 1 / (0.02 + 0.001 * u + 0.003 * v)
-    larger = resize_as_disparity(depth, (48, 96))
+    larger = resized(depth, (48, 96))
     u, v = np.meshgrid(np.arange(96), np.arange(48))
     expected = 1 / (0.02 + 0.001 * ((u + 0.5) / 3 - 0.5) + 0.003 * ((v + 0.5) / 3 - 0.5))
     np.testing.assert_allclose(larger[2:-2, 2:-2], expected[2:-2, 2:-2], rtol=1e-12)
@@ -128,7 +129,9 @@ def test_points_at_pixel_centres_score_as_the_image_does():
     pixels = np.stack([u.ravel(), v.ravel()], 1)
     for crop in ('none', 'garg'):
         inside = in_image(pixels, truth.shape, crop)
-        dense = depth_errors(prediction, truth, crop=crop, scaling='median')
+        top, bottom, left, right = crop_box(truth.shape, crop)
+        cut = np.s_[top:bottom, left:right]
+        dense = depth_errors(prediction[cut], truth[cut], scaling='median')
         sampled = sample_depth(prediction, *pixels[inside].T)
         sparse = depth_errors(sampled, truth.ravel()[inside], scaling='median')
         assert sparse.pixels == dense.pixels

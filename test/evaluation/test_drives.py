@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 import pytest
+from trajectories import associate
 
 from mdepth_ros.evaluation import (
     KITTI_LENGTHS,
     MotionErrors,
     Trajectory,
     align,
-    associate,
     five_frame_errors,
     inverse,
     kitti_drift,

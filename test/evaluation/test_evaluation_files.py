@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from recordings import write_kitti
+from trajectories import write_kitti
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import (

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from recordings import OPTICAL, drive, static_transforms, write_kitti, write_ros2
+from recordings import OPTICAL, drive, static_transforms, write_ros2
+from trajectories import write_kitti
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import Trajectory, pose_matrices, write_tum

@@ -4,7 +4,7 @@
 
 import numpy as np
 import pytest
-from recordings import write_kitti
+from trajectories import write_kitti
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import Trajectory, read_trajectory, write_tum

@@ -17,11 +17,12 @@ from mdepth_ros.core.estimator import Estimator
 from mdepth_ros.core.machine import choose_device
 from mdepth_ros.core.perception import make_perception
 from mdepth_ros.core.types import Frame, FramePair, Prediction
-from mdepth_ros.evaluation import DepthScores, relative, sample_depth
+from mdepth_ros.evaluation import DepthScores, relative
 from mdepth_ros.geometry import Camera
 from mdepth_ros.model.file import load_model
 from mdepth_training.config import Data
 from mdepth_training.data.synthetic import synthetic_drive
+from mdepth_training.evaluation.predict import at_pixels
 from mdepth_training.evaluation.synthetic import Score
 
 _PARTS = ('image', 'depth', 'moving', 'pose')
@@ -108,12 +109,9 @@ def _on_pixels_of(camera: Camera, prediction: Prediction) -> NDArray[Any]:
     same_size = depth.shape == (camera.height, camera.width)
     if same_size and np.allclose(_intrinsics(own), _intrinsics(camera), rtol=0, atol=1e-3):
         return depth
-    v, u = np.mgrid[: camera.height, : camera.width].astype(np.float64)
-    u = (u - camera.cx) / camera.fx * own.fx + own.cx
-    v = (v - camera.cy) / camera.fy * own.fy + own.cy
-    height, width = depth.shape
-    seen = (u >= -0.5) & (u <= width - 0.5) & (v >= -0.5) & (v <= height - 0.5)
-    return np.where(seen, sample_depth(depth, u, v), np.nan)
+    rows, columns = np.indices((camera.height, camera.width)).reshape(2, -1)
+    found = at_pixels(depth, own, camera, rows, columns)
+    return found.reshape(camera.height, camera.width)
 
 
 def _intrinsics(camera: Camera) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+import cv2
 import numpy as np
 import pytest
 from mdepth_training.cli import app
@@ -22,7 +23,6 @@ from typer.testing import CliRunner
 
 from mdepth_ros.cli.main import app as mdepth
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import resize_as_disparity
 from mdepth_ros.geometry import Camera
 from mdepth_ros.model.file import read_card
 from mdepth_ros.synthetic import WorldConfig, make_drive
@@ -125,8 +125,9 @@ def test_the_whole_image_or_the_view_of_the_vehicle(
         prediction, _ = Predictor(model, whole=whole)(shot)
         found = at_pixels(prediction.depth, prediction.camera, shot.camera, v, u)
         seen[whole] = np.isfinite(found).mean()
-    expected = resize_as_disparity(prediction.depth, (trees.HEIGHT, trees.WIDTH)).ravel()
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    size = trees.WIDTH, trees.HEIGHT
+    expected = 1 / cv2.resize(1 / prediction.depth, size, interpolation=cv2.INTER_LINEAR)
+    np.testing.assert_allclose(found, expected.ravel(), rtol=1e-5)
     assert seen[True] == 1 and seen[False] == pytest.approx(57 / 124, abs=0.02)
 
 
