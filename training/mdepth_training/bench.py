@@ -92,7 +92,7 @@ class Learner:
         table = Timetable.of(settings, experiment.method, 1)
         last = replace(table, stages=(0,) * len(table.stages))  # from the first step on
         self.method = experiment.method.learner()(experiment, last).to(self.device)
-        self.optimizer = self.method.configure_optimizers()['optimizer']
+        self.optimizer = self.method.optimizer()
         self.dtype = autocast_dtype(settings.precision)
         self.workers = experiment.data.workers
         order = StepOrder(len(source), settings.batch_size, settings.seed)
@@ -101,10 +101,10 @@ class Learner:
     def step(self, sample: Sample) -> None:
         """Learn from a sample, and wait until it is done."""
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
-            loss = self.method.training_step(sample.on(self.device), 0)
+            loss = self.method(sample.on(self.device))
         self.optimizer.zero_grad()
         loss.backward()
-        self.method.on_before_optimizer_step(self.optimizer)
+        self.method.rest()
         self.optimizer.step()
         if self.device.type == 'cuda':
             torch.cuda.synchronize()

@@ -5,40 +5,30 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import lightning
 import torch
-from lightning.pytorch.loggers import TensorBoardLogger
+from lightning_fabric import Fabric
 from torch.utils.data import DataLoader
 
 from mdepth_ros.core.machine import DTYPES, fast_bf16
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.model.file import ModelCard, save_model
 from mdepth_ros.networks import JointDepthPose
-from mdepth_training.callbacks import Checkpoints, FiniteWatch, Pictures, StepProgress, Stopped
 from mdepth_training.config import Experiment, Training, save_experiment
 from mdepth_training.data import Sample, StepOrder, TripletSource, make_loader
 from mdepth_training.evaluation.metres_per_unit import metres_per_unit
 from mdepth_training.initial import initial_licence, load_initial
+from mdepth_training.loop import Loop
 from mdepth_training.machine import keep_memory, share_cores
-from mdepth_training.methods.method import WATCH_EVERY, Method
+from mdepth_training.methods.method import Method
 from mdepth_training.optimiser import Timetable
-from mdepth_training.run_folder import (
-    CHECKPOINT,
-    MetricsFile,
-    Origin,
-    check_folder,
-    first_origin,
-    git_state,
-    record_start,
-)
+from mdepth_training.run_folder import Origin, check_folder, first_origin, git_state, record_start
 from mdepth_training.source import open_source, open_validation, print_damage
 
 _VALIDATION_BATCHES = 50
-_PLUGINS = {torch.float32: '32-true', torch.bfloat16: 'bf16-mixed', torch.float16: '16-mixed'}
+_PRECISIONS = {torch.float32: '32-true', torch.bfloat16: 'bf16-mixed', torch.float16: '16-mixed'}
 
 
 def fit(
@@ -64,8 +54,8 @@ def fit(
     output.mkdir(parents=True, exist_ok=True)
     keep_memory()
     share_cores(experiment.data.workers)
-    logging.getLogger('lightning.pytorch').setLevel(logging.WARNING)
     # First of all: what cannot be begun with is said before anything is rendered or extracted.
+    fabric = _fabric(settings)
     torch.manual_seed(settings.seed)
     network = JointDepthPose(experiment.network)
     if last is None:
@@ -75,87 +65,56 @@ def fit(
     source = open_source(experiment, cache or output)
     validation = open_validation(experiment, cache or output)
     experiment = replace(experiment, camera=source.camera)
-    devices, processes = _processes(settings)
-    per_epoch = len(source) // (settings.batch_size * processes * settings.accumulate)
-    timetable = Timetable.of(settings, experiment.method, per_epoch)
-    method = experiment.method.learner()(experiment, timetable, network)
-
-    watch = FiniteWatch(output, lambda number: source.batch(order.indices(number)))
-    checkpoints = Checkpoints(
-        output / CHECKPOINT, settings.save_every, timetable.steps, minutes, watch
-    )
-    trainer = lightning.Trainer(
-        max_steps=min(timetable.steps, until or timetable.steps),
-        devices=devices,
-        num_nodes=settings.nodes,
-        strategy='ddp' if processes > 1 else 'auto',
-        precision=_PLUGINS[autocast_dtype(settings.precision)],
-        accumulate_grad_batches=settings.accumulate,
-        benchmark=torch.cuda.is_available(),  # sizes never change
-        logger=[
-            MetricsFile(output / 'metrics.csv', method.columns),
-            TensorBoardLogger(output, name='', version='tensorboard'),
-        ],
-        callbacks=[watch, checkpoints, StepProgress(), Pictures()],
-        log_every_n_steps=WATCH_EVERY,
-        check_val_every_n_epoch=None,
-        val_check_interval=settings.validate_every * settings.accumulate,
-        num_sanity_val_steps=0,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-    )
     order = StepOrder(
         len(source),
         settings.batch_size,
         settings.seed,
-        lambda: trainer.global_step * settings.accumulate,
-        trainer.global_rank,
-        processes,
+        fabric.global_rank,
+        fabric.world_size,
         source.epoch,
     )
+    timetable = Timetable.of(
+        settings, experiment.method, order.steps_per_epoch // settings.accumulate
+    )
+    method = experiment.method.learner()(experiment, timetable, network)
+    held_out = _validation_loader(validation, experiment, fabric) if validation else ()
     git = git_state()  # of the code that runs, not of its end
-    if trainer.is_global_zero:
+    if fabric.is_global_zero:
         save_experiment(experiment, output / 'experiment.yaml')
         record_start(output, experiment, {'resumed': last is not None, **asdict(origin)})
-    loaders = [make_loader(source, order, experiment.data.workers)]
-    if validation is not None:
-        loaders.append(_validation_loader(validation, experiment, trainer))
+    fabric.launch()
+    loop = Loop(fabric, method, output, source, order, held_out)
+    if last is not None:
+        loop.load(last)
     try:
-        with warnings.catch_warnings():
-            # Lightning's, of what is meant so: the batches come whole and have no end.
-            for words in (
-                'num_workers',
-                'many workers',
-                'not empty',
-                'val_dataloader',
-                'lru_cache',
-            ):
-                warnings.filterwarnings('ignore', message=f'.*{words}.*')
-            warnings.filterwarnings('ignore', category=FutureWarning, module='lightning')
-            trainer.fit(method, *loaders, ckpt_path=last, weights_only=True)
-    except Stopped:
-        pass
+        loader = make_loader(source, order, experiment.data.workers)
+        loop.run(loader, min(timetable.steps, until or timetable.steps), minutes)
     except MdepthError as error:
         if not str(error).startswith('Caught '):
             raise
         # From a process of the loader, which sends its traceback along.
         raise MdepthError(str(error).rstrip().splitlines()[-1].partition(': ')[2]) from None
-    except SystemExit:  # Lightning's answer to the second Ctrl-C, without a word
-        if not trainer.interrupted:
-            raise
-        raise MdepthError(
-            f'interrupted at step {trainer.global_step}: go on from the last checkpoint '
-            'with --resume'
-        ) from None
-    if checkpoints.interrupted:
-        raise MdepthError(f'interrupted at step {trainer.global_step}, saved: go on with --resume')
     print_damage(source)
     model = output / f'{experiment.name}.safetensors'
-    if trainer.global_step >= timetable.steps and trainer.is_global_zero:
+    if loop.done >= timetable.steps and fabric.is_global_zero:
         write_model(method, source, model, git, origin)
     return model
+
+
+def _fabric(settings: Training) -> Fabric:
+    """The devices, processes and number format of a run."""
+    for name in ('lightning_fabric', 'lightning.fabric'):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    torch.backends.cudnn.benchmark = torch.cuda.is_available()  # sizes never change
+    devices = settings.devices
+    if devices < 0:
+        devices = max(torch.cuda.device_count(), 1)
+    return Fabric(
+        devices=devices,
+        num_nodes=settings.nodes,
+        strategy='ddp' if devices * settings.nodes > 1 else 'auto',
+        precision=_PRECISIONS[autocast_dtype(settings.precision)],  # type: ignore[arg-type]
+    )
 
 
 def write_model(
@@ -168,7 +127,7 @@ def write_model(
     """
     experiment, (text, details) = method.experiment, method.describe()
     settings, recorded = experiment.training, experiment.data.recorded
-    samples = settings.batch_size * settings.accumulate * _processes(settings)[1]
+    samples = settings.batch_size * settings.accumulate * method.process[1]
     own = 'as that of the recordings' if recorded else 'Apache-2.0'
     card = ModelCard(
         name=experiment.name,
@@ -215,19 +174,11 @@ def autocast_dtype(asked: str) -> torch.dtype:
     return torch.bfloat16 if fast_bf16() else torch.float32
 
 
-def _processes(settings: Training) -> tuple[int, int]:
-    """Devices of this machine, and processes of all machines."""
-    devices = settings.devices
-    if devices < 0:
-        devices = max(torch.cuda.device_count(), 1)
-    return devices, devices * settings.nodes
-
-
 def _validation_loader(
-    source: TripletSource, experiment: Experiment, trainer: lightning.Trainer
+    source: TripletSource, experiment: Experiment, fabric: Fabric
 ) -> DataLoader[Sample]:
     """Batches spread evenly over the held-out triplets of each source, each process its share."""
-    size, ranks = experiment.training.batch_size, trainer.world_size
+    size, ranks = experiment.training.batch_size, fabric.world_size
     batches: list[list[int]] = []
     for first, length in source.parts():
         count = min(length // (size * ranks), _VALIDATION_BATCHES) * ranks
@@ -237,5 +188,5 @@ def _validation_loader(
                 'more, or set data.validation=[]'
             )
         chosen = first + torch.linspace(0, length - 1, count * size).long().view(count, size)
-        batches += chosen.tolist()[trainer.global_rank :: ranks]
+        batches += chosen.tolist()[fabric.global_rank :: ranks]
     return make_loader(source, batches, 0)

@@ -1,11 +1,10 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The folder of a run: what was asked for, what ran where, and its numbers as CSV."""
+"""The folder of a run: what was asked for, and what ran where."""
 
 from __future__ import annotations
 
 import contextlib
-import csv
 import fcntl
 import hashlib
 import json
@@ -13,8 +12,7 @@ import os
 import platform
 import subprocess
 import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
@@ -22,8 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch.loggers.logger import Logger
-from lightning.pytorch.utilities import rank_zero_only
+from lightning_fabric.utilities import rank_zero_only
 
 from mdepth_ros.core.machine import usable_cores
 from mdepth_ros.errors import MdepthError
@@ -39,7 +36,14 @@ _MAY_CHANGE = {
     *('recordings', 'split', 'validation', 'validation_split', 'labels', 'initial'),
     *NO_EFFECT,
 }
-_PACKAGES = ('mdepth_ros', 'mdepth-training', 'torch', 'lightning', 'numpy', 'opencv-python')
+_PACKAGES = (
+    'mdepth_ros',
+    'mdepth-training',
+    'torch',
+    'lightning-fabric',
+    'numpy',
+    'opencv-python',
+)
 
 
 def is_first_process() -> bool:
@@ -99,7 +103,7 @@ def check_folder(experiment: Experiment, output: Path, resume: bool) -> Path | N
 
 
 def _is_checkpoint(path: Path) -> bool:
-    """Whether Lightning will find in it what it looks for; nothing in it is run."""
+    """Whether it holds what a run goes on from; nothing in it is run."""
     try:
         content = read_plain(path)
     except MdepthError:
@@ -184,59 +188,6 @@ def read_starts(output: Path) -> list[dict[str, Any]]:
         return []
     found = starts if isinstance(starts, list) else []
     return [start for start in found if isinstance(start, dict)]
-
-
-class MetricsFile(Logger):
-    """metrics.csv: one row for every time something was measured, `step` steps into the run.
-
-    A resumed run replaces the rows that the interrupted one wrote after its last checkpoint.
-    """
-
-    name, version = 'metrics', ''
-
-    def __init__(self, path: Path, columns: Sequence[str] = ()) -> None:
-        """Columns are those of the method, beside the ones that every method has."""
-        super().__init__()
-        self.columns = (
-            *('step', 'seconds', 'loss', 'validation_loss'),
-            *columns,
-            *('gradient_norm', 'learning_rate'),
-        )
-        self.path, self.began = path, 0.0
-
-    @rank_zero_only
-    def log_hyperparams(self, *_: Any, **__: Any) -> None:
-        """Not here: they are in experiment.yaml."""
-
-    @rank_zero_only
-    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        """Add a row."""
-        steps = (step or 0) + 1
-        if not self.began:
-            self._begin(steps)
-        values = {name: metrics[name] for name in self.columns if name in metrics}
-        if values:
-            row = {'step': str(steps), 'seconds': f'{time.time() - self.began:.2f}'}
-            row |= {name: f'{value:.6g}' for name, value in values.items()}
-            with self.path.open('a', newline='') as file:
-                csv.DictWriter(file, self.columns).writerow(row)
-
-    def _begin(self, first_step: int) -> None:
-        self.began = time.time()
-        kept = []
-        if self.path.exists():
-            with self.path.open(newline='') as file:
-                # A row of which a full disk took the end is left out.
-                whole = (row for row in csv.DictReader(file) if None not in row.values())
-                kept = [row for row in whole if int(row['step']) < first_step]
-        if kept:
-            self.began -= float(kept[-1]['seconds'])
-        partial = self.path.with_suffix('.partial')
-        with partial.open('w', newline='') as file:
-            writer = csv.DictWriter(file, self.columns)
-            writer.writeheader()
-            writer.writerows(kept)
-        os.replace(partial, self.path)  # noqa: PTH105
 
 
 def _git(*arguments: str) -> bytes:

@@ -12,14 +12,14 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 
-import lightning
 import pytest
 import torch
-from mdepth_training.callbacks import StepProgress
+from lightning_fabric import Fabric
 from mdepth_training.config import Data, Experiment, SyntheticData, Training, load_experiment
 from mdepth_training.data import Sample
 from mdepth_training.data.synthetic import SyntheticTriplets
 from mdepth_training.fit import fit
+from mdepth_training.loop import Loop
 from mdepth_training.methods.implicit_cues.settings import ImplicitCuesSettings
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -130,16 +130,16 @@ def test_a_signal_ends_the_step_and_saves(
     number: int, whole: Path, cache: Path, tmp_path: Path, monkeypatch
 ) -> None:
     """Nothing that was learned is lost, though no checkpoint was due."""
-    experiment, told = tiny(save_every=1000), StepProgress.on_train_batch_end
+    experiment, step = tiny(save_every=1000), Loop._step
 
-    def interrupt(self: StepProgress, trainer: lightning.Trainer, *rest: object) -> None:
-        told(self, trainer, *rest)
-        if trainer.global_step == 4:
+    def interrupt(self: Loop, *rest: object) -> None:
+        if self.done == 4:
             os.kill(os.getpid(), number)
+        step(self, *rest)
 
     before = signal.getsignal(number)
     with monkeypatch.context() as patch:
-        patch.setattr(StepProgress, 'on_train_batch_end', interrupt)
+        patch.setattr(Loop, '_step', interrupt)
         with pytest.raises(MdepthError, match='interrupted at step 5, saved') as caught:
             fit(experiment, tmp_path, cache=cache)
     assert '\n' not in str(caught.value) and signal.getsignal(number) is before
@@ -255,13 +255,13 @@ def test_what_a_process_of_the_loader_complains_of_is_one_line(
 def test_a_full_disk_is_one_line_and_keeps_the_last_checkpoint(
     cache: Path, tmp_path: Path, monkeypatch
 ) -> None:
-    def refuse(_trainer: lightning.Trainer, path: Path) -> None:
+    def refuse(_fabric: Fabric, path: Path, _state: object) -> None:
         path.write_bytes(b'half')
         raise OSError(errno.ENOSPC, 'No space left on device')
 
     fit(TINY, tmp_path, until=2, cache=cache)
     kept = (tmp_path / 'last.ckpt').read_bytes()
-    monkeypatch.setattr(lightning.Trainer, 'save_checkpoint', refuse)
+    monkeypatch.setattr(Fabric, 'save', refuse)
     with pytest.raises(MdepthError, match='not saved at step 4, No space left') as caught:
         fit(TINY, tmp_path, resume=True, cache=cache)
     assert '\n' not in str(caught.value)

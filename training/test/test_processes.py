@@ -15,7 +15,7 @@ import pytest
 import torch
 from mdepth_training.bench import kitti_sized_folder
 
-# Lightning runs it again for the second process. Here norms use no statistics, because those of a
+# Fabric runs it again for the second process. Here norms use no statistics, because those of a
 # process's own samples are not those of all, and ties in the auto-mask are not broken by chance.
 _SCRIPT = """
 import sys
@@ -24,43 +24,46 @@ from pathlib import Path
 import torch
 from mdepth_training.config import Data, Experiment, SyntheticData, Training
 from mdepth_training.fit import fit
+from mdepth_training.loop import Loop
 from mdepth_training.methods import view_synthesis
 from mdepth_training.methods.implicit_cues.method import ImplicitCues
 from mdepth_training.methods.implicit_cues.settings import ImplicitCuesSettings
 
 from mdepth_ros.networks import NetworkConfig
 
-report, plain = {}, ImplicitCues.on_before_optimizer_step
+report, plain = {}, ImplicitCues.rest
 
 
 def scaled(norm, x):
     return x * norm.weight[:, None, None] + norm.bias[:, None, None]
 
 
-def note_gradient(self, optimizer):
-    plain(self, optimizer)
-    if self.global_step == 0:
+def note_gradient(self):
+    plain(self)
+    if self.step == 0:
         named = self.network.named_parameters()
         report['gradients'] = {name: p.grad.clone() for name, p in named if p.grad is not None}
 
 
-def write_report(self):
-    report['weights'] = dict(self.network.state_dict())
-    torch.save(report, output / f'process-{self.global_rank}.pt')
+def run_and_report(self, *arguments):
+    run(self, *arguments)
+    report['weights'] = dict(self.method.network.state_dict())
+    torch.save(report, output / f'process-{self.fabric.global_rank}.pt')
 
 
-def stumble(self, sample, index):
-    if self.global_rank == 1 and self.global_step == 1:
+def stumble(self, sample, part):
+    if self.process[0] == 1 and self.step == 1:
         sample.K[0, 0, 0] = float('nan')
-    return learn(self, sample, index)
+    return learn(self, sample, part)
 
 
 if sys.argv[4:] == ['stumble']:
-    learn, ImplicitCues.training_step = ImplicitCues.training_step, stumble
+    learn, ImplicitCues.forward = ImplicitCues.forward, stumble
 output, devices, batch_size = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 torch.nn.BatchNorm2d.forward = scaled
 view_synthesis.auto_mask = lambda warped, still: (warped < still).float()
-ImplicitCues.on_before_optimizer_step, ImplicitCues.on_train_end = note_gradient, write_report
+run, Loop.run = Loop.run, run_and_report
+ImplicitCues.rest = note_gradient
 fit(
     Experiment(
         name='together',

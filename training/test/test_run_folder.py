@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from lightning.pytorch.utilities import rank_zero_only
+from lightning_fabric.utilities import rank_zero_only
 from mdepth_training import run_folder
 from mdepth_training.cli import app
 from mdepth_training.config import Experiment

@@ -21,8 +21,8 @@ from mdepth_training.data.sample import Sample, TripletSource, shuffled
 class StepOrder:
     """Endless lists of indices; what step n sees depends on the seed and on n alone.
 
-    That makes a run that was interrupted and resumed equal to one that was not: the first step is
-    asked for when the iteration begins. `epoch` says the order of each epoch (TripletSource.epoch;
+    That makes a run that was interrupted and resumed equal to one that was not: `first` is the
+    step that the iteration begins with. `epoch` says the order of each epoch (TripletSource.epoch;
     None: a permutation), whose last incomplete batch is left out. Several ranks share it: step n
     of R ranks with batches of B is step n of one rank with batches of R*B, cut into R parts.
 
@@ -34,7 +34,6 @@ class StepOrder:
         source_length: int,
         batch_size: int,
         seed: int,
-        first_step: Callable[[], int] = lambda: 0,
         rank: int = 0,
         ranks: int = 1,
         epoch: Callable[[int, int], Tensor] | None = None,
@@ -45,7 +44,7 @@ class StepOrder:
                 'lower training.batch_size, or give more data'
             )
         self.source_length, self.batch_size, self.seed = source_length, batch_size, seed
-        self.first_step, self.rank, self.ranks = first_step, rank, ranks
+        self.first, self.rank, self.ranks = 0, rank, ranks
         self._epoch = epoch or partial(shuffled, source_length)
         self._latest = -1, torch.empty(0)
 
@@ -61,7 +60,7 @@ class StepOrder:
         return self._permutation(epoch)[start : start + self.batch_size].tolist()
 
     def __iter__(self) -> Iterator[list[int]]:
-        return map(self.indices, count(self.first_step()))
+        return map(self.indices, count(self.first))
 
     def _permutation(self, epoch: int) -> Tensor:
         if self._latest[0] != epoch:

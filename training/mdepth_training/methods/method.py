@@ -5,9 +5,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import lightning
 import torch
 from torch import Tensor, nn
 
@@ -26,10 +25,10 @@ if TYPE_CHECKING:
 WATCH_EVERY = 20
 
 
-class Method(lightning.LightningModule):
+class Method(nn.Module):
     """What learns in one experiment: a method writes `loss`, `describe`, and what else it needs.
 
-    columns   what it logs into metrics.csv where it is `watched`, in order
+    columns   what it logs (`log`) into metrics.csv where it is `watched`, in order
     progress  what the progress bar shows: word -> name of what is logged
     tables    its own tables of an ablation
     makers    labels that it makes in stages of kind `labels`: name -> from a stage its LabelMaker
@@ -37,6 +36,8 @@ class Method(lightning.LightningModule):
               until a time of time.time (False)
     network   is what becomes the model; all modules of the method learn
     pictures  of the last step that was asked for them: kind -> [B, 1 or 3, h, w]
+    step      number of the step that is made, from 0
+    process   which of how many processes that learn together
     """
 
     columns: ClassVar[tuple[str, ...]] = ()
@@ -63,7 +64,8 @@ class Method(lightning.LightningModule):
             for part in self.network.children():
                 part.compile()
         self.pictures: dict[str, Tensor] | None = None
-        self.gradient_norm = torch.tensor(0.0)
+        self.logged: dict[str, float | Tensor] = {}
+        self.step, self.process = 0, (0, 1)
 
     def loss(self, sample: Sample, seen: Sample, *coins: Tensor) -> Tensor:
         """What is learned from a batch: images to compare, the same with jitter to look at.
@@ -90,70 +92,55 @@ class Method(lightning.LightningModule):
         return self.loss(sample, sample, *[never for _ in self.coins()])
 
     @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return next(self.parameters()).device
+
+    @property
     def stage(self) -> int:
         """The stage of this step, from 0."""
-        return self.timetable.stage(self.global_step)
+        return self.timetable.stage(self.step)
 
     @property
     def watched(self) -> bool:
         """Whether this step is to be logged."""
-        return bool(self.training) and (self.global_step + 1) % WATCH_EVERY == 0
+        return self.training and (self.step + 1) % WATCH_EVERY == 0
 
     @property
     def pictured(self) -> bool:
         """Whether this step is to leave pictures."""
         every = self.shared.images_every
-        return bool(self.training) and every > 0 and (self.global_step + 1) % every == 0
+        return self.training and every > 0 and (self.step + 1) % every == 0
 
-    def transfer_batch_to_device(
-        self, batch: Sample, device: torch.device, _dataloader: int
-    ) -> Sample:
-        """Bytes travel; floats are made on the device."""
-        return batch.on(device)
+    def log(self, values: Mapping[str, float | Tensor]) -> None:
+        """Note scalars of this step."""
+        self.logged.update(values)
 
-    def training_step(self, sample: Sample, batch_index: int) -> Tensor:
-        """One batch; all its chance comes from the seed and the number of the batch."""
+    def forward(self, sample: Sample, part: int = 0) -> Tensor:
+        """The loss of one of the batches of this step, on its device; `part` is its number.
+
+        All chance comes from the seed, the step and the part.
+        """
         shared = self.shared
         if missing := set(self.settings.labels) - sample.labels.keys():
             raise MdepthError(
                 f'{self.settings.name} learns from the labels {", ".join(sorted(missing))}, '
                 'which the data does not have: make them first'
             )
-        micro_step = self.global_step * shared.accumulate + batch_index % shared.accumulate
-        torch.manual_seed(shared.seed * 1_000_003 + micro_step)
-        processes = self._trainer.world_size if self._trainer is not None else 1
-        sample, seen, coins = augmented(
-            sample, shared, self.coins(), (self.global_rank, processes), self.layout
-        )
+        torch.manual_seed(shared.seed * 1_000_003 + self.step * shared.accumulate + part)
+        sample, seen, coins = augmented(sample, shared, self.coins(), self.process, self.layout)
         self.pictures = None
-        loss = self.loss(sample, seen, *coins)
-        if self.watched:
-            self.log('loss', loss.detach(), on_step=True, on_epoch=False)
-            rate = self.optimizers().param_groups[0]['lr']
-            values = {'gradient_norm': self.gradient_norm, 'learning_rate': rate}
-            self.log_dict(values, on_step=True, on_epoch=False)
-        return loss
+        self.logged = {}
+        return self.loss(sample, seen, *coins)
 
-    def validation_step(self, sample: Sample, _batch_index: int) -> None:
-        """Log the loss on held-out frames; it selects nothing."""
-        torch.manual_seed(self.shared.seed)
-        loss = self.validation_loss(sample)
-        self.log('validation_loss', loss, batch_size=len(sample.K), sync_dist=True)
-
-    def on_before_optimizer_step(self, _optimizer: torch.optim.Optimizer) -> None:
-        """Leave alone what rests, and note the norm of the gradient."""
+    def rest(self) -> None:
+        """Drop the gradients of the modules that rest in this step."""
         for module in self.resting():
             for parameter in module.parameters():
                 parameter.grad = None
-        gradients = [p.grad for p in self.parameters() if p.grad is not None]
-        self.gradient_norm = torch.stack([gradient.norm() for gradient in gradients]).norm()
 
-    def configure_optimizers(self) -> dict[str, Any]:
-        """Adam with betas (0.9, 0.999), and the timetable's rate."""
+    def optimizer(self) -> torch.optim.Adam:
+        """Adam with betas (0.9, 0.999) at the rate of the first step."""
         groups = parameter_groups(self, self.shared.weight_decay)
-        optimizer = torch.optim.Adam(groups, lr=self.shared.learning_rate)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.timetable.rate)
-        return {
-            'optimizer': optimizer,
-            'lr_scheduler': {'scheduler': schedule, 'interval': 'step'},
-        }
+        rate = self.shared.learning_rate * self.timetable.rate(0)
+        return torch.optim.Adam(groups, lr=rate)

@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What has to be known of a method before it is made: reading a file takes no Lightning."""
+"""What has to be known of a method before it is made: reading a file imports no networks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class MethodSettings:
 
     @staticmethod
     def learner() -> type[Method]:
-        """Return the method itself; imported here, for Lightning takes seconds."""
+        """Return the method itself; imported here, for it takes seconds."""
         raise NotImplementedError
 
     @property

@@ -84,8 +84,7 @@ def test_learning_lowers_the_loss_on_one_batch() -> None:
 
 def test_gradients_reach_every_part_in_the_joint_stage() -> None:
     learner = method(duplicated=0.0, dropped_cues=0.0)
-    learner.log = learner.log_dict = lambda *_, **__: None
-    learner.training_step(approaching_wall(), 0).backward()
+    learner(approaching_wall()).backward()
     for part in ('depth_encoder', 'motion_encoder', 'depth_decoder', 'pose_decoder', 'cues'):
         gradients = [p.grad for p in getattr(learner.network, part).parameters()]
         assert any(g is not None and g.abs().max() > 0 for g in gradients), part
@@ -98,7 +97,7 @@ def test_noise_reaches_the_networks_and_not_the_images_of_the_loss() -> None:
     learner.view_loss = lambda made, *_: explained.append(made.current) or (torch.zeros(()), None)
     learner._watch = lambda *_: None
     for step in range(8):
-        learner.training_step(sample, step)
+        learner(sample, step)
     difference = (torch.cat(seen) - torch.cat(explained)).abs().amax((1, 2, 3))
     noisy = difference > 0.1
     assert 4 <= noisy.sum() <= 12 and difference[~noisy].max() < 1e-5
@@ -107,10 +106,10 @@ def test_noise_reaches_the_networks_and_not_the_images_of_the_loss() -> None:
 def test_the_first_stage_leaves_the_cues_alone() -> None:
     """Even decay: Adam turns a gradient of decay alone into full steps towards zero."""
     learner = method(joint_from=5, weight_decay=0.1)
-    learner.training_step(approaching_wall(), 0).backward()
-    optimizer = learner.configure_optimizers()['optimizer']
+    learner(approaching_wall()).backward()
+    optimizer = learner.optimizer()
     before = {name: value.clone() for name, value in learner.network.named_parameters()}
-    learner.on_before_optimizer_step(optimizer)
+    learner.rest()
     optimizer.step()
     moved = {
         n.split('.')[0] for n, v in learner.network.named_parameters() if (v != before[n]).any()

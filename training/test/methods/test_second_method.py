@@ -14,6 +14,7 @@ import torch
 from mdepth_training.cli import app
 from mdepth_training.config import Experiment, load_experiment
 from mdepth_training.fit import fit
+from mdepth_training.methods.method import Method
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from typer.testing import CliRunner
 
@@ -97,4 +98,4 @@ def test_a_setting_of_another_method_and_a_label_that_is_missing_are_named(confi
     learner = experiment.method.learner()(experiment)
     sample = type('Unlabelled', (), {'labels': {}})()
     with pytest.raises(MdepthError, match='toy learns from the labels distance, which the data'):
-        learner.training_step(sample, 0)
+        Method.forward(learner, sample)

@@ -44,17 +44,16 @@ class Toy(Method):
             head.weight.zero_()
         self.bias = self.network.depth_decoder.heads[0].bias.requires_grad_()
 
-    def transfer_batch_to_device(self, batch: Any, device: Any, place: int) -> Any:
-        sample = super().transfer_batch_to_device(batch, device, place)
+    def forward(self, sample: Any, part: int = 0) -> Tensor:
         assert all(key.drive.startswith('synthetic-') for key in sample.keys)
         distance = torch.full_like(sample.current[:, :1], self.settings.distance)
-        return replace(sample, labels={'distance': distance})
+        return super().forward(replace(sample, labels={'distance': distance}), part)
 
     def loss(self, sample: Any, seen: Any, *_: Tensor) -> Tensor:
         depth = self.network.depth(torch.sigmoid(self.bias))
         error = depth.log() - sample.labels['distance'].log()
         if self.watched:
-            self.log_dict({'toy_depth': depth.detach(), 'toy_stage': float(self.stage)})
+            self.log({'toy_depth': depth.detach(), 'toy_stage': float(self.stage)})
         if self.pictured:
             self.pictures = {'seen': seen.current, 'error': error.detach()}
         return error.square().mean()

@@ -162,13 +162,13 @@ class ImplicitCues(Method):
             'forward_motion': -pose[:, 5].mean(),
             'cue_gate': self._gate(),
         }
-        self.log_dict(values, on_step=True, on_epoch=False)
+        self.log(values)
         # At 1e-3 a healthy run is above 0.3 by step 400; a smaller rate takes its time.
         spread = mean_over_processes(spread)
-        if self.global_step * self.shared.learning_rate >= 0.3 and spread < 0.05:
+        if self.step * self.shared.learning_rate >= 0.3 and spread < 0.05:
             raise MdepthError(
                 f'the depth collapsed to a constant (log-depth spread {spread:.3f} at step '
-                f'{self.global_step}): start again with a smaller training.learning_rate, or with '
+                f'{self.step}): start again with a smaller training.learning_rate, or with '
                 'network.disparity_bias at -3 and network.translation_scale at 0.1'
             )
 
