@@ -30,8 +30,7 @@ from mdepth_ros.synthetic import WorldConfig, make_drive
 from mdepth_ros.terminal import Console
 from mdepth_training.config import Data, Experiment, load_experiment
 from mdepth_training.data import Sample, StepOrder, TripletSource, make_loader
-from mdepth_training.fit import autocast_dtype
-from mdepth_training.machine import keep_memory, share_cores
+from mdepth_training.machine import autocast_dtype, keep_memory, share_cores
 from mdepth_training.optimiser import Timetable
 from mdepth_training.source import open_source
 
@@ -100,7 +99,8 @@ class Learner:
 
     def step(self, sample: Sample) -> None:
         """Learn from a sample, and wait until it is done."""
-        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+        enabled = self.dtype != torch.float32
+        with torch.autocast(self.device.type, self.dtype, enabled, cache_enabled=False):
             loss = self.method(sample.on(self.device))
         self.optimizer.zero_grad()
         loss.backward()

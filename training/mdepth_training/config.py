@@ -15,7 +15,7 @@ from mdepth_ros.texts import TextError, dump_yaml, read_yaml
 from mdepth_training.files import write_whole
 from mdepth_training.methods import settings_class
 from mdepth_training.methods.settings import MethodSettings
-from mdepth_training.settings import build, check, from_text, markdown_table, setting
+from mdepth_training.settings import build, from_text, markdown_table, setting
 
 DEFAULT_METHOD = 'implicit_cues'
 
@@ -36,9 +36,6 @@ class SyntheticData:
     )
     moving: float = setting(1.0, 'share of the usual moving objects', 0, 10)
 
-    def __post_init__(self) -> None:
-        check(self, 'data.synthetic.')
-
 
 @dataclass(frozen=True)
 class SourceSettings:
@@ -56,9 +53,6 @@ class SourceSettings:
     )
     skip_static: bool = setting(True, 'leave out frames in which the camera stands still')
     synthetic: SyntheticData = field(default_factory=SyntheticData)
-
-    def __post_init__(self) -> None:
-        check(self, 'data.')
 
 
 @dataclass(frozen=True)
@@ -158,7 +152,6 @@ class Training:
     images_every: int = setting(500, 'steps between pictures for TensorBoard; 0: none', 0, 10**9)
 
     def __post_init__(self) -> None:
-        check(self, 'training.')
         if self.devices == 0:
             raise MdepthError('training.devices is 0: give a number of devices, or -1 for all')
 

@@ -12,7 +12,6 @@ import torch
 from lightning_fabric import Fabric
 from torch.utils.data import DataLoader
 
-from mdepth_ros.core.machine import DTYPES, fast_bf16
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.model.file import ModelCard, save_model
 from mdepth_ros.networks import JointDepthPose
@@ -21,7 +20,7 @@ from mdepth_training.data import Sample, StepOrder, TripletSource, make_loader
 from mdepth_training.evaluation.metres_per_unit import metres_per_unit
 from mdepth_training.initial import initial_licence, load_initial
 from mdepth_training.loop import Loop
-from mdepth_training.machine import keep_memory, share_cores
+from mdepth_training.machine import autocast_dtype, keep_memory, share_cores
 from mdepth_training.methods.method import Method
 from mdepth_training.optimiser import Timetable
 from mdepth_training.run_folder import Origin, check_folder, first_origin, git_state, record_start
@@ -156,22 +155,6 @@ def write_model(
         rendered = replace(experiment, data=world)
         card = replace(card, metres_per_unit=metres_per_unit(network, card, rendered))
     save_model(path, network, card)
-
-
-def autocast_dtype(asked: str) -> torch.dtype:
-    """The number format of `training.precision`; float32 means no autocast.
-
-    Raises MdepthError for float16 on a CPU.
-    """
-    if asked == 'fp16' and not torch.cuda.is_available():
-        raise MdepthError('training.precision fp16 is for a GPU: use auto, bf16 or fp32 here')
-    if asked != 'auto':
-        return DTYPES[asked]
-    if torch.cuda.is_available():
-        # GPUs before Ampere compute bfloat16 as float32, and float16 in tensor cores.
-        fast = torch.cuda.is_bf16_supported(including_emulation=False)
-        return torch.bfloat16 if fast else torch.float16
-    return torch.bfloat16 if fast_bf16() else torch.float32
 
 
 def _validation_loader(

@@ -22,6 +22,7 @@ from torch import Tensor
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.model.checkpoint_import import read_plain
 from mdepth_training.data import Sample, StepOrder, TripletSource
+from mdepth_training.machine import autocast_dtype
 from mdepth_training.methods.method import WATCH_EVERY, Method
 from mdepth_training.run_folder import CHECKPOINT
 from mdepth_training.run_log import RunLog
@@ -125,7 +126,7 @@ class Loop:
         for part in range(parts):
             alone = self.fabric.world_size > 1 and part < parts - 1
             with module.no_sync() if alone else nullcontext():
-                with self.fabric.autocast():
+                with self._autocast():
                     loss = module(next(batches).on(self.fabric.device), part)
                 self.fabric.backward(loss / parts)
             self._note(loss.detach(), self.done * parts + part)
@@ -144,6 +145,12 @@ class Loop:
         if method.pictured and method.pictures is not None:
             self.log.draw(self.done + 1, method.pictures)
         self.done += 1
+
+    def _autocast(self) -> torch.autocast:
+        """Without a cache: a weight that is used twice gets both its gradients in float32."""
+        kind, dtype = self.fabric.device.type, autocast_dtype(self.settings.precision)
+        enabled = dtype != torch.float32
+        return torch.autocast(kind, dtype, enabled=enabled, cache_enabled=False)
 
     def _save_where_due(self, stop: bool) -> bool:
         """Save every so many steps, at the end and at a stop; return whether it is a stop."""
@@ -182,7 +189,7 @@ class Loop:
     def _validate(self) -> None:
         """Log the mean loss of the held-out batches; it selects nothing."""
         self.method.eval()
-        with torch.inference_mode(), self.fabric.autocast():
+        with torch.inference_mode(), self._autocast():
             losses = []
             for sample in self.held_out:
                 torch.manual_seed(self.settings.seed)

@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What learning asks of the machine: memory that is used again, and cores beside the decoding."""
+"""What learning asks of the machine: memory used again, cores beside the decoding, a format."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import os
 
 import torch
 
-from mdepth_ros.core.machine import usable_cores
+from mdepth_ros.core.machine import DTYPES, fast_bf16, usable_cores
+from mdepth_ros.errors import MdepthError
 
 # <malloc.h> of glibc: mallopt(3).
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
@@ -38,3 +39,19 @@ def share_cores(workers: int) -> int:
     if 'OMP_NUM_THREADS' not in os.environ:
         torch.set_num_threads(max(usable_cores() - workers, 1))
     return torch.get_num_threads()
+
+
+def autocast_dtype(asked: str) -> torch.dtype:
+    """The number format of `training.precision`; float32 means no autocast.
+
+    Raises MdepthError for float16 on a CPU.
+    """
+    if asked == 'fp16' and not torch.cuda.is_available():
+        raise MdepthError('training.precision fp16 is for a GPU: use auto, bf16 or fp32 here')
+    if asked != 'auto':
+        return DTYPES[asked]
+    if torch.cuda.is_available():
+        # GPUs before Ampere compute bfloat16 as float32, and float16 in tensor cores.
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if fast else torch.float16
+    return torch.bfloat16 if fast_bf16() else torch.float32

@@ -1,21 +1,25 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Settings as fields of dataclasses: one description, from which reading, checks and docs come."""
+"""Settings as fields of dataclasses, read by msgspec: one description for checks and docs."""
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import json
 import re
 import types
 from collections.abc import Iterator, Mapping
-from dataclasses import field, fields, is_dataclass
+from dataclasses import Field, field, fields, is_dataclass
 from math import inf, isfinite
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from mdepth_ros.errors import MdepthError
+import msgspec
+
+from mdepth_ros.errors import MdepthError, shown
 from mdepth_ros.texts import TextError, parse_yaml
 
+T = TypeVar('T')
 _ONE = {bool: 'true or false', int: 'a whole number', float: 'a number', str: 'a text'}
 _NONE: Mapping[str, Any] = {}
 _MANY = {int: 'whole numbers', float: 'numbers', str: 'texts'}
@@ -26,42 +30,56 @@ def setting(default: Any, text: str, low: float = -inf, high: float = inf) -> An
     return field(default=default, metadata={'text': text, 'low': low, 'high': high})
 
 
-def check(settings: Any, where: str) -> None:
-    """Raise MdepthError for a number outside its limits; NaN and infinity are outside of all."""
-    for item in fields(settings):
-        value, limits = getattr(settings, item.name), item.metadata
-        if isinstance(value, (int, float)) and 'low' in limits:
-            low, high = limits['low'], limits['high']
-            if not (low <= value <= high and isfinite(value)):
-                allowed = f'in {low:g}..{high:g}' if high < inf else f'from {low:g}'
-                allowed = 'finite' if low <= value <= high else allowed
-                raise MdepthError(f'{where}{item.name} is {value}: it must be {allowed}')
-
-
-def build(kind: Any, values: Any, where: str = '', chosen: Mapping[str, Any] = _NONE) -> Any:
-    """Make the dataclass `kind` of nested plain values, as YAML has them.
+def build(kind: type[T], values: object, where: str = '', chosen: Mapping[str, Any] = _NONE) -> T:
+    """Make the dataclass `kind` of nested plain values, as YAML has them; msgspec converts each.
 
     chosen  classes for fields of `kind` of which any subclass may be: field name -> class
 
-    Raises MdepthError for an unknown name or a value of another type.
+    Raises MdepthError for an unknown name, and a value of another type or outside of its limits.
+    A class says the new names of its settings in `renamed`.
     """
     if not isinstance(values, dict):
         raise MdepthError(
             f'{where.rstrip(".") or "the configuration"} must be a mapping of names to values'
         )
     hints = {**get_type_hints(kind), **chosen}
-    known = {item.name for item in fields(kind)}
-    if unknown := sorted(set(map(str, values)) - known):
-        raise MdepthError(
-            f'unknown setting {where}{unknown[0]}: choose from {", ".join(sorted(known))}'
-        )
-    built = {}
-    for name, value in values.items():
-        if is_dataclass(hints[name]):
-            built[name] = build(hints[name], value, f'{where}{name}.')
-        else:
-            built[name] = _convert(hints[name], value, where + name)
-    return kind(**built)
+    known: dict[str, Any] = {item.name: item for item in fields(kind)}  # type: ignore[arg-type]
+    for name in map(str, values):
+        if name not in known:
+            raise MdepthError(_unknown(where, name, list(known), getattr(kind, 'renamed', _NONE)))
+    return kind(
+        **{name: _converted(hints[name], known[name], v, where) for name, v in values.items()}
+    )
+
+
+def _converted(hint: Any, item: Field[Any], value: object, where: str) -> Any:
+    """One value; a text may be a number, for YAML reads 1e-3 as one, or a list of itself."""
+    if is_dataclass(hint):
+        return build(hint, value, f'{where}{item.name}.')  # type: ignore[arg-type]
+    inner = get_args(hint)
+    if inner and is_dataclass(inner[0]) and isinstance(value, (list, tuple)):
+        return tuple(build(inner[0], one, f'{where}{item.name}.') for one in value)  # type: ignore[arg-type]
+    given = value
+    if isinstance(value, str) and _is_list_of_texts(hint):
+        given = [value] if value else []
+    try:
+        made = msgspec.convert(given, hint, strict=float not in (hint, *get_args(hint)))
+    except msgspec.ValidationError:
+        pass
+    else:
+        low, high = item.metadata.get('low', -inf), item.metadata.get('high', inf)
+        if not isinstance(made, (int, float)) or (isfinite(made) and low <= made <= high):
+            return made
+    wanted = type_name(hint, **item.metadata)
+    raise MdepthError(f'{where}{item.name}: {wanted}, not {shown(repr(value))}')
+
+
+def _unknown(where: str, name: str, known: list[str], renamed: Mapping[str, str]) -> str:
+    if name in renamed:
+        return f'{where}{name} is {where}{renamed[name]} now'
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f'did you mean {where}{near[0]}?' if near else f'choose from {", ".join(sorted(known))}'
+    return f'unknown setting {where}{shown(name)}: {hint}'
 
 
 def from_text(kind: Any, name: str, text: str, chosen: Mapping[str, Any] = _NONE) -> Any:
@@ -74,7 +92,7 @@ def from_text(kind: Any, name: str, text: str, chosen: Mapping[str, Any] = _NONE
     for place, part in enumerate(name.split('.')):
         hint = get_type_hints(hint).get(part, Any) if is_dataclass(hint) else Any
         hint = hint if place else chosen.get(part, hint)
-    texts = get_origin(hint) is tuple and get_args(hint)[0] is str
+    texts = _is_list_of_texts(hint)
     if texts and text.startswith('['):
         try:
             values = parse_yaml(text)
@@ -86,36 +104,12 @@ def from_text(kind: Any, name: str, text: str, chosen: Mapping[str, Any] = _NONE
     return parse_yaml(text)
 
 
-def _convert(hint: Any, value: Any, where: str) -> Any:
-    origin, arguments = get_origin(hint), get_args(hint)
-    if is_dataclass(hint):
-        return build(hint, value, f'{where}.')
-    if origin is tuple:
-        if arguments[-1] is Ellipsis:
-            values = ([value] if value else []) if isinstance(value, str) else value
-            if isinstance(values, (list, tuple)):
-                return tuple(_convert(arguments[0], item, where) for item in values)
-        elif isinstance(value, (list, tuple)) and len(arguments) == len(value):
-            return tuple(_convert(k, v, where) for k, v in zip(arguments, value, strict=True))
-    elif origin in (Union, types.UnionType):
-        if value is None and types.NoneType in arguments:
-            return None
-        return _convert(arguments[0], value, where)
-    elif origin is Literal:
-        if value in arguments:
-            return value
-    elif hint is float and isinstance(value, (int, float, str)) and not isinstance(value, bool):
-        try:
-            return float(value)  # YAML reads 1e-3 as a string
-        except ValueError:
-            pass
-    elif isinstance(value, hint) and isinstance(value, bool) == (hint is bool):
-        return value
-    raise MdepthError(f'{where} cannot be {value!r}: it must be {type_name(hint)}')
+def _is_list_of_texts(hint: Any) -> bool:
+    return get_origin(hint) is tuple and get_args(hint)[0] is str
 
 
-def type_name(hint: Any) -> str:
-    """The type of a setting in words."""
+def type_name(hint: Any, low: float = -inf, high: float = inf, **_: Any) -> str:
+    """The type of a setting in words, with its limits where it has some."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Literal:
         return ', '.join(map(str, arguments[:-1])) + f' or {arguments[-1]}'
@@ -124,8 +118,9 @@ def type_name(hint: Any) -> str:
     if origin is tuple:
         return f'{len(arguments)} {_MANY[arguments[0]]}'
     if origin in (Union, types.UnionType):
-        return f'{type_name(arguments[0])} or null'
-    return _ONE[hint]
+        return f'{type_name(arguments[0], low, high)} or null'
+    limits = f' from {low:g}' * (low > -inf) + f' to {high:g}' * (high < inf)
+    return _ONE[hint] + limits
 
 
 def described(

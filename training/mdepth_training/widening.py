@@ -29,7 +29,7 @@ def widened(narrow: Mapping[str, Tensor], wide: Mapping[str, Tensor]) -> dict[st
                 own = name.replace('.fuse.', '.reduce.')
                 first = len(narrow[own]), len(wide[own])
                 inputs = [first, (value.shape[1] - first[0], shape[1] - first[1])]
-            parts = value.split([few for few, _ in inputs], 1)
+            parts = torch.split_with_sizes(value, [few for few, _ in inputs], 1)
             value = torch.cat(
                 [_divided(part, many) for part, (_, many) in zip(parts, inputs, strict=True)], 1
             )

@@ -33,7 +33,7 @@ TINY = Experiment(
     input_size=(64, 96),
     network=NetworkConfig(width=0.125, disparity_bias=-3.0, translation_scale=0.1),
     data=Data(workers=0, synthetic=SyntheticData(drives=2, frames=6)),
-    method=ImplicitCuesSettings(joint_from=2, steady_motion=0.05),
+    method=ImplicitCuesSettings(joint_from=2, constant_velocity=0.05),
     training=Training(
         steps=24,
         batch_size=2,

@@ -174,7 +174,8 @@ def evaluate_drift(
     estimator = Estimator(network, card, precision=precision, cues=cues)
     camera = Camera.from_normalised(*card.input_size[::-1], *card.camera)
     seeds = range(first_seed, first_seed + drives)
-    rows, result = [], {}
+    rows: list[list[object]] = []
+    result: dict[str, dict[str, float]] = {}
     for speed, title in ((1.0, 'their own speed'), (SLOW, f'{SLOW:g} of their speed')):
         world = WorldConfig(appearance=appearance, frame_interval=speed * card.frame_interval)
         found = {way.name: Drifts() for way in WAYS}

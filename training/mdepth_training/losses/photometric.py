@@ -12,7 +12,7 @@ from torch import Tensor, distributed
 from torch.nn import functional
 
 from mdepth_ros.errors import MdepthError
-from mdepth_training.settings import check, setting
+from mdepth_training.settings import setting
 
 # Stabilisers of SSIM for images in 0..1 (Wang et al. 2004); that of the form without luminance.
 _C1, _C2, _C2_STRUCTURE = 0.01**2, 0.03**2, 9e-6
@@ -36,7 +36,6 @@ class Photometric:
     )
 
     def __post_init__(self) -> None:
-        check(self, 'method.photometric.')
         if self.window % 2 == 0:
             raise MdepthError(f'method.photometric.window is {self.window}: it must be odd')
 
@@ -61,7 +60,11 @@ class _WindowSum(torch.autograd.Function):
 
     @staticmethod
     def backward(_context: Any, gradient: Tensor) -> Tensor:
-        return _WindowSum.apply(functional.pad(gradient, (2, 2, 2, 2)))  # type: ignore[no-any-return]
+        return _windows(functional.pad(gradient, (2, 2, 2, 2)))
+
+
+def _windows(x: Tensor) -> Tensor:
+    return _WindowSum.apply(x)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def box_mean(x: Tensor, window: int = 3) -> Tensor:
@@ -69,8 +72,7 @@ def box_mean(x: Tensor, window: int = 3) -> Tensor:
     padded = functional.pad(x, (window // 2,) * 4, mode='reflect')
     if window != 3:
         return functional.avg_pool2d(padded, window, 1)
-    mean: Tensor = _WindowSum.apply(padded) / 9
-    return mean
+    return _windows(padded) / 9
 
 
 @dataclass(frozen=True)

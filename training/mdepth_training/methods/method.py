@@ -59,7 +59,7 @@ class Method(nn.Module):
         last = self.shared.channels_last
         self.layout = torch.channels_last if last else torch.contiguous_format
         network = network or JointDepthPose(experiment.network)
-        self.network = network.to(memory_format=self.layout)
+        self.network = network.to(memory_format=self.layout)  # type: ignore[call-overload]
         if self.shared.compile:
             for part in self.network.children():
                 part.compile()
@@ -67,10 +67,10 @@ class Method(nn.Module):
         self.logged: dict[str, float | Tensor] = {}
         self.step, self.process = 0, (0, 1)
 
-    def loss(self, sample: Sample, seen: Sample, *coins: Tensor) -> Tensor:
-        """What is learned from a batch: images to compare, the same with jitter to look at.
+    def loss(self, sample: Sample, jittered: Sample, *drawn: Tensor) -> Tensor:
+        """The loss of a batch: clean images to compare, jittered ones for the networks.
 
-        coins  bool [B] for each chance that `coins` names
+        drawn  bool [B] for each of `chances`
         """
         raise NotImplementedError
 
@@ -78,7 +78,7 @@ class Method(nn.Module):
         """What the card says of the method: one line, and details."""
         raise NotImplementedError
 
-    def coins(self) -> tuple[float, ...]:
+    def chances(self) -> tuple[float, ...]:
         """Chances of a sample, drawn anew in each step."""
         return ()
 
@@ -89,7 +89,7 @@ class Method(nn.Module):
     def validation_loss(self, sample: Sample) -> Tensor:
         """The loss on held-out frames: no chance, nothing else logged."""
         never = torch.zeros(len(sample.K), dtype=torch.bool, device=self.device)
-        return self.loss(sample, sample, *[never for _ in self.coins()])
+        return self.loss(sample, sample, *[never for _ in self.chances()])
 
     @property
     def device(self) -> torch.device:
@@ -128,10 +128,12 @@ class Method(nn.Module):
                 'which the data does not have: make them first'
             )
         torch.manual_seed(shared.seed * 1_000_003 + self.step * shared.accumulate + part)
-        sample, seen, coins = augmented(sample, shared, self.coins(), self.process, self.layout)
+        sample, jittered, drawn = augmented(
+            sample, shared, self.chances(), self.process, self.layout
+        )
         self.pictures = None
         self.logged = {}
-        return self.loss(sample, seen, *coins)
+        return self.loss(sample, jittered, *drawn)
 
     def rest(self) -> None:
         """Drop the gradients of the modules that rest in this step."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from mdepth_training.settings import check, setting
+from mdepth_training.settings import setting
 
 if TYPE_CHECKING:
     from mdepth_training.methods.method import Method
@@ -22,9 +22,6 @@ class MethodSettings:
 
     name: str = setting('', 'the method')
     labels: ClassVar[tuple[str, ...]] = ()
-
-    def __post_init__(self) -> None:
-        check(self, 'method.')
 
     @staticmethod
     def learner() -> type[Method]:

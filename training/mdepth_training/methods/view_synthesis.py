@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -19,6 +19,7 @@ from mdepth_training.losses import (
     Moments,
     Photometric,
     auto_mask,
+    depth_inconsistency,
     edge_aware_smoothness,
     masked_mean,
     minimum_over_sources,
@@ -55,7 +56,23 @@ class ViewSynthesis(MethodSettings):
         'leave out pixels that the views explain as they are: mean over the rest (area; Mining '
         'Supervision), or over all pixels (image; Implicit Cues); none: leave out nothing',
     )
+    auto_mask_error: Literal['photometric', 'l1'] = setting(
+        'photometric',
+        'what `auto_mask` compares: the photometric error (Implicit Cues, Mining Supervision), or '
+        'its absolute difference alone (SC-DepthV3)',
+    )
     photometric: Photometric = field(default_factory=Photometric)
+    geometry_consistency: float = setting(
+        0.0, 'weight of the disagreement of the depths of two frames; SC-DepthV3: 0.1', 0, 1e3
+    )
+    self_discovered_mask: bool = setting(
+        False, 'each pixel counts less where the depths of two frames disagree (SC-Depth)'
+    )
+
+    @property
+    def compares_depths(self) -> bool:
+        """Whether views need a depth of their own."""
+        return self.self_discovered_mask or self.geometry_consistency > 0
 
     @property
     def stereo(self) -> bool:
@@ -77,12 +94,14 @@ class ViewSynthesis(MethodSettings):
 class View:
     """A source: image [B, 3, H, W] in 0..1 and T_view_current [B, 4, 4] in units of the depth.
 
-    hidden  [B] bool: samples to which this view says nothing; another view must
+    hidden       [B] bool: samples to which this view says nothing; another view must
+    disparities  its own, as those of the frame; without them its depth is not compared
     """
 
     image: Tensor
     T_view_current: Tensor
     hidden: Tensor | None = None
+    disparities: Sequence[Tensor] = ()
 
 
 @dataclass(frozen=True)
@@ -94,6 +113,11 @@ class ViewGroup:
 
     views: Sequence[View]
     trains_depth: bool = True
+
+    @property
+    def compared(self) -> list[View]:
+        """Those with a depth of their own."""
+        return [view for view in self.views if view.disparities]
 
 
 @dataclass(frozen=True)
@@ -120,27 +144,39 @@ def multi_scale_loss(
 
     current [B, 3, H, W] in 0..1 with K [B, 3, 3]; disparities [B, 1, H/2^i, W/2^i], full size
     first; `depth_of` makes depth of them. full_size_losses: each is enlarged to H x W before it
-    warps, as the paper has it; else images and camera shrink to its size.
+    warps, as the paper has it; else images and camera shrink to its size. SC-Depth's geometry
+    consistency is of the first scale alone.
     """
     losses, height, shown = [], current.shape[-2], None
     targets: dict[int, _Target] = {}
+
+    def depth_at(disparity: Tensor) -> Tensor:
+        if settings.full_size_losses and disparity.shape[-2] != height:
+            disparity = functional.interpolate(disparity, current.shape[-2:], mode='bilinear')
+        return depth_of(disparity)[:, 0]
+
     for scale, disparity in enumerate(disparities):
         disparity = disparity.float()
         shrink = height // disparity.shape[-2]
         at = 1 if settings.full_size_losses else shrink
         if at not in targets:
             targets[at] = _Target(current, K, groups, at, settings)
-        target, guess = targets[at], disparity
-        if at != shrink:
-            guess = functional.interpolate(guess, current.shape[-2:], mode='bilinear')
-        depth = depth_of(guess)[:, 0]
+        depth = depth_at(disparity)
         loss = edge_aware_smoothness(disparity, shrunk(current, shrink))
         loss = loss * (settings.smoothness / 2**scale)
         for index, group in enumerate(groups):
-            used = depth if group.trains_depth else depth.detach()
-            error, mask, warped = target.explained(index, used)
+            depths = [depth]
+            if settings.compares_depths:
+                depths += [depth_at(v.disparities[scale].float()) for v in group.compared]
+            if not group.trains_depth:
+                depths = [one.detach() for one in depths]
+            error, mask, warped, inconsistency = targets[at].explained(index, *depths)
             whole = settings.auto_mask == 'image'
             loss = loss + ((error * mask).mean() if whole else masked_mean(error, mask))
+            if scale == 0 and settings.geometry_consistency:
+                consistency = torch.stack([masked_mean(d, w * mask) for d, w in inconsistency])
+                weight = settings.geometry_consistency * len(disparities)  # of their mean
+                loss = loss + weight * consistency.mean()
             shown = shown or Reconstruction(warped.detach(), error.detach(), mask)
         losses.append(loss)
     assert shown is not None, 'no views'
@@ -158,46 +194,68 @@ class _Target:
         shrink: int,
         settings: ViewSynthesis,
     ) -> None:
-        self.photometric, self.masked = settings.photometric, settings.auto_mask != 'none'
+        self.settings, self.views = settings, [group.views for group in groups]
         self.moments = Moments.of(shrunk(current, shrink), settings.photometric.window)
         self.K = scaled_camera(K, shrink)
-        self.groups = [
-            [(view, shrunk(view.image, shrink)) for view in group.views] for group in groups
-        ]
+        self.images = [[shrunk(view.image, shrink) for view in group] for group in self.views]
         with torch.no_grad():
             self.identity = [
-                self._best((view, self._error(image)) for view, image in group)
-                for group in self.groups
-                if self.masked
+                minimum_over_sources(self._errors(group, images, settings.auto_mask_error))
+                for group, images in enumerate(self.images)
+                if settings.auto_mask != 'none'
             ]
 
-    def explained(self, group: int, depth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Error and auto-mask [B, 1, h, w], and the first view warped [B, 3, h, w]."""
+    def explained(
+        self, group: int, depth: Tensor, *view_depths: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, list[tuple[Tensor, Tensor]]]:
+        """Error and auto-mask [B, 1, h, w], and the first view warped [B, 3, h, w].
+
+        With the depths [B, h, w] of the views that have one: for each of them the disagreement,
+        and the pixels where there is one, [B, 1, h, w] both.
+        """
+        views, kind = self.views[group], self.settings.auto_mask_error
         warped = [
-            warp(image, depth, v.T_view_current, self.K)[0] for v, image in self.groups[group]
+            warp(image, depth, view.T_view_current, self.K)[0]
+            for view, image in zip(views, self.images[group], strict=True)
         ]
-        error = self._best(
-            (view, self._error(image))
-            for (view, _), image in zip(self.groups[group], warped, strict=True)
-        )
+        errors = self._errors(group, warped)
+        error = minimum_over_sources(errors)
         mask = torch.ones_like(error)
-        if self.masked:
-            mask = auto_mask(error.detach(), self.identity[group])
-        return error, mask, warped[0]
+        if self.settings.auto_mask != 'none':
+            compared = error
+            if kind != 'photometric':
+                compared = minimum_over_sources(self._errors(group, warped, kind))
+            mask = auto_mask(compared.detach(), self.identity[group])
+        inconsistency, weights = [], [torch.ones_like(error)] * len(views)
+        left = list(view_depths)
+        for index, view in enumerate(views):
+            if left and view.disparities:
+                found, visible = depth_inconsistency(
+                    depth, left.pop(0), view.T_view_current, self.K
+                )
+                if view.hidden is not None:
+                    visible = visible & ~view.hidden[:, None, None, None]
+                inconsistency.append((found, visible))
+                weights[index] = 1 - found.detach()
+        if self.settings.self_discovered_mask:  # of the view that explains the pixel
+            best = torch.stack(errors).argmin(0, keepdim=True)
+            error = error * torch.stack(weights).gather(0, best)[0]
+        return error, mask, warped[0], inconsistency
 
-    def _error(self, image: Tensor) -> Tensor:
-        return photometric_error(self.moments, image, self.photometric)
-
-    @staticmethod
-    def _best(errors: Iterable[tuple[View, Tensor]]) -> Tensor:
-        return minimum_over_sources(
-            [
-                error
-                if view.hidden is None
-                else error.masked_fill(view.hidden[:, None, None, None], torch.inf)
-                for view, error in errors
-            ]
-        )
+    def _errors(
+        self, group: int, images: Sequence[Tensor], kind: str = 'photometric'
+    ) -> list[Tensor]:
+        """The error of each view [B, 1, h, w]; infinite for samples that it is hidden from."""
+        errors = []
+        for view, image in zip(self.views[group], images, strict=True):
+            if kind == 'l1':
+                error = (self.moments.image - image).abs().mean(1, keepdim=True)
+            else:
+                error = photometric_error(self.moments, image, self.settings.photometric)
+            if view.hidden is not None:
+                error = error.masked_fill(view.hidden[:, None, None, None], torch.inf)
+            errors.append(error)
+        return errors
 
 
 def stereo_view(sample: Sample, settings: ViewSynthesis) -> View:

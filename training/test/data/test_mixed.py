@@ -156,7 +156,7 @@ def test_what_a_mix_cannot_be_is_one_line(tmp_path: Path) -> None:
         Data(sources=twice).parts  # noqa: B018
     path = tmp_path / 'mixed.yaml'
     path.write_text('data: [{recordings: [a], wieght: 2}]')
-    with pytest.raises(MdepthError, match=r'unknown setting data\.sources\.wieght: choose from'):
+    with pytest.raises(MdepthError, match=r'unknown setting data\.sources\.wieght: did you mean'):
         load_experiment(path)
     synthetic = MixedSource(synthetic=SyntheticData(drives=1, frames=4))
     experiment = replace(

@@ -10,12 +10,13 @@ from mdepth_training.losses import (
     Moments,
     Photometric,
     auto_mask,
+    depth_inconsistency,
     edge_aware_smoothness,
     masked_mean,
     minimum_over_sources,
     photometric_error,
-    relative_change,
     ssim_error,
+    velocity_change,
 )
 from mdepth_training.losses.photometric import box_mean
 from torch.nn import functional
@@ -161,20 +162,20 @@ def test_smoothness_does_not_see_the_scale(images) -> None:
     )
 
 
-def test_relative_change_by_hand() -> None:
+def test_velocity_change_by_hand() -> None:
     before = torch.tensor([[0.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
     after = torch.tensor([[0.3, 0.0, 1.0], [0.0, 0.0, 0.0]])
     length = (1 + 1.09**0.5) / 2  # of the moving one; the mean of the two is half of it
     expected = [0.3 / (length + 0.1 * length / 2), 0.0]
-    assert relative_change(before, after).tolist() == pytest.approx(expected, rel=1e-4)
+    assert velocity_change(before, after).tolist() == pytest.approx(expected, rel=1e-4)
 
 
-def test_relative_change_asks_for_no_unit() -> None:
+def test_velocity_change_asks_for_no_unit() -> None:
     generator = torch.Generator().manual_seed(0)
     before, after = torch.randn(2, 5, 3, generator=generator)
     unit = torch.ones((), requires_grad=True)
-    value = relative_change(unit * before, unit * after)
-    torch.testing.assert_close(relative_change(7 * before, 7 * after), value.detach())
+    value = velocity_change(unit * before, unit * after)
+    torch.testing.assert_close(velocity_change(7 * before, 7 * after), value.detach())
     (gradient,) = torch.autograd.grad(value.sum(), unit)
     assert abs(gradient) < 1e-4
 
@@ -185,3 +186,28 @@ def test_gradients_are_right(images) -> None:
         lambda x: photometric_error(Moments.of(a), x), b.requires_grad_()
     )
     assert torch.autograd.gradcheck(edge_aware_smoothness, (b + 0.5, a))
+
+
+def test_two_depths_of_a_wall_disagree_by_their_relative_difference() -> None:
+    """SC-Depth, Eq. 6: |2 - 3| / (2 + 3) where nothing moved."""
+    K = torch.tensor([[[40.0, 0, 31.5], [0, 40.0, 15.5], [0, 0, 1]]])
+    depth, other = torch.full((1, 32, 64), 2.0), torch.full((1, 32, 64), 3.0)
+    found, visible = depth_inconsistency(depth, other, torch.eye(4)[None], K)
+    torch.testing.assert_close(found, torch.full((1, 1, 32, 64), 0.2))
+    assert visible.all()
+
+
+def test_depths_that_agree_with_the_motion_have_no_difference() -> None:
+    """A metre ahead the wall is a metre nearer; what leaves the view says nothing."""
+    K = torch.tensor([[[40.0, 0, 31.5], [0, 40.0, 15.5], [0, 0, 1]]])
+    depth = torch.full((1, 32, 64), 3.0, requires_grad=True)
+    nearer = torch.full((1, 32, 64), 2.0, requires_grad=True)
+    ahead = torch.eye(4)[None].clone()
+    ahead[0, 2, 3] = -1.0
+    found, visible = depth_inconsistency(depth, nearer, ahead, K)
+    assert found.max() < 1e-6
+    assert visible.sum() == pytest.approx(32 * 64 * (2 / 3) ** 2, rel=0.05)  # the middle is left
+    found, _ = depth_inconsistency(depth, nearer * 1.5, ahead, K)
+    assert found[visible].mean().item() == pytest.approx(1 / 5) and not found[~visible].any()
+    found.sum().backward()
+    assert depth.grad.abs().max() > 0 and nearer.grad.abs().max() > 0

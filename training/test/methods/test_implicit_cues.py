@@ -223,3 +223,16 @@ def test_stereo_without_a_second_camera_says_what_to_do() -> None:
     learner, pose = method(sources='MS'), torch.zeros(2, 6)
     with pytest.raises(MdepthError, match=r'method\.sources=M'):
         learner.view_loss(approaching_wall(), disparities_of(learner, 2.0), pose, pose)
+
+
+def test_depths_of_the_neighbours_are_made_and_learn_where_they_are_compared() -> None:
+    """SC-Depth's terms: three depths of a triplet, with and without the joint stage."""
+    sample = approaching_wall()
+    plain = method(duplicated=0.0)(sample).item()
+    for settings in ({'geometry_consistency': 0.5}, {'self_discovered_mask': True}):
+        learner = method(duplicated=0.0, **settings)
+        loss = learner(sample)
+        loss.backward()
+        assert loss.isfinite() and (loss.item() > plain) == ('geometry_consistency' in settings)
+        assert learner.network.depth_decoder.fuse[0].weight.grad.abs().max() > 0
+        assert learner.validation_loss(sample).isfinite()

@@ -149,7 +149,7 @@ def test_an_experiment_is_a_recipe_of_one_stage(recipe: Path) -> None:
             "implicit_cues makes no labels '': `maker` can be nothing",
         ),
         ('stages: {a: {kind: evaluate}}', 'stage a scores no model'),
-        ('stages: {a: {kinds: fit}}', r'unknown setting stages\.a\.kinds: choose from exp'),
+        ('stages: {a: {kinds: fit}}', r'unknown setting stages\.a\.kinds: did you mean'),
         ('stages: {training: {}}', "a stage cannot be called 'training'"),
         ('stages: {../a: {}}', "a stage cannot be called '../a'"),
         ('stages: []', 'must have `stages`, a mapping'),

@@ -8,6 +8,8 @@ of the cues, which starts at zero, the change is no shock.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -16,7 +18,7 @@ from mdepth_ros.geometry import Camera, inverse_transform, transform_from_axis_a
 from mdepth_ros.networks import JointDepthPose
 from mdepth_training.config import Experiment
 from mdepth_training.data.sample import Sample
-from mdepth_training.losses import mean_over_processes, relative_change
+from mdepth_training.losses import mean_over_processes, velocity_change
 from mdepth_training.methods.implicit_cues.settings import ImplicitCuesSettings
 from mdepth_training.methods.method import Method
 from mdepth_training.methods.view_synthesis import (
@@ -59,7 +61,7 @@ class ImplicitCues(Method):
         text = f'implicit cues (IDCE + HAM), self-supervised on {self.settings.learned_from}'
         return text, {'cues from step': str(self.timetable.stages[0])}
 
-    def coins(self) -> tuple[float, ...]:
+    def chances(self) -> tuple[float, ...]:
         """Whether a sample sees its frame twice, and whether it gets no cues."""
         return self.settings.duplicated, self.settings.dropped_cues
 
@@ -67,31 +69,35 @@ class ImplicitCues(Method):
         """IDCE in the first stage."""
         return [] if self.stage or self.network.cues is None else [self.network.cues]
 
-    def loss(self, sample: Sample, seen: Sample, *coins: Tensor) -> Tensor:
-        """Eq. 2, and from the second stage on the steadiness of the motion."""
-        duplicated, uncued = coins
+    def loss(self, sample: Sample, jittered: Sample, *drawn: Tensor) -> Tensor:
+        """Eq. 2, and from the second stage on the change of velocity."""
+        duplicated, uncued = drawn
         use_cues = ~uncued if self.stage else torch.zeros_like(uncued)
-        previous = torch.where(duplicated[:, None, None, None], seen.current, seen.previous)
-        disparities, pose = self.network(previous, seen.current, use_cues)
-        pose_ahead = self.network.pose(seen.current, seen.following)
+        previous = torch.where(
+            duplicated[:, None, None, None], jittered.current, jittered.previous
+        )
+        disparities, pose = self.network(previous, jittered.current, use_cues)
+        pose_ahead = self.network.pose(jittered.current, jittered.following)
+        around = self._disparities_around(jittered, use_cues)
         # Not a number where anything is not finite: no loss need be, for a warp to nowhere reads
         # the image's corner, and on a CPU its gradient would read outside of all memory.
-        unfinite = 0 * sum(x.float().sum() for x in (sample.K, pose, pose_ahead, *disparities))
+        parts = (sample.K, pose, pose_ahead, *disparities)
+        unfinite: Tensor = 0 * torch.stack([x.float().sum() for x in parts]).sum()
         # All processes turn back together: each waits for the others where masks are averaged.
         if self.device.type == 'cpu' and mean_over_processes(unfinite).isnan():
             return unfinite
         with torch.autocast(self.device.type, enabled=False):
-            loss, made = self.view_loss(sample, disparities, pose, pose_ahead, duplicated)
+            loss, shown = self.view_loss(sample, disparities, pose, pose_ahead, duplicated, around)
             loss = loss + unfinite.detach()
-            if self.settings.steady_motion and self.stage:
-                change_of_speed = relative_change(pose[:, 3:].float(), pose_ahead[:, 3:].float())
+            if self.settings.constant_velocity and self.stage:
+                change_of_speed = velocity_change(pose[:, 3:].float(), pose_ahead[:, 3:].float())
                 moved = (change_of_speed * ~duplicated).sum() / len(sample.K)
-                loss = loss + self.settings.steady_motion * moved
+                loss = loss + self.settings.constant_velocity * moved
         disparity = disparities[0].detach().float()
         if self.watched:
-            self._watch(made, disparity, pose_ahead.detach())
+            self._watch(shown, disparity, pose_ahead.detach())
         if self.pictured:
-            self.pictures = {'image': sample.current, 'disparity': disparity, **vars(made)}
+            self.pictures = {'image': sample.current, 'disparity': disparity, **vars(shown)}
         return loss
 
     def view_loss(
@@ -101,11 +107,13 @@ class ImplicitCues(Method):
         pose: Tensor,
         pose_ahead: Tensor,
         duplicated: Tensor | None = None,
+        around: Sequence[Sequence[Tensor]] = ((), ()),
     ) -> tuple[Tensor, Reconstruction]:
         """Eq. 2 on images without jitter, for poses [B, 6] of (t-1, t) and (t, t+1).
 
         A sample whose frame was duplicated ([B] bool) has no motion to the previous frame: it
-        learns from the other views alone.
+        learns from the other views alone. `around` are the disparities of t-1 and t+1, where the
+        settings compare depths.
 
         A camera of another focal length than the experiment's shows a world that is s times
         deeper than it looks. What the networks say is corrected as on the vehicle: depth and
@@ -120,8 +128,8 @@ class ImplicitCues(Method):
             for p in (pose, pose_ahead)
         )
         neighbours = [
-            View(sample.previous, inverse_transform(backward), duplicated),
-            View(sample.following, forward),
+            View(sample.previous, inverse_transform(backward), duplicated, around[0]),
+            View(sample.following, forward, None, around[1]),
         ]
         groups = [ViewGroup(neighbours)]
         if 'S' in self.settings.sources:
@@ -139,16 +147,28 @@ class ImplicitCues(Method):
             self.settings,
         )
 
+    def _disparities_around(
+        self, jittered: Sample, use_cues: Tensor
+    ) -> Sequence[Sequence[Tensor]]:
+        """The disparities of t-1, whose own cues are unknown, and of t+1."""
+        if not self.settings.compares_depths:
+            return (), ()
+        none = torch.zeros_like(use_cues)
+        before, _ = self.network(jittered.previous, jittered.previous, none)
+        after, _ = self.network(jittered.current, jittered.following, use_cues)
+        return before, after
+
     def validation_loss(self, sample: Sample) -> Tensor:
         """The photometric loss, with cues from the second stage on."""
         joint = torch.full((len(sample.K),), self.stage > 0, device=self.device)
         disparities, pose = self.network(sample.previous, sample.current, joint)
         pose_ahead = self.network.pose(sample.current, sample.following)
+        around = self._disparities_around(sample, joint)
         with torch.autocast(self.device.type, enabled=False):
-            loss, _ = self.view_loss(sample, disparities, pose, pose_ahead)
+            loss, _ = self.view_loss(sample, disparities, pose, pose_ahead, None, around)
         return loss
 
-    def _watch(self, made: Reconstruction, disparity: Tensor, pose: Tensor) -> None:
+    def _watch(self, shown: Reconstruction, disparity: Tensor, pose: Tensor) -> None:
         """Log what tells a healthy run from a collapsed one, and stop a run that is lost.
 
         A collapsed depth is constant while the loss goes on falling: only the spread shows it.
@@ -156,7 +176,7 @@ class ImplicitCues(Method):
         log_depth = self.network.depth(disparity).log()
         spread = log_depth.std((1, 2, 3)).mean()
         values = {
-            'mask_share': made.mask.mean(),
+            'mask_share': shown.mask.mean(),
             'log_depth_spread': spread,
             'median_depth': log_depth.median().exp(),
             'forward_motion': -pose[:, 5].mean(),

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from mdepth_training.methods.view_synthesis import ViewSynthesis
 from mdepth_training.settings import setting
@@ -25,11 +26,13 @@ class ImplicitCuesSettings(ViewSynthesis):
         'everything with IDCE',
         0,
     )
-    steady_motion: float = setting(
+    constant_velocity: float = setting(
         0.0, 'weight of the change of translation between the two pairs, from `joint_from` on', 0
     )
     duplicated: float = setting(0.15, 'share of the samples that see their frame twice', 0, 1)
     dropped_cues: float = setting(0.15, 'share of the samples that get no cues', 0, 1)
+
+    renamed: ClassVar[Mapping[str, str]] = {'steady_motion': 'constant_velocity'}
 
     @staticmethod
     def learner() -> type[ImplicitCues]:

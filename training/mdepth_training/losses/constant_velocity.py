@@ -1,13 +1,13 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Steadiness of the ego-motion: not of a paper, a prior on vehicles."""
+"""A constant velocity from pair to pair: not of a paper, a prior on vehicles."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
 
-def relative_change(before: Tensor, after: Tensor) -> Tensor:
+def velocity_change(before: Tensor, after: Tensor) -> Tensor:
     """Change of translation [B, 3] from one pair to the next, relative to its length: [B].
 
     A vehicle hardly changes its speed within a frame interval. The lengths keep their gradient, so
@@ -15,4 +15,5 @@ def relative_change(before: Tensor, after: Tensor) -> Tensor:
     vehicles at rest from deciding.
     """
     length = (before.norm(dim=1) + after.norm(dim=1)) / 2
-    return (after - before).norm(dim=1) / (length + 0.1 * length.mean() + 1e-6)
+    change: Tensor = (after - before).norm(dim=1) / (length + 0.1 * length.mean() + 1e-6)
+    return change
