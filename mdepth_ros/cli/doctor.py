@@ -45,7 +45,7 @@ def findings() -> list[Finding]:
     for check in CHECKS:
         try:
             result += check()
-        except Exception as error:  # a doctor must not die of the illness
+        except Exception as error:  # what is broken may break the check as well
             name = check.__name__.strip('_')
             what = f'{type(error).__name__}: {error}'
             result.append(Finding(name, BAD, what, 'mend the installation: see the README'))

@@ -107,9 +107,9 @@ def write_drive(
 
 def _camera_in_base(drive: Drive) -> NDArray[np.float64]:
     """T_base_camera: base_link is on the ground below the camera, with x forward (REP-103)."""
-    import numpy as np
+    from mdepth_ros.sources.base import OPTICAL_ROTATION
 
-    matrix = np.array([[0.0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
+    matrix = OPTICAL_ROTATION.copy()
     matrix[2, 3] = drive.camera_height
     return matrix
 

@@ -222,7 +222,7 @@ def read_poses(file: Path, recording: Path | None) -> tuple[Trajectory, bool]:
 
 
 def _from_file(run: Run, file: Path, choice: Choice) -> Truth:
-    """Poses of a file: of the camera in KITTI's, of the odometry's own frame in TUM's."""
+    """Truth of a pose file: KITTI gives poses of the camera, TUM of the odometry's own frame."""
     poses, kitti = read_poses(file, run.source)
     frame = choice.frame
     if frame is None:

@@ -45,7 +45,7 @@ def absolute(topic: str) -> str:
 
 
 def known_time(stamp: int, recorded: int) -> int:
-    """Return the time of a message in ns: its header's; that of recording if that is none."""
+    """Return the time of a message in ns: the stamp of its header, else the time of recording."""
     return stamp if stamp > 0 else recorded
 
 
@@ -84,7 +84,7 @@ class Losses:
         return key in self._known
 
     def note(self, line: str) -> None:
-        """Say something once, without a number; nothing, where there is nothing to say."""
+        """Add a line without a number, once; an empty line is left out."""
         if line:
             self._counts[('', line)] = 1
 
@@ -199,7 +199,7 @@ class ImageSource(ABC):
 
     @abstractmethod
     def items(self) -> Iterator[Item]:
-        """Yield all images of the recording in order, not decoded, whatever start and frames say.
+        """Yield all images of the recording in order, not decoded; `select` has no effect here.
 
         Where `one_at_a_time`, `image()` must be called before the next item is taken.
         """

@@ -126,7 +126,7 @@ class Mcap:
         return Stored(self._channels[entry.channel], entry.time, file.read(entry.length))
 
     def _merged(self, wanted: frozenset[int]) -> Iterator[_Entry]:
-        """The messages of all chunks in the order of time; chunks are opened when it is due."""
+        """The messages of all chunks in the order of time; a chunk is opened when it is next."""
         chunks = [c for c in self._chunks if c.channels is None or wanted & c.channels]
         chunks = sorted(chunks, key=lambda chunk: chunk.first)[::-1]
         number, waiting = 0, list[_Entry]()  # the next one last
@@ -161,7 +161,7 @@ class Mcap:
         """Where the records of a chunk lie; nowhere, where it is damaged."""
         if not chunk.is_record:
             return self._file, chunk.at, chunk.end
-        if self._losses.has((self.path, chunk.at)):  # it took its time already
+        if self._losses.has((self.path, chunk.at)):  # counted before; unpacking may take long
             return BytesIO(), 0, 0
         if (known := self._opened.get(chunk.at)) is not None:
             return known
@@ -189,7 +189,7 @@ class Mcap:
         return self._kept(chunk, (BytesIO(data), 0, len(data)))
 
     def _kept(self, chunk: Chunk, place: _Place) -> _Place:
-        """Keep what was opened; the oldest ones go, to be opened again if need be."""
+        """Keep an opened chunk; the oldest are forgotten, and opened again where needed."""
         self._opened[chunk.at] = place
         sizes = {at: end for at, (file, _, end) in self._opened.items() if file is not self._file}
         while len(self._opened) > 1 and (len(self._opened) > _OPEN or sum(sizes.values()) > _KEPT):

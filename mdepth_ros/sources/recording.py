@@ -134,14 +134,14 @@ class Recording:
         self.losses.add('messages skipped', why, (topic, time, size))
 
     def _readable(self, stored: Stored, topic: str) -> RawMessage | None:
-        """The message as plain CDR, at a time that ROS can say; None, and counted, if lost."""
+        """The message as plain CDR with a time that ROS has; None, and counted, if it is lost."""
         kind, channel = self.topics[topic].type, stored.channel
         if _label(channel) != kind:
             self.skip(topic, stored.time, f'{channel.type} on {topic}, which is of {kind}')
             return None
         size = len(stored.data)
         if self.losses.has((topic, stored.time, size)):
-            return None  # it took its time already
+            return None  # counted before; unpacking may take long
         try:
             data = to_cdr(stored.data, channel)
         except MdepthError as error:
