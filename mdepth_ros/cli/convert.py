@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -52,38 +52,35 @@ def convert(
     from mdepth_ros.model.file import ModelCard, save_model
     from mdepth_ros.terminal import say
 
-    metres: float | None = None
     size = (192, 640)
+    facts: dict[str, Any]
     if source.is_dir():
         network, said = from_monodepth2(source)
         size = (int(said.get('height', size[0])), int(said.get('width', size[1])))
-        method = 'Monodepth2 layout, converted'
-        data = 'not recorded in the weights'
+        facts = {'method': 'Monodepth2 layout, converted', 'data': 'not recorded in the weights'}
         if said.get('use_stereo'):
-            metres = _STEREO_METRES
-            method += ' (trained with stereo)'
-        used_seed = None
+            facts['method'] += ' (trained with stereo)'
+            facts['metres_per_unit'] = _STEREO_METRES
     else:
         network = from_imagenet(source, seed)
-        method = 'imagenet initialisation'
-        data = 'ImageNet (encoders); depth and motion are untrained'
-        used_seed = seed
+        facts = {
+            'method': 'imagenet initialisation',
+            'data': 'ImageNet (encoders); depth and motion are untrained',
+            'seed': seed,
+        }
     card = ModelCard(
         name=output.stem,
         network=network.config,
         input_size=_size(input_size) if input_size else size,
         camera=_CAMERA,
         frame_interval=_INTERVAL,
-        metres_per_unit=metres,
-        method=method,
-        data=data,
-        seed=used_seed,
         licence=licence,
         details={'source': source.name, 'camera': "assumed: KITTI's; the weights have none"},
+        **facts,
     )
     save_model(output, network, card, half=not full_precision)
     say(f'wrote {output} ({network.config.encoder}, {output.stat().st_size:,} bytes)')
-    if used_seed is not None:
+    if not source.is_dir():
         say(
             'This is an initialisation to train from, not a depth model: only the encoders are '
             'trained (ImageNet), its depth and motion are random.'

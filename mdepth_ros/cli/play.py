@@ -80,20 +80,15 @@ def play(
         chosen = choose(list(recording.topics), split_names(topics), split_names(exclude))
         remaps = dict(_remap(text) for text in remap or [])
         if remaps:
-            choose(chosen, list(remaps))
+            choose(chosen, list(remaps))  # refuses a name that is not played
         played_as = [remaps.get(name, name) for name in chosen]
         wanted = choose(played_as, split_names(wait_for)) if wait_for else []
         with live_node('mdepth_player') as node:
-            player = Player(
-                node,
-                recording,
-                chosen,
+            profiles, pace = (
                 offered_profiles(recording),
-                remaps=remaps,
-                rate=rate,
-                start=start,
-                clock=clock,
+                {'rate': rate, 'start': start, 'clock': clock},
             )
+            player = Player(node, recording, chosen, profiles, remaps=remaps, **pace)
             for topic in player.skipped:
                 console.print(f'{topic.name} is not played: {topic.type} is not known here')
             _begin(player, wanted, wait, delay, console)

@@ -65,11 +65,7 @@ def raw_images(drive: Path, camera: str) -> tuple[list[Path], list[int]]:
     images = _images(drive / camera / 'data')
     listed = drive / camera / 'timestamps.txt'
     try:
-        stamps = [
-            _nanoseconds(line)
-            for line in listed.read_text('utf-8-sig').splitlines()
-            if line.strip()
-        ]
+        stamps = _timestamps(listed)
         # An excerpt keeps the whole list; the number in the name says which line is meant.
         return images, [stamps[int(image.stem)] for image in images]
     except (OSError, ValueError, IndexError):
@@ -82,8 +78,7 @@ def raw_speeds(drive: Path) -> list[tuple[int, float]]:
     'vf', the ninth number of each file of oxts/data (its dataformat.txt).
     """
     try:
-        lines = (drive / 'oxts' / 'timestamps.txt').read_text('utf-8-sig').splitlines()
-        stamps = [_nanoseconds(line) for line in lines if line.strip()]
+        stamps = _timestamps(drive / 'oxts' / 'timestamps.txt')
         files = sorted((drive / 'oxts' / 'data').glob('*.txt'))
         speeds = [(stamps[int(f.stem)], float(f.read_text().split()[8])) for f in files]
     except (OSError, ValueError, IndexError):
@@ -128,6 +123,12 @@ def _images(folder: Path) -> list[Path]:
     if not images:
         raise MdepthError(f'no images in {folder}')
     return images
+
+
+def _timestamps(path: Path) -> list[int]:
+    """Read the times of a file in ns, one in each line; ValueError for what is no time."""
+    lines = path.read_text('utf-8-sig').splitlines()
+    return [_nanoseconds(line) for line in lines if line.strip()]
 
 
 def _nanoseconds(line: str) -> int:
