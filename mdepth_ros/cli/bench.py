@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mdepth_ros.cli.options import threads_or_auto
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.model.shipped import shipped_model
 
@@ -25,7 +26,12 @@ def bench(
     rounds: Annotated[
         int, typer.Option(min=1, max=100_000, help='How often everything is measured.')
     ] = 20,
-    threads: Annotated[int | None, typer.Option(min=1, max=1024, help='Threads of torch.')] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            parser=threads_or_auto, metavar='NUMBER', help='Of torch; auto: the usable cores.'
+        ),
+    ] = None,
     live: Annotated[
         float | None,
         typer.Option(min=1, help='Measure the live node instead, for so many seconds.'),

@@ -46,6 +46,24 @@ Rectified = Annotated[
 ]
 
 
+def number_or_auto(text: str) -> float | None:
+    """The number that an option gives, or None for the word auto."""
+    if text == 'auto':
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f'{text!r} is no number and not auto') from None
+
+
+def threads_or_auto(text: str) -> int | None:
+    """As `number_or_auto`, of threads."""
+    number = number_or_auto(text)
+    if number is None or (number.is_integer() and 1 <= number <= 1024):
+        return None if number is None else int(number)
+    raise typer.BadParameter(f'{text!r} is not within 1 to 1024')
+
+
 def given(context: typer.Context) -> dict[str, str]:
     """Parameters that stand on the command line: their names, and the option or argument."""
     found = {}

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mdepth_ros.cli.options import Intrinsics, Rate, Rectified, Storage, Topic, one_of
+from mdepth_ros.cli.options import (
+    Intrinsics,
+    Rate,
+    Rectified,
+    Storage,
+    Topic,
+    number_or_auto,
+    one_of,
+)
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.limits import MAX_RANGE
 from mdepth_ros.model.shipped import shipped_model
@@ -55,7 +63,12 @@ def run(
         ),
     ] = 'model',
     camera_height: Annotated[
-        float | None, typer.Option(help='Of the camera above the road, metres, for the scale.')
+        float | None,
+        typer.Option(
+            parser=number_or_auto,
+            metavar='METRES',
+            help='Of the camera above the road, for the scale; auto: not known.',
+        ),
     ] = None,
     speed: Annotated[
         str | None,
@@ -75,7 +88,12 @@ def run(
         bool, typer.Option('--keyframes', help='Compare frames further apart while it is slow.')
     ] = False,
     frame_interval: Annotated[
-        float | None, typer.Option(help='Seconds between the frames of a pair; default: model.')
+        float | None,
+        typer.Option(
+            parser=number_or_auto,
+            metavar='SECONDS',
+            help='Between the two frames of a pair; auto: as in training.',
+        ),
     ] = None,
     encoding: Annotated[
         str,

@@ -193,7 +193,7 @@ class LiveCamera:
         try:
             estimator.views.of(frame.camera)
         except MdepthError as error:  # one camera that sees nothing ends neither node nor others
-            self.statistics.unreadable()
+            self.statistics.lost('unreadable')
             self.input.camera_problem = f'{self.input.info}: {error}'
             raise MdepthError(self.input.camera_problem) from error
         if self._applied is not self._settings.values:

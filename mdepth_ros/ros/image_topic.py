@@ -22,7 +22,7 @@ def resolved(node: Any, name: str) -> tuple[str, bool]:
     return topic, topic != node.resolve_topic_name(name, only_expand=True)
 
 
-class Choice:
+class TopicChoice:
     """Listens to one of several topics and types: to the first that somebody publishes.
 
     candidates  in order of preference
@@ -76,7 +76,7 @@ class Choice:
         return ' or '.join(dict.fromkeys(topic for topic, _ in self.candidates))
 
 
-class ImageTopic(Choice):
+class ImageTopic(TopicChoice):
     """The images of a camera, in the transport that somebody publishes.
 
     name       relative name of the images; `<name>/compressed` follows its remapping, unless it is
@@ -129,6 +129,6 @@ def info_places(node: Any, image: str, info: str) -> list[Place]:
 
 def info_choice(
     node: Any, endpoints: Endpoints, image: str, info: str, callback: Callable[[Any], None]
-) -> Choice:
+) -> TopicChoice:
     """The camera_info of an image; see `info_places`."""
-    return Choice(node, endpoints, info_places(node, image, info), callback, start=-1)
+    return TopicChoice(node, endpoints, info_places(node, image, info), callback, start=-1)

@@ -28,8 +28,8 @@ from mdepth_ros.ros.statistics import Snapshot
 from mdepth_ros.ros.worker import Worker
 
 GRACE = 5.0
-"""Seconds in which silence is no matter: from the start, and from when a publisher is seen."""
-LOOK = 0.5  # seconds between looks at the graph
+"""Seconds from the start, and from when a publisher is seen, in which no output is no fault."""
+CHECK_PERIOD = 0.5  # seconds between two checks of the graph
 TF_TOPICS = ('/tf', '/tf_static')
 IMAGES = {'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'}
 
@@ -40,13 +40,12 @@ def transported(kind: str) -> bool:
 
 
 class InputMonitor:
-    """Says what one camera lacks: in the log by `look`, which is called every `LOOK` seconds.
+    """Logs what one camera lacks, by `check_graph`, which is called every `CHECK_PERIOD` seconds.
 
     outputs  topics that the node publishes itself
 
-    `cause` is why there is no output; none where there is, or may still have to come.
-
-    Everything is called by the executor's thread.
+    `cause` is why there is no output; none where there is, or may still have to come. Everything
+    is called by the executor's thread.
     """
 
     def __init__(
@@ -68,9 +67,9 @@ class InputMonitor:
         self._told = {name: Announcer() for name in told}
         self.cause = Cause()
         self._enabled = True
-        self._since = time.monotonic()  # from when on silence counts
+        self._since = time.monotonic()  # from when on a missing output counts
         self._present: set[tuple[str, str]] = set()  # (topic, node) that publish what is needed
-        self._new: set[tuple[str, str]] = set()  # those that came in this silence
+        self._new: set[tuple[str, str]] = set()  # those that came since the last output
         self._before: tuple[str, ...] = ()
         self._clock_before = False
         self._processed = 0
@@ -80,13 +79,13 @@ class InputMonitor:
         """Take it that the node was enabled or disabled."""
         self._enabled = enabled
         self._since = time.monotonic()
-        self.cause = self._silence()
+        self.cause = self._why_no_output()
 
-    def look(self) -> None:
+    def check_graph(self) -> None:
         """Look for what is missing, and say it."""
         now, images = time.monotonic(), self._camera.input.images
         state = self._camera.statistics.snapshot()
-        late = state.since_input is None or state.since_input > 2 * LOOK
+        late = state.since_input is None or state.since_input > 2 * CHECK_PERIOD
         if self._enabled:
             if late or not self._camera.input.camera_known:
                 self._camera.start()
@@ -95,7 +94,7 @@ class InputMonitor:
         self._clock_before = self._clock_before or bool(self._publishers('/clock'))
         self._see_depth(state, now)
         self._see_publishers(now)
-        self.cause = self._silence()
+        self.cause = self._why_no_output()
         if self.cause.expected:
             if self._told['output'].due(self.cause.line, now, again=False):
                 self._node.get_logger().info(shown(f'{self._of}{self.cause.line}'))
@@ -134,7 +133,7 @@ class InputMonitor:
             log.warning(shown(f'{self._of}{problem}'))
 
     def _see_depth(self, state: Snapshot, now: float) -> None:
-        """Say it where the first depth is there, or one after a silence that was spoken of."""
+        """Say it where the first depth is there, or one after its absence was logged."""
         if state.processed == self._processed or state.since_output is None:
             return
         self._processed = state.processed
@@ -153,7 +152,7 @@ class InputMonitor:
         self._told['output'].due('', now)
 
     def _see_publishers(self, now: float) -> None:
-        """Give a new publisher time; once in a silence, however often it comes and goes."""
+        """Give a new publisher time: once, however often it comes and goes without output."""
         source = self._camera.input
         topics = [topic for topic, _ in (*source.images.candidates, *source.infos.candidates)]
         topics += [*TF_TOPICS, self._speed.topic]
@@ -163,7 +162,7 @@ class InputMonitor:
             self._new |= new
         self._present = present
 
-    def _silence(self) -> Cause:
+    def _why_no_output(self) -> Cause:
         """Why the camera has no output; no cause where it has, or may still have to come."""
         if self._enabled:
             waited = time.monotonic() - self._since
@@ -204,7 +203,7 @@ class InputMonitor:
         timeout = self._settings.values['no_data_timeout']
         other = [(t, p) for t, k in images.others if (p := images.publishers(t, k))]
         busy = self._worker.busy_since
-        pictures, foreign = self._topics(images.topic)
+        pictures, unreadable = self._topics(images.topic)
         return Facts(
             enabled=self._enabled,
             model_problem=self._worker.fatal or self._worker.problem,
@@ -219,7 +218,7 @@ class InputMonitor:
             other_publishers=other[0][1] if other else (),
             transport=self._settings.values['image_transport'],
             image_topics=pictures,
-            foreign=foreign,
+            unreadable=unreadable,
             incompatible=tuple((i.topic, i.policy) for i in self._endpoints.incompatible()),
             info=source.info,
             info_publishers=source.infos.publishers(source.info, 'CameraInfo'),
@@ -232,7 +231,7 @@ class InputMonitor:
 
     def _topics(self, image: str) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
         """Topics of images that others publish; and what is on or below a topic, but none."""
-        pictures, foreign = [], []
+        pictures, unreadable = [], []
         for name, kinds in self._node.get_topic_names_and_types():
             others = name == image or name.startswith(f'{image}/')
             odd = [k for k in kinds if k not in IMAGES and (name == image or transported(k))]
@@ -241,7 +240,7 @@ class InputMonitor:
             if not self._node.count_publishers(name):
                 continue
             if others and odd:
-                foreign.append((name, odd[0]))
+                unreadable.append((name, odd[0]))
             else:
                 pictures.append(name)
-        return tuple(pictures), tuple(foreign)
+        return tuple(pictures), tuple(unreadable)

@@ -140,7 +140,7 @@ class CameraInput:
         try:
             frame = self._decoded(arrival)
         except MdepthError as error:
-            self._statistics.unreadable()
+            self._statistics.lost('unreadable')
             self.camera_problem = str(error)
             raise
         self.camera_problem = ''
@@ -193,7 +193,7 @@ class CameraInput:
             if place != LATE or replaced is None:
                 self._newest = arrival
         if replaced is not None and self.camera_known:
-            self._statistics.superseded()
+            self._statistics.lost('superseded')
         if self.camera_known:
             self._notify()
 

@@ -19,7 +19,7 @@ from mdepth_ros.ros import reports
 from mdepth_ros.ros.bridge import bridge_problem
 from mdepth_ros.ros.camera import LiveCamera
 from mdepth_ros.ros.diagnostics import Diagnostics, steady_timer
-from mdepth_ros.ros.input_monitor import LOOK, InputMonitor
+from mdepth_ros.ros.input_monitor import CHECK_PERIOD, InputMonitor
 from mdepth_ros.ros.mount import Mounts
 from mdepth_ros.ros.node import BaseNode
 from mdepth_ros.ros.parameters import DEPTH_ODOMETRY
@@ -67,7 +67,7 @@ class MdepthNode(BaseNode):
             inputs, depth = camera.input, camera.outputs()[0]
             line = f'images from {inputs.images} with {inputs.infos}: depth to {depth}'
             self.get_logger().info(shown(line))
-        steady_timer(self, LOOK, self._look)
+        steady_timer(self, CHECK_PERIOD, self._check_graph)
         self._worker.start()
         self._switch(self._enabled)
 
@@ -167,12 +167,12 @@ class MdepthNode(BaseNode):
 
     # Why is there no output?
 
-    def _look(self) -> None:
+    def _check_graph(self) -> None:
         """Look at the graph where something is missing, and say what."""
         self._mounts.listen()
         self._choose_speed()
         for monitor in self._monitors:
-            monitor.look()
+            monitor.check_graph()
         self._warn()
 
     def _warn(self) -> None:

@@ -28,58 +28,36 @@ class Cause(NamedTuple):
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known about one camera and its inputs; the defaults are those of a healthy one.
+    """What is known about one camera and its inputs; the defaults are those of a healthy one."""
 
-    image              topic that is listened to
-    info               topic of its camera_info
-    enabled            what `~/enable` said
-    model_problem      why the model did not load, or why its steps fail
-    model_ready        it is loaded and warm
-    stuck              a step has been going on for longer than the timeout
-    image_type         'Image' or 'CompressedImage'
-    images_arrive      an image came within the timeout
-    publishers         names of the nodes that publish `image`, in the type that is listened to
-    before             names of those that did when the last image came
-    other              topic of the transport that is not listened to; `other_publishers` its nodes
-    transport          parameter image_transport
-    image_topics       all topics of images that others publish
-    foreign            (topic, type) of what is published on `image`, or below it by an
-                       image_transport, and cannot be read here
-    incompatible       (topic, policy) of topics with a publisher of incompatible QoS
-    info_publishers    nodes that publish `info`
-    camera_known       a camera_info came that can be used
-    camera_problem     why the last camera_info, or its image, cannot be used
-    use_sim_time       the node's clock is /clock
-    clock_publishers   nodes that publish it
-    clock_before       somebody did
-    """
-
-    image: str
-    info: str
-    enabled: bool = True
-    model_problem: str = ''
-    model_ready: bool = True
-    stuck: bool = False
-    image_type: str = 'Image'
-    images_arrive: bool = True
-    publishers: tuple[str, ...] = ('camera',)
-    before: tuple[str, ...] = ()
-    other: str = ''
-    other_publishers: tuple[str, ...] = ()
-    transport: str = 'auto'
-    image_topics: tuple[str, ...] = ()
-    foreign: tuple[tuple[str, str], ...] = ()
-    incompatible: tuple[tuple[str, str], ...] = ()
-    info_publishers: tuple[str, ...] = ('camera',)
-    camera_known: bool = True
-    camera_problem: str = ''
-    use_sim_time: bool = False
-    clock_publishers: tuple[str, ...] = ()
-    clock_before: bool = False
+    image: str  # topic that is listened to
+    info: str  # topic of its camera_info
+    enabled: bool = True  # what `~/enable` said
+    model_problem: str = ''  # why the model did not load, or why its steps fail
+    model_ready: bool = True  # it is loaded and warm
+    stuck: bool = False  # a step has been going on for longer than the timeout
+    image_type: str = 'Image'  # or 'CompressedImage'
+    images_arrive: bool = True  # an image came within the timeout
+    publishers: tuple[str, ...] = ('camera',)  # nodes that publish `image` in that type
+    before: tuple[str, ...] = ()  # those that did when the last image came
+    other: str = ''  # topic of the transport that is not listened to
+    other_publishers: tuple[str, ...] = ()  # its nodes
+    transport: str = 'auto'  # parameter image_transport
+    image_topics: tuple[str, ...] = ()  # all topics of images that others publish
+    # (topic, type) of what is published on `image`, or below it by an image_transport, and cannot
+    # be read here
+    unreadable: tuple[tuple[str, str], ...] = ()
+    incompatible: tuple[tuple[str, str], ...] = ()  # (topic, policy) of incompatible QoS
+    info_publishers: tuple[str, ...] = ('camera',)  # nodes that publish `info`
+    camera_known: bool = True  # a camera_info came that can be used
+    camera_problem: str = ''  # why the last camera_info, or its image, cannot be used
+    use_sim_time: bool = False  # the node's clock is /clock
+    clock_publishers: tuple[str, ...] = ()  # nodes that publish it
+    clock_before: bool = False  # somebody did
 
 
 def why_no_output(facts: Facts) -> Cause:
-    """The first cause of silence; none where none is known."""
+    """The first reason that is found; none where none is known."""
     if not facts.enabled:
         return Cause('disabled: the service ~/enable, with data: true, goes on', expected=True)
     if not facts.images_arrive and not facts.model_problem and (line := _over(facts)):
@@ -136,7 +114,7 @@ def _no_images(facts: Facts) -> Iterator[str]:
             f'published: {remedy}'
         )
     if not facts.publishers:
-        for topic, kind in facts.foreign:
+        for topic, kind in facts.unreadable:
             yield (
                 f'{topic} is published as {kind}, but images are read as sensor_msgs Image or '
                 'CompressedImage: remap image, or convert it (ros2 run image_transport republish)'

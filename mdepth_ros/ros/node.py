@@ -143,13 +143,13 @@ class BaseNode(Node):  # type: ignore[misc]  # no types without ROS 2
         before = self.losses.get(name)
         self.losses[name] = Loss(before.count + 1 if before else 1, reason, time.monotonic())
         if before is None:
-            sender = self._publishers(name) if of_topic else 'a client'
+            sender = self._senders(name) if of_topic else 'a client'
             self.warn_once(
                 f'{name}: a message cannot be used and was dropped ({reason}): correct '
                 f'its sender, {sender}; more of them are only counted'
             )
 
-    def _publishers(self, topic: str) -> str:
+    def _senders(self, topic: str) -> str:
         own = self.get_name(), self.get_namespace()
         found = [
             info.node_name

@@ -20,7 +20,7 @@ from mdepth_ros.ros.bridge import bridge_problem
 from mdepth_ros.ros.clouds import cloud_builder
 from mdepth_ros.ros.conversions import camera_from_info, stamp_to_nanoseconds
 from mdepth_ros.ros.diagnostics import steady_timer
-from mdepth_ros.ros.image_topic import Choice, ImageTopic, info_choice
+from mdepth_ros.ros.image_topic import ImageTopic, TopicChoice, info_choice
 from mdepth_ros.ros.images import to_depth, to_rgb
 from mdepth_ros.ros.no_output import Announcer
 from mdepth_ros.ros.node import BaseNode
@@ -29,8 +29,8 @@ from mdepth_ros.ros.qos import Endpoints
 from mdepth_ros.ros.settings import Settings, unknown_keys
 from mdepth_ros.sources.topics import as_arrives
 
-GRACE = 5.0  # seconds without a depth that are no matter
-LOOK = 0.5  # seconds between looks at the graph
+GRACE = 5.0  # seconds without a depth that are no fault
+CHECK_PERIOD = 0.5  # seconds between two checks of the graph
 KEPT = 4  # messages of a stream that wait for those of the others
 
 
@@ -53,7 +53,7 @@ class PointCloudNode(BaseNode):
         self._points = self._endpoints.publisher(PointCloud2, 'points')
         transport = self.settings.values['image_transport']
         depth = self.resolve_topic_name('depth/image_rect')
-        self._depth = Choice(self, self._endpoints, [(depth, 'Image')], self._on_depth)
+        self._depth = TopicChoice(self, self._endpoints, [(depth, 'Image')], self._on_depth)
         self._image = ImageTopic(self, self._endpoints, 'image', transport, self._on_image)
         of_depth = ('depth/image_rect', 'depth/camera_info')
         self._calibration = _Calibration(self, self._endpoints, *of_depth, None, self.warn_once)
@@ -80,13 +80,13 @@ class PointCloudNode(BaseNode):
         self.get_logger().info(shown(line))
         if problem := bridge_problem():
             self.warn_once(f'{problem}. Only images of unusual encodings need it')
-        self._look()
-        steady_timer(self, LOOK, self._look)
+        self._check_graph()
+        steady_timer(self, CHECK_PERIOD, self._check_graph)
 
     def _rebuild(self, values: Any) -> None:
         self._builder = cloud_builder(values)
 
-    def _look(self) -> None:
+    def _check_graph(self) -> None:
         """Listen while somebody listens to the cloud; find out whether there are colours."""
         if not self._points.get_subscription_count():
             for one in self._inputs:

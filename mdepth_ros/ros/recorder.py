@@ -27,7 +27,7 @@ from rclpy.qos import QoSProfile
 from rosbags.interfaces import Qos
 from rosbags.rosbag2.storage_mcap import McapWriter
 
-LOOK = 0.2  # s between two looks at the graph
+CHECK_PERIOD = 0.2  # s between two checks of the graph
 FLUSH = 2.0  # s of messages that are lost when this is killed
 
 
@@ -97,13 +97,13 @@ class Recorder:
         self._requests: dict[str, QoSProfile] = {}
         # Steady: a recorder that only looked while /clock runs would miss what comes before it.
         self._timer = node.create_timer(
-            LOOK, self.look, clock=Clock(clock_type=ClockType.STEADY_TIME)
+            CHECK_PERIOD, self.check_graph, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
         self._flushing = node.create_timer(
             FLUSH, bag.flush, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
 
-    def look(self) -> None:
+    def check_graph(self) -> None:
         """Subscribe to the topics that are new, and to those whose publishers offer less now."""
         if self._now() == 0:
             return  # under use_sim_time, without a /clock so far

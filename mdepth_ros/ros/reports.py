@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 OK, WARN, ERROR = range(3)
 LEVELS = {'held': WARN, 'degraded': WARN, 'lost': ERROR}
 """Of the status of the odometry; the others are OK."""
-FOREIGN_CLOCK = 3600.0
+OTHER_CLOCK = 3600.0
 """Seconds; stamps that are farther from the node's clock are of another clock."""
 OLD = 1.0  # seconds: an image that is older when it arrives is no live image
 
@@ -34,21 +34,21 @@ class Report(NamedTuple):
 
 
 def input_report(
-    now: Snapshot, silence: Cause, topic: str, transport: str, assumed: str = ''
+    now: Snapshot, cause: Cause, topic: str, transport: str, assumed: str = ''
 ) -> Report:
     """Rate, age and losses of the images.
 
-    silence  why there is no output, if there is none
+    cause    why there is no output, if there is none
     assumed  what of the images is not certain, '' where all is
     """
     level, message = OK, f'{now.input_rate:.1f} Hz'
     age = now.input_age.median
-    foreign = abs(age) > FOREIGN_CLOCK
-    if silence.line:
-        level, message = _of_silence(silence)
+    other_clock = abs(age) > OTHER_CLOCK
+    if cause.line:
+        level, message = _no_output(cause)
     elif now.since_input is None:
         level, message = WARN, 'no image so far'
-    elif foreign:
+    elif other_clock:
         message += "; the stamps are of another clock than the node's: see use_sim_time"
         level = WARN
     elif age > OLD:
@@ -59,7 +59,7 @@ def input_report(
         ('transport', transport),
         ('assumed', assumed or 'nothing'),
         ('rate [Hz]', f'{now.input_rate:.2f}'),
-        ('age at arrival, median [ms]', 'unknown' if foreign else f'{1e3 * age:.1f}'),
+        ('age at arrival, median [ms]', 'unknown' if other_clock else f'{1e3 * age:.1f}'),
         ('since the last image [s]', _seconds(now.since_input)),
         ('received', str(now.received)),
         ('replaced by newer ones', str(now.superseded)),
@@ -68,19 +68,19 @@ def input_report(
     return Report(level, message, values)
 
 
-def _of_silence(silence: Cause) -> tuple[int, str]:
-    return OK if silence.expected else ERROR, silence.line
+def _no_output(cause: Cause) -> tuple[int, str]:
+    return OK if cause.expected else ERROR, cause.line
 
 
-def output_report(now: Snapshot, silence: Cause) -> Report:
+def output_report(now: Snapshot, cause: Cause) -> Report:
     """Rate and latency of the depth, and the time of every stage."""
     level = OK
     message = f'{now.output_rate:.1f} Hz, {1e3 * now.latency.median:.0f} ms after the image'
-    foreign = abs(now.latency.median) > FOREIGN_CLOCK
-    if foreign:
+    other_clock = abs(now.latency.median) > OTHER_CLOCK
+    if other_clock:
         message = f'{now.output_rate:.1f} Hz'
-    if silence.line:
-        level, message = _of_silence(silence)
+    if cause.line:
+        level, message = _no_output(cause)
     elif now.since_output is None:
         level, message = WARN, 'no depth so far'
     elif now.output_rate < 0.8 * now.input_rate:
@@ -88,7 +88,7 @@ def output_report(now: Snapshot, silence: Cause) -> Report:
         message += f'; the networks are slower than the camera ({now.input_rate:.1f} Hz)'
     values = [
         ('rate [Hz]', f'{now.output_rate:.2f}'),
-        ('latency [ms]', 'unknown' if foreign else _milliseconds(now.latency)),
+        ('latency [ms]', 'unknown' if other_clock else _milliseconds(now.latency)),
         ('since the last depth [s]', _seconds(now.since_output)),
         ('processed', str(now.processed)),
     ]
@@ -98,7 +98,7 @@ def output_report(now: Snapshot, silence: Cause) -> Report:
 
 def odometry_report(
     now: Snapshot,
-    silence: Cause,
+    cause: Cause,
     problem: str,
     tf: str,
     frames: tuple[str, str],
@@ -107,7 +107,7 @@ def odometry_report(
 ) -> Report:
     """Tracking, pairs and TF.
 
-    silence   why there is no output, if there is none: the last status is an old one then
+    cause     why there is no output, if there is none: the last status is an old one then
     problem   why there is no odometry, '' where there is
     tf        'broadcast', 'off' ...
     frames    (base frame, camera frame)
@@ -115,19 +115,19 @@ def odometry_report(
     mount     what in TF does not fit the images, '' where nothing
     """
     level, message = OK, now.status or 'no frame yet'
-    if silence.expected:
-        level, message = OK, silence.line
+    if cause.expected:
+        level, message = OK, cause.line
     elif problem:
         level, message = ERROR, problem
-    elif silence.line:
-        level, message = WARN, f'nothing new: {silence.line}'
+    elif cause.line:
+        level, message = WARN, f'nothing new: {cause.line}'
     elif now.status in LEVELS:
         level, message = LEVELS[now.status], f'{now.status}: {now.reason}'
     if mount and not problem:
         level, message = max(level, WARN), f'{message}; {mount}'
     held = ', '.join(f'{reason}: {count}' for reason, count in now.held.items())
     values = (
-        ('status', '' if silence.line else now.status),
+        ('status', '' if cause.line else now.status),
         ('pair interval [s]', f'{now.interval:.3f}'),
         ('pair interval of training [s]', f'{interval:.3f}'),
         ('held', held or 'never'),

@@ -10,7 +10,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from mdepth_ros.core.types import Estimate, Scale
@@ -39,40 +39,24 @@ class Spread:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The statistics of one moment; times in seconds, rates in Hz.
+    """The statistics of one moment; times in seconds, rates in Hz over the last `WINDOW` s."""
 
-    input_rate      images that arrived, per second, over the last `WINDOW` seconds
-    input_age       from an image's stamp to its arrival, by the node's clock
-    since_input     since the last image, by a steady clock; None: there was none
-    output_rate     depth images published
-    latency         from an image's stamp to the publication of its depth, by the node's clock
-    since_output    since the last depth
-    received        images that arrived, in all; `processed` of them have a depth
-    superseded      images that a newer one replaced before the networks were free
-    unreadable      images that could not be used
-    interval        of the last pair; 0 where held
-    status, reason  of the last estimate
-    held            estimates in all without a motion, by reason (numbers left out)
-    scale           metres per unit, of the last estimate; None before the first
-    stages          name -> spread
-    """
-
-    input_rate: float = 0.0
-    input_age: Spread = field(default_factory=Spread)
-    since_input: float | None = None
-    output_rate: float = 0.0
-    latency: Spread = field(default_factory=Spread)
-    since_output: float | None = None
-    received: int = 0
-    processed: int = 0
-    superseded: int = 0
-    unreadable: int = 0
-    interval: float = 0.0
-    status: str = ''
+    input_rate: float = 0.0  # images that arrived
+    input_age: Spread = field(default_factory=Spread)  # from stamp to arrival, by the node's clock
+    since_input: float | None = None  # since the last image (steady); None: there was none
+    output_rate: float = 0.0  # depth images published
+    latency: Spread = field(default_factory=Spread)  # from the stamp to the publication of depth
+    since_output: float | None = None  # since the last depth
+    received: int = 0  # images that arrived, in all
+    processed: int = 0  # those that have a depth
+    superseded: int = 0  # those that a newer one replaced before the networks were free
+    unreadable: int = 0  # those that could not be used
+    interval: float = 0.0  # of the last pair; 0 where held
+    status: str = ''  # of the last estimate, as its reason and scale
     reason: str = ''
-    held: Mapping[str, int] = field(default_factory=dict)
-    scale: Scale | None = None
-    stages: Mapping[str, Spread] = field(default_factory=dict)
+    scale: Scale | None = None  # metres per unit
+    held: Mapping[str, int] = field(default_factory=dict)  # estimates without a motion, by reason
+    stages: Mapping[str, Spread] = field(default_factory=dict)  # times by name
 
 
 class Statistics:
@@ -108,15 +92,10 @@ class Statistics:
             self._ages.append(age)
             self._counts['received'] += 1
 
-    def superseded(self) -> None:
-        """Count an image that a newer one replaced."""
+    def lost(self, how: Literal['superseded', 'unreadable']) -> None:
+        """Count an image that a newer one replaced, or that could not be used."""
         with self._lock:
-            self._counts['superseded'] += 1
-
-    def unreadable(self) -> None:
-        """Count an image that could not be used."""
-        with self._lock:
-            self._counts['unreadable'] += 1
+            self._counts[how] += 1
 
     def published(self, latency: float) -> None:
         """Count a depth that went out `latency` seconds after the stamp of its image."""

@@ -12,10 +12,12 @@ import time
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from mdepth_ros.cli.main import app
 from mdepth_ros.cli.node import ros_arguments
+from mdepth_ros.cli.options import threads_or_auto
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.ros import executables
 from mdepth_ros.ros.executables import EXECUTABLES
@@ -184,3 +186,25 @@ def test_ctrl_c(moment):
         program.kill()
     assert program.returncode == 0, said + output
     assert 'Traceback' not in said + output
+
+
+@pytest.mark.parametrize(
+    ('words', 'line'),
+    [
+        (['--camera-height', 'low'], "'low' is no number and not auto"),
+        (['--frame-interval', '0.1 s'], "'0.1 s' is no number and not auto"),
+        (['--camera-height', 'auto', '--frame-interval', 'auto'], 'nowhere'),
+    ],
+)
+def test_a_number_or_auto(tmp_path, words, line):
+    result = CliRunner().invoke(app, ['run', 'nowhere', '-o', str(tmp_path / 'out'), *words])
+    assert line in result.output + str(result.exception)
+
+
+@pytest.mark.parametrize(('text', 'threads'), [('auto', None), ('2', 2), ('0', ''), ('1.5', '')])
+def test_threads_or_auto(text, threads):
+    if threads == '':
+        with pytest.raises(typer.BadParameter, match='not within 1 to 1024'):
+            threads_or_auto(text)
+    else:
+        assert threads_or_auto(text) == threads

@@ -49,7 +49,7 @@ def test_12_no_parameter_is_the_name_of_a_topic() -> None:
 
 
 def test_14_incompatible_qos_is_on_diagnostics_with_topic_and_policy(model: Path) -> None:
-    """Rule 14: silence by QoS names the topic and the policy."""
+    """Rule 14: no output by QoS names the topic and the policy."""
     values = {
         'model': str(model),
         'device': 'cpu',

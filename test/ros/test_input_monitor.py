@@ -42,14 +42,14 @@ def ears(capfd: pytest.CaptureFixture[str]) -> Ears:
     return Ears(capfd)
 
 
-LOOK = 0.1  # seconds: nobody shall wait
+CHECK_PERIOD = 0.1  # seconds: nobody shall wait
 QUICK = {'no_data_timeout': 0.5, 'diagnostic_updater.period': 0.2}
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(input_monitor, 'LOOK', LOOK)
-    monkeypatch.setattr(mdepth_node, 'LOOK', LOOK)
+    monkeypatch.setattr(input_monitor, 'CHECK_PERIOD', CHECK_PERIOD)
+    monkeypatch.setattr(mdepth_node, 'CHECK_PERIOD', CHECK_PERIOD)
     monkeypatch.setattr(input_monitor, 'GRACE', 0.0)
 
 
@@ -68,10 +68,10 @@ def test_a_camera_that_starts_late_is_given_time(
         running.until(lambda: running.node.count_publishers('/image'), 'the publisher')
         running.spin(0.7)
         running.info()
-        # It goes on sending: on a slow machine silence would become a matter again.
+        # It goes on sending: on a slow machine no output would be a fault again.
         for number in range(8):
             drive(running, depths, [at(number)])
-            running.spin(LOOK)
+            running.spin(CHECK_PERIOD)
         assert len(ears.lines('the first depth is there, of /image (Image)')) == 1
         assert not ears.lines('no image arrives') and not ears.lines('camera_info on')
 
@@ -86,10 +86,10 @@ def test_a_camera_that_stays_silent_is_named_after_that_time(model: Path, ears: 
         for _ in range(2):
             running.peer.destroy_publisher(running._publishers.pop('/image'))
             running.until(lambda: not running.node.count_publishers('/image'), 'its end')
-            running.spin(2 * LOOK)
+            running.spin(2 * CHECK_PERIOD)
             running.publisher(Image, '/image')
             running.until(lambda: running.node.count_publishers('/image'), 'the publisher')
-            running.spin(2 * LOOK)
+            running.spin(2 * CHECK_PERIOD)
         assert monitor._since == since
 
 
@@ -106,7 +106,7 @@ def test_depth_that_comes_back_is_said_once(model: Path, ears: Ears) -> None:
         running.until(lambda: said(reports, 'odometry').startswith(('no odom', 'nothing')), 'it')
         drive(running, depths, [at(20)])
         running.until(lambda: ears.lines('depth is back after'), 'the line')
-        running.spin(2 * LOOK)
+        running.spin(2 * CHECK_PERIOD)
         assert len(ears.lines('depth is back after')) == 1
 
 
@@ -126,7 +126,7 @@ def test_what_is_switched_off_on_purpose_is_said_once_and_is_no_fault(
         for monitor in running.node._monitors:
             for announcer in monitor._told.values():
                 announcer._repeat = 0.1
-        running.spin(4 * LOOK)
+        running.spin(4 * CHECK_PERIOD)
         assert len(ears.lines('disabled: ')) == 1
         assert len(ears.lines('WARN') + ears.lines('ERROR')) == said_before
         assert all(s.level == b'\x00' for s in statuses(reports).values()), statuses(reports)
@@ -158,7 +158,7 @@ def test_the_step_at_hand_when_it_is_switched_off_is_no_depth_that_is_back(
         running.until(lambda: ears.lines('disabled: '), 'the line')
         free.set()
         running.until(lambda: len(depths) == 2, 'the depth')
-        running.spin(4 * LOOK)
+        running.spin(4 * CHECK_PERIOD)
         assert not ears.lines('depth is back') and len(ears.lines('disabled: ')) == 1
 
 
@@ -170,7 +170,7 @@ def test_a_camera_that_is_odd_is_warned_of_once(model: Path, ears: Ears) -> None
         running.info(k=k, p=np.insert(k, [3, 6, 9], 0.0))
         drive(running, depths, [at(0), at(1)])
         running.until(lambda: ears.lines('times the focal length'), 'the line')
-        running.spin(4 * LOOK)
+        running.spin(4 * CHECK_PERIOD)
         assert len(ears.lines('times the focal length')) == 1
 
 
@@ -206,7 +206,7 @@ def test_tf_that_comes_late_is_said_to_be_there(model: Path, ears: Ears) -> None
         drive(running, depths, [at(2)])
         words = 'TF connects base_link with camera now: there is odometry'
         running.until(lambda: ears.lines(words), 'the line')
-        running.spin(4 * LOOK)
+        running.spin(4 * CHECK_PERIOD)
         assert len(ears.lines(words)) == 1
 
 
@@ -231,7 +231,7 @@ def test_the_end_of_a_bag_is_known(model: Path, ears: Ears) -> None:
         running.publisher(Clock, '/clock')
         running.info()
         drive(running, depths, [at(0), at(1)])
-        running.spin(2 * LOOK)
+        running.spin(2 * CHECK_PERIOD)
         before = len(ears.lines('play the bag with --clock'))
         for topic in ('/clock', '/image'):
             running.peer.destroy_publisher(running._publishers.pop(topic))
@@ -239,7 +239,7 @@ def test_the_end_of_a_bag_is_known(model: Path, ears: Ears) -> None:
         assert statuses(reports)['input'].level == b'\x00'
         (monitor,) = running.node._monitors
         monitor._told['output']._repeat = 0.1
-        running.spin(4 * LOOK)
+        running.spin(4 * CHECK_PERIOD)
         assert len(ears.lines('the bag or simulation is over')) == 1
         assert len(ears.lines('play the bag with --clock')) == before
         # It is played again.

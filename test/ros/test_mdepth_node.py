@@ -280,7 +280,7 @@ def test_settings_take_effect_with_the_next_frame(model: Path) -> None:
         assert len(transforms) == 2
 
 
-def test_the_reason_of_silence_is_on_diagnostics(model: Path) -> None:
+def test_the_reason_for_no_output_is_on_diagnostics(model: Path) -> None:
     with node(model, no_data_timeout=0.3) as running:
         reports = running.listen(DiagnosticArray, '/diagnostics')
 

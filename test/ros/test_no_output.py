@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Every cause of silence has its line, and the nearest cause comes first."""
+"""Every reason for no output has its line, and the nearest cause comes first."""
 
 from __future__ import annotations
 
@@ -46,13 +46,17 @@ CASES = {
         ['nobody publishes /clock any more'],
     ),
     'another type': (
-        {'publishers': (), 'foreign': (('/image', 'sensor_msgs/msg/PointCloud2'),), **NO_IMAGES},
+        {
+            'publishers': (),
+            'unreadable': (('/image', 'sensor_msgs/msg/PointCloud2'),),
+            **NO_IMAGES,
+        },
         ['/image is published as sensor_msgs/msg/PointCloud2', 'remap image'],
     ),
     'only theora': (
         {
             'publishers': (),
-            'foreign': (('/image/theora', 'theora_image_transport/msg/Packet'),),
+            'unreadable': (('/image/theora', 'theora_image_transport/msg/Packet'),),
             **NO_IMAGES,
         },
         ['/image/theora is published as theora_image_transport/msg/Packet', 'republish'],

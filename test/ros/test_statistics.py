@@ -36,7 +36,7 @@ def test_rates_ages_and_losses() -> None:
     for number in range(100):
         statistics.received(0.004 + 0.0001 * number)
         if number % 2:
-            statistics.superseded()
+            statistics.lost('superseded')
         else:
             statistics.processed(estimate(), {'publish': 0.002})
             statistics.published(0.04)
