@@ -19,13 +19,13 @@ from typing import IO, Any
 from mdepth_ros.cli.bench_step import random_pictures
 from mdepth_ros.cli.free_domain import own_domain
 from mdepth_ros.cli.live import live_node
+from mdepth_ros.core.types import OPTICAL_ROTATION
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera
 from mdepth_ros.model.file import load_model
 from mdepth_ros.ros import conversions, images  # before any message: makes them importable
 from mdepth_ros.ros.bag_topics import message_class
 from mdepth_ros.ros.outputs import TOPICS, topic_name
-from mdepth_ros.sources.base import OPTICAL_ROTATION
 
 # isort: split
 from diagnostic_msgs.msg import DiagnosticArray

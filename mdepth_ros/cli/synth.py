@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from mdepth_ros.synthetic import Drive, View
 
-CAMERA_FRAME = 'camera_optical_frame'
 START = 1_700_000_000_000_000_000  # ns: stamp of the first image; 0 means 'not stamped' in ROS
 EXACT = 1e-9  # variance of the truth: consumers take a zero for 'not given'
 
@@ -107,7 +106,7 @@ def write_drive(
 
 def _camera_in_base(drive: Drive) -> NDArray[np.float64]:
     """T_base_camera: base_link is on the ground below the camera, with x forward (REP-103)."""
-    from mdepth_ros.sources.base import OPTICAL_ROTATION
+    from mdepth_ros.core.types import OPTICAL_ROTATION
 
     matrix = OPTICAL_ROTATION.copy()
     matrix[2, 3] = drive.camera_height
@@ -115,6 +114,7 @@ def _camera_in_base(drive: Drive) -> NDArray[np.float64]:
 
 
 def _mount(drive: Drive, stamp: int) -> Any:
+    from mdepth_ros.core.types import CAMERA_FRAME
     from mdepth_ros.ros.conversions import make_header, transform_stamped
 
     # isort: split
@@ -129,6 +129,7 @@ def _frame(
 ) -> Iterator[tuple[str, Any]]:
     import numpy as np
 
+    from mdepth_ros.core.types import CAMERA_FRAME
     from mdepth_ros.ros.conversions import camera_to_info, make_header
     from mdepth_ros.ros.images import depth_message, image_message, jpeg_message
 

@@ -42,14 +42,9 @@ from numpy.typing import NDArray
 
 from mdepth_ros.core.motion_noise import MotionNoise
 from mdepth_ros.core.pairing import NANO
-from mdepth_ros.core.types import FramePair, Matrix, Pose, Scale, TrackingStatus
+from mdepth_ros.core.types import OPTICAL_ROTATION, FramePair, Matrix, Pose, Scale, TrackingStatus
 from mdepth_ros.geometry import adjoint, inverse_transform, se3_exp, se3_log
 
-# Optical axes (right, down, forward) in body axes (forward, left, up): at the start, odom is where
-# the camera is and looks where it looks.
-LOOKING_FORWARD: Matrix = np.array(
-    [[0.0, 0.0, 1.0, 0.0], [-1.0, 0.0, 0.0, 0.0], [0.0, -1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
-)
 PROVISIONAL_NOISE = MotionNoise.simple(0.1, 0.005)
 """Of a pair where the card has none: 10 % of the length, and 0.005 rad."""
 DEGRADED = 3.0
@@ -66,14 +61,15 @@ LARGEST_STD = np.array([1000.0] * 3 + [math.pi] * 3)
 class Odometry:
     """Chains the motions of one camera; never jumps.
 
-    initial_pose  T_odom_camera at the first frame, 4x4; None: `LOOKING_FORWARD`
+    initial_pose  T_odom_camera at the first frame, 4x4; None: odom is where the camera
+                  is, and looks where it looks
     noise         of a pair; None: provisional
     """
 
     def __init__(
         self, initial_pose: NDArray[Any] | None = None, noise: MotionNoise | None = None
     ) -> None:
-        start = LOOKING_FORWARD if initial_pose is None else initial_pose
+        start = OPTICAL_ROTATION if initial_pose is None else initial_pose
         self._start: Matrix = np.array(start, dtype=np.float64)
         self._noise = noise or PROVISIONAL_NOISE
         self._stamp: int | None = None

@@ -32,7 +32,7 @@ from mdepth_ros.core.types import (
 )
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import axis_angle_from_rotation
-from mdepth_ros.limits import DEPTH_RANGE
+from mdepth_ros.limits import DEPTH_RANGE, MAX_RANGE
 from mdepth_ros.model.file import ModelCard, load_model
 
 
@@ -60,7 +60,7 @@ class Tracker:
         frame_interval: float | None = None,
         tolerance: float | None = None,
         keyframes: bool = False,
-        max_range: float = 80.0,
+        max_range: float = MAX_RANGE,
         min_confidence: float = 0.0,
         initial_pose: NDArray[Any] | None = None,
         mount: MountCheck | None = None,

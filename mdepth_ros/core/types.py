@@ -17,6 +17,12 @@ if TYPE_CHECKING:  # loads torch; it knows nothing of this module
     from mdepth_ros.geometry import Camera
 
 Matrix = NDArray[np.float64]
+CAMERA_FRAME = 'camera_optical_frame'
+# REP-103 'Suffix Frames': pose of the optical frame (z forward, x right, y down) in a body frame
+# (x forward, y left, z up).
+OPTICAL_ROTATION: Matrix = np.array(
+    [[0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]], np.float64
+)
 
 
 class Levels(NamedTuple):
@@ -51,7 +57,7 @@ class Frame:
     stamp: int
     image: NDArray[np.uint8]
     camera: Camera
-    frame_id: str = 'camera_optical_frame'
+    frame_id: str = CAMERA_FRAME
     speeds: tuple[tuple[int, float], ...] = ()
     levels: Levels = EIGHT
     camera_name: str = ''

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mdepth_ros.core.types import EIGHT, Frame, Levels
+from mdepth_ros.core.types import CAMERA_FRAME, EIGHT, OPTICAL_ROTATION, Frame, Levels
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.limits import LATEST_STAMP
 from mdepth_ros.sources.intrinsics import CalibrationError
@@ -24,13 +24,8 @@ from mdepth_ros.sources.intrinsics import CalibrationError
 if TYPE_CHECKING:
     from mdepth_ros.geometry import Camera
 
-CAMERA_FRAME = 'camera_optical_frame'
 CAMERA_LINK = 'camera_link'
 _REMEMBERED = 100_000  # keys of losses; further ones may be counted twice
-
-# REP-103 'Suffix Frames': pose of the optical frame (z forward, x right, y down) in a body frame
-# (x forward, y left, z up).
-OPTICAL_ROTATION = np.array([[0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]], float)
 
 
 def by_name(path: Path) -> list[tuple[int, str]]:

@@ -8,8 +8,9 @@ import re
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
+from mdepth_ros.core.types import CAMERA_FRAME
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.sources.base import CAMERA_FRAME, absolute
+from mdepth_ros.sources.base import absolute
 from mdepth_ros.sources.recording import Topic
 
 if TYPE_CHECKING:

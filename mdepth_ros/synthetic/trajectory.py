@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mdepth_ros.core.types import OPTICAL_ROTATION
 from mdepth_ros.synthetic.config import Random, Wave, WorldConfig
 from mdepth_ros.synthetic.hills import Hills
 
@@ -15,8 +16,7 @@ STEP = 0.1  # metres between samples of a path
 BEHIND = 40.0  # metres of road before the first frame
 AHEAD = 200.0  # metres of road after the last frame
 
-# Columns: the axes of a REP-103 optical frame (x right, y down, z forward) in the body frame.
-BODY_OPTICAL = torch.tensor([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]], dtype=torch.float64)
+BODY_OPTICAL = torch.tensor(OPTICAL_ROTATION[:3, :3])
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 
 from mdepth_ros.core.motion_noise import MotionNoise
-from mdepth_ros.core.odometry import HELD_STD, LARGEST_STD, LOOKING_FORWARD, Odometry
+from mdepth_ros.core.odometry import HELD_STD, LARGEST_STD, Odometry
 from mdepth_ros.core.pairing import Pairing
-from mdepth_ros.core.types import Frame, FramePair, Pose, Scale
+from mdepth_ros.core.types import OPTICAL_ROTATION, Frame, FramePair, Pose, Scale
 from mdepth_ros.geometry import Camera, axis_angle_from_rotation, se3_exp
 from mdepth_ros.ros.conversions import pose_of_base
 
@@ -57,7 +57,7 @@ def at_rate(rate: float, seconds: float) -> list[float]:
 def test_forward_along_the_optical_axis_is_x_of_odom() -> None:
     last = drive(Odometry(), at_rate(10, 1.0), STRAIGHT)[-1]
     np.testing.assert_allclose(last.pose[:3, 3], [10, 0, 0], atol=1e-9)
-    np.testing.assert_allclose(last.pose[:3, :3], LOOKING_FORWARD[:3, :3], atol=1e-12)
+    np.testing.assert_allclose(last.pose[:3, :3], OPTICAL_ROTATION[:3, :3], atol=1e-12)
     np.testing.assert_allclose(last.twist, STRAIGHT, atol=1e-6)
     assert last.status == 'tracking'
 
@@ -74,7 +74,7 @@ def test_turning_right_in_the_image_is_clockwise_in_odom() -> None:
 def test_a_fast_camera_gives_the_same_path(rate: float) -> None:
     slow = drive(Odometry(), at_rate(10, 3.0), BEND)[-1]
     fast = drive(Odometry(), at_rate(rate, 3.0), BEND)[-1]
-    np.testing.assert_allclose(slow.pose, LOOKING_FORWARD @ moved(BEND, 3.0), atol=1e-7)
+    np.testing.assert_allclose(slow.pose, OPTICAL_ROTATION @ moved(BEND, 3.0), atol=1e-7)
     np.testing.assert_allclose(fast.pose, slow.pose, atol=1e-6)
     # It sees the same road: no more and no less certain than the slow one.
     ratio = np.diag(fast.pose_covariance) / np.diag(slow.pose_covariance)
@@ -169,7 +169,7 @@ def test_slow_networks_cover_the_whole_path(step: float) -> None:
     times = [50 + index * step for index in range(9)]
     poses = at_steps(Odometry(), times, lambda time: BEND)
     assert [pose.status for pose in poses] == ['held'] + ['tracking'] * 8
-    np.testing.assert_allclose(poses[-1].pose, LOOKING_FORWARD @ moved(BEND, 8 * step), atol=1e-6)
+    np.testing.assert_allclose(poses[-1].pose, OPTICAL_ROTATION @ moved(BEND, 8 * step), atol=1e-6)
 
 
 def test_a_constant_acceleration_between_slow_pairs_is_no_error() -> None:
@@ -262,7 +262,7 @@ def test_covariance_is_that_of_the_noise_that_it_names() -> None:
     generator = torch.Generator().manual_seed(0)
     std = torch.tensor([relative * float(np.linalg.norm(BEND[:3])) * 0.1] * 3 + [rotation] * 3)
     motion = torch.from_numpy(moved(BEND, 0.1))
-    poses = torch.from_numpy(LOOKING_FORWARD).expand(4000, 4, 4)
+    poses = torch.from_numpy(OPTICAL_ROTATION).expand(4000, 4, 4)
     for _ in range(steps):
         noise = torch.randn(4000, 6, generator=generator, dtype=torch.float64) * std
         poses = poses @ motion @ se3_exp(noise)
@@ -322,7 +322,7 @@ def test_the_end_of_a_drive_is_as_far_off_as_its_covariance_says() -> None:
         scale = Scale(4.0, 4.0 * spread * (number % 2), 'fixed')
         wrong = math.exp(generator.normal(0, spread)) if number % 2 else 1.0
         odometry, pairing = Odometry(noise=noise), Pairing(0.1)
-        truth = LOOKING_FORWARD.copy()
+        truth = OPTICAL_ROTATION.copy()
         for index, time in enumerate(at_rate(10, 1.5)):
             pair = pairing.pair(Frame(round(time * 1e9), IMAGE, CAMERA))
             true = moved(BEND, 0.1)
