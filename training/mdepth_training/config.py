@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.limits import LARGEST_INPUT
+from mdepth_ros.limits import check_input_size
 from mdepth_ros.networks import NetworkConfig
 from mdepth_ros.texts import TextError, dump_yaml, read_yaml
 from mdepth_training.files import write_whole
@@ -176,15 +176,7 @@ class Experiment:
     def __post_init__(self) -> None:
         if not self.name or set(self.name) & set('/\\'):
             raise MdepthError(f'name {self.name!r}: it names the model file, so give a plain word')
-        height, width = self.input_size
-        if height % 32 or width % 32 or min(height, width) < 64:
-            raise MdepthError(
-                f'input_size {height}, {width}: height and width must be multiples of 32, from 64'
-            )
-        if height * width > LARGEST_INPUT:
-            raise MdepthError(
-                f'input_size {height}, {width}: a network has {LARGEST_INPUT:,} pixels at most'
-            )
+        check_input_size(*self.input_size)
 
 
 def load_experiment(path: Path, overrides: list[str] | None = None) -> Experiment:
