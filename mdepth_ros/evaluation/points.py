@@ -33,22 +33,3 @@ def nearest_points(u: Array, v: Array, depth: Array, shape: tuple[int, int]) -> 
     result = np.full(shape, -1, np.intp)
     result[v[order].astype(np.intp), u[order].astype(np.intp)] = order
     return result
-
-
-def depth_of_points(xyz: Array, camera: Camera) -> tuple[Array, Array]:
-    """Points [N,3] in the frame of a pinhole camera -> depth float32 [H,W], 0 where none falls.
-
-    Also which of the points each pixel shows, as `nearest_points` has it.
-    """
-    shape = camera.height, camera.width
-    pixels, inside = project_points(xyz, camera, shape)
-    u, v = np.where(inside, np.floor(pixels.T + 0.5), -1)
-    index = nearest_points(u, v, xyz[:, 2], shape)
-    return picked(xyz[:, 2], index), index
-
-
-def picked(values: Array, index: Array) -> Array:
-    """values [N] where an index [H,W] of `nearest_points` names one, else 0; float32 [H,W]."""
-    result = np.zeros(index.shape, np.float32)
-    result[index >= 0] = values[index[index >= 0]]
-    return result

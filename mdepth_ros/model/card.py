@@ -6,13 +6,15 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import msgspec
 
 from mdepth_ros import limits
-from mdepth_ros.errors import MdepthError
+from mdepth_ros.errors import MdepthError, shown
 from mdepth_ros.limits import LARGEST_FACTOR
 from mdepth_ros.networks import NetworkConfig
-from mdepth_ros.structs import convert
 from mdepth_ros.texts import TextError, parse_json
 
 FORMAT = 1
@@ -107,7 +109,7 @@ class ModelCard:
             values.setdefault('calibration', {})
             if isinstance(network := values.get('network'), dict):
                 network.setdefault('motion', 'resnet')  # older cards do not say it
-            return convert(values, ModelCard, 'card', complete=True)
+            return _converted(values)
         except TextError as error:
             raise ModelFileError(
                 f'the model card cannot be read: {error}; '
@@ -159,6 +161,31 @@ class ModelCard:
             ('licence', self.licence),
             *sorted(self.details.items()),
         ]
+
+
+def _converted(values: object) -> ModelCard:
+    """Parsed JSON as a card, strictly: a text is no number. Raises TextError with the entry."""
+    _check_names(values, ModelCard, 'card')
+    try:
+        return msgspec.convert(values, ModelCard)
+    except msgspec.ValidationError as error:
+        problem, _, place = str(error).replace('`', '').partition(' - at $')
+        raise TextError(f'card{place}: {shown(problem)}') from None
+
+
+def _check_names(values: object, kind: Any, name: str) -> None:
+    """Every entry must be there, also one with a default, and no other: msgspec lets both pass."""
+    if not isinstance(values, dict):
+        return  # msgspec says what it is instead
+    known = [entry.name for entry in fields(kind)]
+    if unknown := [key for key in values if key not in known]:
+        raise TextError(
+            f'{name} has the unknown entry {shown(unknown[0])}: choose from {", ".join(known)}'
+        )
+    if missing := [key for key in known if key not in values]:
+        raise TextError(f'{name} lacks {", ".join(missing)}')
+    if kind is ModelCard:
+        _check_names(values['network'], NetworkConfig, 'card.network')
 
 
 def _within(name: str, value: float, allowed: tuple[float, float]) -> None:

@@ -41,7 +41,6 @@ TOPICS = {
     'path': 'nav_msgs/msg/Path',
     'tf': 'tf2_msgs/msg/TFMessage',
 }
-OF_BASE = ('odom', 'path', 'tf')
 _GLOBAL = {'tf', 'tf_static'}
 PATH_POSES = 1000
 

@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import write_tum
-from mdepth_ros.evaluation.points import nearest_points, picked, project_points
+from mdepth_ros.evaluation.points import nearest_points, project_points
 from mdepth_ros.geometry import Camera
 from mdepth_ros.report.bags import CLOUD, ODOMETRY, Bag, match
 from mdepth_ros.report.depth import TruePoints
 from mdepth_ros.sources.base import ImageSource, absolute
 from mdepth_ros.sources.recording import is_recording
+from mdepth_training.data.points import picked
 from mdepth_training.data.view import rectification
 
 TOLERANCE = 0.05  # seconds between an image and its truth

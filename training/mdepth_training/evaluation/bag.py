@@ -12,12 +12,12 @@ import numpy as np
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import Trajectory
-from mdepth_ros.evaluation.points import depth_of_points, picked
 from mdepth_ros.report.bags import CLOUD, ODOMETRY, Bag, match
 from mdepth_ros.report.depth import TruePoints
 from mdepth_ros.report.poses import pose_at
 from mdepth_ros.sources import StaticTransforms, open_source
 from mdepth_ros.sources.topics import IMAGE, choose_image
+from mdepth_training.data.points import depth_of_points, picked
 from mdepth_training.data.view import rectification
 from mdepth_training.evaluation.shots import (
     TOLERANCE,

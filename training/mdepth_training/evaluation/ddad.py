@@ -16,11 +16,11 @@ import numpy as np
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import inverse, pose_matrices
-from mdepth_ros.evaluation.points import depth_of_points
 from mdepth_ros.geometry import Camera
 from mdepth_ros.sources.folder import read_image
 from mdepth_ros.texts import read_json
 from mdepth_training.data.dgp import scene_files
+from mdepth_training.data.points import depth_of_points
 from mdepth_training.evaluation.shots import (
     Array,
     DamagedTruthError,

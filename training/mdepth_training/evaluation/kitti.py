@@ -12,11 +12,12 @@ import numpy as np
 
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation.points import nearest_points, picked
+from mdepth_ros.evaluation.points import nearest_points
 from mdepth_ros.geometry import Camera
 from mdepth_ros.sources.folder import read_image
 from mdepth_ros.sources.kitti import intrinsics_of, raw_projection
 from mdepth_training.data.kitti import raw_folders
+from mdepth_training.data.points import picked
 from mdepth_training.data.split import read_split
 from mdepth_training.evaluation.shots import (
     Array,

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 import recordings
+from mdepth_training.data.points import depth_of_points
 from mdepth_training.data.split import read_split
 from mdepth_training.evaluation import kitti
 from mdepth_training.evaluation.formats import guess_protocol, open_shots
@@ -20,7 +21,6 @@ from mdepth_training.evaluation.make3d import centre_rows, laser_rows
 from mdepth_training.evaluation.shots import Options
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation.points import depth_of_points
 from mdepth_ros.geometry import Camera
 
 OPTIONS = Options(0.1, (0.58, 1.92, 0.5, 0.5))
