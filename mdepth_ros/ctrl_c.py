@@ -1,9 +1,10 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What Ctrl-C does to a program, from its first line to its last; needs nothing but Python.
+"""What Ctrl-C does in each phase of a program. Needs the standard library only.
 
-A KeyboardInterrupt belongs where it is caught. In the middle of an import it surfaces anywhere,
-also where it can only be printed, and behind the last `try` it is a traceback and a bad status.
+Python raises KeyboardInterrupt wherever the program is at that moment. During imports there are
+places where nobody can catch it, and after the last `try` it becomes a traceback and a wrong exit
+status.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ class _CtrlC:
         self._ours = False
 
     def leave_at_once(self, status: int = 0) -> None:
-        """End the process: while it loads what it needs, and has nothing to clean up.
+        """Ctrl-C ends the process: while it loads, and there is nothing to clean up.
 
-        Only where Ctrl-C was a KeyboardInterrupt before: whoever made a process deaf to it, or
-        listens, knows why. The other methods do nothing then.
+        Where Ctrl-C is ignored already (as by nohup), or somebody else handles it, this and the
+        other methods change nothing.
         """
         here = threading.current_thread() is threading.main_thread()
         if here and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
@@ -30,31 +31,31 @@ class _CtrlC:
             signal.signal(signal.SIGINT, lambda number, frame: os._exit(status))
 
     def interrupt(self) -> None:
-        """Raise KeyboardInterrupt: as soon as somebody catches it."""
+        """Ctrl-C raises KeyboardInterrupt: from where on somebody catches it."""
         if self._ours:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def ignore(self) -> None:
-        """Do nothing: the process ends anyway.
+        """Ctrl-C does nothing: the process is about to end.
 
-        Python itself puts the default back when it ends, which kills, but leaves this alone. End
-        with `leave` or sys.exit() all the same: a program that runs to its last line ends by the
-        signal where a KeyboardInterrupt once left an exec() of text, as in an import that defines
-        a dataclass, even if it was caught further out.
+        When Python ends, it restores the handler that kills the process, but not where the signal
+        is ignored. End with `leave` or sys.exit(): a program that runs to its last line ends as if
+        killed by the signal if a KeyboardInterrupt has left an exec() of text, even where it was
+        caught. Defining a dataclass calls exec().
         """
         if self._ours:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def leave(self, status: int) -> None:
-        """End the process that has closed what it opened; what it printed still goes out.
+        """End the process, which has closed its files; what it printed is still written.
 
-        Python would now take every module apart, and torch and the DDS library all they made: on a
-        busy machine that takes seconds, for memory that the system takes back at once. Whoever
-        pressed Ctrl-C waits, and `ros2 launch` after five seconds sends SIGTERM. Only for a
-        program's own last line: nothing behind it runs, nor what is registered with atexit.
+        The normal end frees every module, and all memory of torch and the DDS library. On a busy
+        machine this takes seconds, and the system frees the memory anyway. The user waits, and
+        `ros2 launch` sends SIGTERM after five seconds. Only for the last line of a program:
+        nothing after it runs, and no function that is registered with atexit.
         """
         self.ignore()
-        # Not above: this module is the first thing that a program loads.
+        # Imported here: this module is the first that a program loads.
         import ctypes
         import logging
         from contextlib import suppress
@@ -64,7 +65,7 @@ class _CtrlC:
             with suppress(AttributeError, OSError, ValueError):  # none, its reader gone, closed
                 stream.flush()
         if os.name == 'posix':
-            ctypes.CDLL(None).fflush(None)  # what C still keeps, as of the log files of rclpy
+            ctypes.CDLL(None).fflush(None)  # the buffers of C, as of rclpy's log files
         os._exit(status)
 
 

@@ -31,7 +31,6 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation.files import kitti_line, tum_line
 from mdepth_ros.report.scale_over_time import ScaleFile
 from mdepth_ros.ros import conversions, outputs  # before any message: makes them importable
-from mdepth_ros.ros.clouds import MAX_STEP
 from mdepth_ros.ros.recording import BagWriter, behind_link, clear_remains
 from mdepth_ros.run_report import RunReport
 from mdepth_ros.sources.base import ImageSource, RawMessage
@@ -78,16 +77,13 @@ def run(
     topics: Collection[str] = tuple(outputs.TOPICS),
     namespace: str = '',
     base_frame: str | None = None,
-    odom_frame: str = 'odom',
-    encoding: str = '32FC1',
-    cloud_stride: int = 1,
-    cloud_max_step: float = MAX_STEP,
     storage: str = 'mcap',
     keep_inputs: bool = False,
     overwrite: bool = False,
     card: str = '',
     settings: Mapping[str, Any] | None = None,
-    on_progress: Callable[[int, int | None], None] | None = None,
+    on_progress: Callable[[int, int | None], None] = lambda done, total: None,
+    **options: Any,
 ) -> RunReport:
     """Take every frame of `source` through `perception.step` and write the results to `output`.
 
@@ -98,6 +94,7 @@ def run(
     card          the model card, for the latched topic `mdepth/model`
     settings      goes into run.json
     on_progress   called with the number of frames done, and of all where that is known
+    options       more of `outputs.Outputs`
 
     Ctrl-C ends the run after the frame at hand: what there is so far is whole, and the report says
     `interrupted`. Where it is killed, the bag so far is in `<output>.partial`, and stays there.
@@ -107,30 +104,19 @@ def run(
     base_frame, mount = find_base(source, base_frame)
     report = RunReport(output, base_frame, source.frame_id, mount is not None)
     made = outputs.Outputs(
-        topics,
-        namespace=namespace,
-        odom_frame=odom_frame,
-        base_frame=base_frame,
-        T_base_camera=mount,
-        encoding=encoding,
-        cloud_stride=cloud_stride,
-        cloud_max_step=cloud_max_step,
+        topics, namespace=namespace, base_frame=base_frame, T_base_camera=mount, **options
     )
     own = {outputs.topic_name(name, namespace) for name in topics}
     model_topic = outputs.topic_name(MODEL_TOPIC, namespace)
     with _directory(output, overwrite) as folder, ExitStack() as stack:
-        latched = ('/tf_static', model_topic)
-        bag = stack.enter_context(BagWriter(folder / 'bag', storage, latched=latched))
+        writer = BagWriter(folder / 'bag', storage, latched=('/tf_static', model_topic))
+        bag = stack.enter_context(writer)
         trajectory = stack.enter_context(_Trajectory(folder, mount)) if mount is not None else None
         scales = stack.enter_context(ScaleFile(folder))
         stopped = stack.enter_context(_interrupt())
-        clock = _Clock(report)
-        for frame in source:
-            clock.lap('read')
-            (estimate,) = perception.step([frame])
-            clock.lap(None)
+        for estimate in _estimates(source, perception, report, stopped, on_progress):
             if report.frames == 0:
-                _write_latched(bag, source, frame.stamp, model_topic, card)
+                _write_latched(bag, source, estimate.stamp, model_topic, card)
             if keep_inputs:
                 _copy(bag, source.inputs, own, report)
             for topic, message in made.messages(estimate):
@@ -139,21 +125,39 @@ def run(
                 if trajectory is not None:
                     trajectory.add(estimate)
                 scales.add(estimate.stamp, estimate.scale)
-            report.add(frame, estimate)
-            clock.lap('write')
-            if on_progress is not None:
-                on_progress(report.frames, source.total)
-            if stopped():
-                report.interrupted = True
-                break
-        report.finish(source.losses, clock.total())
-        report.warnings += perception.warnings
         if report.frames == 0:
             raise MdepthError(f'{source.name} gave no frame: nothing was written')
         facts = {**(settings or {}), 'topics': sorted(topics), **report.facts()}
-        text = json.dumps(facts, indent=2, sort_keys=True) + '\n'
-        (folder / 'run.json').write_text(text, 'utf-8')
+        (folder / 'run.json').write_text(
+            json.dumps(facts, indent=2, sort_keys=True) + '\n', 'utf-8'
+        )
     return report
+
+
+def _estimates(
+    source: ImageSource,
+    perception: Step,
+    report: RunReport,
+    stopped: Callable[[], bool],
+    on_progress: Callable[[int, int | None], None],
+) -> Iterator[Estimate]:
+    """Step through the source; a frame is counted when its results are written."""
+    start = written = time.perf_counter()
+    for frame in source:
+        read = time.perf_counter()
+        report.spent('read', read - written)
+        (estimate,) = perception.step([frame])
+        stepped = time.perf_counter()
+        yield estimate
+        report.add(frame, estimate)
+        written = time.perf_counter()
+        report.spent('write', written - stepped)
+        on_progress(report.frames, source.total)
+        if stopped():
+            report.interrupted = True
+            break
+    report.losses, report.seconds = source.losses, time.perf_counter() - start
+    report.warnings += perception.warnings
 
 
 @contextmanager
@@ -204,23 +208,6 @@ def _interrupt() -> Iterator[Callable[[], bool]]:
         yield pressed.is_set
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-class _Clock:
-    """Adds the seconds between laps to the report."""
-
-    def __init__(self, report: RunReport) -> None:
-        self._report = report
-        self._start = self._last = time.perf_counter()
-
-    def lap(self, stage: str | None) -> None:
-        now = time.perf_counter()
-        if stage is not None:
-            self._report.spent(stage, now - self._last)
-        self._last = now
-
-    def total(self) -> float:
-        return time.perf_counter() - self._start
 
 
 class _Trajectory:

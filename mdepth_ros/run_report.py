@@ -102,11 +102,6 @@ class RunReport:
                 '(further changes are only counted)'
             )
 
-    def finish(self, losses: list[str], seconds: float) -> None:
-        """Close the report."""
-        self.losses = losses
-        self.seconds = seconds
-
     def facts(self) -> dict[str, Any]:
         """Return what is the same in every run over the same input."""
         return {

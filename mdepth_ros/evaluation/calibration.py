@@ -70,18 +70,13 @@ class DrivePairs:
     def parts(self, least: int = 1) -> list[DrivePairs]:
         """The tracked pairs in parts of equal size, none longer than LONGEST_PART."""
         number = max(least, math.ceil(self.seconds / LONGEST_PART))
-        cuts = np.array_split(np.arange(len(self.motions)), number)
+        motions, truth, residuals = (
+            np.array_split(values, number) for values in (self.motions, self.truth, self.residuals)
+        )
         return [
-            DrivePairs(
-                self.motions[cut],
-                self.truth[cut],
-                self.residuals[cut],
-                0,
-                len(cut),
-                self.seconds / number,
-            )
-            for cut in cuts
-            if len(cut)
+            DrivePairs(m, t, r, alarms=0, pairs=len(m), seconds=self.seconds / number)
+            for m, t, r in zip(motions, truth, residuals, strict=True)
+            if len(m)
         ]
 
 

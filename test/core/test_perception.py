@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -203,3 +205,20 @@ def test_settings(model: Path) -> None:
         build_perception(model, device='cpu', min_confidence=1.1)
     with pytest.raises(MdepthError, match='nowhere'):
         build_perception(Path('nowhere.safetensors'))
+
+
+def test_a_pair_that_is_given_is_taken_as_it_is(model: Path) -> None:
+    """A data set chooses its pairs: what the networks say of one does not hang on the pairing."""
+    first, second = frames([0.0, 0.1])
+    expected = run(model, [0.0, 0.1])[1]
+    pair = FramePair(second, first, '', 0.1)
+    (got,) = build_perception(model, device='cpu').step([pair])
+    assert got.depth.tobytes() == expected.depth.tobytes()
+    assert got.prediction.motion.tobytes() == expected.prediction.motion.tobytes()
+    np.testing.assert_array_equal(got.motion[:3, 3], 4.0 * got.prediction.motion[:3, 3])
+    assert (got.status, got.interval) == (expected.status, expected.interval)
+
+
+def test_the_data_types_load_no_torch() -> None:
+    code = 'import sys, mdepth_ros.core.types; sys.exit("torch" in sys.modules)'
+    assert subprocess.run([sys.executable, '-c', code], check=False).returncode == 0

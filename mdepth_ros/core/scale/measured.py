@@ -15,6 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
+from mdepth_ros.core.pairing import NANO
 from mdepth_ros.core.scale.delay import SpeedComparison
 from mdepth_ros.core.scale.filter import WALK, Measurement, ScaleFilter
 from mdepth_ros.core.scale.ground import Array, ground_plane
@@ -35,7 +36,6 @@ SPEED_AGE = 1.0
 """Seconds for which a speed that was told decides whether the vehicle stands."""
 LONGEST_STEP = 1.0
 """Seconds of driving that one frame can stand for."""
-NANO = 1_000_000_000
 Height = float | Callable[[], float | None]
 """Metres of the camera above the road, or what knows them in the end; None: not yet."""
 
