@@ -63,7 +63,10 @@ def print_rows(rows: Iterable[tuple[str, str]]) -> None:
 
 
 def print_table(
-    console: Console, title: str, headings: Iterable[str], rows: Iterable[Iterable[str | Text]]
+    console: Console,
+    title: str,
+    headings: Iterable[str | Text],
+    rows: Iterable[Iterable[str | Text]],
 ) -> None:
     """Print a table whose columns are numbers, but for those without a heading."""
     table = Table(title=title, title_justify='left')

@@ -57,10 +57,7 @@ def fit(
     fabric = _fabric(settings)
     torch.manual_seed(settings.seed)
     network = JointDepthPose(experiment.network)
-    if last is None:
-        origin = Origin(load_initial(network, settings.initial), initial_licence(settings.initial))
-    else:
-        origin = first_origin(output)
+    origin = first_origin(output) if last else _begin_with(network, settings.initial)
     source = open_source(experiment, cache or output)
     validation = open_validation(experiment, cache or output)
     experiment = replace(experiment, camera=source.camera)
@@ -85,19 +82,17 @@ def fit(
     loop = Loop(fabric, method, output, source, order, held_out)
     if last is not None:
         loop.load(last)
-    try:
-        loader = make_loader(source, order, experiment.data.workers)
-        loop.run(loader, min(timetable.steps, until or timetable.steps), minutes)
-    except MdepthError as error:
-        if not str(error).startswith('Caught '):
-            raise
-        # From a process of the loader, which sends its traceback along.
-        raise MdepthError(str(error).rstrip().splitlines()[-1].partition(': ')[2]) from None
+    loader = make_loader(source, order, experiment.data.workers)
+    loop.run(loader, min(timetable.steps, until or timetable.steps), minutes)
     print_damage(source)
     model = output / f'{experiment.name}.safetensors'
     if loop.done >= timetable.steps and fabric.is_global_zero:
         write_model(method, source, model, git, origin)
     return model
+
+
+def _begin_with(network: JointDepthPose, initial: str) -> Origin:
+    return Origin(load_initial(network, initial), initial_licence(initial))
 
 
 def _fabric(settings: Training) -> Fabric:

@@ -111,6 +111,11 @@ class Loop:
             raise MdepthError(
                 f'interrupted at step {self.done}: go on from the last checkpoint with --resume'
             ) from None
+        except MdepthError as error:
+            if not str(error).startswith('Caught '):
+                raise
+            # From a process of the loader, which sends its traceback along.
+            raise MdepthError(str(error).rstrip().splitlines()[-1].partition(': ')[2]) from None
         finally:
             self.log.close()
         if told.is_set():

@@ -36,17 +36,19 @@ def build(kind: type[T], values: object, where: str = '', chosen: Mapping[str, A
     chosen  classes for fields of `kind` of which any subclass may be: field name -> class
 
     Raises MdepthError for an unknown name, and a value of another type or outside of its limits.
-    A class says the new names of its settings in `renamed`.
+    What a class has in `renamed`, old names and their new ones, may still be in files.
     """
     if not isinstance(values, dict):
         raise MdepthError(
             f'{where.rstrip(".") or "the configuration"} must be a mapping of names to values'
         )
+    renamed = getattr(kind, 'renamed', _NONE)
+    values = {renamed.get(name, name): value for name, value in values.items()}
     hints = {**get_type_hints(kind), **chosen}
     known: dict[str, Any] = {item.name: item for item in fields(kind)}  # type: ignore[arg-type]
     for name in map(str, values):
         if name not in known:
-            raise MdepthError(_unknown(where, name, list(known), getattr(kind, 'renamed', _NONE)))
+            raise MdepthError(_unknown(where, name, list(known)))
     return kind(
         **{name: _converted(hints[name], known[name], v, where) for name, v in values.items()}
     )
@@ -74,9 +76,7 @@ def _converted(hint: Any, item: Field[Any], value: object, where: str) -> Any:
     raise MdepthError(f'{where}{item.name}: {wanted}, not {shown(repr(value))}')
 
 
-def _unknown(where: str, name: str, known: list[str], renamed: Mapping[str, str]) -> str:
-    if name in renamed:
-        return f'{where}{name} is {where}{renamed[name]} now'
+def _unknown(where: str, name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, 1)
     hint = f'did you mean {where}{near[0]}?' if near else f'choose from {", ".join(sorted(known))}'
     return f'unknown setting {where}{shown(name)}: {hint}'

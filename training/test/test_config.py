@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from mdepth_training.config import DEFAULT_METHOD, Experiment, load_experiment, save_experiment
 from mdepth_training.methods import settings_class
+from mdepth_training.methods.implicit_cues.settings import ImplicitCuesSettings
 from mdepth_training.optimiser import Timetable
 from mdepth_training.settings import described, markdown_table
 
@@ -60,7 +61,6 @@ def test_overrides_and_round_trip(tmp_path: Path) -> None:
         ('method: {photometric: {window: 4}}', 'method.photometric.window is 4: it must be odd'),
         ('method: {name: explicit}', "no method 'explicit': choose from implicit_cues"),
         ('method: implicit_cues', 'method must be a mapping'),
-        ('method: {steady_motion: 1}', 'method.steady_motion is method.constant_velocity now'),
         (
             'training: {steps: 3, joint_from: 1, sources: M}',
             'training.joint_from is method.joint_from now, training.sources is method.sources now',
@@ -103,6 +103,12 @@ def test_overrides_that_set_nothing(tmp_path: Path, override: str) -> None:
     (tmp_path / 'a.yaml').write_text('name: a')
     with pytest.raises(MdepthError, match=r'write it as training\.steps=100'):
         load_experiment(tmp_path / 'a.yaml', [override])
+
+
+def test_a_run_of_before_goes_on_under_the_new_name_of_a_setting(tmp_path: Path) -> None:
+    (tmp_path / 'experiment.yaml').write_text('method: {steady_motion: 0.05}')
+    method = load_experiment(tmp_path / 'experiment.yaml').method
+    assert method == ImplicitCuesSettings(constant_velocity=0.05)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -49,9 +49,8 @@ def open_bag(path: Path, options: Options) -> Shots:
     matches = match(images, bag.stamps(truth), TOLERANCE) if truth else {}
     mask: str | None = f'{(truth or "").rpartition("/")[0]}/moving'
     mask = mask if truth in depths and mask in bag.topics(IMAGE) else None
-    shots = Shots(path.name, len(images), lambda: iter(()))
 
-    def read() -> Iterator[Shot]:
+    def read(shots: Shots) -> Iterator[Shot]:
         source = open_source(
             path,
             topic=options.topic,
@@ -87,8 +86,7 @@ def open_bag(path: Path, options: Options) -> Shots:
         for line in source.losses:
             shots.note(line)
 
-    shots.read = read
-    return shots
+    return Shots(path.name, len(images), read)
 
 
 def _only(topics: list[str], what: str) -> str | None:

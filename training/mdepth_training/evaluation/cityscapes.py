@@ -45,9 +45,8 @@ def open_cityscapes(path: Path, options: Options) -> Shots:
     if not names:
         raise MdepthError(f'{path}: no *_disparity.png in disparity/test/CITY')
     step = max(1, round(options.interval * RATE))
-    shots = Shots(f'{path.name} {parts[0]}', len(names), lambda: iter(()))
 
-    def read() -> Iterator[Shot]:
+    def read(shots: Shots) -> Iterator[Shot]:
         for file, match in zip(found, names, strict=True):
             place, number = Path(parts[0], file.parent.name), int(match[2])
             camera, baseline = _calibration(path, place, f'{match[1]}_{match[2]}')
@@ -77,8 +76,7 @@ def open_cityscapes(path: Path, options: Options) -> Shots:
                 _movable(path, place, f'{match[1]}_{match[2]}', (width, height), kept),
             )
 
-    shots.read = read
-    return shots
+    return Shots(f'{path.name} {parts[0]}', len(names), read)
 
 
 def _calibration(root: Path, place: Path, name: str) -> tuple[Camera, float]:

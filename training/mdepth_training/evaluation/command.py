@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -16,19 +17,8 @@ _ALL = {'model', 'output', 'precision', 'cues'}
 _WORLD = {'drives', 'frames', 'appearance', 'first_seed'}
 _OPTIONS = {
     '--data': {
-        *(
-            'data',
-            'protocol',
-            'split',
-            'topic',
-            'intrinsics',
-            'rectified',
-            'crop',
-            'cap',
-            'view',
-            'refine',
-        ),
-        *('camera_height', 'prior', 'first_frame', 'limit'),
+        *('data', 'protocol', 'split', 'topic', 'intrinsics', 'rectified', 'crop', 'cap'),
+        *('view', 'refine', 'camera_height', 'prior', 'first_frame', 'limit'),
     },
     '--scales': {'scales', 'slope', 'refine', *_WORLD},
     '--drift': {'drift', *_WORLD},
@@ -110,63 +100,23 @@ def evaluate(
 
     Example: mdepth-train evaluate models/synthetic-nano.safetensors --data my_bag -o scores
     """
-    kind = (
-        '--data'
-        if data
-        else '--scales'
-        if scales
-        else '--drift'
-        if drift
-        else 'the synthetic world'
-    )
+    values = dict(locals())
+    asked = {'--data': data is not None, '--scales': scales, '--drift': drift}
+    kind = next((option for option, yes in asked.items() if yes), 'the synthetic world')
     _refuse_others(context, kind)
-    if data is not None:
-        from mdepth_training.evaluation.evaluate import evaluate as on_data
-
-        on_data(
-            model,
-            data,
-            protocol,
-            output=output,
-            split=split,
-            topic=topic,
-            intrinsics=intrinsics,
-            rectified=rectified,
-            crop=crop,
-            cap=cap,
-            view=view,
-            camera_height=camera_height,
-            prior=prior,
-            first_frame=first_frame,
-            precision=precision,
-            refined=refine,
-            cues=cues,
-            limit=limit,
-        )
-        return
-    world = (model, drives, frames, appearance, first_seed)
-    if scales:
-        from mdepth_training.evaluation.scale_errors import evaluate_scales
-
-        evaluate_scales(
-            *world, slope=slope, output=output, precision=precision, refined=refine, cues=cues
-        )
-    elif drift:
-        from mdepth_training.evaluation.drift import evaluate_drift
-
-        evaluate_drift(*world, output=output, precision=precision, cues=cues)
+    run: Callable[..., object]
+    if kind == '--data':
+        from mdepth_training.evaluation.evaluate import evaluate as run
+    elif kind == '--scales':
+        from mdepth_training.evaluation.scale_errors import evaluate_scales as run
+    elif kind == '--drift':
+        from mdepth_training.evaluation.drift import evaluate_drift as run
     else:
-        from mdepth_training.evaluation.synthetic import evaluate as on_synthetic
-
-        on_synthetic(
-            *world,
-            record=record,
-            csv=csv,
-            output=output,
-            precision=precision,
-            refined=refine,
-            cues=cues,
-        )
+        from mdepth_training.evaluation.synthetic import evaluate as run
+    chosen = {name: values[name] for name in (_ALL | _OPTIONS[kind]) - {'scales', 'drift'}}
+    if 'refine' in chosen:
+        chosen['refined'] = chosen.pop('refine')
+    run(**chosen)
 
 
 def _refuse_others(context: typer.Context, kind: str) -> None:

@@ -37,8 +37,8 @@ def inconsistency(
     (u, v), z = pixels.numpy().reshape(-1, 2).T, moved.numpy().ravel()
     height, width = depth.shape
     # Between the outermost pixel centres: beyond them there is nothing to blend with.
-    seen = (z > 0) & (u >= 0) & (u <= width - 1) & (v >= 0) & (v <= height - 1)
-    u, v, z = u[seen], v[seen], z[seen]
+    inside = (z > 0) & (u >= 0) & (u <= width - 1) & (v >= 0) & (v <= height - 1)
+    u, v, z = u[inside], v[inside], z[inside]
     column, row = np.rint(u).astype(np.intp), np.rint(v).astype(np.intp)
     nearest = nearest_points(column, row, z, depth.shape)[row, column]
     visible = z <= HIDDEN * z[nearest]

@@ -72,10 +72,7 @@ def open_ddad(path: Path, options: Options) -> Shots:
     if not scenes:
         raise MdepthError(f'no scene_*.json in {path}')
 
-    total = sum(len(samples) for _, samples in scenes)
-    shots = Shots(path.name, total, lambda: iter(()))
-
-    def read() -> Iterator[Shot]:
+    def read(shots: Shots) -> Iterator[Shot]:
         for name, samples in scenes:
             by_stamp = {sample.stamp: sample for sample in samples}
             frames = (sample.frame() for sample in samples)
@@ -93,8 +90,7 @@ def open_ddad(path: Path, options: Options) -> Shots:
                     drive=name,
                 )
 
-    shots.read = read
-    return shots
+    return Shots(path.name, sum(len(samples) for _, samples in scenes), read)
 
 
 def _depth(sample: _Sample, camera: Camera) -> Array:

@@ -12,11 +12,18 @@ from typing import cast
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.terminal import Console
 from mdepth_training.evaluation import report
-from mdepth_training.evaluation.formats import READERS, guess_protocol, open_shots
 from mdepth_training.evaluation.pictures import draw
 from mdepth_training.evaluation.predict import FirstFrame, Predictor
 from mdepth_training.evaluation.prior import training_prior
-from mdepth_training.evaluation.protocols import CROPS, PROTOCOLS, Crop
+from mdepth_training.evaluation.protocols import (
+    CROPS,
+    PROTOCOLS,
+    READABLE,
+    Crop,
+    Protocol,
+    guess_protocol,
+    open_shots,
+)
 from mdepth_training.evaluation.score import Result, score
 from mdepth_training.evaluation.shots import Options
 
@@ -50,21 +57,9 @@ def evaluate(
     # What lies in a folder called '.' is one drive too, and its parent has the calibration.
     data = Path(os.path.abspath(data))  # noqa: PTH100 - a link keeps its name
     name = protocol or guess_protocol(data)
-    if name not in READERS:
-        raise MdepthError(f'--protocol {name}: choose from {", ".join(READERS)}')
-    rules = PROTOCOLS[name]
-    if crop is not None:
-        if crop not in CROPS:
-            raise MdepthError(f'--crop {crop}: choose from {", ".join(CROPS)}')
-        rules = replace(rules, crop=cast(Crop, crop))
-    if cap is not None:
-        rules = replace(rules, depth=(rules.depth[0], cap))
-    if view not in (None, 'whole', 'crop'):
-        raise MdepthError(f'--view {view}: whole or crop')
-    if view is not None:
-        rules = replace(rules, whole=view == 'whole')
-    if camera_height is not None:
-        rules = replace(rules, camera_height=camera_height)
+    if name not in READABLE:
+        raise MdepthError(f'--protocol {name}: choose from {", ".join(READABLE)}')
+    rules = _replaced(PROTOCOLS[name], crop, cap, view, camera_height)
     if first_frame not in ('duplicate', 'next'):
         raise MdepthError(f'--first-frame {first_frame}: duplicate or next')
     predictor = Predictor(
@@ -94,3 +89,24 @@ def evaluate(
         draw(predictor, shots, result, output / 'depth.png')
         console.print(f'written: {output / "scores.md"}')
     return result
+
+
+def _replaced(
+    rules: Protocol,
+    crop: str | None,
+    cap: float | None,
+    view: str | None,
+    camera_height: float | None,
+) -> Protocol:
+    """A protocol with what options say instead; None: as it is."""
+    if crop not in (None, *CROPS):
+        raise MdepthError(f'--crop {crop}: choose from {", ".join(CROPS)}')
+    if view not in (None, 'whole', 'crop'):
+        raise MdepthError(f'--view {view}: whole or crop')
+    return replace(
+        rules,
+        crop=cast(Crop, crop or rules.crop),
+        depth=rules.depth if cap is None else (rules.depth[0], cap),
+        whole=rules.whole if view is None else view == 'whole',
+        camera_height=rules.camera_height if camera_height is None else camera_height,
+    )

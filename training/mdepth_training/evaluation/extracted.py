@@ -38,10 +38,7 @@ def open_extracted(path: Path, options: Options) -> Shots:
             '--truth-odometry'
         )
 
-    total = sum(len(images) for _, images, _, _ in drives)
-    shots = Shots(path.name, total, lambda: iter(()))
-
-    def read() -> Iterator[Shot]:
+    def read(shots: Shots) -> Iterator[Shot]:
         for folder, images, stamps, intrinsics in drives:
             names = dict(zip(stamps, images, strict=True))
             file = folder / 'truth' / 'poses.txt'
@@ -61,8 +58,7 @@ def open_extracted(path: Path, options: Options) -> Shots:
                     drive=folder.name,
                 )
 
-    shots.read = read
-    return shots
+    return Shots(path.name, sum(len(images) for _, images, _, _ in drives), read)
 
 
 def _frames(images: Mapping[int, Path], intrinsics: Intrinsics) -> Iterator[Frame]:

@@ -87,9 +87,7 @@ def _open(
         )
     step = max(1, round(options.interval * RATE))
 
-    shots = Shots(path.name, len(found), lambda: iter(()), [note])
-
-    def read() -> Iterator[Shot]:
+    def read(shots: Shots) -> Iterator[Shot]:
         for drive, camera, number in found:
             frame = _frame(drive, camera, number)
             assert frame is not None
@@ -102,8 +100,7 @@ def _open(
                 frame.camera,
             )
 
-    shots.read = read
-    return shots
+    return Shots(path.name, len(found), read, [note])
 
 
 def _image(drive: Path, camera: str, number: int) -> Path | None:

@@ -43,10 +43,7 @@ def open_make3d(path: Path, options: Options) -> Shots:
     if not names:
         raise MdepthError(f'{path}: no img-X.jpg with its {_TRUTH}X.mat')
 
-    notes = ["the camera is not known: the model's is assumed"]
-    shots = Shots(path.name, len(names), lambda: iter(()), notes)
-
-    def read() -> Iterator[Shot]:
+    def read(shots: Shots) -> Iterator[Shot]:
         for name in names:
             image = centre_rows(read_image(images[name]), 0.5)
             camera = unknown_camera(image, options)
@@ -56,8 +53,7 @@ def open_make3d(path: Path, options: Options) -> Shots:
                 view = camera.scaled(depth.shape[1], depth.shape[0])
                 yield Shot(name, Frame(0, image, camera), truth=depth, camera=view)
 
-    shots.read = read
-    return shots
+    return Shots(path.name, len(names), read, ["the camera is not known: the model's is assumed"])
 
 
 def centre_rows(image: Array, share: float) -> Array:

@@ -30,7 +30,7 @@ def open_odometry(path: Path, options: Options) -> Shots:
         raise MdepthError(f'{path}: no poses.txt beside the images and no poses/NN.txt of the set')
     sources = [KittiSource(folder, camera=options.topic) for folder, _ in known]
 
-    def read() -> Iterator[Shot]:
+    def read(_: Shots) -> Iterator[Shot]:
         for folder, poses in known:
             source = KittiSource(folder, camera=options.topic)
             by_stamp = dict(zip(poses.stamps.tolist(), poses.poses, strict=True))

@@ -1,17 +1,32 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How each benchmark counts: range, crop, the way an image enters, and which data it is."""
+"""How each benchmark counts: range, crop, the way an image enters; and who reads its data."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Literal, get_args
 
+from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import crop_box
 from mdepth_ros.limits import SCORED
+from mdepth_ros.sources.recording import is_recording
+from mdepth_training.data.dgp import scene_files
+from mdepth_training.data.kitti import raw_folders, sequence_folders
+from mdepth_training.evaluation.bag import open_bag
+from mdepth_training.evaluation.cityscapes import is_cityscapes, open_cityscapes
+from mdepth_training.evaluation.ddad import open_ddad
+from mdepth_training.evaluation.extracted import drives_with_truth, open_extracted
+from mdepth_training.evaluation.kitti import open_eigen, open_improved
+from mdepth_training.evaluation.make3d import is_make3d, open_make3d
+from mdepth_training.evaluation.odometry import open_odometry
+from mdepth_training.evaluation.rgbd import find_pairs, open_nyu, open_rgbd
+from mdepth_training.evaluation.shots import Options, Shots
 
 Crop = Literal['none', 'garg', 'cityscapes', 'nyu']
-CROPS = ('none', 'garg', 'cityscapes', 'nyu')
+CROPS = get_args(Crop)
 
 
 @dataclass(frozen=True)
@@ -19,6 +34,9 @@ class Protocol:
     """One way of counting; `scored_box` says what part of the truth counts.
 
     title          for a person
+    read           reads the data that lies at a path
+    options        what it can be told; another option would silently do nothing
+    fits           whether a path looks like its data; none: like that of another protocol
     depth          truths strictly between these count; predictions are clamped to them, metres
     crop           the part of the truth's image that counts
     whole          the whole image is resized to the network's size, whatever its aspect, as the
@@ -29,6 +47,9 @@ class Protocol:
     """
 
     title: str
+    read: Callable[[Path, Options], Shots] | None = None
+    options: tuple[str, ...] = ()
+    fits: Callable[[Path], object] | None = None
     depth: tuple[float, float] = SCORED
     crop: Crop = 'none'
     whole: bool = False
@@ -37,30 +58,70 @@ class Protocol:
     camera_height: float | None = None
 
 
+def _is_recording(path: Path) -> bool:
+    return is_recording(path) or bool(drives_with_truth(path))
+
+
+def _open_recording(path: Path, options: Options) -> Shots:
+    return (open_bag if is_recording(path) else open_extracted)(path, options)
+
+
 KITTI_HEIGHT = 1.65
 
+# In the order in which a path is guessed.
 PROTOCOLS = {
+    # Guizilini et al. 2020.
+    'ddad': Protocol('DDAD', open_ddad, ('topic',), scene_files, (0.1, 200.0), camera_height=1.5),
+    'recording': Protocol('Recording', _open_recording, ('topic', 'intrinsics'), _is_recording),
+    # Watson et al. 2021.
+    'cityscapes': Protocol(
+        'Cityscapes',
+        open_cityscapes,
+        fits=is_cityscapes,
+        crop='cityscapes',
+        whole=True,
+        camera_height=1.22,
+    ),
+    'kitti-odometry': Protocol(
+        'KITTI odometry', open_odometry, ('topic',), sequence_folders, camera_height=KITTI_HEIGHT
+    ),
     # Eigen et al. 2014; Garg et al. 2016 for the crop; Zhou et al. 2017 for the ratio of medians.
     'kitti-eigen': Protocol(
-        'KITTI, Eigen split, raw lidar', crop='garg', whole=True, camera_height=KITTI_HEIGHT
+        'KITTI, Eigen split, raw lidar',
+        open_eigen,
+        ('split',),
+        raw_folders,
+        crop='garg',
+        whole=True,
+        camera_height=KITTI_HEIGHT,
     ),
     # Uhrig et al. 2017.
     'kitti-improved': Protocol(
-        'KITTI, Eigen split, improved ground truth', whole=True, camera_height=KITTI_HEIGHT
+        'KITTI, Eigen split, improved ground truth',
+        open_improved,
+        ('split',),
+        whole=True,
+        camera_height=KITTI_HEIGHT,
     ),
-    'kitti-odometry': Protocol('KITTI odometry', camera_height=KITTI_HEIGHT),
-    # Watson et al. 2021.
-    'cityscapes': Protocol('Cityscapes', crop='cityscapes', whole=True, camera_height=1.22),
-    # Saxena et al. 2009; Godard et al. 2017 for the crop (criterion C1: up to 70 m).
-    'make3d': Protocol('Make3D', (SCORED[0], 70.0), whole=True, nearest=True, log10=True),
     # Eigen et al. 2014.
-    'nyu': Protocol('NYU Depth v2', (0.1, 10.0), crop='nyu', whole=True),
-    'rgbd': Protocol('RGB-D', (0.1, 10.0)),
-    # Guizilini et al. 2020.
-    'ddad': Protocol('DDAD', (0.1, 200.0), camera_height=1.5),
-    'recording': Protocol('Recording'),
+    'nyu': Protocol(
+        'NYU Depth v2', open_nyu, ('intrinsics',), depth=(0.1, 10.0), crop='nyu', whole=True
+    ),
+    'rgbd': Protocol('RGB-D', open_rgbd, ('intrinsics',), find_pairs, (0.1, 10.0)),
+    # Saxena et al. 2009; Godard et al. 2017 for the crop (criterion C1: up to 70 m).
+    'make3d': Protocol(
+        'Make3D',
+        open_make3d,
+        (),
+        is_make3d,
+        (SCORED[0], 70.0),
+        whole=True,
+        nearest=True,
+        log10=True,
+    ),
     'synthetic': Protocol('Synthetic world', camera_height=KITTI_HEIGHT),
 }
+READABLE = [name for name, protocol in PROTOCOLS.items() if protocol.read is not None]
 
 
 def scored_box(crop: Crop, shape: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -84,3 +145,34 @@ def scored_box(crop: Crop, shape: tuple[int, int]) -> tuple[int, int, int, int]:
         round(left * W / columns),
         round(right * W / columns),
     )
+
+
+def guess_protocol(path: Path) -> str:
+    """The protocol for what lies at a path; MdepthError where nothing known lies there."""
+    if not path.exists():
+        raise MdepthError(f'no such data: {path}')
+    for name, protocol in PROTOCOLS.items():
+        if protocol.fits is not None and protocol.fits(path):
+            return name
+    raise MdepthError(
+        f'{path} is not laid out like data with a truth (the table Scores in training/README.md '
+        f'says how); or add --protocol {", ".join(READABLE)}'
+    )
+
+
+def open_shots(path: Path, protocol: str, options: Options) -> Shots:
+    """The images of the data with their truth.
+
+    Raises MdepthError where they do not fit, or for an option that means nothing to the reader.
+    """
+    if not path.exists():
+        raise MdepthError(f'no such data: {path}')
+    extracted = protocol == 'recording' and not is_recording(path)
+    for option in ('split', 'topic', 'intrinsics'):
+        told = getattr(options, option) is not None
+        if told and (extracted or option not in PROTOCOLS[protocol].options):
+            what = 'a folder that extract made' if extracted else f'the protocol {protocol}'
+            raise MdepthError(f'--{option} means nothing for {what}: leave it out')
+    read = PROTOCOLS[protocol].read
+    assert read is not None
+    return read(path, options)

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ import numpy as np
 
 from mdepth_ros.evaluation import SCORES, DepthErrors
 from mdepth_ros.report.markdown import plain
+from mdepth_ros.report.markdown import table as markdown
 from mdepth_ros.terminal import Console
 from mdepth_training.evaluation.motion import STEADY, motion_numbers, straight_on
 from mdepth_training.evaluation.score import Errors, Result
@@ -131,18 +131,18 @@ def write(result: Result, folder: Path) -> None:
     lines = [f'# {plain(result.predictors[0])}', '']
     lines += [*(f'- {plain(line)}' for line in summary(result)), '']
     for table in tables(result):
-        lines += [f'## {plain(table.title)}', '', _markdown(table.columns)]
-        lines += ['|' + '---|' * len(table.columns), *map(_markdown, table.rows), '']
+        cells = [[plain(cell) for cell in row] for row in table.rows]
+        lines += [f'## {plain(table.title)}', '', *markdown('', table.columns[1:], cells), '']
     (folder / 'scores.md').write_text('\n'.join(lines), encoding='utf-8')
     others = {result.predictors[0]: result.ranking() | result.agreement() | result.motion()}
     others |= {STEADY: motion_numbers(straight_on(result.chains))} if result.chains else {}
     means = result.means()
     names = dict.fromkeys([*means, *others])
-    _csv(
+    write_csv(
         folder / 'scores.csv',
         [{'predictor': n, **_flat(means.get(n, {})), **others.get(n, {})} for n in names],
     )
-    rows = []
+    rows: list[dict[str, object]] = []
     for image in result.images:
         start = {'drive': image.drive, 'image': image.name}
         agreement = {
@@ -156,7 +156,7 @@ def write(result: Result, folder: Path) -> None:
             if own or name in image.errors:
                 errors = _flat(result.errors(image, name))
                 rows.append({**start, 'predictor': name, **errors, **own})
-    _csv(folder / 'images.csv', rows)
+    write_csv(folder / 'images.csv', rows)
 
 
 def _flat(errors: Errors) -> dict[str, float]:
@@ -164,11 +164,8 @@ def _flat(errors: Errors) -> dict[str, float]:
     return {f'{n}{kind}': getattr(e, n) for kind, e in errors.items() for n in names}
 
 
-def _markdown(cells: Iterable[str]) -> str:
-    return '| ' + ' | '.join(map(plain, cells)) + ' |'
-
-
-def _csv(path: Path, rows: list[dict[str, object]]) -> None:
+def write_csv(path: Path, rows: list[dict[str, object]]) -> None:
+    """Write rows with the columns that any of them has; NaN is left empty."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
     with path.open('w', newline='', encoding='utf-8') as file:
         writer = csv.DictWriter(file, columns, restval='')

@@ -70,33 +70,25 @@ def find_pairs(path: Path) -> list[Pair]:
 
 def open_rgbd(path: Path, options: Options) -> Shots:
     """The pairs of a folder (see `find_pairs`); of a TUM sequence each with the frame before."""
-    pairs = find_pairs(path)
-    if not pairs:
-        raise MdepthError(
-            f'{path}: no images with depth: rgb.txt and depth.txt, or color/ and depth/, or '
-            'rgb_X.jpg and sync_depth_X.png, or X.png and X_depth.png'
-        )
-    return _open(path, pairs, options, None)
+    return _open(path, options, None)
 
 
 def open_nyu(path: Path, options: Options) -> Shots:
     """The same with the camera of NYU Depth v2."""
+    return _open(path, options, Camera(640, 480, *NYU_CAMERA))
+
+
+def _open(path: Path, options: Options, known: Camera | None) -> Shots:
     pairs = find_pairs(path)
     if not pairs:
         raise MdepthError(
-            f'{path}: NYU is read as PNG files: color/ and depth/ (SC-Depth), or '
-            'official_splits/test with rgb_X.jpg and sync_depth_X.png (BTS)'
+            f'{path}: no images with depth: rgb.txt and depth.txt (TUM), color/ and depth/ '
+            '(SC-Depth), rgb_X.jpg and sync_depth_X.png (BTS), or X.png and X_depth.png'
         )
-    return _open(path, pairs, options, Camera(640, 480, *NYU_CAMERA))
-
-
-def _open(path: Path, pairs: list[Pair], options: Options, known: Camera | None) -> Shots:
     given = read_intrinsics(options.intrinsics) if options.intrinsics else None
     notes = []
     if given is None and known is None:
         notes.append("the camera is not known: the model's is assumed (give --intrinsics)")
-
-    shots = Shots(path.name, len(pairs), lambda: iter(()), notes)
 
     def frame(pair: Pair) -> Frame:
         image = read_image(pair.image)
@@ -109,6 +101,7 @@ def _open(path: Path, pairs: list[Pair], options: Options, known: Camera | None)
         return Frame(pair.stamp or 0, image, camera)
 
     def shot(
+        shots: Shots,
         pair: Pair,
         frame: Frame,
         before: Frame | None = None,
@@ -123,19 +116,18 @@ def _open(path: Path, pairs: list[Pair], options: Options, known: Camera | None)
         drive = '' if pair.stamp is None else path.name
         return Shot(name, frame, before, after, depth, frame.camera, None, pose, drive)
 
-    def read() -> Iterator[Shot]:
+    def read(shots: Shots) -> Iterator[Shot]:
         if pairs[0].stamp is None:
-            yield from (shot(pair, frame(pair)) for pair in pairs)
+            yield from (shot(shots, pair, frame(pair)) for pair in pairs)
             return
         by_stamp = {pair.stamp: pair for pair in pairs}
         file = path / 'groundtruth.txt'
         poses = read_trajectory(file) if file.is_file() else None
         for view, before, after in with_neighbours(map(frame, pairs), options.interval):
             pose = None if poses is None else pose_at(poses, view.stamp)
-            yield shot(by_stamp[view.stamp], view, before, after, pose)
+            yield shot(shots, by_stamp[view.stamp], view, before, after, pose)
 
-    shots.read = read
-    return shots
+    return Shots(path.name, len(pairs), read, notes)
 
 
 def _files(folder: Path) -> list[Path]:

@@ -24,7 +24,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.table import Table
 from rich.text import Text
 
 from mdepth_ros.core.estimator import Estimator
@@ -39,7 +38,7 @@ from mdepth_ros.limits import MAX_RANGE, SCORED
 from mdepth_ros.model.card import ModelCard
 from mdepth_ros.model.file import load_model
 from mdepth_ros.synthetic import WorldConfig, make_drive
-from mdepth_ros.terminal import Console
+from mdepth_ros.terminal import Console, print_table
 
 SOURCES = ('model', 'height', 'speed', 'height+speed')
 CONVERGED = 3.0
@@ -249,20 +248,17 @@ def _mean(errors: Sequence[ScaleErrors]) -> ScaleErrors:
 
 
 def _print(console: Console, means: dict[str, ScaleErrors], where: str) -> None:
-    title = f'Scale, {where}: errors after {CONVERGED:g} s'
-    table = Table(title=title, title_justify='left')
     headings = (
-        'source',
+        '',
         'depth %',
         'motion %',
         'AbsRel unscaled\nless scaled',
         'good after\ns, slowest',
     )
-    for heading in headings:
-        table.add_column(Text(heading), justify='left' if heading == 'source' else 'right')
+    rows = []
     for name, e in means.items():
         good = f'{e.good:.1f}' if name != 'model' else '-'
-        table.add_row(
-            name, f'{100 * e.depth:.1f}', f'{100 * e.motion:.1f}', f'{e.unscaled:+.4f}', good
-        )
-    console.print(table)
+        percent = f'{100 * e.depth:.1f}', f'{100 * e.motion:.1f}'
+        rows.append([name, *percent, f'{e.unscaled:+.4f}', good])
+    title = f'Scale, {where}: errors after {CONVERGED:g} s'
+    print_table(console, title, map(Text, headings), rows)

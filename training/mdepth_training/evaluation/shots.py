@@ -77,22 +77,23 @@ class Options:
 class Shots:
     """The images of one data set, read one after the other, as often as wanted.
 
-    notes are for a person: what was left out or assumed. They grow while shots are read.
+    read   iterates over them; it is given these Shots, for their notes
+    notes  for a person: what was left out or assumed. They grow while shots are read.
     """
 
     name: str
     total: int
-    read: Callable[[], Iterator[Shot]]
+    read: Callable[[Shots], Iterator[Shot]]
     notes: list[str] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[Shot]:
-        return self.read()
+        return self.read(self)
 
     def first(self, count: int | None) -> Shots:
         """At most the first `count` images."""
         if count is None or count >= self.total:
             return self
-        return Shots(self.name, count, lambda: islice(self.read(), count), self.notes)
+        return Shots(self.name, count, lambda _: islice(self, count), self.notes)
 
     def truth(self, read: Callable[[], Array]) -> Array | None:
         """What `read` returns; None, and a note, where the file is damaged."""

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import csv as csv_module
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +13,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
-from rich.table import Table
 from rich.text import Text
 
 from mdepth_ros.core.types import Frame
@@ -29,12 +27,12 @@ from mdepth_ros.evaluation import (
 from mdepth_ros.geometry import Camera
 from mdepth_ros.model.file import replace_card
 from mdepth_ros.synthetic import WorldConfig, make_drive
-from mdepth_ros.terminal import Console
+from mdepth_ros.terminal import Console, print_table
 from mdepth_training.evaluation.motion import STEADY, straight_on
 from mdepth_training.evaluation.pictures import draw
 from mdepth_training.evaluation.predict import Predictor
 from mdepth_training.evaluation.protocols import PROTOCOLS
-from mdepth_training.evaluation.report import write
+from mdepth_training.evaluation.report import write, write_csv
 from mdepth_training.evaluation.score import score
 from mdepth_training.evaluation.shots import Shot, Shots
 from mdepth_training.evaluation.trivial import depth_statistics
@@ -46,24 +44,24 @@ Array = NDArray[np.float64]
 
 @dataclass
 class Score:
-    """What one predictor did on all drives; `lively` says which have turns and changing speed."""
+    """What one predictor did on all drives; `turning` says which have turns and changing speed."""
 
     depth: DepthScores | None = None
     motions: list[MotionErrors] = field(default_factory=list)
     ate: list[Array] = field(default_factory=list)
-    lively: list[bool] = field(default_factory=list)
+    turning: list[bool] = field(default_factory=list)
 
     def numbers(self) -> dict[str, float]:
         """AbsRel and d1 by region, rotation in deg/frame, translation in %, 5-frame ATE in m.
 
-        The motions of all drives, and with the suffix _turns those of the lively ones.
+        The motions of all drives, and with the suffix _turns those of the turning ones.
         """
         result: dict[str, float] = {}
         if self.depth is not None:
             means = self.depth.means()
             result = {f'abs_rel{kind}': errors.abs_rel for kind, errors in means.items()}
             result |= {f'd1{kind}': means[kind].d1 for kind in ('', '_raw') if kind in means}
-        for suffix, chosen in (('', [True] * len(self.lively)), ('_turns', self.lively)):
+        for suffix, chosen in (('', [True] * len(self.turning)), ('_turns', self.turning)):
             if any(chosen):
                 pooled = MotionErrors.pooled(list(compress(self.motions, chosen)))
                 ate = np.concatenate(list(compress(self.ate, chosen)))
@@ -76,10 +74,10 @@ class Score:
         """Score the motions [N,4,4] of one drive, scaled by the one factor that suits it best."""
         self.motions.append(relative_motion_errors(estimate, truth)[0])
         self.ate.append(five_frame_errors(estimate, truth))
-        self.lively.append(is_lively(truth))
+        self.turning.append(has_turns(truth))
 
 
-def is_lively(motions: Array) -> bool:
+def has_turns(motions: Array) -> bool:
     """Whether a drive has turns and changing speed.
 
     That is: 0.3 degrees or more per frame in the mean, and a fastest frame at least 1.1 times as
@@ -93,7 +91,7 @@ def is_lively(motions: Array) -> bool:
 def held_out(camera: Camera, world: WorldConfig, seeds: Sequence[int], frames: int) -> Shots:
     """The frames of drives of the synthetic world with all truth; of the first only the pose."""
 
-    def read() -> Iterator[Shot]:
+    def read(_: Shots) -> Iterator[Shot]:
         for seed in seeds:
             drive, previous = make_drive(seed, frames, camera, world), None
             for index in range(drive.frames):
@@ -154,9 +152,9 @@ def evaluate(
             scores[name].add_motions(estimate, truth)
     numbers = {name: each.numbers() for name, each in scores.items()}
     numbers[card.name] |= result.agreement() | result.ranking()
-    _print(numbers, shots.name, sum(scores[card.name].lively))
+    _print(numbers, shots.name, sum(scores[card.name].turning))
     if csv is not None:
-        _write(numbers, csv)
+        write_csv(csv, [{'predictor': n, **dict(sorted(v.items()))} for n, v in numbers.items()])
     if output is not None:
         write(result, output)
         draw(predictor, shots, result, output / 'depth.png')
@@ -197,24 +195,21 @@ _MOTION = {
 }
 
 
-def _print(numbers: dict[str, dict[str, float]], drives: str, lively: int) -> None:
+def _print(numbers: dict[str, dict[str, float]], drives: str, turning: int) -> None:
     console = Console(highlight=False)
     tables = (
         (f'Depth, {drives}: AbsRel median-scaled, up to 80 m', '', _DEPTH),
         (f'Motion, {drives}', '', _MOTION),
-        (f'Motion, the {lively} of them with turns and changing speed', '_turns', _MOTION),
+        (f'Motion, the {turning} of them with turns and changing speed', '_turns', _MOTION),
     )
     for title, suffix, columns in tables:
-        table = Table(title=title, title_justify='left')
-        table.add_column('predictor')
-        for heading in columns.values():
-            table.add_column(Text(heading), justify='right')
-        for name, values in numbers.items():
-            digits = [values.get(key + suffix, math.nan) for key in columns]
-            if not all(map(math.isnan, digits)):
-                table.add_row(name, *(f'{value:.4f}' for value in digits))
-        if table.row_count:
-            console.print(table)
+        rows = [
+            [name, *(f'{values.get(key + suffix, math.nan):.4f}' for key in columns)]
+            for name, values in numbers.items()
+            if any(math.isfinite(values.get(key + suffix, math.nan)) for key in columns)
+        ]
+        if rows:
+            print_table(console, title, ['', *map(Text, columns.values())], rows)
     own, *constants, steady = numbers.values()
     if 'ause' in own:
         console.print(
@@ -232,12 +227,3 @@ def _print(numbers: dict[str, dict[str, float]], drives: str, lively: int) -> No
             console.print(
                 f'{where}: rotation error {rotation:.2f}, 5-frame ATE {ate:.2f} of constant motion'
             )
-
-
-def _write(numbers: dict[str, dict[str, float]], path: Path) -> None:
-    columns = sorted({key for values in numbers.values() for key in values})
-    with path.open('w', newline='') as file:
-        writer = csv_module.writer(file)
-        writer.writerow(['predictor', *columns])
-        for name, values in numbers.items():
-            writer.writerow([name, *(values.get(column, '') for column in columns)])

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from mdepth_training.cli import app
 from mdepth_training.evaluation.evaluate import evaluate
-from mdepth_training.evaluation.formats import open_shots
 from mdepth_training.evaluation.predict import Predictor, at_pixels
 from mdepth_training.evaluation.prior import training_prior
+from mdepth_training.evaluation.protocols import open_shots
 from mdepth_training.evaluation.report import summary
 from mdepth_training.evaluation.shots import Options
 from typer.testing import CliRunner

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from mdepth_training.evaluation import ddad
 from mdepth_training.evaluation.evaluate import evaluate
-from mdepth_training.evaluation.formats import open_shots
+from mdepth_training.evaluation.protocols import open_shots
 from mdepth_training.evaluation.shots import DamagedTruthError, Options
 
 from mdepth_ros.errors import MdepthError

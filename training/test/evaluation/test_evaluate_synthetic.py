@@ -12,7 +12,7 @@ import torch
 from mdepth_training.cli import app
 from mdepth_training.evaluation.predict import Predictor
 from mdepth_training.evaluation.shots import Shot
-from mdepth_training.evaluation.synthetic import Score, evaluate, is_lively
+from mdepth_training.evaluation.synthetic import Score, evaluate, has_turns
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
@@ -88,7 +88,7 @@ def test_scores_of_perfect_and_of_steady_motion() -> None:
     )
 
 
-def test_a_lively_drive_turns_and_changes_its_speed() -> None:
+def test_a_turning_drive_turns_and_changes_its_speed() -> None:
     straight = np.tile(np.eye(4), (6, 1, 1))
     straight[:, 2, 3] = np.linspace(0.5, 1.0, 6)
     angle = np.radians(0.5)
@@ -98,7 +98,7 @@ def test_a_lively_drive_turns_and_changes_its_speed() -> None:
     ]  # fmt: skip
     steady = turning.copy()
     steady[:, 2, 3] = 0.7
-    assert is_lively(turning) and not is_lively(straight) and not is_lively(steady)
+    assert has_turns(turning) and not has_turns(straight) and not has_turns(steady)
     score = Score()
     score.add_motions(straight, straight)
     assert 'rotation_deg' in score.numbers() and 'rotation_deg_turns' not in score.numbers()

@@ -41,7 +41,7 @@ def shots(truths: list[Array], cameras: Cameras) -> Shots:
         return Shot(str(index), frame, truth=truth, camera=camera)
 
     listed = [one(index, truth) for index, truth in enumerate(truths)]
-    return Shots('made up', len(listed), lambda: iter(listed))
+    return Shots('made up', len(listed), lambda _: iter(listed))
 
 
 def plain_errors(g: Array, p: Array, low: float, high: float, scale: float | None) -> list[float]:
@@ -155,7 +155,9 @@ def test_regions_have_the_ratio_of_the_whole(given: Callable[..., Any], camera: 
     moving[:2] = True
     (shot,) = shots([truth], camera)
     shot = Shot(shot.name, shot.frame, truth=truth, camera=shot.camera, moving=moving)
-    result = score(given([prediction]), Shots('', 1, lambda: iter([shot])), PROTOCOLS['recording'])
+    result = score(
+        given([prediction]), Shots('', 1, lambda _: iter([shot])), PROTOCOLS['recording']
+    )
     means = result.means()['given']
     assert means['_static'].abs_rel == 0 and means['_moving'].abs_rel == pytest.approx(0.5)
     assert means[''].abs_rel == pytest.approx(0.25 * 0.5)

@@ -16,8 +16,8 @@ import recordings
 from mdepth_training.data.points import depth_of_points
 from mdepth_training.data.split import read_split
 from mdepth_training.evaluation import kitti
-from mdepth_training.evaluation.formats import guess_protocol, open_shots
 from mdepth_training.evaluation.make3d import centre_rows, laser_rows
+from mdepth_training.evaluation.protocols import guess_protocol, open_shots
 from mdepth_training.evaluation.shots import Options
 
 from mdepth_ros.errors import MdepthError

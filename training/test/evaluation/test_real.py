@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mdepth_training.evaluation.evaluate import evaluate
-from mdepth_training.evaluation.formats import guess_protocol, open_shots
+from mdepth_training.evaluation.protocols import guess_protocol, open_shots
 from mdepth_training.evaluation.shots import Options
 
 OPTIONS = Options(0.1, (0.58, 1.92, 0.5, 0.5))
