@@ -44,38 +44,26 @@ OVERRIDES = 'qos_overrides.'
 OVERRIDABLE = ('reliability', 'history', 'depth')
 
 
-def input_qos() -> Any:
-    """Best effort, volatile, keep last 1: for images and what belongs to them."""
-    return _profile(ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE, 1)
-
-
-def series_qos() -> Any:
-    """Best effort, volatile, keep last 50: for small messages of which every one counts."""
-    return _profile(ReliabilityPolicy.BEST_EFFORT, DurabilityPolicy.VOLATILE, 50)
-
-
-def output_qos() -> Any:
-    """Reliable, volatile, keep last 5: for what the node publishes."""
-    return _profile(ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE, 5)
-
-
-def tf_qos() -> Any:
-    """What tf2's broadcaster offers: reliable, volatile, keep last 100."""
-    return _profile(ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE, 100)
-
-
-def latched_qos() -> Any:
-    """Reliable, transient local, keep last 1: late subscribers get the last message."""
-    return _profile(ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL, 1)
-
-
-def _profile(reliability: Any, durability: Any, depth: int) -> Any:
-    return QoSProfile(
-        reliability=reliability,
-        durability=durability,
+def _profile(reliability: str, durability: str, depth: int) -> Profile:
+    """What makes a profile: each endpoint has its own, which parameters may change."""
+    return lambda: QoSProfile(
+        reliability=ReliabilityPolicy[reliability],
+        durability=DurabilityPolicy[durability],
         history=HistoryPolicy.KEEP_LAST,
         depth=depth,
     )
+
+
+# For images and what belongs to them.
+input_qos = _profile('BEST_EFFORT', 'VOLATILE', 1)
+# For small messages of which every one counts.
+series_qos = _profile('BEST_EFFORT', 'VOLATILE', 50)
+# For what the node publishes.
+output_qos = _profile('RELIABLE', 'VOLATILE', 5)
+# As tf2's broadcaster offers it.
+tf_qos = _profile('RELIABLE', 'VOLATILE', 100)
+# Late subscribers get the last message.
+latched_qos = _profile('RELIABLE', 'TRANSIENT_LOCAL', 1)
 
 
 class Incompatible(NamedTuple):
