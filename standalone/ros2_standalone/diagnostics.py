@@ -77,25 +77,13 @@ class Updater:
             message_class('diagnostic_msgs/msg/DiagnosticArray'), TOPIC, 1
         )
         self.hwid = ''
-        self.verbose = False
         self.tasks: list[DiagnosticTask] = []
         self.lock = threading.RLock()
         self._warned = False
-        self._period: float = _parameter(node, PERIOD, float(period))
+        self.period: float = _parameter(node, PERIOD, float(period))
         full = _parameter(node, USE_FQN, False)
         self.node_name = node.get_fully_qualified_name() if full else node.get_name()
-        self.timer = node.create_timer(self._period, self.update)
-
-    @property
-    def period(self) -> float:
-        """Seconds between updates."""
-        return self._period
-
-    @period.setter
-    def period(self, period: float) -> None:
-        self._period = period
-        self.node.destroy_timer(self.timer)
-        self.timer = self.node.create_timer(period, self.update)
+        self.timer = node.create_timer(self.period, self.update)
 
     def setHardwareID(self, hwid: str) -> None:
         """Say which device it is that fares so; 'none' where there is none."""
@@ -116,9 +104,6 @@ class Updater:
                 for task in self.tasks
             ]
         bad = [status for status in statuses if status.level != DiagnosticStatus.OK]
-        if self.verbose:
-            for status in bad:
-                self.node.get_logger().warning(f'{status.name}: {status.message}')
         if not bad and not self.hwid and not self._warned:
             self._warned = True
             self.node.get_logger().warning(

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import math
 from enum import IntEnum
 from functools import total_ordering
 from typing import Any
@@ -69,17 +68,6 @@ class Duration:
         if not isinstance(other, Duration):
             return NotImplemented
         return Duration(nanoseconds=self._nanoseconds - other._nanoseconds)
-
-    def __mul__(self, factor: float) -> Duration:
-        if isinstance(factor, int):
-            return Duration(nanoseconds=self._nanoseconds * factor)
-        if not isinstance(factor, float):
-            return NotImplemented
-        if factor == math.inf:
-            return Infinite
-        if not math.isfinite(factor):
-            raise ValueError(f"Can't multiply a duration by {factor}")
-        return Duration(nanoseconds=int(self._nanoseconds * factor))
 
     def to_msg(self) -> Any:
         """builtin_interfaces/Duration of this period."""

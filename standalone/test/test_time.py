@@ -24,11 +24,8 @@ def test_durations() -> None:
     assert one.nanoseconds == 10**9 and Duration(seconds=0.5).nanoseconds == 5 * 10**8
     assert one + two == Duration(nanoseconds=3 * 10**9 + 5)
     assert (one - two).nanoseconds == -(10**9) - 5
-    assert one * 3 == Duration(seconds=3) and one * 0.25 == Duration(seconds=0.25)
     assert one < two <= two and two > one >= one and one != two
-    assert one * float('inf') == Infinite and str(Infinite) == 'Infinite'
-    with pytest.raises(ValueError, match='nan'):
-        _ = one * float('nan')
+    assert str(Infinite) == 'Infinite'
     with pytest.raises(OverflowError):
         Duration(nanoseconds=2**63)
     with pytest.raises(TypeError):
