@@ -232,8 +232,9 @@ class CameraInput:
         changes.append((time.monotonic(), content))
         if len(changes) <= TO_AND_FRO or changes[-1][0] - changes[0][0] > 5.0:
             return
-        if len({content for _, content in changes}) < len(changes):
-            names = ', '.join(self.infos.publishers(self.info, 'CameraInfo'))
+        # Their names may be known later than their messages.
+        names = ', '.join(filter(None, self.infos.publishers(self.info, 'CameraInfo')))
+        if names and len({content for _, content in changes}) < len(changes):
             self._node.warn_once(
                 f'{self.info} changes to and fro, published by {names}: an image gets what came '
                 'last; leave it one publisher, or remap camera_info'

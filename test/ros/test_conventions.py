@@ -4,7 +4,7 @@
 
 Rules that other files test: odometry, TF and stamps (1 to 6): test_conventions_odometry.py;
 depth, camera_info and clouds (7 to 11): test_conventions_depth.py; odometry without extrinsics
-(4), stamps that go back (19): test_mdepth_node.py; K[0] == 0, binning and ROI (9) and
+(4), stamps that go back (19): test_mdepth_node.py; K[0] == 0, binning and ROI (9): test_inputs.py;
 names (12): test_image_topic.py; both kinds of peer (13): test_qos.py; parameters (15, 16):
 test_parameters.py; steady watchdogs (20): test_reports.py; Ctrl-C (23): test_executables.py;
 launch, bags and package: test/package.
