@@ -30,7 +30,7 @@ class NetworkConfig:
     motion             the motion encoder: resnet, as `encoder` says, or posecnn, a small plain
                        network to compare with (table VI), which has no cues to give
     width              multiplies the channels of every layer
-    attention          reading of HAM: elementwise, pairwise, gate; channel (CAM), or none
+    attention          variant of HAM: elementwise, pairwise, gate; channel (CAM), or none
     cues, cues_gate    whether IDCE feeds the depth decoder, and through a gate that starts at 0
     depth_range        near and far end of the depth, in network units
     disparity_bias     initial logit of the disparity: 0 starts in the middle of the disparities
