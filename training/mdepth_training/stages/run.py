@@ -45,18 +45,24 @@ def run(
         for stage in stages[names.index(first) :]:
             if stage in chosen and stage.record():
                 shutil.rmtree(stage.folder)
-    return all(run_stage(replace(stage, cache=cache), end, command) for stage in chosen)
+    return all(
+        run_stage(replace(stage, cache=cache), end, command, again=only is not None)
+        for stage in chosen
+    )
 
 
-def run_stage(stage: Stage, end: float | None, command: str = '') -> bool:
-    """Run or resume one stage; True when it is finished. `end`: seconds of time.time."""
+def run_stage(stage: Stage, end: float | None, command: str = '', again: bool = False) -> bool:
+    """Run or resume one stage; True when it is finished. `end`: seconds of time.time.
+
+    again  a stage of labels that is finished makes those that are missing since
+    """
     state, why = stage.state()
     if state == OUTDATED:
         raise MdepthError(
             f'stage {stage.name} was made of something else ({why}): --from {stage.name} makes it '
             'and what follows anew, another --output keeps it'
         )
-    if state == FINISHED:
+    if state == FINISHED and not (again and stage.kind == 'labels'):
         return True
     if state == BEGUN and why and stage.kind != 'fit':
         raise MdepthError(f'stage {stage.name} was begun {why}: --from {stage.name} makes it anew')

@@ -131,12 +131,15 @@ class Stage:
             return OUTDATED, '; '.join(differing[:2])
         code, now = record.get('code'), code_version()
         other = '' if code == now else f'by other code: {code}, here is {now}'
-        return (FINISHED if record.get('finished') else BEGUN), other
+        gone = self.kind == 'fit' and not self.made_model.exists()
+        return (FINISHED if record.get('finished') and not gone else BEGUN), other
 
     def write_record(self, command: str, finished: bool) -> None:
-        """Say that it was begun, or that it is finished."""
+        """Say that it was begun, or that it is finished; what is finished stays so."""
         self.folder.mkdir(parents=True, exist_ok=True)
         record = self.record()
+        if record.get('finished'):
+            return
         now = datetime.now(timezone.utc).isoformat(timespec='seconds')
         record = record or {
             'stage': self.name,

@@ -13,8 +13,11 @@ import pytest
 import torch
 from mdepth_training.cli import app
 from mdepth_training.config import Experiment, load_experiment
+from mdepth_training.data import Key
 from mdepth_training.fit import fit
+from mdepth_training.labels import LabelStore
 from mdepth_training.methods.method import Method
+from mdepth_training.stages import load_recipe, run
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from typer.testing import CliRunner
 
@@ -89,6 +92,72 @@ def test_it_is_ablated_and_scored(config: Path, tmp_path: Path) -> None:
     assert load_model(model)[1].details['distance'] == '20'
     result = CliRunner().invoke(app, ['evaluate', str(model), '--drives', '1', '--frames', '5'])
     assert result.exit_code == 0 and 'AbsRel' in result.output
+
+
+RECIPE = """
+experiment: flat.yaml
+stages:
+  near: {set: [method.late=0]}
+  seen: {kind: labels, maker: measured, model: near}
+  counted: {kind: count, labels: [seen]}
+  copy: {labels: [seen], set: [method.distance=40, training.steps=60]}
+  score: {kind: evaluate, model: copy, options: [--drives, '1', --frames, '5']}
+"""
+
+
+def test_it_is_a_chain_of_stages_with_labels_of_its_own(config: Path, tmp_path: Path) -> None:
+    """What the copy learns is the depth of the first, not the distance that it is told."""
+    recipe, out = tmp_path / 'chain.yaml', tmp_path / 'out'
+    recipe.write_text(RECIPE)
+    arguments = ['run', str(recipe), '-o', str(out), '--cache', str(tmp_path / 'cache')]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, (result.output, result.exception)
+    assert (out / 'counted' / 'count.txt').read_text() == '8'  # the ends of 2 drives of 6 frames
+    depths = []
+    for name in ('near', 'copy'):
+        network, _ = load_model(out / name / 'flat.safetensors')
+        image = torch.rand(1, 3, 64, 96)
+        depths.append(network.depth(network(image, image)[0][0]).mean().item())
+    assert depths == pytest.approx([6, 6], rel=0.1)
+    # Half of the labels are gone: the stage that reads them says which command makes them.
+    store = LabelStore.open(out / 'seen' / 'labels')
+    (out / 'seen' / 'labels' / 'synthetic-1' / 'distance' / '2.0.0.0').unlink()
+    said = 'distance of 1 of the 4 frames of synthetic-1, the first is 2: make it with: '
+    assert '--only seen' in store.command and '--set' not in store.command
+    with pytest.raises(MdepthError, match=re.escape(said + store.command)):
+        run(load_recipe(recipe, out), tmp_path / 'cache', first='copy')
+    result = CliRunner().invoke(app, [*arguments, '--only', 'seen'])
+    assert result.exit_code == 0 and store.missing(store.keys('synthetic-1')) == []
+    assert len(store.keys('synthetic-1')) == 4
+    (out / 'near' / 'flat.safetensors').unlink()
+    assert [stage.state()[0] for stage in load_recipe(recipe, out)] == [
+        *('begun', 'finished', 'finished', 'begun', 'to do')
+    ]
+
+
+def test_labels_that_are_interrupted_go_on(config: Path, tmp_path: Path, monkeypatch) -> None:
+    recipe, out, written = tmp_path / 'chain.yaml', tmp_path / 'out', []
+    recipe.write_text(RECIPE)
+    stages, write = load_recipe(recipe, out, ['training.batch_size=1']), LabelStore.write
+
+    def pressed(store: LabelStore, key: Key, maps: object) -> None:
+        if len(written) == 3:
+            raise KeyboardInterrupt
+        write(store, key, maps)
+        written.append(key)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LabelStore, 'write', pressed)
+        with pytest.raises(MdepthError, match='interrupted in stage seen: the same command goes'):
+            run(stages, tmp_path / 'cache')
+    assert stages[1].state() == ('begun', '')
+    monkeypatch.setattr(
+        LabelStore,
+        'write',
+        lambda store, key, maps: written.append(key) or write(store, key, maps),
+    )
+    assert run(stages, tmp_path / 'cache', only='seen') and len(written) == len(set(written)) == 8
+    assert LabelStore.open(out / 'seen' / 'labels').origin['method'] == 'toy measured'
 
 
 def test_a_setting_of_another_method_and_a_label_that_is_missing_are_named(config: Path) -> None:
