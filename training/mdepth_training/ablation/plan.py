@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What is compared with what: the tables of the paper as variants of one experiment.
+"""What is compared with what: variants of one experiment or recipe, with several seeds.
 
 All runs of a table have the same number of steps, the same drives and, seed by seed, the same
 order of samples and the same augmentation: what differs is what the variant says, and the chance
@@ -10,62 +10,19 @@ of the first weights.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from mdepth_ros.errors import MdepthError
-from mdepth_training.config import Experiment, load_experiment
+from mdepth_training.config import Experiment
+from mdepth_training.methods.variant import Variant
+from mdepth_training.stages import Stage, load_recipe
+from mdepth_training.stages.stage import OUTDATED
 
-# The three sizes of table VII, and two for small machines.
+__all__ = ['TABLES', 'Run', 'Variant', 'plan']
+
+# The three sizes of Table VII of Implicit Cues, and two for small machines.
 SIZES = ((64, 192), (96, 320), (128, 416), (192, 640), (320, 1024))
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A name, and the settings in which it differs from the experiment, as `--set` has them.
-
-    against  the variant that it is held against; none: the first of the table
-    """
-
-    name: str
-    settings: tuple[str, ...] = ()
-    against: str = ''
-
-
-def components(_: Experiment) -> list[Variant]:
-    """Table V: the plain network, IDCE, HAM, both."""
-    return [
-        Variant(name, (f'network.attention={attention}', f'network.cues={cues}'))
-        for name, attention, cues in (
-            ('baseline', 'none', 'false'),
-            ('idce', 'none', 'true'),
-            ('ham', 'elementwise', 'false'),
-            ('ham+idce', 'elementwise', 'true'),
-        )
-    ]
-
-
-def ham(_: Experiment) -> list[Variant]:
-    """The ways to read Eq. 7 and 8, beside no attention."""
-    readings = ('none', 'elementwise', 'pairwise', 'gate')
-    return [Variant(reading, (f'network.attention={reading}',)) for reading in readings]
-
-
-def pose(_: Experiment) -> list[Variant]:
-    """Table VI: two pose networks, each plain, with CAM and with HAM; no cues.
-
-    What an attention brings is held against the same pose network without one.
-    """
-    names = {'none': '', 'channel': '+cam', 'elementwise': '+ham'}
-    return [
-        Variant(
-            f'{motion}{suffix}',
-            (f'network.motion={motion}', f'network.attention={attention}', 'network.cues=false'),
-            against=motion if suffix else '',
-        )
-        for motion in ('resnet', 'posecnn')
-        for attention, suffix in names.items()
-    ]
 
 
 def resolution(experiment: Experiment) -> list[Variant]:
@@ -80,37 +37,17 @@ def resolution(experiment: Experiment) -> list[Variant]:
     ]
 
 
-def stages(experiment: Experiment) -> list[Variant]:
-    """How the length is split between 'baseline and HAM' and 'everything' (section IV.B)."""
-    training = experiment.training
-    half = (training.epochs or training.steps) // 2
-    split = f'method.joint_from={half}'
-    return [
-        Variant('joint', ('method.joint_from=0', 'training.restart=false')),
-        Variant('halves', (split, 'training.restart=false')),
-        Variant('halves-restart', (split, 'training.restart=true'), against='halves'),
-        Variant(
-            'joint-no-gate',
-            ('method.joint_from=0', 'training.restart=false', 'network.cues_gate=false'),
-        ),
-        Variant(
-            'halves-no-gate',
-            (split, 'training.restart=false', 'network.cues_gate=false'),
-            against='halves',
-        ),
-    ]
-
-
-TABLES = {table.__name__: table for table in (components, ham, pose, resolution, stages)}
+TABLES = {'resolution': resolution}
+"""Of all methods; each may have its own beside them (`Method.tables`)."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One variant with one seed, what it is held against, and the folder that it lives in."""
+    """One variant with one seed, what it is held against, its stages and their folder."""
 
     variant: str
     seed: int
-    experiment: Experiment
+    stages: tuple[Stage, ...]
     folder: Path
     against: str
 
@@ -120,9 +57,14 @@ class Run:
         return self.folder.name
 
     @property
+    def experiment(self) -> Experiment:
+        """What the model that is scored learns."""
+        return _last_fit(self.stages).settings
+
+    @property
     def model(self) -> Path:
-        """What `fit` writes at the end."""
-        return self.folder / f'{self.experiment.name}.safetensors'
+        """What is scored."""
+        return _last_fit(self.stages).made_model
 
 
 def plan(
@@ -132,7 +74,7 @@ def plan(
 
     Raises MdepthError for a folder that was begun with other settings: it had another budget.
     """
-    experiment = load_experiment(config, [*overrides])
+    experiment = _last_fit(load_recipe(config, output, overrides)).settings
     tables = {**TABLES, **experiment.method.learner().tables}
     if table not in tables:
         raise MdepthError(f'there is no table {table!r}: choose from {", ".join(tables)}')
@@ -142,27 +84,24 @@ def plan(
             'be 1, and --jobs says how many run side by side'
         )
     runs = []
+    variants = tables[table](experiment)
     for seed in range(experiment.training.seed, experiment.training.seed + seeds):
-        variants = tables[table](experiment)
         for variant in variants:
             settings = [*overrides, *variant.settings, f'training.seed={seed}']
-            run = Run(
-                variant.name,
-                seed,
-                load_experiment(config, settings),
-                output / f'{variant.name}-seed{seed}',
-                variant.against or variants[0].name,
-            )
-            begun = run.folder / 'experiment.yaml'
-            if begun.exists() and not _same(load_experiment(begun), run.experiment):
+            folder = output / f'{variant.name}-seed{seed}'
+            stages = tuple(load_recipe(config, folder, settings))
+            if any(stage.state()[0] == OUTDATED for stage in stages):
                 raise MdepthError(
-                    f'{run.folder} was begun with other settings: choose another --output, or '
+                    f'{folder} was begun with other settings: choose another --output, or '
                     'remove it'
                 )
-            runs.append(run)
+            against = variant.against or variants[0].name
+            runs.append(Run(variant.name, seed, stages, folder, against))
     return runs
 
 
-def _same(begun: Experiment, wanted: Experiment) -> bool:
-    """Whether a run was begun as it is wanted; the camera it takes from its recordings."""
-    return replace(begun, camera=wanted.camera) == wanted
+def _last_fit(stages: Sequence[Stage]) -> Stage:
+    fits = [stage for stage in stages if stage.kind == 'fit']
+    if not fits:
+        raise MdepthError('a recipe without a stage of kind fit has no model to compare')
+    return fits[-1]

@@ -14,6 +14,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -24,6 +25,8 @@ from mdepth_ros.terminal import Console
 from mdepth_ros.texts import read_json
 from mdepth_training.ablation.held_out import HeldOut
 from mdepth_training.ablation.plan import Run
+from mdepth_training.run_folder import only_writer
+from mdepth_training.stages import run_stage
 
 SCORES, OUTPUT = 'scores.json', 'output.txt'
 
@@ -41,19 +44,12 @@ def scores_of(run: Run, held_out: HeldOut) -> dict[str, float] | None:
 
 def learn_and_score(run: Run, held_out: HeldOut, cache: Path, end: float | None) -> None:
     """Take a run as far as the time (`end`, seconds of time.time) lets it, and score its model."""
-    from mdepth_training.fit import fit
-    from mdepth_training.run_folder import only_writer
-
-    if not run.model.exists():
-        minutes = None if end is None else (end - time.time()) / 60
-        if minutes is not None and minutes <= 0:
+    with only_writer(run.folder):
+        if not all(run_stage(replace(stage, cache=cache), end) for stage in run.stages):
             return
-        with only_writer(run.folder):
-            fit(run.experiment, run.folder, resume=True, cache=cache, minutes=minutes)
-    if run.model.exists():
-        scores = held_out.score(run.model, cache)
-        stored = {'on': held_out.key(), 'drives': held_out.describe(), 'scores': scores}
-        (run.folder / SCORES).write_text(json.dumps(stored, indent=1))
+    scores = held_out.score(run.model, cache)
+    stored = {'on': held_out.key(), 'drives': held_out.describe(), 'scores': scores}
+    (run.folder / SCORES).write_text(json.dumps(stored, indent=1))
 
 
 def _child(run: Run, held_out: HeldOut, cache: Path, end: float | None) -> None:

@@ -19,7 +19,7 @@ from mdepth_training.methods.settings import MethodSettings
 from mdepth_training.optimiser import Timetable, parameter_groups
 
 if TYPE_CHECKING:
-    from mdepth_training.ablation.plan import Variant
+    from mdepth_training.methods.variant import Variant
     from mdepth_training.stages import LabelMaker, Stage
 
 WATCH_EVERY = 20

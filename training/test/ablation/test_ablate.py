@@ -9,9 +9,10 @@ import re
 from pathlib import Path
 
 import pytest
-from mdepth_training.ablation import TABLES, ablate
+from mdepth_training.ablation import ablate
 from mdepth_training.ablation.plan import Variant
 from mdepth_training.cli import app
+from mdepth_training.methods.implicit_cues.method import ImplicitCues
 from typer.testing import CliRunner
 
 from mdepth_ros.errors import MdepthError
@@ -41,7 +42,7 @@ def test_what_can_be_learned_is_compared_and_what_fails_is_one_line(
         Variant('plain', ('network.attention=none',)),
         Variant('lost', ('training.initial=no-such-model.safetensors',)),
     ]
-    monkeypatch.setitem(TABLES, 'ham', lambda _: table)
+    monkeypatch.setitem(ImplicitCues.tables, 'ham', lambda _: table)
     output = config.parent / 'runs'
     arguments = ['ablate', str(config), '-o', str(output), '--jobs', '2', *SIZE]
     result = CliRunner().invoke(app, arguments)

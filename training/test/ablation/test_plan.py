@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from mdepth_training.ablation.plan import TABLES, Run, plan
-from mdepth_training.config import save_experiment
+from mdepth_training.methods.implicit_cues.method import ImplicitCues
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.networks import JointDepthPose
@@ -58,7 +58,7 @@ def test_seeds_come_one_after_the_other_and_are_all_that_differs(config: Path) -
     assert runs[0].model == config.parent / 'runs' / 'baseline-seed5' / 'small.safetensors'
 
 
-@pytest.mark.parametrize('table', sorted(TABLES))
+@pytest.mark.parametrize('table', sorted({**TABLES, **ImplicitCues.tables}))
 def test_every_table_has_equal_budgets_and_networks_that_can_be_built(
     config: Path, table: str
 ) -> None:
@@ -112,8 +112,7 @@ def test_stages_split_steps_or_epochs(config: Path) -> None:
 
 def test_a_folder_of_another_budget_is_refused(config: Path) -> None:
     run = planned(config, 'ham')[0]
-    run.folder.mkdir(parents=True)
-    save_experiment(run.experiment, run.folder / 'experiment.yaml')
+    run.stages[0].write_record('', finished=False)
     planned(config, 'ham')
     with pytest.raises(MdepthError, match='begun with other settings'):
         planned(config, 'ham', 1, 'training.steps=11')
@@ -125,5 +124,22 @@ def test_runs_of_several_processes_are_refused(config: Path) -> None:
 
 
 def test_an_unknown_table_names_the_known(config: Path) -> None:
-    with pytest.raises(MdepthError, match='components, ham, pose'):
+    with pytest.raises(MdepthError, match='resolution, components, ham, pose'):
         planned(config, 'losses')
+
+
+def test_a_recipe_is_compared_as_a_whole(config: Path) -> None:
+    recipe = config.parent / 'recipe.yaml'
+    recipe.write_text(
+        """
+experiment: small.yaml
+stages:
+  first:
+  last: {model: first, set: [training.steps=5]}
+  score: {kind: evaluate, model: last}
+"""
+    )
+    run, *_ = planned(recipe, 'ham')
+    assert run.experiment.network.attention == 'none' and run.experiment.training.steps == 5
+    assert run.stages[0].settings.network.attention == 'none'
+    assert run.model == run.folder / 'last' / 'small.safetensors'

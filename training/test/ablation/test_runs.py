@@ -18,7 +18,6 @@ from pathlib import Path
 import pytest
 from mdepth_training.ablation.plan import Run
 from mdepth_training.ablation.runs import OUTPUT, _environment, last_line, run_all
-from mdepth_training.config import Experiment
 from rich.console import Console
 
 from mdepth_ros.errors import MdepthError
@@ -28,9 +27,7 @@ pytestmark = pytest.mark.skipif(sys.platform == 'win32', reason='signals')
 
 @pytest.fixture
 def runs(tmp_path: Path) -> list[Run]:
-    made = [
-        Run('variant', seed, Experiment(), tmp_path / f'run{seed}', 'variant') for seed in range(4)
-    ]
+    made = [Run('variant', seed, (), tmp_path / f'run{seed}', 'variant') for seed in range(4)]
     for run in made:
         run.folder.mkdir()
     return made

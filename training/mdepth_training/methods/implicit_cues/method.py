@@ -20,6 +20,7 @@ from mdepth_training.config import Experiment
 from mdepth_training.data.sample import Sample
 from mdepth_training.losses import mean_over_processes, velocity_change
 from mdepth_training.methods.implicit_cues.settings import ImplicitCuesSettings
+from mdepth_training.methods.implicit_cues.tables import TABLES
 from mdepth_training.methods.method import Method
 from mdepth_training.methods.view_synthesis import (
     Reconstruction,
@@ -43,6 +44,7 @@ class ImplicitCues(Method):
     settings: ImplicitCuesSettings
     columns = ('mask_share', 'log_depth_spread', 'median_depth', 'forward_motion', 'cue_gate')
     progress = {'spread': 'log_depth_spread', 'mask': 'mask_share'}  # noqa: RUF012
+    tables = TABLES
 
     def __init__(
         self,
