@@ -74,10 +74,10 @@ class Toy(Method):
 
     def forward(self, sample: Any, part: int = 0) -> Tensor:
         assert all(key.drive.startswith('synthetic-') for key in sample.keys)
-        if sample.labels:
-            return sample
-        distance = torch.full_like(sample.current[:, :1], self.settings.distance)
-        return super().forward(replace(sample, labels={'distance': distance}), part)
+        if not sample.labels:
+            distance = torch.full_like(sample.current[:, :1], self.settings.distance)
+            sample = replace(sample, labels={'distance': distance})
+        return super().forward(sample, part)
 
     def loss(self, sample: Any, seen: Any, *_: Tensor) -> Tensor:
         depth = self.network.depth(torch.sigmoid(self.bias))
