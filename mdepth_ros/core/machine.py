@@ -21,19 +21,15 @@ DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 MAX_THREADS = 8
 
 
-class MachineError(MdepthError):
-    """A device or a number format that is not there."""
-
-
 def choose_device(name: str) -> torch.device:
-    """'auto' -> CUDA where it works, else the CPU. Raises MachineError for one that is not."""
+    """'auto' -> CUDA where it works, else the CPU. Raises MdepthError for one that is not."""
     if name == 'auto':
         return torch.device('cuda' if _cuda_problem('cuda') is None else 'cpu')
     if name != 'cpu' and name.split(':')[0] != 'cuda':
-        raise MachineError(f'unknown device {name!r}: use auto, cpu, cuda or cuda:N')
+        raise MdepthError(f'unknown device {name!r}: use auto, cpu, cuda or cuda:N')
     problem = None if name == 'cpu' else _cuda_problem(name)
     if problem:
-        raise MachineError(f'device {name} cannot be used ({problem}): use cpu or auto')
+        raise MdepthError(f'device {name} cannot be used ({problem}): use cpu or auto')
     return torch.device(name)
 
 
@@ -51,15 +47,15 @@ def _cuda_problem(name: str) -> str | None:
 
 
 def choose_precision(name: str, device: torch.device) -> str:
-    """'auto' -> what is fast on this device. Raises MachineError for what is not offered."""
+    """'auto' -> what is fast on this device. Raises MdepthError for what is not offered."""
     if name == 'auto':
         if device.type == 'cuda':
             return 'fp16'
         return 'bf16' if fast_bf16() else 'fp32'
     if name not in DTYPES:
-        raise MachineError(f'unknown precision {name!r}: use auto, {", ".join(DTYPES)}')
+        raise MdepthError(f'unknown precision {name!r}: use auto, {", ".join(DTYPES)}')
     if name == 'fp16' and device.type == 'cpu':
-        raise MachineError('fp16 is for CUDA: on a CPU use bf16 or fp32, or leave it at auto')
+        raise MdepthError('fp16 is for CUDA: on a CPU use bf16 or fp32, or leave it at auto')
     return name
 
 
@@ -87,7 +83,7 @@ def usable_cores() -> int:
 def set_threads(threads: int | None) -> int:
     """Set torch's threads on the CPU (see Estimator) and return their number."""
     if threads is not None and threads < 1:
-        raise MachineError(f'{threads} threads: use one or more')
+        raise MdepthError(f'{threads} threads: use one or more')
     if threads is None and 'OMP_NUM_THREADS' not in os.environ:
         threads = min(usable_cores(), MAX_THREADS)
     if threads is not None and threads != torch.get_num_threads():
