@@ -1,16 +1,18 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The largest inputs that are believed; larger ones are refused before memory is taken."""
+"""Ranges of the numbers that are believed, each in one place; what is larger is refused early."""
 
 from mdepth_ros.errors import MdepthError
 
+NANO = 1_000_000_000
+"""Nanoseconds in a second: stamps are whole nanoseconds."""
 LARGEST_IMAGE = 100_000_000
 """Pixels of one image: twice the largest camera sensors of today's vehicles, and 300 MB as RGB."""
 LARGEST_MESSAGE = 1_000_000_000
 """Bytes of one message of a recording, or of one chunk of messages, unpacked."""
 LARGEST_RATIO = 1000
 """How many times its size a compressed file of a recording may be, where that is more."""
-LATEST_STAMP = 2**31 * 1_000_000_000 - 1
+LATEST_STAMP = 2**31 * NANO - 1
 """ns: what builtin_interfaces/Time can say (int32 seconds), the year 2038."""
 LARGEST_TEXT = 16_000_000
 """Bytes of a JSON file; the index of a large dataset has some."""
@@ -38,6 +40,10 @@ SCORED = (1e-3, MAX_RANGE)
 """m: between these a true depth is scored, unless other numbers are given."""
 SCALE = (1e-4, 1e4)
 """Metres per network unit."""
+SCALE_WORDS = ('model', 'none', 'height', 'speed', 'height+speed')
+"""What a scale may be instead of a number; core/scale/choice.py says what each means."""
+CAMERA_HEIGHT = (0.1, 10.0)
+"""m of a camera above the road."""
 FARTHEST = 1e7
 """m from the origin of a frame: coordinates of UTM and of the earth's centre are nearer."""
 FARTHEST_CAMERA = 1000.0
@@ -79,6 +85,6 @@ def check_stamp(nanoseconds: int, whose: str = 'a stamp') -> int:
     if 0 <= nanoseconds <= LATEST_STAMP:
         return nanoseconds
     raise MdepthError(
-        f'{whose} is at {nanoseconds // 1_000_000_000} s, but ROS counts from 0 (1970) to '
-        f'{LATEST_STAMP // 1_000_000_000} (2038): correct the clock or the unit it comes from'
+        f'{whose} is at {nanoseconds // NANO} s, but ROS counts from 0 (1970) to '
+        f'{LATEST_STAMP // NANO} (2038): correct the clock or the unit it comes from'
     )

@@ -27,7 +27,7 @@ from mdepth_ros.core.types import Evidence, Frame, FramePair, Scale, TrackingSta
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.report.bags import Bag
 from mdepth_ros.ros.conversions import make_header, speed_of, transform_to_matrix
-from mdepth_ros.ros.parameters import DEPTH_ODOMETRY
+from mdepth_ros.ros.parameters import MDEPTH
 from mdepth_ros.ros.recording import BagWriter
 from mdepth_ros.sources import open_source
 
@@ -84,7 +84,7 @@ def test_a_range_that_cannot_be(value: float) -> None:
 
 @pytest.mark.parametrize('scale', ['1e300', '1e999', '100000', '1e-9'])
 def test_a_parameter_that_cannot_be(scale: str) -> None:
-    parameter = next(one for one in DEPTH_ODOMETRY if one.name == 'scale')
+    parameter = next(one for one in MDEPTH if one.name == 'scale')
     good = ['model', 'none', 'height+speed', '4.', '.5', '+2e0']
     assert not any(parameter.reason_against(text) for text in good)
     assert parameter.reason_against(scale) == (

@@ -95,13 +95,13 @@ def _swollen() -> bytes:
     return changed.getvalue()
 
 
-def _make_foreign(rng: Random) -> Files:
+def _make_checkpoint(rng: Random) -> Files:
     if rng.random() < 0.02:
         return {'weights.pth': _swollen()}
     return {'weights.pth': bytes_like(rng, rng.choice(_saved()))}
 
 
-def _use_foreign(folder: Path, rng: Random) -> None:
+def _use_checkpoint(folder: Path, rng: Random) -> None:
     read_state(folder / 'weights.pth')
     sound(not (folder / 'trap').exists(), 'code of a file was run')
     if rng.random() < 0.5:
@@ -110,5 +110,5 @@ def _use_foreign(folder: Path, rng: Random) -> None:
 
 TARGETS = {
     'model-file': Target(_make, _use),
-    'foreign-weights': Target(_make_foreign, _use_foreign),
+    'checkpoint': Target(_make_checkpoint, _use_checkpoint),
 }

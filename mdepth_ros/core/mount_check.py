@@ -28,9 +28,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdepth_ros.core.estimator import Estimator
-from mdepth_ros.core.pairing import NANO
 from mdepth_ros.core.scale import ground_plane
 from mdepth_ros.core.types import FramePair, Prediction, TrackingStatus
+from mdepth_ros.limits import NANO
 
 Array = NDArray[np.float64]
 

@@ -41,9 +41,9 @@ import torch
 from numpy.typing import NDArray
 
 from mdepth_ros.core.motion_noise import MotionNoise
-from mdepth_ros.core.pairing import NANO
 from mdepth_ros.core.types import OPTICAL_ROTATION, FramePair, Matrix, Pose, Scale, TrackingStatus
 from mdepth_ros.geometry import adjoint, inverse_transform, se3_exp, se3_log
+from mdepth_ros.limits import NANO
 
 PROVISIONAL_NOISE = MotionNoise.simple(0.1, 0.005)
 """Of a pair where the card has none: 10 % of the length, and 0.005 rad."""

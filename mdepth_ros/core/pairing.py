@@ -26,9 +26,8 @@ from typing import Generic, TypeVar
 
 from mdepth_ros.core.types import Frame, FramePair
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.limits import FRAME_INTERVAL
+from mdepth_ros.limits import FRAME_INTERVAL, NANO
 
-NANO = 1_000_000_000
 NEWER, REPEATED, LATE, BACKWARD = 'newer', 'repeated stamp', 'late', 'time ran backward'
 LATEST = 5
 """Frame intervals by which an image may be late; more is a clock that was set, or a bag's loop."""

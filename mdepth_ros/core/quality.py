@@ -20,10 +20,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
-from mdepth_ros import limits
-from mdepth_ros.core.pairing import NANO
 from mdepth_ros.core.types import Evidence, FramePair, Matrix, Scale, TrackingStatus
 from mdepth_ros.geometry import warp
+from mdepth_ros.limits import FASTEST, NANO
 
 PLAIN = 0.008
 """Contrast below which an image shows nothing."""
@@ -135,7 +134,7 @@ class MotionValidator:
 
     def _impossible(self, velocity: Matrix, stamp: int, noise: float) -> str:
         """Why no vehicle has this velocity [6] now; '' where it can."""
-        if not float(np.linalg.norm(velocity[:3])) <= limits.FASTEST:
+        if not float(np.linalg.norm(velocity[:3])) <= FASTEST:
             return 'no vehicle is as fast'
         if not float(np.linalg.norm(velocity[3:])) <= FASTEST_TURN:
             return 'no vehicle turns as fast'

@@ -21,6 +21,7 @@ from rosbags.interfaces import (
 )
 
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.limits import NANO
 from mdepth_ros.sources.base import absolute
 
 # A consumer that stalls for a moment loses nothing; memory is used only while it stalls.
@@ -95,7 +96,7 @@ def recorded(profile: QoSProfile) -> Qos:
     """A publisher's profile as the metadata of a bag has it; the numbers are rmw's in both."""
 
     def time(duration: Any) -> QosTime:
-        return QosTime(*divmod(duration.nanoseconds, 10**9))
+        return QosTime(*divmod(duration.nanoseconds, NANO))
 
     return Qos(
         QosHistory(int(profile.history)),

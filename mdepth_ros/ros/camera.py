@@ -20,6 +20,7 @@ from mdepth_ros.core.perception import Perception, Tracker
 from mdepth_ros.core.scale import RateLimitedScale, ScaleSource, is_height, scale_source
 from mdepth_ros.core.types import Estimate, Frame, FramePair, Matrix, Scale
 from mdepth_ros.errors import MdepthError, shown
+from mdepth_ros.limits import CAMERA_HEIGHT, NANO
 from mdepth_ros.ros.clouds import cloud_builder
 from mdepth_ros.ros.inputs import Arrival, CameraInput
 from mdepth_ros.ros.mount import Mounts
@@ -149,7 +150,8 @@ class LiveCamera:
         elif is_height(metres := float(mount[2, 3])):
             return metres, f'TF from {ground}'
         else:
-            problem = f'it says {metres:.2f} m, which cannot be: 0.1 to 10'
+            low, high = CAMERA_HEIGHT
+            problem = f'it gives {metres:.2f} m: a camera is {low:g} to {high:g} m above the road'
         return None, why_no_height(ground, frame, problem)
 
     def _height_by_tf(self) -> float | None:
@@ -283,4 +285,4 @@ class LiveCamera:
 
     def _count(self, estimate: Estimate) -> None:
         now = self._node.get_clock().now().nanoseconds
-        self.statistics.published((now - estimate.stamp) / 1e9)
+        self.statistics.published((now - estimate.stamp) / NANO)

@@ -26,19 +26,19 @@ from mdepth_ros.geometry import (
     quaternion_from_rotation,
     rotation_from_quaternion,
 )
-from mdepth_ros.limits import FARTHEST, FARTHEST_CAMERA, FASTEST, check_stamp, is_speed
+from mdepth_ros.limits import FARTHEST, FARTHEST_CAMERA, FASTEST, NANO, check_stamp, is_speed
 
 Matrix = NDArray[np.float64]
 
 
 def stamp_to_nanoseconds(stamp: Any) -> int:
     """Nanoseconds of a builtin_interfaces/Time."""
-    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
+    return int(stamp.sec) * NANO + int(stamp.nanosec)
 
 
 def nanoseconds_to_stamp(nanoseconds: int) -> Any:
     """builtin_interfaces/Time of nanoseconds; MdepthError for those that it cannot hold."""
-    seconds, rest = divmod(check_stamp(int(nanoseconds)), 1_000_000_000)
+    seconds, rest = divmod(check_stamp(int(nanoseconds)), NANO)
     return Time(sec=seconds, nanosec=rest)
 
 

@@ -14,6 +14,8 @@ from mdepth_ros.errors import shown
 from mdepth_ros.ros.camera import LiveCamera
 from mdepth_ros.ros.mount import Mounts
 from mdepth_ros.ros.no_output import (
+    CHECK_PERIOD,
+    GRACE,
     Announcer,
     Cause,
     Facts,
@@ -27,9 +29,6 @@ from mdepth_ros.ros.speed import UNDERSTOOD, SpeedTopic
 from mdepth_ros.ros.statistics import Snapshot
 from mdepth_ros.ros.worker import Worker
 
-GRACE = 5.0
-"""Seconds from the start, and from when a publisher is seen, in which no output is no fault."""
-CHECK_PERIOD = 0.5  # seconds between two checks of the graph
 TF_TOPICS = ('/tf', '/tf_static')
 IMAGES = {'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'}
 

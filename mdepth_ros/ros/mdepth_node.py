@@ -19,10 +19,11 @@ from mdepth_ros.ros import reports
 from mdepth_ros.ros.bridge import bridge_problem
 from mdepth_ros.ros.camera import LiveCamera
 from mdepth_ros.ros.diagnostics import Diagnostics, steady_timer
-from mdepth_ros.ros.input_monitor import CHECK_PERIOD, InputMonitor
+from mdepth_ros.ros.input_monitor import InputMonitor
 from mdepth_ros.ros.mount import Mounts
+from mdepth_ros.ros.no_output import CHECK_PERIOD
 from mdepth_ros.ros.node import BaseNode
-from mdepth_ros.ros.parameters import DEPTH_ODOMETRY
+from mdepth_ros.ros.parameters import MDEPTH
 from mdepth_ros.ros.qos import Endpoints, latched_qos
 from mdepth_ros.ros.settings import Settings, unknown_keys
 from mdepth_ros.ros.speed import SpeedTopic
@@ -41,7 +42,7 @@ class MdepthNode(BaseNode):
     def __init__(self, **options: Any) -> None:
         super().__init__('mdepth', **options)
         self._closing = False
-        self.settings = Settings(self, DEPTH_ODOMETRY)
+        self.settings = Settings(self, MDEPTH)
         values = self.settings.values
         self._enabled = values['enabled']
         self._endpoints = Endpoints(self)
@@ -61,7 +62,7 @@ class MdepthNode(BaseNode):
         )
         self._monitors = [self._monitor(camera) for camera in self.cameras]
         self._diagnostics = Diagnostics(self, self._tasks())
-        for line in unknown_keys(self, DEPTH_ODOMETRY, self._topics()):
+        for line in unknown_keys(self, MDEPTH, self._topics()):
             self.warn_once(line)
         for camera in self.cameras:
             inputs, depth = camera.input, camera.outputs()[0]

@@ -12,6 +12,8 @@ from typing import NamedTuple
 PLAY_QOS = (
     '--qos-profile-overrides-path $(ros2 pkg prefix --share mdepth_ros)/config/play_qos.yaml'
 )
+GRACE = 5.0  # s without output, from the start or a new publisher on, that are no fault
+CHECK_PERIOD = 0.5  # s between two checks of the graph
 PLAYERS = ('rosbag2_player', 'mdepth_player')  # nodes, whose names may go on
 
 

@@ -92,7 +92,7 @@ class Parameter:
 
 
 def markdown_table(described: Sequence[Parameter]) -> str:
-    """A Markdown table, as in the README."""
+    """A Markdown table, as in docs/vehicle.md."""
     rows = ['| parameter | default | allowed | at run time | meaning |', '|---|---|---|---|---|']
     for one in described:
         change = 'yes' if one.dynamic else 'no'

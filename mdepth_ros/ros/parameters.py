@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The parameters of the nodes: one description, from which everything else is made.
 
-The declaration with its ranges and the answers to `ros2 param set` (settings.py), the table of the
-README, the config file and `--help` all come from `DEPTH_ODOMETRY` and `POINT_CLOUD`:
+The declaration with its ranges and the answers to `ros2 param set` (settings.py), the table of
+docs/vehicle.md, config/mdepth.yaml and `--help` all come from `MDEPTH` and `POINT_CLOUD`:
 
     python -m mdepth_ros.ros.parameters markdown | yaml | help
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 
-from mdepth_ros.limits import FRAME_INTERVAL, MAX_RANGE, SCALE
+from mdepth_ros.limits import CAMERA_HEIGHT, FRAME_INTERVAL, MAX_RANGE, SCALE, SCALE_WORDS
 from mdepth_ros.ros.parameter import Parameter, Values, help_text, markdown_table, yaml_file
 
 
@@ -86,7 +86,7 @@ _RECTIFICATION = Parameter(
     old_name='images_are',
 )
 
-DEPTH_ODOMETRY: tuple[Parameter, ...] = (
+MDEPTH: tuple[Parameter, ...] = (
     Parameter(
         'model',
         'shipped',
@@ -136,14 +136,13 @@ DEPTH_ODOMETRY: tuple[Parameter, ...] = (
         'are not in metres; height, speed, height+speed: measured while driving.',
         low=SCALE[0],
         high=SCALE[1],
-        choices=('model', 'none', 'height', 'speed', 'height+speed'),
+        choices=SCALE_WORDS,
         dynamic=True,
     ),
     _number_or_auto(
         'camera_height',
         'Metres from the road to the camera, for scale: height; auto: from TF, see ground_frame.',
-        0.1,
-        10.0,
+        *CAMERA_HEIGHT,
         dynamic=True,
     ),
     _frame(
@@ -240,7 +239,7 @@ POINT_CLOUD: tuple[Parameter, ...] = (
 )
 RECTIFIED = {'auto': None, 'rectified': True, 'unrectified': False}
 """The choices of rectification, as `as_arrives` takes them."""
-NODES = {'mdepth_node': DEPTH_ODOMETRY, 'point_cloud_node': POINT_CLOUD}
+NODES = {'mdepth_node': MDEPTH, 'point_cloud_node': POINT_CLOUD}
 
 
 def broken_rule(values: Values) -> str:
@@ -258,7 +257,7 @@ def main() -> None:
     if wanted not in forms:
         sys.exit(f'usage: python -m mdepth_ros.ros.parameters {"|".join(forms)}')
     if wanted == 'yaml':
-        print(yaml_file(DEPTH_ODOMETRY), end='')
+        print(yaml_file(MDEPTH), end='')
         return
     parts = [f'{name}\n\n{forms[wanted](described)}' for name, described in NODES.items()]
     print('\n'.join(parts), end='')

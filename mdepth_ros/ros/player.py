@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.limits import check_stamp
+from mdepth_ros.limits import NANO, check_stamp
 from mdepth_ros.ros import bag_topics  # before rclpy: makes it importable
 from mdepth_ros.sources.base import RawMessage
 from mdepth_ros.sources.recording import Recording, Topic
@@ -30,7 +30,6 @@ from rosbags.interfaces import Qos
 from rosgraph_msgs.msg import Clock
 
 CLOCK_TOPIC = '/clock'
-NANO = 1_000_000_000
 SETTLED = 0.3  # s without a new subscriber: discovery is over
 LONG = 10.0  # s without a message: whoever waits is told
 LINGER = 0.5  # s at most that a reliable subscriber has to ask for the last messages again

@@ -22,15 +22,13 @@ from mdepth_ros.ros.conversions import camera_from_info, stamp_to_nanoseconds
 from mdepth_ros.ros.diagnostics import steady_timer
 from mdepth_ros.ros.image_topic import ImageTopic, TopicChoice, info_choice
 from mdepth_ros.ros.images import to_depth, to_rgb
-from mdepth_ros.ros.no_output import Announcer
+from mdepth_ros.ros.no_output import CHECK_PERIOD, GRACE, Announcer
 from mdepth_ros.ros.node import BaseNode
 from mdepth_ros.ros.parameters import POINT_CLOUD, RECTIFIED
 from mdepth_ros.ros.qos import Endpoints
 from mdepth_ros.ros.settings import Settings, unknown_keys
 from mdepth_ros.sources.topics import as_arrives
 
-GRACE = 5.0  # seconds without a depth that are no fault
-CHECK_PERIOD = 0.5  # seconds between two checks of the graph
 KEPT = 4  # messages of a stream that wait for those of the others
 
 
@@ -157,7 +155,7 @@ class PointCloudNode(BaseNode):
         try:
             metres = to_depth(depth)
             camera = self._calibration.camera(metres.shape[1], metres.shape[0])
-            colours = None if image is None else self._seen(image, camera)
+            colours = None if image is None else self._colours(image, camera)
             if image is not None and image.header.frame_id != depth.header.frame_id:
                 self.get_logger().warning(
                     shown(
@@ -170,7 +168,7 @@ class PointCloudNode(BaseNode):
         except MdepthError as error:
             self.get_logger().error(shown(f'no cloud: {error}'), throttle_duration_sec=5.0)
 
-    def _seen(self, image: Any, camera: Camera) -> NDArray[np.uint8]:
+    def _colours(self, image: Any, camera: Camera) -> NDArray[np.uint8]:
         """Colours [h, w, 3] of an image as the camera of the depth sees them."""
         rgb = to_rgb(image)
         width, height = rgb.shape[1], rgb.shape[0]
@@ -184,8 +182,8 @@ class PointCloudNode(BaseNode):
         sampler = self._sampler
         if sampler is None or (sampler.source, sampler.target) != (source, camera):
             sampler = self._sampler = ImageSampler(source, camera)
-        seen = sampler(torch.from_numpy(np.require(rgb, np.uint8, ['C', 'W'])))[0]
-        colours: NDArray[np.uint8] = seen.permute(1, 2, 0).mul(255).round().byte().numpy()
+        sampled = sampler(torch.from_numpy(np.require(rgb, np.uint8, ['C', 'W'])))[0]
+        colours: NDArray[np.uint8] = sampled.permute(1, 2, 0).mul(255).round().byte().numpy()
         return colours
 
 

@@ -86,7 +86,7 @@ class Endpoints:
 
     def __init__(self, node: Any) -> None:
         self._node = node
-        self._seen: dict[Any, Incompatible] = {}  # by publisher or subscription
+        self._incompatible: dict[Any, Incompatible] = {}  # by publisher or subscription
 
     def publisher(self, kind: Any, topic: str, profile: Profile = output_qos) -> Any:
         """Publisher of messages of a class; raises MdepthError for an override that is wrong."""
@@ -108,7 +108,7 @@ class Endpoints:
 
     def unsubscribe(self, subscription: Any) -> None:
         """Destroy a subscription."""
-        self._seen.pop(subscription, None)
+        self._incompatible.pop(subscription, None)
         self._node.destroy_subscription(subscription)
 
     def warn_of_others(self, topic: str, places: Collection[str]) -> None:
@@ -132,7 +132,7 @@ class Endpoints:
         def remember(event: Any) -> None:
             policy = QoSPolicyKind(int(event.last_policy_kind)).name.lower()
             found = Incompatible(topic, policy, int(event.total_count))
-            self._seen[made[0]] = found
+            self._incompatible[made[0]] = found
             self._warn(found, publishes)
 
         options = {'qos_overriding_options': QoSOverridingOptions.with_default_policies()}
@@ -159,7 +159,7 @@ class Endpoints:
         """Topics that have a peer with incompatible QoS now."""
         return [
             found
-            for endpoint, found in self._seen.items()
+            for endpoint, found in self._incompatible.items()
             if self._still(found.topic, endpoint.qos_profile, hasattr(endpoint, 'publish'))
         ]
 

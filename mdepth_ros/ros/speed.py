@@ -68,13 +68,13 @@ class SpeedTopic:
 
     def reader(self) -> Callable[[], Series]:
         """What gives the (stamp in ns, m/s) that came since it was called before."""
-        seen = self._count
+        given = self._count
 
         def read() -> Series:
-            nonlocal seen
+            nonlocal given
             with self._lock:
-                new = min(self._count - seen, len(self._recent))
-                seen = self._count
+                new = min(self._count - given, len(self._recent))
+                given = self._count
                 return tuple(self._recent)[len(self._recent) - new :]
 
         return read

@@ -18,11 +18,11 @@ from typing import Any
 import torch
 
 from mdepth_ros.core.estimator import Estimator
-from mdepth_ros.core.pairing import NANO
 from mdepth_ros.core.perception import Perception
 from mdepth_ros.core.types import Frame
 from mdepth_ros.core.views import MAX_VIEWS
 from mdepth_ros.errors import MdepthError, shown
+from mdepth_ros.limits import NANO
 from mdepth_ros.ros.camera import NEEDS, LiveCamera
 from mdepth_ros.ros.inputs import Arrival
 

@@ -149,8 +149,8 @@ class SingleThreadedExecutor:
             raise ExternalShutdownException
         self._ready.extend(timer for timer in self._timers if timer.is_ready())
         woken = {id(self._by_handle[each]) for each in handles if each in self._by_handle}
-        seen = dict.fromkeys(self._by_handle.values()) if woken else {}
-        self._ready.extend(each for each in seen if id(each) in woken)
+        each_once = dict.fromkeys(self._by_handle.values()) if woken else {}
+        self._ready.extend(each for each in each_once if id(each) in woken)
 
     def _collect(self) -> None:
         self._stale = False

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from mdepth_ros.ros.outputs import TOPICS
 from mdepth_ros.ros.parameter import markdown_table, yaml_file
-from mdepth_ros.ros.parameters import DEPTH_ODOMETRY, POINT_CLOUD
+from mdepth_ros.ros.parameters import MDEPTH, POINT_CLOUD
 
 ROOT = Path(__file__).resolve().parents[2]
 VEHICLE = (ROOT / 'docs/vehicle.md').read_text('utf-8')
@@ -33,11 +33,11 @@ def parameters(path: str, node: str) -> dict[str, Any]:
 
 def test_the_config_file_is_the_description() -> None:
     text = (ROOT / 'config/mdepth.yaml').read_text('utf-8')
-    assert text == yaml_file(DEPTH_ODOMETRY), f'config/mdepth.yaml is {MAKE} yaml`'
+    assert text == yaml_file(MDEPTH), f'config/mdepth.yaml is {MAKE} yaml`'
 
 
 def test_the_config_file_gives_every_parameter_its_default_in_any_namespace() -> None:
-    wanted = {one.name: one.value for one in DEPTH_ODOMETRY}
+    wanted = {one.name: one.value for one in MDEPTH}
     assert parameters('config/mdepth.yaml', '/mdepth') == wanted
     assert parameters('config/mdepth.yaml', '/robot1/front/mdepth') == wanted
 
@@ -46,7 +46,7 @@ def test_the_config_file_leaves_time_to_the_launch_file() -> None:
     assert 'use_sim_time' not in (ROOT / 'config/mdepth.yaml').read_text('utf-8')
 
 
-@pytest.mark.parametrize('described', [DEPTH_ODOMETRY, POINT_CLOUD], ids=['depth', 'cloud'])
+@pytest.mark.parametrize('described', [MDEPTH, POINT_CLOUD], ids=['depth', 'cloud'])
 def test_the_tables_of_parameters_are_the_description(described: Any) -> None:
     assert markdown_table(described) in VEHICLE, f'docs/vehicle.md has a table {MAKE} markdown`'
 
@@ -95,7 +95,7 @@ def test_the_filter_recipe_loads_and_takes_velocities_only() -> None:
     assert not any(used[:6] + used[12:])
     assert [used[6], used[11]] == [True, True]  # forward, and about the vertical
     assert values['publish_tf'] is True
-    defaults = {one.name: one.default for one in DEPTH_ODOMETRY}
+    defaults = {one.name: one.default for one in MDEPTH}
     assert values['odom_frame'] == values['world_frame'] == defaults['odom_frame']
     assert values['base_link_frame'] == defaults['base_frame']
     # Then the node must not broadcast the same transform.

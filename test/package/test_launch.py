@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from mdepth_ros.ros.parameters import DEPTH_ODOMETRY
+from mdepth_ros.ros.parameters import MDEPTH
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / 'launch').glob('*.launch.py'))
@@ -98,7 +98,7 @@ def test_time_is_that_of_the_system_by_default() -> None:
 
 
 def test_parameters_that_are_arguments_have_the_type_of_the_description() -> None:
-    types = {one.name: type(one.default).__name__ for one in DEPTH_ODOMETRY}
+    types = {one.name: type(one.default).__name__ for one in MDEPTH}
     given = constant(MAIN, 'PARAMETERS')
     assert isinstance(given, ast.Dict)
     for key, kind in zip(given.keys, given.values, strict=True):
@@ -110,7 +110,7 @@ def test_parameters_that_are_arguments_have_the_type_of_the_description() -> Non
 
 
 def test_choices_of_an_argument_are_those_of_the_parameter() -> None:
-    (transport,) = [one for one in DEPTH_ODOMETRY if one.name == 'image_transport']
+    (transport,) = [one for one in MDEPTH if one.name == 'image_transport']
     assert arguments(MAIN)['image_transport']['choices'] == ['', *transport.choices]
 
 

@@ -12,7 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from mdepth_ros.ros.outputs import TOPICS
-from mdepth_ros.ros.parameters import DEPTH_ODOMETRY
+from mdepth_ros.ros.parameters import MDEPTH
 
 ROOT = Path(__file__).resolve().parents[2]
 # Display -> type of the messages that it shows (plugins_description.xml of rviz_default_plugins).
@@ -64,7 +64,7 @@ def test_every_display_says_its_qos_and_it_fits(view: Any) -> None:
 
 
 def test_frames_are_the_defaults_of_the_node(view: Any) -> None:
-    defaults = {one.name: one.default for one in DEPTH_ODOMETRY}
+    defaults = {one.name: one.default for one in MDEPTH}
     manager = view['Visualization Manager']
     assert manager['Global Options']['Fixed Frame'] == defaults['odom_frame']
     assert manager['Views']['Current']['Target Frame'] == defaults['base_frame']

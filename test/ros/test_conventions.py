@@ -20,7 +20,7 @@ import live
 
 import mdepth_ros.ros
 from mdepth_ros.ros.mdepth_node import MdepthNode
-from mdepth_ros.ros.parameters import DEPTH_ODOMETRY, NODES
+from mdepth_ros.ros.parameters import MDEPTH, NODES
 
 # isort: split
 from diagnostic_msgs.msg import DiagnosticArray
@@ -74,7 +74,7 @@ def test_14_incompatible_qos_is_on_diagnostics_with_topic_and_policy(model: Path
 def test_16_defaults_are_those_of_the_description(model: Path) -> None:
     """Rule 16: what the node declares is what the table says; use_sim_time is left alone."""
     with live.live(MdepthNode, enabled=False) as running:
-        for one in DEPTH_ODOMETRY:
+        for one in MDEPTH:
             if one.name != 'enabled':
                 assert running.node.get_parameter(one.name).value == one.value
         assert running.node.get_parameter('use_sim_time').value is False

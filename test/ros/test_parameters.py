@@ -17,7 +17,7 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.ros import settings
 from mdepth_ros.ros.node import BaseNode
 from mdepth_ros.ros.parameter import Parameter, help_text, markdown_table, yaml_file
-from mdepth_ros.ros.parameters import DEPTH_ODOMETRY, NODES, POINT_CLOUD
+from mdepth_ros.ros.parameters import MDEPTH, NODES, POINT_CLOUD
 from mdepth_ros.ros.settings import Settings, unknown_keys
 
 # isort: split
@@ -63,7 +63,7 @@ def test_every_parameter_says_what_it_is_and_may_be() -> None:
     ],
 )
 def test_what_fits_and_what_does_not(name: str, good: list[Any], bad: list[Any]) -> None:
-    one = next(one for one in DEPTH_ODOMETRY if one.name == name)
+    one = next(one for one in MDEPTH if one.name == name)
     assert [one.reason_against(value) for value in good] == [''] * len(good)
     for value in bad:
         reason = one.reason_against(value)
@@ -71,13 +71,13 @@ def test_what_fits_and_what_does_not(name: str, good: list[Any], bad: list[Any])
 
 
 def test_the_config_file_holds_the_defaults() -> None:
-    loaded = YAML(typ='safe').load(yaml_file(DEPTH_ODOMETRY))
-    assert loaded == {'/**': {'ros__parameters': {one.name: one.value for one in DEPTH_ODOMETRY}}}
+    loaded = YAML(typ='safe').load(yaml_file(MDEPTH))
+    assert loaded == {'/**': {'ros__parameters': {one.name: one.value for one in MDEPTH}}}
 
 
 def test_the_table_and_the_help_name_every_parameter() -> None:
-    rows = markdown_table(DEPTH_ODOMETRY).splitlines()[2:]
-    assert [row.split('|')[1].strip() for row in rows] == [f'`{p.name}`' for p in DEPTH_ODOMETRY]
+    rows = markdown_table(MDEPTH).splitlines()[2:]
+    assert [row.split('|')[1].strip() for row in rows] == [f'`{p.name}`' for p in MDEPTH]
     assert all(len(row.split('|')) == 7 for row in rows)
     lines = help_text(POINT_CLOUD).splitlines()
     assert [line.split(':=')[0] for line in lines[::2]] == [one.name for one in POINT_CLOUD]
@@ -86,7 +86,7 @@ def test_the_table_and_the_help_name_every_parameter() -> None:
 def test_the_module_prints_them() -> None:
     command = [sys.executable, '-m', 'mdepth_ros.ros.parameters']
     printed = subprocess.run([*command, 'yaml'], capture_output=True, text=True, check=True)
-    assert printed.stdout == yaml_file(DEPTH_ODOMETRY)
+    assert printed.stdout == yaml_file(MDEPTH)
     refused = subprocess.run(command, capture_output=True, text=True, check=False)
     assert refused.returncode != 0 and 'markdown|yaml|help' in refused.stderr
 
@@ -97,7 +97,7 @@ class Sample(BaseNode):
     def __init__(self, **options: Any) -> None:
         super().__init__('sample', **options)
         self.changes: list[Any] = []
-        self.settings = Settings(self, DEPTH_ODOMETRY, self.changes.append)
+        self.settings = Settings(self, MDEPTH, self.changes.append)
 
 
 def change(running: live.Live, **values: Any) -> list[tuple[bool, str]]:
@@ -110,9 +110,9 @@ def change(running: live.Live, **values: Any) -> list[tuple[bool, str]]:
 
 def test_descriptions_and_ranges_are_seen_from_outside() -> None:
     with live.live(Sample) as running:
-        request = DescribeParameters.Request(names=[one.name for one in DEPTH_ODOMETRY])
+        request = DescribeParameters.Request(names=[one.name for one in MDEPTH])
         found = running.call(DescribeParameters, '/sample/describe_parameters', request)
-        for one, descriptor in zip(DEPTH_ODOMETRY, found.descriptors, strict=True):
+        for one, descriptor in zip(MDEPTH, found.descriptors, strict=True):
             assert descriptor.description == one.text
             assert descriptor.read_only is not one.dynamic
             ranges = [*descriptor.integer_range, *descriptor.floating_point_range]
@@ -212,7 +212,7 @@ def test_names_and_values_of_the_version_before_work_with_one_warning(
             [None] * 3
         )
         assert running.node.get_parameter('threads').value == 'auto'
-        assert unknown_keys(running.node, DEPTH_ODOMETRY) == []
+        assert unknown_keys(running.node, MDEPTH) == []
     (line,) = [line for line in capfd.readouterr().err.splitlines() if 'WARN' in line]
     assert line.endswith(
         'threads: 0 (now auto), images_are (now rectification), camera_height: 0.0 (now auto), '
@@ -296,7 +296,7 @@ def test_a_key_that_nobody_knows_is_named_with_what_was_meant() -> None:
         'qos_overrides./image.subscription.durability': 'volatile',
     }
     with live.live(Sample, **given) as running:
-        lines = unknown_keys(running.node, DEPTH_ODOMETRY, ['/image', '/odom'])
+        lines = unknown_keys(running.node, MDEPTH, ['/image', '/odom'])
     assert lines == [
         "unknown parameter 'max_rnage' is not used: did you mean 'max_range'?",
         "unknown parameter 'colour' is not used: see the table of parameters",

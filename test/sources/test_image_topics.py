@@ -65,8 +65,8 @@ def test_a_guess_is_told_where_it_matters() -> None:
     camera, line = as_arrives(LENS, '/a/image', None)
     assert camera == LENS and '/a/image is taken for not rectified' in line
     assert line.endswith('if its images are rectified, add --rectified')
-    camera, line = as_arrives(LENS, '/rect/image', None, 'set images_are: {}')
-    assert camera == pinhole and line.endswith('not rectified, set images_are: unrectified')
+    camera, line = as_arrives(LENS, '/rect/image', None, 'set rectification: {}')
+    assert camera == pinhole and line.endswith('not rectified, set rectification: unrectified')
     for topic in ('/a/image', '/a/image_raw', '/a/image_rect', '/rect/image'):
         assert as_arrives(LENS, topic, True) == (pinhole, '')
         assert as_arrives(LENS, topic, False) == (LENS, '')

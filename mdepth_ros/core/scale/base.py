@@ -10,7 +10,7 @@ from typing import Protocol
 
 from mdepth_ros.core.types import FramePair, Prediction, Scale
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.limits import SCALE
+from mdepth_ros.limits import NANO, SCALE
 
 GLIDE = 0.5
 """Largest relative change of the value in a second where one source takes over from another."""
@@ -65,7 +65,7 @@ class RateLimitedScale:
         if self._arrived or scale.state == 'none':
             self._arrived = True
             return scale
-        seconds = 0.0 if last is None else min(max((stamp - last) / 1e9, 0.0), 1.0)
+        seconds = 0.0 if last is None else min(max((stamp - last) / NANO, 0.0), 1.0)
         self._value = towards(scale.value, self._value, GLIDE * seconds)
         self._arrived = self._value == scale.value
         spread = math.hypot(scale.spread, scale.value - self._value)

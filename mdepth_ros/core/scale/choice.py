@@ -14,10 +14,11 @@ from mdepth_ros.core.scale.measured import (
     check_height,
 )
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.limits import SCALE_WORDS
 from mdepth_ros.model.card import ModelCard
 
 MEASURED = ('height', 'speed')
-CHOICES = "'model', 'none', 'height', 'speed', 'height+speed', or metres per unit"
+CHOICES = f'{str(SCALE_WORDS)[1:-1]}, or metres per unit'
 PRIOR_SPREAD = 0.2
 """Least relative std of the card's metres per unit on a camera that it was not measured with."""
 

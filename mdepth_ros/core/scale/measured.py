@@ -15,13 +15,12 @@ from typing import Protocol
 
 import numpy as np
 
-from mdepth_ros.core.pairing import NANO
 from mdepth_ros.core.scale.delay import SpeedComparison
 from mdepth_ros.core.scale.filter import WALK, Measurement, ScaleFilter
 from mdepth_ros.core.scale.ground import Array, ground_plane
 from mdepth_ros.core.types import FramePair, Prediction, Scale
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.limits import is_speed
+from mdepth_ros.limits import CAMERA_HEIGHT, NANO, is_speed
 
 WALK_OF_MOTION = 0.06
 """Relative change in a second of the networks' metres per unit of motion.
@@ -49,14 +48,15 @@ class Source(Protocol):
 
 def is_height(metres: float) -> bool:
     """Whether a camera on a vehicle can be so high."""
-    return 0.1 <= metres <= 10
+    return CAMERA_HEIGHT[0] <= metres <= CAMERA_HEIGHT[1]
 
 
 def check_height(height: Height) -> None:
     """Raise MdepthError for a height that no camera on a vehicle has."""
     if not (callable(height) or is_height(height)):
         raise MdepthError(
-            f'camera height {height:g} m: give the height of the camera above the road, 0.1 to 10'
+            f'camera height {height:g} m: give the height of the camera above the road, '
+            f'{CAMERA_HEIGHT[0]:g} to {CAMERA_HEIGHT[1]:g}'
         )
 
 

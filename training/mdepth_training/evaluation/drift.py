@@ -27,7 +27,6 @@ from rich.table import Table
 from rich.text import Text
 
 from mdepth_ros.core.estimator import Estimator
-from mdepth_ros.core.pairing import NANO
 from mdepth_ros.core.perception import Perception, make_perception
 from mdepth_ros.core.types import Frame, FramePair
 from mdepth_ros.evaluation import (
@@ -40,6 +39,7 @@ from mdepth_ros.evaluation import (
     relative_motion_errors,
 )
 from mdepth_ros.geometry import Camera, interpolate, se3_exp, se3_log
+from mdepth_ros.limits import NANO
 from mdepth_ros.model.file import load_model
 from mdepth_ros.synthetic import WorldConfig, make_drive
 from mdepth_ros.terminal import Console

@@ -27,14 +27,13 @@ from numpy.typing import NDArray
 from rich.text import Text
 
 from mdepth_ros.core.estimator import Estimator
-from mdepth_ros.core.pairing import NANO
 from mdepth_ros.core.perception import make_perception
 from mdepth_ros.core.scale import scale_source
 from mdepth_ros.core.types import Frame, FramePair, Prediction, Scale
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import relative
 from mdepth_ros.geometry import Camera
-from mdepth_ros.limits import MAX_RANGE, SCORED
+from mdepth_ros.limits import MAX_RANGE, NANO, SCORED
 from mdepth_ros.model.card import ModelCard
 from mdepth_ros.model.file import load_model
 from mdepth_ros.synthetic import WorldConfig, make_drive
