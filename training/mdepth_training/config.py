@@ -114,6 +114,10 @@ class Training:
     restart: bool = setting(
         False, 'start the schedule of the learning rate anew at each stage of the method'
     )
+    new_optimiser: bool = setting(
+        False, "begin each stage of the method with a new Adam; else it keeps the last one's means"
+    )
+    clip: float = setting(0.0, 'largest norm of the gradient, longer ones are cut; 0: none', 0)
     initial: str = setting(
         '',
         'weights to begin with: a model file, a ResNet of ImageNet (.pth, .safetensors), a '

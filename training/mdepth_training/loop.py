@@ -54,7 +54,9 @@ class Loop:
         self.optimizer: Any = fabric.setup_optimizers(method.optimizer())
         self.done = 0
         self.first_bad = torch.tensor(-1, device=fabric.device)
-        self.log = RunLog(output, method.columns, enabled=fabric.is_global_zero)
+        sources = method.experiment.data.parts if method.experiment.data.sources else ()
+        columns = (*(f'validation_loss_{name}' for name in sources), *method.columns)
+        self.log = RunLog(output, columns, enabled=fabric.is_global_zero)
 
     def load(self, path: Path) -> None:
         """Go on from a checkpoint."""
@@ -125,6 +127,8 @@ class Loop:
         """One step of the optimiser, from one batch or several."""
         method, parts = self.method, self.settings.accumulate
         method.step = self.done
+        if self.settings.new_optimiser and self.done in method.timetable.stages:
+            self.optimizer.optimizer.state.clear()
         rate = self.settings.learning_rate * method.timetable.rate(self.done)
         for group in self.optimizer.param_groups:
             group['lr'] = rate
@@ -142,6 +146,9 @@ class Loop:
         if not getattr(self.precision, 'scaler', None):
             # With float16 a gradient may overflow: the scaler skips that step, and scales less.
             self._note(norm, self.done * parts + parts - 1)
+        if clip := self.settings.clip:
+            for gradient in gradients:
+                gradient.mul_((clip / norm).clamp(max=1))
         self.optimizer.step()
         self.optimizer.zero_grad()
         if method.watched:
@@ -192,16 +199,21 @@ class Loop:
             )
 
     def _validate(self) -> None:
-        """Log the mean loss of the held-out batches; it selects nothing."""
+        """Log the mean loss of the held-out batches, and of each source; it selects nothing."""
         self.method.eval()
         with torch.inference_mode(), self._autocast():
-            losses = []
+            losses: dict[str, list[Tensor]] = {'': []}
             for sample in self.held_out:
                 torch.manual_seed(self.settings.seed)
-                losses.append(self.method.validation_loss(sample.on(self.fabric.device)))
-            loss = self.fabric.all_reduce(torch.stack(losses).mean())
+                loss = self.method.validation_loss(sample.on(self.fabric.device))
+                for name in dict.fromkeys(('', sample.source)):
+                    losses.setdefault(name, []).append(loss)
+            means = {
+                f'validation_loss{name and "_"}{name}': torch.stack(of_one).mean()
+                for name, of_one in losses.items()
+            }
         self.method.train()
-        self.log.write(self.done, {'validation_loss': loss})
+        self.log.write(self.done, {n: self.fabric.all_reduce(loss) for n, loss in means.items()})
 
     @contextmanager
     def _progress(self) -> Iterator[Callable[[], None]]:

@@ -15,7 +15,14 @@ from pathlib import Path
 import pytest
 import torch
 from lightning_fabric import Fabric
-from mdepth_training.config import Data, Experiment, SyntheticData, Training, load_experiment
+from mdepth_training.config import (
+    Data,
+    Experiment,
+    MixedSource,
+    SyntheticData,
+    Training,
+    load_experiment,
+)
 from mdepth_training.data import Sample
 from mdepth_training.data.synthetic import SyntheticTriplets
 from mdepth_training.fit import fit
@@ -329,6 +336,43 @@ def test_the_baseline_of_a_stereo_pair_sets_the_unit(
     path = fit(tiny(steps=3, sources=sources, metres_per_unit=5.4), tmp_path)
     card = load_model(path)[1]
     assert card.metres_per_unit == 5.4 and 'stereo pairs' in card.method
+
+
+def test_a_mix_is_learned_resumed_and_validated_by_source(
+    cache: Path, grey_drive: Path, tmp_path: Path
+) -> None:
+    drive = (str(grey_drive),)
+    recorded = MixedSource(recordings=drive, validation=drive, weight=0.6)
+    rendered = MixedSource(synthetic=TINY.data.synthetic, weight=0.4)
+    data = replace(TINY.data, sources=(recorded, rendered), workers=1)
+    experiment = replace(tiny(steps=9, save_every=1, validate_every=4), data=data)
+    whole = fit(experiment, tmp_path / 'whole', cache=cache)
+    fit(experiment, tmp_path / 'half', until=5, cache=cache)  # within an epoch of 7 steps
+    assert_equal(whole, fit(experiment, tmp_path / 'half', resume=True, cache=cache))
+    card = load_model(whole)[1]
+    assert '60% of' in card.data and '40% of synthetic world' in card.data
+    assert card.metres_per_unit and card.licence == 'as that of the recordings'
+    assert card.camera == TINY.camera
+    with (tmp_path / 'whole' / 'metrics.csv').open() as file:
+        rows = [row for row in csv.DictReader(file) if row['validation_loss']]
+    assert [row['step'] for row in rows] == ['4', '8']
+    assert all(row['validation_loss'] == row['validation_loss_recordings'] for row in rows)
+
+
+def test_clipped_gradients_and_a_new_optimiser_at_a_stage(cache: Path, tmp_path: Path) -> None:
+    def moments(name: str, **settings: object) -> tuple[float, int]:
+        fit(
+            tiny(steps=4, joint_from=2, weight_decay=0.0, **settings), tmp_path / name, cache=cache
+        )
+        (state,) = torch.load(tmp_path / name / 'last.ckpt', weights_only=True)['optimizer_states']
+        steps = {int(each['step']) for each in state['state'].values()}
+        means = torch.cat([each['exp_avg'].flatten() for each in state['state'].values()])
+        return means.norm().item(), max(steps)
+
+    norm, steps = moments('usual')
+    assert steps == 4 and moments('new', new_optimiser=True)[1] == 2
+    clipped, steps = moments('clipped', clip=norm / 100)
+    assert steps == 4 and 0 < clipped < norm / 50
 
 
 def test_float16_needs_a_gpu(cache: Path, tmp_path: Path) -> None:

@@ -21,7 +21,9 @@ class StageSettings:
     """One stage of a recipe."""
 
     kind: str = setting('fit', 'fit, labels, evaluate, or one that the method brings')
-    experiment: str = setting('', 'its experiment, beside the recipe; none: that of the recipe')
+    experiment: str = setting(
+        '', 'its experiment, beside the recipe; none: that of the recipe, else that of its model'
+    )
     set: tuple[str, ...] = setting((), 'settings of the experiment that differ, as --set has them')
     model: str = setting(
         '', 'the model that it begins with, makes labels with or scores: a stage, or a file'
@@ -45,6 +47,7 @@ def load_recipe(path: Path, output: Path, overrides: Sequence[str] = ()) -> list
         raise MdepthError(f'{path} must have `stages`, a mapping of names, and may `experiment`')
     usual, taken = values.get('experiment', ''), {'cache', *(f.name for f in fields(Experiment))}
     stages: dict[str, Stage] = {}
+    files: dict[str, str] = {}
     for name, block in blocks.items():
         if not str(name).isidentifier() or name in taken:
             raise MdepthError(
@@ -52,9 +55,13 @@ def load_recipe(path: Path, output: Path, overrides: Sequence[str] = ()) -> list
             )
         settings = build(StageSettings, block or {}, f'stages.{name}.')
         own = [text.removeprefix(f'{name}.') for text in overrides if _is_for(text, name, blocks)]
-        file = path.parent / (settings.experiment or usual)
+        files[name] = settings.experiment or usual or files.get(settings.model, '')
+        if not files[name]:
+            raise MdepthError(
+                f'{path}: stage {name} names no `experiment`, and nor does the recipe'
+            )
         try:
-            experiment = load_experiment(file, [*settings.set, *own])
+            experiment = load_experiment(path.parent / files[name], [*settings.set, *own])
         except MdepthError as error:
             raise MdepthError(f'stage {name}: {error}') from None
         stages[name] = _stage(name, settings, output / name, experiment, stages)

@@ -9,8 +9,6 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 import torch
 from mdepth_training.config import Data, Experiment, MixedSource, SyntheticData, load_experiment
@@ -109,21 +107,8 @@ def test_a_grey_camera_stays_grey() -> None:
     torch.testing.assert_close(jittered[:, :1].expand(-1, 3, -1, -1), jittered, atol=2e-3, rtol=0)
 
 
-def write_grey_drive(folder: Path) -> Path:
-    """Eight grey images of another size than the network's."""
-    folder.mkdir()
-    noise = np.random.default_rng(0).uniform(0, 255, (14, 60)).astype(np.float32)
-    large = cv2.resize(noise, (480, 40), interpolation=cv2.INTER_CUBIC).clip(0, 255)
-    for number in range(8):
-        view = large[:, 4 * number : 4 * number + 120].astype(np.uint8)
-        cv2.imwrite(str(folder / f'{number:06d}.png'), view)
-    (folder / 'times.txt').write_text(''.join(f'{0.1 * number:.9f}\n' for number in range(8)))
-    (folder / 'intrinsics.txt').write_text('fx 80\nfy 80\ncx 59.5\ncy 19.5\n')
-    return folder
-
-
-def test_recordings_and_the_synthetic_world_in_one_batch(tmp_path: Path) -> None:
-    drive = write_grey_drive(tmp_path / 'grey')
+def test_recordings_and_the_synthetic_world_in_one_batch(grey_drive: Path, tmp_path: Path) -> None:
+    drive = grey_drive
     path = tmp_path / 'mixed.yaml'
     path.write_text(
         f"""

@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.model.file import load_model
 
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 TINY = """
 name: tiny
 input_size: [64, 96]
@@ -152,6 +153,7 @@ def test_an_experiment_is_a_recipe_of_one_stage(recipe: Path) -> None:
         ('stages: {a: {kinds: fit}}', r'unknown setting stages\.a\.kinds: did you mean'),
         ('stages: {training: {}}', "a stage cannot be called 'training'"),
         ('stages: {../a: {}}', "a stage cannot be called '../a'"),
+        ('stages: {a: {set: []}}\n# no experiment', 'stage a names no `experiment`'),
         ('stages: []', 'must have `stages`, a mapping'),
         ('{stages: {a: {}}, method: {}}', 'must have `stages`, a mapping'),
         ('stages: {a: {set: [training.stesp=1]}}', r'stage a: unknown setting training\.stesp'),
@@ -175,3 +177,12 @@ def test_stages_that_are_not_there_are_named(recipe: Path) -> None:
     (_, second, _) = load_recipe(recipe, recipe.parent / 'out')
     with pytest.raises(MdepthError, match=r'second reads gone\.safetensors \(model\), which is n'):
         run([second], recipe.parent)
+
+
+@pytest.mark.parametrize(
+    'path', sorted(CONFIGS.glob('recipes/*.yaml')), ids=lambda path: path.stem
+)
+def test_our_recipes_can_be_read(path: Path, tmp_path: Path) -> None:
+    stages = load_recipe(path, tmp_path)
+    assert len(stages) > 1 and {stage.state()[0] for stage in stages} == {TO_DO}
+    assert stages[1].experiment.training.initial or stages[1].kind == 'evaluate'
