@@ -10,7 +10,7 @@ from torch import Tensor
 from mdepth_ros.synthetic import objects
 from mdepth_ros.synthetic.config import Random
 from mdepth_ros.synthetic.road import FAR_CARRIAGEWAY, Road
-from mdepth_ros.synthetic.scene import Part, Scene, distance_to_boxes
+from mdepth_ros.synthetic.scene import Part, Thing, distance_to_boxes, reach
 from mdepth_ros.synthetic.traffic import Mover, vehicle
 from mdepth_ros.synthetic.trajectory import Path
 from mdepth_ros.synthetic.vehicles import car
@@ -21,7 +21,7 @@ OVERHEAD = 4.4  # what hangs above this height is in nobody's way
 
 def make_static(
     random: Random, path: Path, road: Road, movers: Sequence[Mover], end: float
-) -> Scene:
+) -> list[Thing]:
     """Place the static objects, then drop those in the way of the camera or of traffic.
 
     end: arc length of the camera's last position.
@@ -38,28 +38,21 @@ def make_static(
         site.furniture(side, edge)
     if random.appearance > 0:
         site.clutter()
-    bridges = ('highway', 'open', 'avenue')
-    if road.layout in bridges and random.chance(0.0, 0.4):
+    if road.layout in ('highway', 'open', 'avenue') and random.chance(0.0, 0.4):
         half_width = (road.left - road.right) / 2
         s = random.uniform(15.0, max(20.0, path.end - 60.0))
         bridge = objects.overpass(random, half_width)
         site.place(s, road.left - half_width, bridge, level=True)
     if road.layout == 'highway' and random.uniform(0, 1) < 0.5:
         site.jam(FAR_CARRIAGEWAY)
-    solid = len(site.poses)
+    solid, site.things = site.things, []
     if random.appearance > 0:
         site.queues(end)
         site.backdrop(end)
-    scene = Scene()
+    # The road behind the last position may be closed.
     driven = path.at(torch.arange(-20.0, end + 1.0, 1.0, dtype=torch.float64))[:, :2]
-    blocked = _blocked(site.poses[:solid], site.parts[:solid], path.xy[::10], movers)
-    if site.poses[solid:]:  # the road behind the last position may be closed
-        blocked += _blocked(site.poses[solid:], site.parts[solid:], driven, movers)
-    things = zip(site.poses, site.parts, site.level, blocked, strict=True)
-    for pose, parts, level, in_the_way in things:
-        if not in_the_way:
-            scene.add(pose.tolist(), parts, level)
-    return scene
+    free = _out_of_the_way(site.things, driven, movers) if site.things else []
+    return _out_of_the_way(solid, path.xy[::10], movers) + free
 
 
 class Site:
@@ -67,9 +60,7 @@ class Site:
 
     def __init__(self, random: Random, path: Path, road: Road) -> None:
         self.random, self.path, self.road = random, path, road
-        self.poses: list[Tensor] = []
-        self.parts: list[list[Part]] = []
-        self.level: list[bool] = []
+        self.things: list[Thing] = []
 
     def place(
         self, s: float, lateral: float, parts: list[Part], turn: float = 0.0, level: bool = False
@@ -77,9 +68,7 @@ class Site:
         """Put an object `lateral` metres left of the path, turned from its direction."""
         pose = self.path.at(torch.tensor(s, dtype=torch.float64), lateral)
         pose[2] += turn
-        self.poses.append(pose)
-        self.parts.append(parts)
-        self.level.append(level)
+        self.things.append(Thing(parts, pose, level))
 
     def free(self, s: float, margin: float) -> bool:
         """Tell whether no crossing is within `margin` metres along the path."""
@@ -161,15 +150,12 @@ class Site:
                 far = self.road.pavement + random.uniform(3.0, 9.0 + 25.0 * random.uniform(0, 1))
                 if random.uniform(0, 1) < dense and self.free(s, half + 4.0):
                     built = random.uniform(0, 1) >= 0.75
-                    if built:
-                        parts, far = objects.building(random, half), far + 6.0
-                    else:
-                        parts = objects.grove(random, half)
-                    self.place(s, edge + side * far, parts, random.uniform(-0.1, 0.1), built)
+                    parts = (objects.building if built else objects.grove)(random, half)
+                    lateral = edge + side * (far + 6.0 * built)
+                    self.place(s, lateral, parts, random.uniform(-0.1, 0.1), built)
                 if random.uniform(0, 1) < 0.15:
-                    person = objects.pedestrian(random)
-                    beside = edge + side * random.uniform(0.3, 1.5)
-                    self.place(s, beside, person, random.uniform(0, 6.28))
+                    person, beside = objects.pedestrian(random), side * random.uniform(0.3, 1.5)
+                    self.place(s, edge + beside, person, random.uniform(0, 6.28))
                 s += 2 * half * random.uniform(0.7, 1.3)
 
     def queues(self, end: float) -> None:
@@ -182,13 +168,13 @@ class Site:
                 s = end + random.uniform(3.0, 9.0 if random.uniform(0, 1) < 0.6 else 30.0)
             while s < min(self.path.end, end + 110.0):
                 parts = vehicle(random)
-                reach = max(part.half[0] + abs(part.centre[0]) for part in parts)
-                s += reach
-                if self.free(s, reach + 3.5) or lateral == 0.0:
+                half = reach(parts)
+                s += half
+                if self.free(s, half + 3.5) or lateral == 0.0:
                     turn = torch.pi if lateral in self.road.oncoming else 0.0
                     turn += random.uniform(-0.04, 0.04)
                     self.place(s, lateral + random.uniform(-0.25, 0.25), parts, turn)
-                s += reach + tight * random.uniform(0.4, 1.6)
+                s += half + tight * random.uniform(0.4, 1.6)
 
     def backdrop(self, end: float) -> None:
         """Close the view at the far end, as a bend or a junction does."""
@@ -200,35 +186,33 @@ class Site:
         while lateral < self.road.left + 40.0:
             half = random.uniform(4.0, 9.0)
             built = random.uniform(0, 1) >= 0.6
-            parts = objects.building(random, half) if built else objects.grove(random, half)
+            parts = (objects.building if built else objects.grove)(random, half)
             place = s + random.uniform(0.0, 8.0)
             turn = torch.pi / 2 + random.uniform(-0.1, 0.1)
             self.place(place, lateral + half, parts, turn, built)
             lateral += 2 * half * random.uniform(0.8, 1.2)
 
 
-def _blocked(
-    poses: list[Tensor], parts: list[list[Part]], driven: Tensor, movers: Sequence[Mover]
-) -> list[bool]:
-    """Tell for each object whether it is in the way of the camera or of a mover.
+def _out_of_the_way(things: list[Thing], driven: Tensor, movers: Sequence[Mover]) -> list[Thing]:
+    """Leave out what is in the way of the camera or of a mover.
 
     driven: where the camera comes along [N, 2].
     """
-    pose = torch.stack(poses)
-    flat = [(i, part) for i, some in enumerate(parts) for part in some]
+    pose = torch.stack([thing.pose for thing in things])
+    flat = [(i, part) for i, thing in enumerate(things) for part in thing.parts]
     flat = [(i, part) for i, part in flat if part.centre[2] - part.half[2] < OVERHEAD]
     owner = torch.tensor([i for i, _ in flat])
     centre = torch.tensor([part.centre for _, part in flat], dtype=torch.float64)
     half = torch.tensor([part.half for _, part in flat], dtype=torch.float64)
-    blocked = torch.zeros(len(parts), dtype=torch.bool)
+    blocked = torch.zeros(len(things), dtype=torch.bool)
     tracks = [(driven, CLEARANCE)]
     for mover in movers:
         if bool(mover.active.any()):
-            reach = max(part.half[0] + abs(part.centre[0]) for part in mover.parts)
+            end = reach(mover.parts)
             width = max(part.half[1] for part in mover.parts)
             at = mover.poses[mover.active]
             forward = torch.stack([at[:, 2].cos(), at[:, 2].sin()], -1)
-            tips = [at[:, :2] + offset * forward for offset in (-reach, 0.0, reach)]
+            tips = [at[:, :2] + offset * forward for offset in (-end, 0.0, end)]
             tracks.append((torch.cat(tips), width + 0.1))
     for points, clearance in tracks:
         low, high = points.amin(0) - 25.0, points.amax(0) + 25.0
@@ -237,4 +221,4 @@ def _blocked(
         for some in torch.split(near, max(1, 4_000_000 // len(points))):
             gap = distance_to_boxes(points, pose[owner[some]], centre[some], half[some])
             blocked[owner[some[gap.amin(0) < clearance]]] = True
-    return [bool(flag) for flag in blocked.tolist()]
+    return [thing for thing, flag in zip(things, blocked.tolist(), strict=True) if not flag]

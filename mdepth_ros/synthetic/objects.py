@@ -18,17 +18,18 @@ from mdepth_ros.synthetic.scene import (
 )
 from mdepth_ros.synthetic.vehicles import TYRE
 
+SKIN = Material((0.45, 0.3, 0.22), (0.25, 0.15, 0.1))
+
 
 def cyclist(random: Random) -> list[Part]:
     """Draw a cyclist: two wheels, a frame and a rider."""
     cloth = Material(colour(random, (0.1, 0.6)), colour(random, (0.05, 0.5)))
-    skin = Material((0.45, 0.3, 0.22), (0.25, 0.15, 0.1))
     return [
         Part(AXLE, (0.52, 0, 0.34), (0.34, 0.04, 0.34), TYRE),
         Part(AXLE, (-0.52, 0, 0.34), (0.34, 0.04, 0.34), TYRE),
         Part(BOX, (0, 0, 0.6), (0.5, 0.04, 0.12), cloth),
         Part(ELLIPSOID, (-0.05, 0, 1.15), (0.25, 0.22, 0.5), cloth),
-        Part(ELLIPSOID, (0.1, 0, 1.7), (0.12, 0.1, 0.15), skin),
+        Part(ELLIPSOID, (0.1, 0, 1.7), (0.12, 0.1, 0.15), SKIN),
     ]
 
 
@@ -36,12 +37,11 @@ def pedestrian(random: Random) -> list[Part]:
     """Draw a person: legs, a body and a head."""
     cloth = Material(colour(random, (0.1, 0.6)), colour(random, (0.05, 0.5)))
     legs = Material(colour(random, (0.03, 0.3)), colour(random, (0.02, 0.2)))
-    skin = Material((0.45, 0.3, 0.22), (0.25, 0.15, 0.1))
     return [
         Part(CYLINDER, (0.1, 0.1, 0.42), (0.09, 0.09, 0.42), legs),
         Part(CYLINDER, (-0.1, -0.1, 0.42), (0.09, 0.09, 0.42), legs),
         Part(ELLIPSOID, (0, 0, 1.15), (0.16, 0.25, 0.36), cloth),
-        Part(ELLIPSOID, (0, 0, 1.62), (0.11, 0.1, 0.14), skin),
+        Part(ELLIPSOID, (0, 0, 1.62), (0.11, 0.1, 0.14), SKIN),
     ]
 
 

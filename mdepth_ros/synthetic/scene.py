@@ -1,18 +1,17 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The world as arrays: primitives that belong to objects, and what they are painted with."""
+"""Objects and the primitives that they consist of, and what these are painted with."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from mdepth_ros.synthetic.config import Random
 
-BOX, ELLIPSOID, CYLINDER, AXLE, TANK = range(
-    5
-)  # CYLINDER stands along z; AXLE lies along y, TANK along x
+# CYLINDER stands along z; AXLE lies along y, TANK along x.
+BOX, ELLIPSOID, CYLINDER, AXLE, TANK = range(5)
 OCTAVES = 5
 Colour = tuple[float, float, float]
 
@@ -53,33 +52,21 @@ class Part:
     material: Material
 
 
-@dataclass
-class Scene:
-    """All primitives of a drive; grows by `add`.
+@dataclass(frozen=True)
+class Thing:
+    """An object that stands at pose x, y, heading [3].
 
-    Primitives: kind, owner (object index), centre and half size in the object's frame.
-    Objects: pose x, y, heading; for a moving object the row of `Traffic` that overrides it; level:
-    whether it is upright on a slope, as houses are, or leans with the ground.
+    level: whether it is upright on a slope, as houses are, or leans with the ground.
     """
 
-    kind: list[int] = field(default_factory=list)
-    owner: list[int] = field(default_factory=list)
-    centre: list[tuple[float, float, float]] = field(default_factory=list)
-    half: list[tuple[float, float, float]] = field(default_factory=list)
-    material: list[list[float]] = field(default_factory=list)
-    pose: list[list[float]] = field(default_factory=list)
-    level: list[bool] = field(default_factory=list)
+    parts: list[Part]
+    pose: Tensor
+    level: bool = False
 
-    def add(self, pose: Sequence[float], parts: Sequence[Part], level: bool = False) -> None:
-        """Add an object that stands at pose x, y, heading."""
-        for part in parts:
-            self.kind.append(part.kind)
-            self.owner.append(len(self.pose))
-            self.centre.append(part.centre)
-            self.half.append(part.half)
-            self.material.append(part.material.row())
-        self.pose.append([float(value) for value in pose])
-        self.level.append(level)
+
+def reach(parts: Sequence[Part]) -> float:
+    """Metres from an object's origin to its end, ahead or behind."""
+    return max(part.half[0] + abs(part.centre[0]) for part in parts)
 
 
 def distance_to_boxes(points: Tensor, pose: Tensor, centre: Tensor, half: Tensor) -> Tensor:
@@ -107,10 +94,8 @@ def colour(
     if random.chance(0.0, wild):
         tint = (random.uniform(0.3, 1), random.uniform(0.3, 1), random.uniform(0.3, 1))
     jitter = 0.06 + 0.1 * random.appearance
-    red, green, blue = (
-        min(brightness * t * (1 + random.uniform(-jitter, jitter)), 0.95) for t in tint
-    )
-    return red, green, blue
+    bright = [brightness * t * (1 + random.uniform(-jitter, jitter)) for t in tint]
+    return min(bright[0], 0.95), min(bright[1], 0.95), min(bright[2], 0.95)
 
 
 def scaled(base: Colour, factor: float) -> Colour:

@@ -10,7 +10,7 @@ from torch import Tensor
 from mdepth_ros.synthetic import objects
 from mdepth_ros.synthetic.config import Random, Wave, WorldConfig
 from mdepth_ros.synthetic.road import CROSSING_LENGTH, Road
-from mdepth_ros.synthetic.scene import Part, distance_to_boxes
+from mdepth_ros.synthetic.scene import Part, distance_to_boxes, reach
 from mdepth_ros.synthetic.trajectory import Path
 from mdepth_ros.synthetic.vehicles import car, truck
 
@@ -82,7 +82,7 @@ def _count(random: Random, mean: float) -> int:
     return int(mean * random.uniform(0.3, 1.7) + random.uniform(0.0, 1.0))
 
 
-def _near(s: Tensor, distance: Tensor) -> Tensor:
+def _near(s: Tensor | float, distance: Tensor) -> Tensor:
     return (s - distance > -20.0) & (s - distance < VIEW)
 
 
@@ -112,21 +112,11 @@ def _crossing(
     across = side * random.uniform(3.0, 9.0) * (time - arrival)
     x, y, heading = path.at(torch.tensor(crossing, dtype=torch.float64)).tolist()
     heading = torch.tensor(heading + side * torch.pi / 2, dtype=torch.float64)
-    ahead = side * across
-    right = 1.75
-    poses = torch.stack(
-        [
-            x + ahead * heading.cos() + right * heading.sin(),
-            y + ahead * heading.sin() - right * heading.cos(),
-            heading.expand_as(ahead),
-        ],
-        -1,
-    )
-    active = (
-        (across.abs() < CROSSING_LENGTH)
-        & (crossing - distance < VIEW)
-        & (crossing - distance > -20.0)
-    )
+    ahead, right = side * across, 1.75
+    x = x + ahead * heading.cos() + right * heading.sin()
+    y = y + ahead * heading.sin() - right * heading.cos()
+    poses = torch.stack([x, y, heading.expand_as(ahead)], -1)
+    active = (across.abs() < CROSSING_LENGTH) & _near(crossing, distance)
     return Mover(vehicle(random), poses, active)
 
 
@@ -154,25 +144,15 @@ def _clear(ego: Tensor, mover: Mover) -> bool:
 
 
 def _meet(mover: Mover, other: Mover) -> bool:
-    """Tell whether two movers come closer to each other than two cars can."""
+    """Tell whether two movers come closer to each other than two cars can.
+
+    They do not where they pass in parallel lanes, never closer than 2.6 m across.
+    """
     both = mover.active & other.active
-    if not bool(both.any()):
+    x, y, turned = (other.poses - mover.poses)[both].unbind(-1)
+    heading, gap = mover.poses[both, 2], torch.stack([x, y], -1).norm(dim=-1)
+    if not bool((gap < max(0.9 * (reach(mover.parts) + reach(other.parts)), 1.0)).any()):
         return False
-    gap = (mover.poses[both, :2] - other.poses[both, :2]).norm(dim=-1)
-    reach = 0.45 * (_length(mover) + _length(other))
-    return bool((gap < max(reach, 1.0)).any()) and not _beside(mover, other)
-
-
-def _length(mover: Mover) -> float:
-    return 2 * max(part.half[0] + abs(part.centre[0]) for part in mover.parts)
-
-
-def _beside(mover: Mover, other: Mover) -> bool:
-    """Tell whether two movers pass in parallel lanes, never closer than 2.6 m across."""
-    both = mover.active & other.active
-    offset = other.poses[both, :2] - mover.poses[both, :2]
-    heading = mover.poses[both, 2]
-    across = -heading.sin() * offset[:, 0] + heading.cos() * offset[:, 1]
-    turned = (other.poses[both, 2] - heading).sin().abs()
-    close = offset.norm(dim=-1) < 12.0
-    return bool(((across.abs() > 2.6) & (turned < 0.6))[close].all())
+    across = -heading.sin() * x + heading.cos() * y
+    beside = (across.abs() > 2.6) & (turned.sin().abs() < 0.6)
+    return not bool(beside[gap < 12.0].all())

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mdepth_ros.synthetic.hills import Hills, height_of
 from mdepth_ros.synthetic.render import FIRST, Placed
-from mdepth_ros.synthetic.scene import BOX, Scene
+from mdepth_ros.synthetic.scene import BOX, Thing
 from mdepth_ros.synthetic.traffic import Mover
 
 FAR = 160.0  # metres beyond which objects are not drawn
@@ -20,17 +20,19 @@ class World:
     """Static objects first, then the moving ones; objects are numbered in that order."""
 
     def __init__(
-        self, scene: Scene, movers: Sequence[Mover], frames: int, hills: Hills | None = None
+        self, things: Sequence[Thing], movers: Sequence[Mover], frames: int, hills: Hills | None
     ) -> None:
-        self.still = len(scene.pose)
-        for mover in movers:
-            scene.add([0.0, 0.0, 0.0], mover.parts)
-        self.kind = torch.tensor(scene.kind, dtype=torch.long)
-        self.owner = torch.tensor(scene.owner, dtype=torch.long)
-        self.centre = torch.tensor(scene.centre, dtype=torch.float64).reshape(-1, 3)
-        self.half = torch.tensor(scene.half, dtype=torch.float64).reshape(-1, 3)
-        self.material = torch.tensor(scene.material, dtype=torch.float32).reshape(-1, 22)
-        self.pose = torch.tensor(scene.pose, dtype=torch.float64).reshape(-1, 3)
+        self.still = len(things)
+        objects = [thing.parts for thing in things] + [mover.parts for mover in movers]
+        owners = [i for i, some in enumerate(objects) for _ in some]
+        parts = [part for some in objects for part in some]
+        self.kind = torch.tensor([part.kind for part in parts])
+        self.owner = torch.tensor(owners)
+        self.centre = torch.tensor([part.centre for part in parts], dtype=torch.float64)
+        self.half = torch.tensor([part.half for part in parts], dtype=torch.float64)
+        self.material = torch.tensor([part.material.row() for part in parts])
+        self.pose = torch.zeros(len(things) + len(movers), 3, dtype=torch.float64)
+        self.pose[: self.still] = torch.stack([thing.pose for thing in things])
         if movers:
             self.tracks = torch.stack([mover.poses for mover in movers], 1)
             self.active = torch.stack([mover.active for mover in movers], 1)
@@ -45,7 +47,7 @@ class World:
         self.hills = hills
         if hills is not None:
             self.static_ground = hills.tangents(self.pose[: self.still, :2])
-            level = torch.tensor(scene.level[: self.still], dtype=torch.bool)
+            level = torch.tensor([thing.level for thing in things])
             x, y = self.pose[: self.still, :2].unbind(-1)
             flat = torch.stack([0 * x, 0 * x, hills.height(x, y)], -1)
             self.static_ground[level] = flat[level]
