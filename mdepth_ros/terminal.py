@@ -78,13 +78,15 @@ def print_table(
 
 
 @contextmanager
-def progress_bar(console: Console, *columns: Any, **fields: Any) -> Iterator[Callable[..., None]]:
-    """A bar of rich.progress; gives what updates it. Nothing is shown where nobody looks."""
-    from rich.progress import Progress
+def progress_bar(console: Console, what: str, total: int | None) -> Iterator[Callable[..., None]]:
+    """A bar with the time left; gives what updates it. Nothing is shown where nobody looks."""
+    from rich import progress as bars
 
+    columns = bars.TextColumn('{task.description}'), bars.BarColumn(), bars.MofNCompleteColumn()
+    times = bars.TimeElapsedColumn(), bars.TextColumn('left'), bars.TimeRemainingColumn()
     # Drawn a few times a second, however often it is updated.
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        yield partial(progress.update, progress.add_task('', **fields))
+    with bars.Progress(*columns, *times, console=console, disable=not console.is_terminal) as bar:
+        yield partial(bar.update, bar.add_task(what, total=total))
 
 
 def checked(command: Command) -> Command:

@@ -13,8 +13,9 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from mdepth_ros.cli.bench_step import random_pictures
 from mdepth_ros.cli.free_domain import own_domain
@@ -41,6 +42,7 @@ WARM = 3.0  # s that are not measured
 PATIENCE = 120.0  # s for the node to load its model
 DRAIN = 10.0  # s at most for the depth of the last image
 LARGEST_P99, LARGEST_OWN = 100.0, 5.0  # ms
+MS = '{:.1f} ms'
 # In the order of time; a part of a stage stands below it, further in.
 STAGES = {
     'wait': 0, 'decode': 0,
@@ -67,12 +69,7 @@ def measure_live(model: Path, seconds: float) -> dict[str, Any]:
     Raises MdepthError where the node does not start or gives no depth.
     """
     load_model(model)  # the node would stay alive and say again and again that it cannot
-    with own_domain():  # nobody else's graph
-        return _measure(model, seconds)
-
-
-def _measure(model: Path, seconds: float) -> dict[str, Any]:
-    with _node(model) as process, live_node('mdepth_bench') as node:
+    with own_domain(), _node(model) as process, live_node('mdepth_bench') as node:
         camera, listener = _Camera(node), _Listener(node)
         executor = SingleThreadedExecutor()
         executor.add_node(node)
@@ -83,7 +80,7 @@ def _measure(model: Path, seconds: float) -> dict[str, Any]:
             listener.start(node.get_clock().now().nanoseconds)
             before = _memory(process.pid)
             _spin(executor, process, lambda: False, seconds)
-            camera.stop()
+            camera.timer.cancel()
             _spin(executor, process, lambda: listener.newest == camera.newest, DRAIN)
             return {
                 'seconds': seconds,
@@ -114,14 +111,13 @@ class _Camera:
         pictures = random_pictures(HEIGHT, WIDTH, 4)
         self._messages = [images.image_message(each, header, 'rgb8') for each in pictures]
         self._info = conversions.camera_to_info(camera, header)
-        self._image = node.create_publisher(Image, f'{NAMESPACE}/image', qos_profile_sensor_data)
-        self._infos = node.create_publisher(
-            CameraInfo, f'{NAMESPACE}/camera_info', qos_profile_sensor_data
-        )
+        quality = qos_profile_sensor_data
+        self._image = node.create_publisher(Image, f'{NAMESPACE}/image', quality)
+        self._infos = node.create_publisher(CameraInfo, f'{NAMESPACE}/camera_info', quality)
         self._tree = StaticTransformBroadcaster(node)
         base = conversions.make_header(0, 'base_link')
         self._tree.sendTransform(conversions.transform_stamped(OPTICAL_ROTATION, base, 'camera'))
-        self._timer = node.create_timer(1 / RATE, self._send)
+        self.timer = node.create_timer(1 / RATE, self._send)
 
     def _send(self) -> None:
         image = self._messages[self.sent % len(self._messages)]
@@ -132,10 +128,6 @@ class _Camera:
         self._image.publish(image)
         self.sent += 1
 
-    def stop(self) -> None:
-        """Send nothing more."""
-        self._timer.cancel()
-
 
 class _Listener:
     """Listens to every output, and takes the ages of the depth images in ms."""
@@ -143,16 +135,11 @@ class _Listener:
     def __init__(self, node: Any) -> None:
         self.start(0)
         self._clock = node.get_clock()
-        self._subscriptions = []
         for name, kind in TOPICS.items():
             topic = topic_name(name, NAMESPACE)
-            heard = self._depth if name == 'depth/image_rect' else self._other(name)
-            self._subscriptions.append(
-                node.create_subscription(message_class(kind), topic, heard, 10, raw=True)
-            )
-        self._subscriptions.append(
-            node.create_subscription(DiagnosticArray, '/diagnostics', self._diagnose, 10)
-        )
+            heard = self._depth if name == 'depth/image_rect' else partial(self._other, name)
+            node.create_subscription(message_class(kind), topic, heard, 10, raw=True)
+        node.create_subscription(DiagnosticArray, '/diagnostics', self._diagnose, 10)
 
     def start(self, since: int) -> None:
         """Forget what came so far, and the depth of images from before `since` (ns)."""
@@ -172,11 +159,8 @@ class _Listener:
         self.arrivals.append((self._clock.now().nanoseconds - stamp) / 1e6)
         self.counts['depth/image_rect'] += 1
 
-    def _other(self, name: str) -> Any:
-        def heard(data: bytes) -> None:
-            self.counts[name] += 1
-
-        return heard
+    def _other(self, name: str, data: bytes) -> None:
+        self.counts[name] += 1
 
     def _diagnose(self, message: Any) -> None:
         for status in message.status:
@@ -201,16 +185,12 @@ def _node(model: Path) -> Iterator[subprocess.Popen[bytes]]:
         try:
             yield process
         except MdepthError as error:
-            raise MdepthError(f'{error}; the node said: {_last_line(log)}') from None
+            log.seek(0)
+            said = log.read().decode(errors='replace').strip().splitlines() or ['nothing']
+            raise MdepthError(f'{error}; the node said: {said[-1]}') from None
         finally:
             process.terminate()
             process.wait()
-
-
-def _last_line(log: IO[bytes]) -> str:
-    log.seek(0)
-    lines = log.read().decode(errors='replace').strip().splitlines()
-    return lines[-1] if lines else 'nothing'
 
 
 def _spin(executor: Any, process: Any, done: Any, seconds: float) -> None:
@@ -252,7 +232,7 @@ def _spread(values: list[float]) -> dict[str, float]:
 
 
 def targets_of(numbers: dict[str, Any]) -> list[tuple[str, float, float, str]]:
-    """(what, measured, at most, unit) of what `measure_live` returned with stages.
+    """(what, measured, at most, how both are written) of what `measure_live` returned with stages.
 
     With a step that is longer than the period of the images, each waits for the step at hand, and
     then for its own: no age is above two steps.
@@ -261,13 +241,13 @@ def targets_of(numbers: dict[str, Any]) -> list[tuple[str, float, float, str]]:
     step = stages['step']
     if step > 1e3 / RATE:
         return [
-            ('depth images older than 2 steps', 100 * numbers['late'], 0.0, '%'),
-            ('age, p99: 2 steps', age['p99'], 2 * step, 'ms'),
-            ('age, max: 2 steps', age['max'], 2 * step, 'ms'),
+            ('depth images older than 2 steps', 100 * numbers['late'], 0.0, '{:.1f} %'),
+            ('age, p99: 2 steps', age['p99'], 2 * step, MS),
+            ('age, max: 2 steps', age['max'], 2 * step, MS),
         ]
     own = stages['decode'] + stages['publish']
     return [
-        ('age, median: 1.5 steps + 10 ms', age['median'], 1.5 * step + 10, 'ms'),
-        ('age, p99', age['p99'], LARGEST_P99, 'ms'),
-        ("the node's own share: decode, messages, publish", own, LARGEST_OWN, 'ms'),
+        ('age, median: 1.5 steps + 10 ms', age['median'], 1.5 * step + 10, MS),
+        ('age, p99', age['p99'], LARGEST_P99, MS),
+        ("the node's own share: decode, messages, publish", own, LARGEST_OWN, MS),
     ]

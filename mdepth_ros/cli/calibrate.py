@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mdepth_ros.cli.options import Intrinsics, Rate, Rectified, Topic, given
+from mdepth_ros.cli import options as shared
 from mdepth_ros.errors import MdepthError
 
 if TYPE_CHECKING:
@@ -38,29 +38,18 @@ def calibrate(
     ] = None,
     truth: Annotated[
         list[Path] | None,
-        typer.Option(
-            help='True poses (bag, TUM or KITTI file), once for each DRIVE; default: in it.'
-        ),
+        typer.Option(help='True poses (bag, TUM, KITTI), once for each DRIVE; default: in it.'),
     ] = None,
-    odom_topic: Annotated[str | None, typer.Option(help='True odometry in a bag.')] = None,
-    truth_frame: Annotated[
-        str | None, typer.Option(help='Frame whose poses the truth holds.')
-    ] = None,
-    topic: Topic = None,
-    intrinsics: Intrinsics = None,
-    rectified: Rectified = None,
-    rate: Rate = None,
-    drives: Annotated[
-        int, typer.Option(min=2, max=10_000, help='Synthetic drives to measure on.')
-    ] = 24,
-    frames: Annotated[
-        int, typer.Option(min=30, max=1_000_000, help='Frames of each synthetic drive.')
-    ] = 70,
+    odom_topic: shared.OdomTopic = None,
+    truth_frame: shared.TruthFrame = None,
+    topic: shared.Topic = None,
+    intrinsics: shared.Intrinsics = None,
+    rectified: shared.Rectified = None,
+    rate: shared.Rate = None,
+    drives: Annotated[int, typer.Option(min=2, max=10_000, help='Synthetic drives.')] = 24,
+    frames: Annotated[int, typer.Option(min=30, max=1_000_000, help='Of each of these.')] = 70,
     seed: Annotated[int, typer.Option(help='Seed of the first synthetic drive.')] = FIRST_SEED,
-    appearance: Annotated[
-        float,
-        typer.Option(min=0.0, max=1.0, help='0: plain synthetic roads, 1: broadly randomised.'),
-    ] = 0.0,
+    appearance: shared.Appearance = 0.0,
     output: Annotated[
         Path | None, typer.Option('--output', '-o', help='Write here; default: into the model.')
     ] = None,
@@ -96,10 +85,8 @@ def calibrate(
         where = f'recorded drives with true poses: {names}'
     else:
         driving = synthetic_pairs(estimator, range(seed, seed + drives), frames, appearance)
-        where = (
-            f'{drives} synthetic drives of {frames} frames, seeds from {seed}, '
-            f'appearance {appearance:g}'
-        )
+        where = f'{drives} synthetic drives of {frames} frames, seeds from {seed}, '
+        where += f'appearance {appearance:g}'
     total = len(recordings or range(drives))
     measured = list(track(driving, description='driving', total=total))
     found = calibrate(measured)
@@ -109,8 +96,7 @@ def calibrate(
         'were not tracked'
     )
     # One drive does not tell how much another differs: what is known of that is kept.
-    known = card.scale_spread if total == 1 else 0.0
-    entries = found.entries(card.metres_per_unit, known)
+    entries = found.entries(card.metres_per_unit, card.scale_spread if total == 1 else 0.0)
     details = {**card.details, 'calibrated on': text}
     card = replace(card, calibration=entries, details=details)
     replace_card(model, card, output)
@@ -123,7 +109,7 @@ def _check(
     context: typer.Context, recordings: list[Path] | None, truth: list[Path] | None
 ) -> None:
     """Refuse options that are for drives of another kind."""
-    for name, option in given(context).items():
+    for name, option in shared.given(context).items():
         if recordings and name in _OF_WORLD:
             raise MdepthError(f'{option} is for synthetic drives, not for drives of your own')
         if not recordings and name in _OF_DRIVES:

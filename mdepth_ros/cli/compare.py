@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,8 +24,7 @@ SHOWN = 5
 
 def compare(
     live: Annotated[
-        Path,
-        typer.Argument(help='Bag of the live node, or the directory of evaluate.launch.py.'),
+        Path, typer.Argument(help='Bag of the live node, or the directory of evaluate.launch.py.')
     ],
     offline: Annotated[Path, typer.Argument(help='Directory that `mdepth run` wrote.')],
     topic: Annotated[
@@ -80,11 +79,11 @@ class Comparison:
 
     def rows(self) -> list[tuple[str, str]]:
         """Return (label, text) for printing."""
-        start = [stamp for stamp in self.lost if stamp < self.first]
-        end = [stamp for stamp in self.lost if stamp > self.last]
+        start = sum(stamp < self.first for stamp in self.lost)
         between = [stamp for stamp in self.lost if self.first <= stamp <= self.last]
-        lost = f'{len(self.lost)} of {self.offline[1]}: {len(start)} before the first live frame, '
-        lost += f'{len(between)} between, {len(end)} after the last'
+        end = len(self.lost) - start - len(between)
+        lost = f'{len(self.lost)} of {self.offline[1]}: {start} before the first live frame, '
+        lost += f'{len(between)} between, {end} after the last'
         rows = [
             ('live', f'{self.live[0]}, {self.live[1]} depth images'),
             ('offline', f'{self.offline[0]}, {self.offline[1]} depth images'),
@@ -96,7 +95,7 @@ class Comparison:
         if self.only_live:
             rows.append(('only live', f'{len(self.only_live)}{_stamps(self.only_live)}'))
         for stamp, difference in self.different[:SHOWN]:
-            rows.append(('', f'{_seconds(stamp)}: depth differs by up to {difference:.2g}'))
+            rows.append(('', f'{_stamps([stamp])[2:]}: depth differs by up to {difference:.2g}'))
         if self.different:
             rows.append(('', 'were model, device, precision, threads and parameters the same?'))
         return rows
@@ -114,48 +113,39 @@ def compare_runs(
     """
     from mdepth_ros.report.bags import Bag
 
-    bag, recorded = Bag(_bag_of(offline)), Bag(_bag_of(live))
+    # The bag in the directory of a run; a bag is its own.
+    bag, recorded = (Bag(p / 'bag' if (p / 'bag').is_dir() else p) for p in (offline, live))
     interval = _interval(offline) if frame_interval is None else frame_interval
     live_topic, topic = _depth_topic(recorded, topic), _depth_topic(bag, None)
     seen = list(_frames(recorded, live_topic, interval))
     wanted = list(_frames(bag, topic, interval))
     result = Comparison((live_topic, len(seen)), (topic, len(wanted)))
-    partners = {(frame.stamp, frame.partner) for frame in wanted}
-    digests = {(frame.stamp, frame.digest) for frame in wanted}
-    there, processed = {frame.stamp for frame in wanted}, {frame.stamp for frame in seen}
+    partners = {(stamp, partner) for stamp, partner, _ in wanted}
+    digests = {(stamp, digest) for stamp, _, digest in wanted}
+    there, processed = {frame[0] for frame in wanted}, {frame[0] for frame in seen}
     if not there & processed:
         raise MdepthError(f'no frame is in both {live} and {offline}: are they of the same bag?')
-    result.first, result.last = seen[0].stamp, max(processed)
+    result.first, result.last = seen[0][0], max(processed)
     result.lost = sorted(there - processed)
     unequal = []
-    for frame in seen:
-        if frame.stamp not in there:
-            result.only_live.append(frame.stamp)
-        elif (frame.stamp, frame.digest) in digests:
+    for stamp, partner, digest in seen:
+        if stamp not in there:
+            result.only_live.append(stamp)
+        elif (stamp, digest) in digests:
             result.equal += 1
-        elif (frame.stamp, frame.partner) in partners:
-            unequal.append(frame.stamp)
+        elif (stamp, partner) in partners:
+            unequal.append(stamp)
         else:
-            result.other_pair.append(frame.stamp)
+            result.other_pair.append(stamp)
     result.different = _differences(recorded, live_topic, bag, topic, unequal)
     return result
 
 
-def _bag_of(run: Path) -> Path:
-    """The bag in the directory of a run; a bag is its own."""
-    return run / 'bag' if (run / 'bag').is_dir() else run
+def _frames(bag: Bag, topic: str, interval: float) -> Iterator[tuple[int, int, bytes]]:
+    """The frames of a run, in order: stamp, that of its partner (its own: none), digest of depth.
 
-
-class _Frame(NamedTuple):
-    """A frame that a run took: its stamp, that of its partner (its own: none), its depth."""
-
-    stamp: int
-    partner: int
-    digest: bytes
-
-
-def _frames(bag: Bag, topic: str, interval: float) -> Iterator[_Frame]:
-    """The frames of a run, in order, each with the partner that it had without skipped ones."""
+    The partner is the one that it had without skipped frames.
+    """
     import hashlib
 
     import numpy as np
@@ -173,7 +163,7 @@ def _frames(bag: Bag, topic: str, interval: float) -> Iterator[_Frame]:
         layout = f'{image.height} {image.width} {image.encoding} {image.step} '
         digest = hashlib.blake2b(layout.encode(), digest_size=16)
         digest.update(memoryview(image.data))
-        yield _Frame(stamp, partner, digest.digest())
+        yield stamp, partner, digest.digest()
 
 
 def _differences(
@@ -207,8 +197,7 @@ def _depth_topic(bag: Bag, wanted: str | None) -> str:
     from mdepth_ros.sources.base import absolute
 
     topics = [t for t in bag.depth_topics() if t.endswith(DEPTH)]
-    if wanted is not None:
-        topics = [t for t in topics if t == absolute(wanted)]
+    topics = [t for t in topics if wanted is None or t == absolute(wanted)]
     if not topics:
         raise MdepthError(f'no {wanted or DEPTH} in {bag.recording.path}: {bag.inventory()}')
     if len(topics) > 1:
@@ -226,11 +215,7 @@ def _interval(offline: Path) -> float:
         ) from None
 
 
-def _seconds(stamp: int) -> str:
-    return f'{stamp // 10**9}.{stamp % 10**9:09d}'
-
-
 def _stamps(stamps: Sequence[int]) -> str:
-    if not stamps:
-        return ''
-    return ': ' + ', '.join(map(_seconds, stamps[:SHOWN])) + (', ...' if stamps[SHOWN:] else '')
+    shown = [f'{stamp // 10**9}.{stamp % 10**9:09d}' for stamp in stamps[:SHOWN]]
+    shown += ['...'] if stamps[SHOWN:] else []
+    return ': ' + ', '.join(shown) if shown else ''

@@ -29,10 +29,7 @@ def convert(
     ],
     output: Annotated[Path, typer.Option('--output', '-o', help='The model file to write.')],
     input_size: Annotated[
-        str | None,
-        typer.Option(
-            help='Image size of the network, WIDTHxHEIGHT; 640x192 unless the folder says so.'
-        ),
+        str | None, typer.Option(help='WIDTHxHEIGHT; 640x192 unless the folder says another.')
     ] = None,
     licence: Annotated[str, typer.Option(help='Licence of the weights.')] = 'as the weights given',
     seed: Annotated[int, typer.Option(help='Of the random parts (ImageNet files only).')] = 0,
@@ -63,11 +60,8 @@ def convert(
             facts['metres_per_unit'] = _STEREO_METRES
     else:
         network = from_imagenet(source, seed)
-        facts = {
-            'method': 'imagenet initialisation',
-            'data': 'ImageNet (encoders); depth and motion are untrained',
-            'seed': seed,
-        }
+        facts = {'method': 'imagenet initialisation', 'seed': seed}
+        facts['data'] = 'ImageNet (encoders); depth and motion are untrained'
     card = ModelCard(
         name=output.stem,
         network=network.config,

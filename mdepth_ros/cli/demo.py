@@ -9,21 +9,18 @@ from typing import Annotated
 
 import typer
 
+from mdepth_ros.cli.options import Model, Overwrite
 from mdepth_ros.model.shipped import FOR_THE_PLAIN_WORLD, shipped_model
 
 SEED = 10_006  # held out: the shipped models learned from other drives
 
 
 def demo(
-    output: Annotated[Path, typer.Option('--output', '-o', help='Folder for everything.')] = Path(
-        'demo'
-    ),
+    output: Annotated[Path, typer.Option('--output', '-o', help='Folder for all.')] = Path('demo'),
     frames: Annotated[int, typer.Option(min=10, max=1_000_000, help='Frames of the drive.')] = 80,
     seed: Annotated[int, typer.Option(min=0, help='Another seed is another drive.')] = SEED,
-    model: Annotated[
-        Path | None, typer.Option('--model', '-m', help='Model file; default: synthetic-nano.')
-    ] = None,
-    overwrite: Annotated[bool, typer.Option(help='Replace an earlier demo.')] = False,
+    model: Model = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Drive through the synthetic world, estimate depth and odometry, and compare with the truth.
 
@@ -44,6 +41,5 @@ def demo(
     run(output / 'drive', output / 'run', model=model, overwrite=overwrite)
     evaluation = evaluate_run(output / 'run')
     publish(evaluation, output / 'run' / 'report')
-    picture = output / 'demo.png'
-    write_overview(evaluation, picture)
-    say(f'picture: {picture}')
+    write_overview(evaluation, output / 'demo.png')
+    say(f'picture: {output / "demo.png"}')

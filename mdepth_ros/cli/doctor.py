@@ -9,7 +9,7 @@ from collections.abc import Callable
 import typer
 
 from mdepth_ros.cli import doctor_ros
-from mdepth_ros.cli.finding import BAD, GOOD, NOTE, Finding, judged
+from mdepth_ros.cli.doctor_ros import BAD, GOOD, NOTE, Finding, installed, judged
 from mdepth_ros.model.shipped import shipped_model
 
 ENOUGH_SPACE = 2 * 1024**3
@@ -26,16 +26,14 @@ def doctor() -> None:
     from mdepth_ros.terminal import Console
 
     colours = {GOOD: 'green', NOTE: 'yellow', BAD: 'red'}
-    table = Table(show_lines=False)
+    table = Table()
     for heading in ('', 'what', 'found', 'what to do'):
         table.add_column(heading, overflow='fold')
-    broken = False
-    for finding in findings():
-        broken |= finding.state == BAD
-        state = Text(finding.state, style=colours[finding.state])
-        table.add_row(state, finding.subject, finding.found, finding.remedy)
+    found = findings()
+    for subject, state, text, remedy in found:
+        table.add_row(Text(state, style=colours[state]), subject, text, remedy)
     Console().print(table)
-    if broken:
+    if any(finding.state == BAD for finding in found):
         raise typer.Exit(1)
 
 
@@ -87,47 +85,31 @@ def _threads() -> list[Finding]:
 
     threads, cores = machine.set_threads(None), machine.usable_cores()
     spin = machine.spinning_seconds() if threads > 1 else 0.0
-    policy = os.environ.get('OMP_WAIT_POLICY', 'not set')
+    text = f'{threads} on {cores} usable cores'
+    remedy = 'set OMP_NUM_THREADS to the number of cores, or not at all'
+    found = [judged('threads', threads <= cores, text, remedy)]
     sleeps = spin <= 1e-3
     idle = 'sleep' if sleeps else f'spin for {1e3 * spin:.0f} ms after each operation'
-    return [
-        judged(
-            'threads',
-            threads <= cores,
-            f'{threads} on {cores} usable cores',
-            'set OMP_NUM_THREADS to the number of cores, or not at all',
-        ),
-        judged(
-            'idle threads',
-            sleeps,
-            f'OMP_WAIT_POLICY is {policy}; idle threads {idle}',
-            'export OMP_WAIT_POLICY=PASSIVE before Python starts',
-        ),
-    ]
+    text = (
+        f'OMP_WAIT_POLICY is {os.environ.get("OMP_WAIT_POLICY", "not set")}; idle threads {idle}'
+    )
+    remedy = 'export OMP_WAIT_POLICY=PASSIVE before Python starts'
+    return [*found, judged('idle threads', sleeps, text, remedy)]
 
 
 def _libraries() -> list[Finding]:
     from importlib import import_module
-    from importlib.metadata import PackageNotFoundError, version
 
     found = []
-    for package, module in (
-        ('numpy', 'numpy'),
-        ('opencv-python-headless', 'cv2'),
-        ('rosbags', 'rosbags'),
-        ('safetensors', 'safetensors'),
-        ('matplotlib', 'matplotlib'),
-    ):
+    for module in ('numpy', 'cv2', 'rosbags', 'safetensors', 'matplotlib'):
+        package = 'opencv-python-headless' if module == 'cv2' else module
         try:
             loaded = import_module(module)
         except ImportError as error:
             found.append(Finding(module, BAD, str(error), f'pip install {package}'))
-            continue
-        try:
-            text = version(package)
-        except PackageNotFoundError:  # from the distribution, under another name
-            text = str(getattr(loaded, '__version__', 'present'))
-        found.append(Finding(module, GOOD, text))
+        else:  # one of the distribution has another name
+            text = installed(package) or str(getattr(loaded, '__version__', 'present'))
+            found.append(Finding(module, GOOD, text))
     return found
 
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mdepth_ros import ros2
-from mdepth_ros.cli.finding import BAD, GOOD, NOTE, Finding, judged
 
+GOOD, NOTE, BAD = 'ok', 'note', 'broken'
 ENOUGH_BUFFER = 8 * 1024**2
 LARGEST_DOMAIN = 232
 RANGES = ('SUBNET', 'LOCALHOST', 'OFF', 'SYSTEM_DEFAULT')
@@ -18,23 +18,35 @@ LISTEN = 2.0  # s
 IMAGES = {'sensor_msgs/msg/Image': 'raw', 'sensor_msgs/msg/CompressedImage': 'compressed'}
 
 
+class Finding(NamedTuple):
+    """A line of the table: what was looked at, how it is, and what to do about it."""
+
+    subject: str
+    state: str
+    found: str
+    remedy: str = ''
+
+
+def judged(subject: str, fine: bool, found: str, remedy: str, otherwise: str = NOTE) -> Finding:
+    """A finding that has a remedy where it is not fine."""
+    return Finding(subject, GOOD, found) if fine else Finding(subject, otherwise, found, remedy)
+
+
 def middleware() -> list[Finding]:
     """ROS 2 itself with its RMW, or what stands in for it."""
-    wanted = os.environ.get('RMW_IMPLEMENTATION', '')
-    installed = _ros()
-    if installed is not None:
+    if (found := _ros()) is not None:
         import rclpy
 
         distro = os.environ.get('ROS_DISTRO', 'unknown distribution')
         return [
-            Finding('ROS 2', GOOD, f'{distro}, {installed}'),
+            Finding('ROS 2', GOOD, f'{distro}, {found}'),
             Finding('RMW', GOOD, rclpy.get_rmw_implementation_identifier()),
             _bridge(),
         ]
     if not ros2.has_standalone():
         text = 'not installed, nor is ros2_standalone: no bags, and no nodes'
         return [Finding('ROS 2', BAD, text, ros2.INSTALL)]
-    cyclone = _cyclone()
+    cyclone = installed('cyclonedds')
     if cyclone is None:
         text = 'not installed: run, evaluate, synth, demo and the other offline commands work'
         remedy = (
@@ -42,12 +54,13 @@ def middleware() -> list[Finding]:
             'pip install cyclonedds (Python 3.10 to 3.13)'
         )
         return [Finding('ROS 2', NOTE, text, remedy)]
-    found = [Finding('ROS 2', GOOD, f'not installed: Cyclone DDS {cyclone} stands in for it')]
-    if 'zenoh' in wanted:
-        text = f'RMW_IMPLEMENTATION is {wanted}, but only DDS is spoken here'
-        remedy = 'export RMW_IMPLEMENTATION=rmw_cyclonedds_cpp on the machines with ROS 2'
-        found.append(Finding('RMW', NOTE, text, remedy))
-    return found
+    stand_in = Finding('ROS 2', GOOD, f'not installed: Cyclone DDS {cyclone} stands in for it')
+    wanted = os.environ.get('RMW_IMPLEMENTATION', '')
+    if 'zenoh' not in wanted:
+        return [stand_in]
+    text = f'RMW_IMPLEMENTATION is {wanted}, but only DDS is spoken here'
+    remedy = 'export RMW_IMPLEMENTATION=rmw_cyclonedds_cpp on the machines with ROS 2'
+    return [stand_in, Finding('RMW', NOTE, text, remedy)]
 
 
 def _ros() -> str | None:
@@ -58,11 +71,12 @@ def _ros() -> str | None:
     return spec.origin if spec is not None else None
 
 
-def _cyclone() -> str | None:
+def installed(package: str) -> str | None:
+    """The version of an installed package."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
-        return version('cyclonedds')
+        return version(package)
     except PackageNotFoundError:
         return None
 
@@ -111,7 +125,7 @@ def _discovery() -> Finding:
 
 def graph() -> list[Finding]:
     """The cameras that are there: publishers, QoS and camera_info of every image topic."""
-    if _ros() is None and not (ros2.has_standalone() and _cyclone()):
+    if _ros() is None and not (ros2.has_standalone() and installed('cyclonedds')):
         return []
     import time
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from mdepth_ros.cli.options import one_of
+from mdepth_ros.cli.options import OdomTopic, TruthFrame, one_of
 from mdepth_ros.limits import SCORED
 
 if TYPE_CHECKING:
@@ -20,25 +20,20 @@ if TYPE_CHECKING:
 def evaluate(
     output: Annotated[Path, typer.Argument(help='The directory that `mdepth run` wrote.')],
     truth: Annotated[
-        Path | None,
-        typer.Option(help='Bag, TUM or KITTI pose file; default: what the run read.'),
+        Path | None, typer.Option(help='Bag, TUM or KITTI pose file; default: what the run read.')
     ] = None,
     depth_topic: Annotated[str | None, typer.Option(help='True depth image.')] = None,
     lidar_topic: Annotated[str | None, typer.Option(help='Lidar cloud as true depth.')] = None,
-    odom_topic: Annotated[str | None, typer.Option(help='True odometry.')] = None,
+    odom_topic: OdomTopic = None,
     moving_topic: Annotated[
         str | None, typer.Option(help='Mask of moving things, of the size of the true depth.')
     ] = None,
-    truth_frame: Annotated[
-        str | None, typer.Option(help='Frame whose poses a truth file holds.')
-    ] = None,
+    truth_frame: TruthFrame = None,
     cap: Annotated[float, typer.Option(help='Score truths up to this depth, metres.')] = SCORED[1],
     min_depth: Annotated[float, typer.Option(help='Score truths from this depth on.')] = SCORED[0],
     crop: Annotated[
         str,
-        typer.Option(
-            help='Part of the image: none or garg (KITTI).', callback=one_of('none', 'garg')
-        ),
+        typer.Option(help='Part of the image: none, garg.', callback=one_of('none', 'garg')),
     ] = 'none',
     fail_if: Annotated[
         list[str] | None,
@@ -64,10 +59,9 @@ def evaluate(
         output, choice, min_depth=min_depth, max_depth=cap, crop=cast('Crop', crop)
     )
     publish(evaluation, report or output / 'report')
-    failed = [condition for condition in conditions if condition.holds(evaluation.metrics)]
-    for condition in failed:
-        value = evaluation.metrics[condition.name]
-        say(f'failed: {condition.text} ({condition.name} is {value:.6g})')
+    failed = [one for one in conditions if one.holds(evaluation.metrics)]
+    for one in failed:
+        say(f'failed: {one.text} ({one.name} is {evaluation.metrics[one.name]:.6g})')
     if failed:
         raise typer.Exit(1)
 

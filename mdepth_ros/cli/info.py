@@ -25,10 +25,6 @@ def info(model: Annotated[Path, typer.Argument(help='A model file (.safetensors)
     network, card = load_model(model)
     content = model.read_bytes()
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    rows = [
-        *card.rows(),
-        ('parameters', f'{parameters:,}'),
-        ('file', f'{model}, {len(content):,} bytes'),
-        ('sha256', f'{hashlib.sha256(content).hexdigest()[:16]}...'),
-    ]
-    print_rows(rows)
+    digest = hashlib.sha256(content).hexdigest()
+    facts = ('parameters', f'{parameters:,}'), ('file', f'{model}, {len(content):,} bytes')
+    print_rows([*card.rows(), *facts, ('sha256', f'{digest[:16]}...')])

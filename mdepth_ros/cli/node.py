@@ -11,14 +11,11 @@ from typing import Annotated
 
 import typer
 
+from mdepth_ros.cli.options import CameraInfo, Model
 from mdepth_ros.errors import MdepthError
 
 # What ROS 2's own tools pass (`--ros-args ...`) goes through as it is.
-PASS_ON = {
-    'allow_extra_args': True,
-    'ignore_unknown_options': True,
-    'help_option_names': [],
-}
+PASS_ON = {'allow_extra_args': True, 'ignore_unknown_options': True, 'help_option_names': []}
 
 
 def _help(context: typer.Context, wanted: bool) -> None:
@@ -37,19 +34,11 @@ def _help(context: typer.Context, wanted: bool) -> None:
 def node(
     context: typer.Context,
     image: Annotated[str | None, typer.Option(help='Image topic, raw or compressed.')] = None,
-    camera_info: Annotated[
-        str | None, typer.Option(help='Its camera_info; default: the sibling, .../camera_info.')
-    ] = None,
+    camera_info: CameraInfo = None,
     namespace: Annotated[str | None, typer.Option(help='Put the node and its topics in.')] = None,
-    model: Annotated[
-        Path | None, typer.Option('--model', '-m', help='Model file; default: the shipped one.')
-    ] = None,
-    params_file: Annotated[
-        list[Path] | None, typer.Option(help='Parameters, YAML as in ROS 2.')
-    ] = None,
-    parameter: Annotated[
-        list[str] | None, typer.Option('--param', '-p', help='name:=value')
-    ] = None,
+    model: Model = None,
+    params_file: Annotated[list[Path] | None, typer.Option(help='Parameters, as YAML.')] = None,
+    param: Annotated[list[str] | None, typer.Option('--param', '-p', help='name:=value')] = None,
     remap: Annotated[list[str] | None, typer.Option('--remap', '-r', help='from:=to')] = None,
     use_sim_time: Annotated[
         bool, typer.Option('--use-sim-time', help='Time is /clock: for a bag that is played.')
@@ -58,9 +47,7 @@ def node(
         str | None,
         typer.Option(help='debug, info, warn, error or fatal, of this node; or LOGGER:=LEVEL.'),
     ] = None,
-    executable: Annotated[
-        str, typer.Option(help='Which node: mdepth_node or point_cloud_node.')
-    ] = 'mdepth_node',
+    executable: Annotated[str, typer.Option(help='Or point_cloud_node.')] = 'mdepth_node',
     help_: Annotated[
         bool, typer.Option('--help', is_eager=True, callback=_help, help='Show this and exit.')
     ] = False,
@@ -77,71 +64,34 @@ def node(
     from mdepth_ros.ros import executables
 
     executable = executables.current_name(executable)
-    arguments = ros_arguments(
-        executable.removesuffix('_node'),
-        image=image,
-        camera_info=camera_info,
-        namespace=namespace,
-        model=model,
-        params_files=params_file or [],
-        parameters=parameter or [],
-        remaps=remap or [],
-        use_sim_time=use_sim_time,
-        log_level=log_level,
-    )
-    status = 0
-    with suppress(KeyboardInterrupt):  # before rclpy listens to it
-        status = executables.main(executable, [*arguments, *context.args])
-    raise typer.Exit(status)
-
-
-def ros_arguments(
-    name: str = 'mdepth',
-    *,
-    image: str | None = None,
-    camera_info: str | None = None,
-    namespace: str | None = None,
-    model: Path | None = None,
-    params_files: list[Path] = [],  # noqa: B006 (only read)
-    parameters: list[str] = [],  # noqa: B006
-    remaps: list[str] = [],  # noqa: B006
-    use_sim_time: bool = False,
-    log_level: str | None = None,
-) -> list[str]:
-    """The options of `mdepth node` as ROS 2's own; in ROS 2 a later one wins over an earlier.
-
-    name  of the node, where no rule gives it another
-
-    Raises MdepthError for a file that is not there and for what is not name:=value.
-    """
-    rules, values, files = [], [], []
+    rules, values, arguments = [], [], ['--ros-args']  # in ROS 2 a later one wins over an earlier
     if image is not None:
         rules.append(f'image:={image}')
     if camera_info is not None:
         rules.append(f'camera_info:={camera_info}')
     if namespace is not None:
         rules.append(f'__ns:=/{namespace.strip("/")}')
-    for file in params_files:
+    for file in params_file or []:
         if not file.is_file():
             raise MdepthError(f'no such file: {file}')
-        files += ['--params-file', str(file)]
+        arguments += ['--params-file', str(file)]
     if model is not None:
         # Quoted: ROS 2 reads the value as YAML, where a path may look like a number.
         values.append(f'model:={json.dumps(str(model))}')
     if use_sim_time:
         values.append('use_sim_time:=true')
-    for text in (*parameters, *remaps):
-        if not all(text.partition(':=')):
-            raise MdepthError(f'{text}: write name:=value for -p and from:=to for -r')
-    result = ['--ros-args', *files]
-    for rule in [*rules, *remaps]:
-        result += ['-r', rule]
-    for value in [*values, *parameters]:
-        result += ['-p', value]
+    rules += remap or []
+    for letter, texts in (('-r', rules), ('-p', values + (param or []))):
+        for text in texts:
+            if not all(text.partition(':=')):
+                raise MdepthError(f'{text}: write name:=value for -p and from:=to for -r')
+            arguments += [letter, text]
     if log_level and ':=' not in log_level:
         # Of this node: a level for all buries what it says under that of the middleware.
-        log_level = f'{_logger(name, rules + remaps)}:={log_level}'
-    return result + (['--log-level', log_level] if log_level else [])
+        log_level = f'{_logger(executable.removesuffix("_node"), rules)}:={log_level}'
+    arguments += ['--log-level', log_level] if log_level else []
+    with suppress(KeyboardInterrupt):  # before rclpy listens to it
+        raise typer.Exit(executables.main(executable, [*arguments, *context.args]))
 
 
 def _logger(name: str, rules: list[str]) -> str:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,15 +24,24 @@ def one_of(*words: str) -> Callable[[typer.CallbackParam, str], str]:
     return check
 
 
+Model = Annotated[
+    Path | None, typer.Option('--model', '-m', help='Model file; default: the shipped one.')
+]
+Overwrite = Annotated[bool, typer.Option(help='Replace what an earlier run wrote there.')]
+CameraInfo = Annotated[
+    str | None, typer.Option(help='Its camera_info; default: the sibling, .../camera_info.')
+]
+OdomTopic = Annotated[str | None, typer.Option(help='True odometry in a bag.')]
+TruthFrame = Annotated[str | None, typer.Option(help='Frame whose poses the truth holds.')]
+Appearance = Annotated[
+    float, typer.Option(min=0, max=1, help='0: plain synthetic roads, 1: broadly randomised.')
+]
 Topic = Annotated[str | None, typer.Option(help='Image topic of a bag; image folder of KITTI.')]
 Intrinsics = Annotated[
     str | None, typer.Option(help='fx,fy,cx,cy in pixels, a camera_info YAML, or a text file.')
 ]
 Rate = Annotated[
-    float | None,
-    typer.Option(
-        help='Frames per second of an image folder, or of a video whose times are wrong.'
-    ),
+    float | None, typer.Option(help='Frames per second of an image folder, or of a video.')
 ]
 Storage = Annotated[
     str,
@@ -58,10 +68,11 @@ def number_or_auto(text: str) -> float | None:
 
 def threads_or_auto(text: str) -> int | None:
     """As `number_or_auto`, of threads."""
-    number = number_or_auto(text)
-    if number is None or (number.is_integer() and 1 <= number <= 1024):
-        return None if number is None else int(number)
-    raise typer.BadParameter(f'{text!r} is not within 1 to 1024')
+    if (number := number_or_auto(text)) is None:
+        return None
+    if number not in range(1, 1025):
+        raise typer.BadParameter(f'{text!r} is not within 1 to 1024')
+    return int(number)
 
 
 def given(context: typer.Context) -> dict[str, str]:

@@ -22,9 +22,7 @@ DISCOVERY = 2.0
 
 def play(
     bag: Annotated[Path, typer.Argument(help='A ROS 2 bag (folder, .mcap, .db3) or ROS 1 .bag.')],
-    rate: Annotated[
-        float, typer.Option('--rate', '-r', help='Seconds of the bag per second.')
-    ] = 1.0,
+    rate: Annotated[float, typer.Option('--rate', '-r', help='Speed; 1: as recorded.')] = 1.0,
     clock: Annotated[
         float,
         typer.Option(help='Publish /clock so often (Hz) and before every message; 0: never.'),
@@ -33,24 +31,17 @@ def play(
     start: Annotated[
         float, typer.Option(min=0, help='Seconds to leave out; what is latched is played.')
     ] = 0.0,
-    topics: Annotated[
-        str, typer.Option(help='Play only these, with commas between; * is a wildcard.')
-    ] = '',
+    topics: Annotated[str, typer.Option(help='Only these; commas between, * is a wildcard.')] = '',
     exclude: Annotated[str, typer.Option(help='Leave these out.')] = '',
     remap: Annotated[
         list[str] | None, typer.Option('--remap', help='from:=to, another name for a topic.')
     ] = None,
     wait: Annotated[
         float | None,
-        typer.Option(
-            min=0,
-            help='Seconds to wait for somebody who listens; default: 2, and without end for '
-            '--wait-for.',
-        ),
+        typer.Option(min=0, help='Seconds to wait for a subscriber; 2, or no end for --wait-for.'),
     ] = None,
     wait_for: Annotated[
-        str,
-        typer.Option(help='Begin when each of these topics, as it is played, has a subscriber.'),
+        str, typer.Option(help='Begin when each of these topics, as played, has a subscriber.')
     ] = '',
     delay: Annotated[float, typer.Option(min=0, help='Seconds to wait before that.')] = 0.0,
 ) -> None:
@@ -63,8 +54,6 @@ def play(
 
     mdepth play DRIVE.bag --rate 0.5 --topics '/camera/*,/tf_static' --remap /camera/image:=/image
     """
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-
     from mdepth_ros.cli.live import live_node
     from mdepth_ros.ros.bag_topics import choose, split_names
     from mdepth_ros.ros.player import Player, offered_profiles
@@ -84,19 +73,15 @@ def play(
         played_as = [remaps.get(name, name) for name in chosen]
         wanted = choose(played_as, split_names(wait_for)) if wait_for else []
         with live_node('mdepth_player') as node:
-            profiles, pace = (
-                offered_profiles(recording),
-                {'rate': rate, 'start': start, 'clock': clock},
-            )
-            player = Player(node, recording, chosen, profiles, remaps=remaps, **pace)
+            profiles, pace = offered_profiles(recording), {'rate': rate, 'clock': clock}
+            player = Player(node, recording, chosen, profiles, remaps=remaps, start=start, **pace)
             for topic in player.skipped:
                 console.print(f'{topic.name} is not played: {topic.type} is not known here')
             _begin(player, wanted, wait, delay, console)
-            columns = TextColumn('{task.fields[seconds]:.1f} s'), BarColumn(), MofNCompleteColumn()
             while True:
-                with progress_bar(console, *columns, total=player.total, seconds=0.0) as update:
+                with progress_bar(console, '0.0 s', player.total) as update:
                     played = player.play(
-                        lambda done, seconds: update(completed=done, seconds=seconds),
+                        lambda done, now: update(completed=done, description=f'{now:.1f} s'),
                         partial(_waiting, console),
                     )
                 _report(console, played, recording.losses.lines())

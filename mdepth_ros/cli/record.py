@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mdepth_ros.cli.options import Storage
+from mdepth_ros.cli.options import Overwrite, Storage
 from mdepth_ros.errors import MdepthError
 
 if TYPE_CHECKING:
@@ -21,21 +21,15 @@ if TYPE_CHECKING:
 
 def record(
     output: Annotated[Path, typer.Option('--output', '-o', help='Directory for the bag.')],
-    topics: Annotated[
-        str, typer.Option(help='Topics, with commas between; * is a wildcard.')
-    ] = '',
-    everything: Annotated[
-        bool, typer.Option('--all', '-a', help='Every topic that is not hidden.')
-    ] = False,
+    topics: Annotated[str, typer.Option(help='With commas between; * is a wildcard.')] = '',
+    everything: Annotated[bool, typer.Option('--all', '-a', help='All but hidden ones.')] = False,
     exclude: Annotated[str, typer.Option(help='Leave these out.')] = '',
     storage: Storage = 'mcap',
-    duration: Annotated[
-        float | None, typer.Option(min=0.1, help='Stop after so many seconds.')
-    ] = None,
+    duration: Annotated[float | None, typer.Option(min=0.1, help='Seconds at most.')] = None,
     use_sim_time: Annotated[
         bool, typer.Option('--use-sim-time', help='Stamp by /clock; begin when it runs.')
     ] = False,
-    overwrite: Annotated[bool, typer.Option('--overwrite', help='Replace a bag.')] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Record topics as they appear, each with the QoS of its publishers, until Ctrl-C.
 

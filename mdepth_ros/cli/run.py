@@ -4,28 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from mdepth_ros.cli.options import (
-    Intrinsics,
-    Rate,
-    Rectified,
-    Storage,
-    Topic,
-    number_or_auto,
-    one_of,
-)
+from mdepth_ros.cli import options
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.limits import MAX_RANGE
 from mdepth_ros.model.shipped import shipped_model
-
-if TYPE_CHECKING:
-    from mdepth_ros.terminal import Console
 
 
 def run(
@@ -34,45 +21,34 @@ def run(
         typer.Argument(help='A bag, video, image folder, KITTI raw drive or odometry sequence.'),
     ],
     output: Annotated[Path, typer.Option('--output', '-o', help='Directory for the results.')],
-    model: Annotated[
-        Path | None, typer.Option('--model', '-m', help='Model file; default: road-nano.')
-    ] = None,
-    topic: Topic = None,
-    camera_info: Annotated[
-        str | None, typer.Option(help='Its camera_info, where that is not its sibling.')
-    ] = None,
-    intrinsics: Intrinsics = None,
-    rectified: Rectified = None,
-    rate: Rate = None,
-    topics: Annotated[
-        str, typer.Option(help='Outputs to write, with commas between, or all.')
-    ] = 'all',
+    model: options.Model = None,
+    topic: options.Topic = None,
+    camera_info: options.CameraInfo = None,
+    intrinsics: options.Intrinsics = None,
+    rectified: options.Rectified = None,
+    rate: options.Rate = None,
+    topics: Annotated[str, typer.Option(help='Outputs, with commas between, or all.')] = 'all',
     namespace: Annotated[str, typer.Option(help='Put the output topics under it.')] = '',
     keep_inputs: Annotated[
         bool, typer.Option('--keep-inputs', help='Copy images and camera_info of a bag.')
     ] = False,
     base_frame: Annotated[
-        str | None,
-        typer.Option(help='Frame of the odometry; default: base_link, else camera_link.'),
+        str | None, typer.Option(help='Of the odometry; default: base_link, else camera_link.')
     ] = None,
     scale: Annotated[
         str,
-        typer.Option(
-            help='Metres per network unit: a number, model, none, or measured: height, speed, '
-            'height+speed.'
-        ),
+        typer.Option(help='Metres per unit: a number, model, none, height, speed, height+speed.'),
     ] = 'model',
     camera_height: Annotated[
         float | None,
         typer.Option(
-            parser=number_or_auto,
+            parser=options.number_or_auto,
             metavar='METRES',
             help='Of the camera above the road, for the scale; auto: not known.',
         ),
     ] = None,
     speed: Annotated[
-        str | None,
-        typer.Option(help='Topic of the speed in a bag (Odometry, TwistStamped), for the scale.'),
+        str | None, typer.Option(help='Topic of Odometry or TwistStamped, for the scale.')
     ] = None,
     max_range: Annotated[float, typer.Option(help='Depth beyond it is +Inf, metres.')] = MAX_RANGE,
     min_confidence: Annotated[
@@ -90,32 +66,25 @@ def run(
     frame_interval: Annotated[
         float | None,
         typer.Option(
-            parser=number_or_auto,
+            parser=options.number_or_auto,
             metavar='SECONDS',
             help='Between the two frames of a pair; auto: as in training.',
         ),
     ] = None,
     encoding: Annotated[
         str,
-        typer.Option(
-            help='Of the depth: 32FC1 (m) or 16UC1 (mm).', callback=one_of('32FC1', '16UC1')
-        ),
+        typer.Option(help='32FC1 (m) or 16UC1 (mm).', callback=options.one_of('32FC1', '16UC1')),
     ] = '32FC1',
     cloud_stride: Annotated[int, typer.Option(min=1, help='A point every so many pixels.')] = 1,
     cloud_max_step: Annotated[
-        float,
-        typer.Option(
-            help='Points where neighbours differ by more than this share are NaN; 0: none.'
-        ),
+        float, typer.Option(help='Points of neighbours that differ by more are NaN; 0: none.')
     ] = 0.4,
-    storage: Storage = 'mcap',
+    storage: options.Storage = 'mcap',
     start: Annotated[float, typer.Option(min=0, help='Seconds to leave out.')] = 0.0,
     frames: Annotated[int | None, typer.Option(min=1, help='Frames at most.')] = None,
     device: Annotated[str, typer.Option(help='auto, cpu, cuda or cuda:N.')] = 'auto',
     precision: Annotated[str, typer.Option(help='auto, fp32, bf16 or fp16.')] = 'auto',
-    overwrite: Annotated[
-        bool, typer.Option('--overwrite', help='Replace the results of an earlier run.')
-    ] = False,
+    overwrite: options.Overwrite = False,
 ) -> None:
     """Turn a recording into depth, odometry and point clouds: a bag, and trajectory files.
 
@@ -135,11 +104,10 @@ def run(
     from mdepth_ros.report.scale_over_time import read_scale
     from mdepth_ros.ros.outputs import TOPICS
     from mdepth_ros.sources import open_source
-    from mdepth_ros.terminal import Console, print_rows
+    from mdepth_ros.terminal import Console, print_rows, progress_bar
 
     if output.resolve() in (source.resolve(), *source.resolve().parents):
         raise MdepthError(f'{output} holds the source: choose another place for the results')
-    console = Console(stderr=True)
     drive = open_source(
         source,
         topic=topic,
@@ -177,7 +145,7 @@ def run(
     )
     card = perception.estimator.card
     interval = card.frame_interval if frame_interval is None else frame_interval
-    with _progress(console) as update:
+    with progress_bar(Console(stderr=True), 'frames', None) as update:
         report = offline.run(
             drive,
             perception,
@@ -215,19 +183,3 @@ def run(
         plot_scale(output / 'scale.png', series)
     if report.interrupted:
         raise typer.Exit(130)
-
-
-def _progress(console: Console) -> AbstractContextManager[Callable[..., None]]:
-    """A bar of frames, with the time left."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    from mdepth_ros.terminal import progress_bar
-
-    columns = MofNCompleteColumn(), TimeElapsedColumn(), TextColumn('left'), TimeRemainingColumn()
-    return progress_bar(console, TextColumn('frames'), BarColumn(), *columns, total=None)

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from mdepth_ros.cli.options import Appearance, Overwrite
 
+if TYPE_CHECKING:
     from mdepth_ros.synthetic import Drive, View
 
 START = 1_700_000_000_000_000_000  # ns: stamp of the first image; 0 means 'not stamped' in ROS
@@ -26,25 +25,13 @@ def synth(
     frames: Annotated[int, typer.Option(min=1, max=1_000_000, help='Number of images.')] = 100,
     width: Annotated[int, typer.Option(min=16, help='Width of the images in pixels.')] = 640,
     height: Annotated[int, typer.Option(min=16, help='Height of the images in pixels.')] = 192,
-    fov: Annotated[
-        float, typer.Option(min=10, max=150, help='Horizontal field of view in degrees.')
-    ] = 81.5,
+    fov: Annotated[float, typer.Option(min=10, max=150, help='Degrees, horizontal.')] = 81.5,
     rate: Annotated[float, typer.Option(min=0.1, max=1000, help='Images per second.')] = 10.0,
-    appearance: Annotated[
-        float, typer.Option(min=0, max=1, help='0: a plain road, 1: broadly randomised.')
-    ] = 0.0,
-    moving: Annotated[
-        float, typer.Option(min=0, max=10, help='Amount of moving traffic; 0: a static world.')
-    ] = 1.0,
-    slope: Annotated[
-        float, typer.Option(min=0, max=0.15, help='Steepest slope of the road; 0.05 is 5 %.')
-    ] = 0.0,
-    compressed: Annotated[
-        bool, typer.Option(help='Write JPEG images instead of raw ones.')
-    ] = False,
-    overwrite: Annotated[
-        bool, typer.Option(help='Replace the folder if it is a bag already.')
-    ] = False,
+    appearance: Appearance = 0.0,
+    moving: Annotated[float, typer.Option(min=0, max=10, help='Amount of moving traffic.')] = 1.0,
+    slope: Annotated[float, typer.Option(min=0, max=0.15, help='Steepest; 0.05 is 5 %.')] = 0.0,
+    compressed: Annotated[bool, typer.Option(help='Write JPEG images, no raw ones.')] = False,
+    overwrite: Overwrite = False,
     device: Annotated[str, typer.Option(help='Where to render: cpu, cuda or auto.')] = 'cpu',
 ) -> None:
     """Write a synthetic drive with exact truth as a ROS 2 bag.
@@ -95,16 +82,14 @@ def write_drive(
     """
     from mdepth_ros.ros.recording import BagWriter
 
+    mount = _camera_in_base(drive)
     with BagWriter(output, overwrite=overwrite) as bag:
         for index in range(drive.frames) if indices is None else indices:
-            stamp = START + drive.stamps[index]
-            if index == 0:
-                bag.write('/tf_static', _mount(drive, stamp), stamp)
-            for topic, message in _frame(drive, index, stamp, compressed, device):
-                bag.write(topic, message, stamp)
+            for topic, message in _frame(drive, index, mount, compressed, device):
+                bag.write(topic, message, START + drive.stamps[index])
 
 
-def _camera_in_base(drive: Drive) -> NDArray[np.float64]:
+def _camera_in_base(drive: Drive) -> Any:
     """T_base_camera: base_link is on the ground below the camera, with x forward (REP-103)."""
     from mdepth_ros.core.types import OPTICAL_ROTATION
 
@@ -113,26 +98,22 @@ def _camera_in_base(drive: Drive) -> NDArray[np.float64]:
     return matrix
 
 
-def _mount(drive: Drive, stamp: int) -> Any:
-    from mdepth_ros.core.types import CAMERA_FRAME
-    from mdepth_ros.ros.conversions import make_header, transform_stamped
-
-    # isort: split
-    from tf2_msgs.msg import TFMessage
-
-    header = make_header(stamp, 'base_link')
-    return TFMessage(transforms=[transform_stamped(_camera_in_base(drive), header, CAMERA_FRAME)])
-
-
 def _frame(
-    drive: Drive, index: int, stamp: int, compressed: bool, device: str
+    drive: Drive, index: int, mount: Any, compressed: bool, device: str
 ) -> Iterator[tuple[str, Any]]:
     import numpy as np
 
     from mdepth_ros.core.types import CAMERA_FRAME
-    from mdepth_ros.ros.conversions import camera_to_info, make_header
+    from mdepth_ros.ros.conversions import camera_to_info, make_header, transform_stamped
     from mdepth_ros.ros.images import depth_message, image_message, jpeg_message
 
+    # isort: split
+    from tf2_msgs.msg import TFMessage
+
+    stamp = START + drive.stamps[index]
+    if index == 0:
+        fixed = transform_stamped(mount, make_header(stamp, 'base_link'), CAMERA_FRAME)
+        yield '/tf_static', TFMessage(transforms=[fixed])
     view: View = drive.render([index], device)
     image, depth = view.image[0].cpu().numpy(), view.depth[0].cpu().numpy()
     moving = view.moving[0].cpu().numpy()
@@ -144,25 +125,20 @@ def _frame(
     yield '/camera/camera_info', camera_to_info(drive.camera, header)
     yield '/camera/depth', depth_message(depth, header)
     yield '/camera/moving', image_message(np.where(moving, 255, 0), header, 'mono8')
-    yield '/ground_truth/odom', _odometry(drive, index, stamp)
+    yield '/ground_truth/odom', _odometry(drive, index, mount, make_header(stamp, 'odom'))
 
 
-def _odometry(drive: Drive, index: int, stamp: int) -> Any:
+def _odometry(drive: Drive, index: int, mount: Any, header: Any) -> Any:
     """Pose and twist of base_link; the twist is the mean over the frames beside this one."""
     import numpy as np
 
     from mdepth_ros.geometry import inverse_transform, se3_log
-    from mdepth_ros.ros.conversions import (
-        make_header,
-        odometry_message,
-        pose_of_base,
-        twist_of_base,
-    )
+    from mdepth_ros.ros.conversions import odometry_message, pose_of_base, twist_of_base
 
     before, after = max(index - 1, 0), min(index + 1, drive.frames - 1)
     motion = inverse_transform(drive.poses[before]) @ drive.poses[after]
     elapsed = max(after - before, 1) * drive.config.frame_interval
-    mount, exact = _camera_in_base(drive), EXACT * np.eye(6)
+    exact = EXACT * np.eye(6)
     pose, _ = pose_of_base(drive.poses[index].numpy(), exact, mount)
     twist, _ = twist_of_base((se3_log(motion) / elapsed).numpy(), exact, mount)
-    return odometry_message((pose, exact), (twist, exact), make_header(stamp, 'odom'), 'base_link')
+    return odometry_message((pose, exact), (twist, exact), header, 'base_link')

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mdepth_ros.cli import doctor_ros
-from mdepth_ros.cli.finding import BAD, GOOD, NOTE, Finding
+from mdepth_ros.cli.doctor_ros import BAD, GOOD, NOTE, Finding
 from mdepth_ros.cli.free_domain import own_domain
 from mdepth_ros.ros import bag_topics
 
@@ -49,7 +49,7 @@ def test_what_stands_in_for_ros(monkeypatch: pytest.MonkeyPatch) -> None:
     finding = find(doctor_ros.middleware(), 'ROS 2')
     assert finding.state == GOOD
     assert f'Cyclone DDS {importlib.metadata.version("cyclonedds")}' in finding.found
-    monkeypatch.setattr(doctor_ros, '_cyclone', lambda: None)
+    monkeypatch.setattr(doctor_ros, 'installed', lambda package: None)
     finding = find(doctor_ros.middleware(), 'ROS 2')
     assert finding.state == NOTE
     assert 'pip install cyclonedds' in finding.remedy

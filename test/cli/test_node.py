@@ -16,7 +16,6 @@ import typer
 from typer.testing import CliRunner
 
 from mdepth_ros.cli.main import app
-from mdepth_ros.cli.node import ros_arguments
 from mdepth_ros.cli.options import threads_or_auto
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.ros import executables
@@ -44,19 +43,13 @@ def passed(monkeypatch):
     return start
 
 
-def test_options_become_those_of_ros(tmp_path):
+def test_options_become_those_of_ros(tmp_path, passed):
     file = tmp_path / 'params.yaml'
     file.write_text('/**:\n  ros__parameters:\n    max_range: 50.0\n')
-    assert ros_arguments(
-        image='/cam/image_raw',
-        camera_info='/cam/info',
-        namespace='robot1',
-        model=Path('1e3'),
-        params_files=[file],
-        parameters=['publish_tf:=false'],
-        remaps=['odom:=vo'],
-        use_sim_time=True,
-        log_level='debug',
+    assert passed(
+        *('--image', '/cam/image_raw', '--camera-info', '/cam/info', '--namespace', 'robot1'),
+        *('--model', '1e3', '--params-file', str(file), '-p', 'publish_tf:=false'),
+        *('-r', 'odom:=vo', '--use-sim-time', '--log-level', 'debug'),
     ) == [
         '--ros-args', '--params-file', str(file),
         '-r', 'image:=/cam/image_raw', '-r', 'camera_info:=/cam/info', '-r', '__ns:=/robot1',
@@ -69,16 +62,16 @@ def test_options_become_those_of_ros(tmp_path):
 @pytest.mark.parametrize(
     ('options', 'level'),
     [
-        ({}, 'mdepth:=debug'),
-        ({'name': 'point_cloud', 'namespace': '/a/b/'}, 'a.b.point_cloud:=debug'),
-        ({'remaps': ['__ns:=/robot1', '__node:=eye']}, 'robot1.eye:=debug'),
-        ({'namespace': 'one', 'remaps': ['__name:=eye', '__ns:=/two']}, 'one.eye:=debug'),
-        ({'log_level': 'rmw_cyclonedds_cpp:=debug'}, 'rmw_cyclonedds_cpp:=debug'),
+        ('', 'mdepth:=debug'),
+        ('--executable point_cloud_node --namespace /a/b/', 'a.b.point_cloud:=debug'),
+        ('-r __ns:=/robot1 -r __node:=eye', 'robot1.eye:=debug'),
+        ('--namespace one -r __name:=eye -r __ns:=/two', 'one.eye:=debug'),
+        ('--log-level rmw_cyclonedds_cpp:=debug', 'rmw_cyclonedds_cpp:=debug'),
     ],
 )
-def test_the_level_is_that_of_the_node(options, level):
+def test_the_level_is_that_of_the_node(passed, options, level):
     """Debug for all would bury what it says under what the middleware says."""
-    assert ros_arguments(**{'log_level': 'debug', **options})[-2:] == ['--log-level', level]
+    assert passed('--log-level', 'debug', *options.split())[-2:] == ['--log-level', level]
 
 
 @pytest.mark.parametrize('name', EXECUTABLES)
@@ -118,14 +111,14 @@ def test_the_arguments_of_ros_go_through(passed):
 @pytest.mark.parametrize(
     'options, line',
     [
-        ({'parameters': ['max_range=3']}, 'write name:=value'),
-        ({'remaps': [':=to']}, 'from:=to'),
-        ({'params_files': [Path('nowhere.yaml')]}, 'no such file: nowhere.yaml'),
+        ('-p max_range=3', 'write name:=value'),
+        ('-r :=to', 'from:=to'),
+        ('--params-file nowhere.yaml', 'no such file: nowhere.yaml'),
     ],
 )
 def test_what_cannot_be_is_one_line(options, line):
     with pytest.raises(MdepthError, match=line):
-        ros_arguments(**options)
+        CliRunner().invoke(app, ['node', *options.split()], catch_exceptions=False)
 
 
 def test_which_node():
