@@ -83,12 +83,7 @@ def parse_json(text: str) -> Any:
         raise
     except ValueError as error:
         raise TextError(f'it is not JSON: {shown(error)}') from None
-    for item, depth in _walk(value):
-        if depth > LARGEST_DEPTH:
-            _too_deep()
-        if isinstance(item, str):
-            _whole(item)
-    return value
+    return _checked(value, LARGEST_TEXT)
 
 
 def parse_yaml(text: str) -> Any:
@@ -99,7 +94,9 @@ def parse_yaml(text: str) -> Any:
     if len(text) > LARGEST_YAML:
         raise TextError(f'it is longer than {LARGEST_YAML:,} characters')
     try:
-        return _Builder(YAML(typ='safe', pure=True).parse(text)).document()
+        value = _Builder(YAML(typ='safe', pure=True).parse(text)).document()
+    except RecursionError:
+        _too_deep()
     except TextError:
         raise
     except (YAMLError, ValueError) as error:
@@ -107,6 +104,7 @@ def parse_yaml(text: str) -> Any:
         where = f' in line {mark.line + 1}' if mark is not None else ''
         problem = getattr(error, 'problem', None) or str(error).partition('\n')[0]
         raise TextError(f'it is not YAML: {shown(problem)}{where}') from None
+    return _checked(value, LARGEST_YAML)
 
 
 def dump_yaml(values: dict[str, Any]) -> str:
@@ -129,50 +127,44 @@ class _Builder:
     def __init__(self, events: Iterator[Any]) -> None:
         self._events = events
         self._anchors: dict[str, Any] = {}
-        self._values = 0
 
     def document(self) -> Any:
-        result, documents = None, 0
+        values: list[Any] = []
         for event in self._events:
             if isinstance(event, DocumentStartEvent):
-                documents += 1
-                if documents > 1:
+                if values:
                     raise TextError('it holds two documents: one is read')
-                result = self._value(next(self._events), 1)
-        return result
+                values.append(self._value(next(self._events)))
+        return values[0] if values else None
 
-    def _value(self, event: Any, depth: int) -> Any:
-        """The value that begins with an event; `depth`: its own, if it is a list or mapping."""
+    def _value(self, event: Any) -> Any:
+        """The value that begins with an event."""
         if isinstance(event, AliasEvent):
             if event.anchor not in self._anchors:
                 raise TextError(f'line {event.start_mark.line + 1}: *{event.anchor} is not known')
-            value = self._anchors[event.anchor]
-            for _, inner in _walk(value, depth):
-                self._count(inner)
-            return value
+            return self._anchors[event.anchor]
         if isinstance(event, ScalarEvent):
-            self._count(0)
             value = _scalar(event)
         elif isinstance(event, SequenceStartEvent):
-            self._count(depth)
-            value = [self._value(one, depth + 1) for one in self._until(SequenceEndEvent)]
+            value = [self._value(one) for one in self._until(SequenceEndEvent)]
         else:
-            self._count(depth)
-            value = self._mapping(depth)
+            value = self._mapping()
         if event.anchor:
             self._anchors[event.anchor] = value
         return value
 
-    def _mapping(self, depth: int) -> dict[str, Any]:
+    def _mapping(self) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for event in self._until(MappingEndEvent):
             line = f'line {event.start_mark.line + 1}'
             if not isinstance(event, ScalarEvent):
                 raise TextError(f'{line}: a name is not a word')
-            self._value(event, depth)  # counts and checks it; a name is a text, also 1 or yes
-            if event.value in values:
-                raise TextError(f'{line}: {shown(event.value)} stands there twice')
-            values[event.value] = self._value(next(self._events), depth + 1)
+            name = event.value  # a text, also 1 or yes
+            if event.anchor:
+                self._anchors[event.anchor] = _scalar(event)
+            if name in values:
+                raise TextError(f'{line}: {shown(name)} stands there twice')
+            values[name] = self._value(next(self._events))
         return values
 
     def _until(self, end: type) -> Iterator[Any]:
@@ -182,17 +174,9 @@ class _Builder:
                 return
             yield event
 
-    def _count(self, depth: int) -> None:
-        self._values += 1
-        if self._values > LARGEST_YAML:
-            raise TextError('its aliases (*) stand for too much: write out what is meant')
-        if depth > LARGEST_DEPTH:
-            _too_deep()
-
 
 def _scalar(event: Any) -> Any:
     text: str = event.value
-    _whole(text)
     if event.style is not None or event.tag == STRING_TAG:
         return text
     if text in ('', '~', 'null', 'Null', 'NULL'):
@@ -218,20 +202,23 @@ def _too_deep() -> NoReturn:
     raise TextError(f'it is nested deeper than {LARGEST_DEPTH} levels')
 
 
-def _whole(text: str) -> None:
-    """No name of a file and no message holds a zero, or half of a surrogate pair."""
-    if NO_TEXT.search(text):
-        raise TextError(f'{shown(text[:40])} is not UTF-8 text')
+def _checked(value: Any, most: int) -> Any:
+    """The value itself, of at most so many values and names, and not too deep.
 
-
-def _walk(value: Any, depth: int = 1) -> Iterator[tuple[Any, int]]:
-    """Every value and name in a value of that depth, with its own (0: no list or mapping)."""
-    waiting = [(value, depth)]
+    No name of a file and no message holds a zero, or half of a surrogate pair.
+    """
+    waiting = [(value, 1)]
     while waiting:
         item, depth = waiting.pop()
-        yield item, depth if isinstance(item, (dict, list)) else 0
-        if isinstance(item, dict):
-            waiting += [(name, 0) for name in item]
-            waiting += [(inner, depth + 1) for inner in item.values()]
-        elif isinstance(item, list):
-            waiting += [(inner, depth + 1) for inner in item]
+        most -= 1
+        if most < 0:
+            raise TextError('its aliases (*) stand for too much: write out what is meant')
+        if isinstance(item, str) and NO_TEXT.search(item):
+            raise TextError(f'{shown(item[:40])} is not UTF-8 text')
+        if isinstance(item, (dict, list)):
+            if depth > LARGEST_DEPTH:
+                _too_deep()
+            names = list(item) if isinstance(item, dict) else []
+            inside = item.values() if isinstance(item, dict) else item
+            waiting += [(inner, depth + 1) for inner in (*names, *inside)]
+    return value

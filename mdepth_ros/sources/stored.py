@@ -11,14 +11,8 @@ from __future__ import annotations
 import functools
 from typing import NamedTuple
 
-from rosbags.interfaces import (
-    Qos,
-    QosDurability,
-    QosHistory,
-    QosLiveliness,
-    QosReliability,
-    QosTime,
-)
+from rosbags import interfaces as bags
+from rosbags.interfaces import Qos
 from rosbags.rosbag2.metadata import parse_qos
 from rosbags.typesys import Stores, get_typestore
 from rosbags.typesys.store import Typestore
@@ -30,18 +24,11 @@ from mdepth_ros.sources.unpack import ZSTD_MAGIC, unpack
 READ = ('cdr', 'ros1')
 """The encodings of messages that are read."""
 
-_UNSET = QosTime(0, 0)
+_UNSET = bags.QosTime(0, 0)
 LATCHED = Qos(
-    QosHistory.KEEP_LAST,
-    1,
-    QosReliability.RELIABLE,
-    QosDurability.TRANSIENT_LOCAL,
-    _UNSET,
-    _UNSET,
-    QosLiveliness.AUTOMATIC,
-    _UNSET,
-    avoid_ros_namespace_conventions=False,
-)
+    bags.QosHistory.KEEP_LAST, 1, bags.QosReliability.RELIABLE, bags.QosDurability.TRANSIENT_LOCAL,
+    _UNSET, _UNSET, bags.QosLiveliness.AUTOMATIC, _UNSET, avoid_ros_namespace_conventions=False,
+)  # fmt: skip
 """What a latched topic offers: a subscriber that comes late gets the last message (tf2, nav2)."""
 
 
