@@ -24,7 +24,6 @@ from mdepth_ros.sources.intrinsics import CalibrationError
 if TYPE_CHECKING:
     from mdepth_ros.geometry import Camera
 
-CAMERA_LINK = 'camera_link'
 _REMEMBERED = 100_000  # keys of losses; further ones may be counted twice
 
 
@@ -131,13 +130,6 @@ class StaticTransforms:
         return known.get(child)
 
 
-def camera_mount() -> StaticTransforms:
-    """Return camera_link -> camera_optical_frame, for sources that come without transforms."""
-    transforms = StaticTransforms()
-    transforms.add(CAMERA_LINK, CAMERA_FRAME, OPTICAL_ROTATION)
-    return transforms
-
-
 @dataclass(frozen=True)
 class Item:
     """One image that is not decoded yet: `image()` gives RGB uint8 [H, W, 3].
@@ -176,10 +168,10 @@ class ImageSource(ABC):
         extrinsics: StaticTransforms | None = None,
         losses: Losses | None = None,
     ) -> None:
-        self.name = name
-        self.total = total
-        self.frame_id = frame_id
-        self.extrinsics = camera_mount() if extrinsics is None else extrinsics
+        self.name, self.total, self.frame_id = name, total, frame_id
+        self.extrinsics = extrinsics or StaticTransforms()
+        if extrinsics is None:
+            self.extrinsics.add('camera_link', CAMERA_FRAME, OPTICAL_ROTATION)
         self.inputs: tuple[RawMessage, ...] = ()
         self._lost = Losses() if losses is None else losses
         self._start, self._frames = 0.0, sys.maxsize
@@ -210,9 +202,7 @@ class ImageSource(ABC):
         Raises MdepthError if there was nothing that could be read.
         """
         begin: int | None = None
-        waiting = self._start > 0
-        delivered = 0
-        reason = ''
+        waiting, delivered, reason = self._start > 0, 0, ''
         for item in self.items():
             begin = item.stamp if begin is None else begin
             waiting = waiting and item.stamp < begin + round(self._start * 1e9)

@@ -23,7 +23,6 @@ ACCEPTED = (
     "or EuRoC, or a text file with lines 'fx 700', 'fy 700', 'cx 320', 'cy 240' and optionally "
     "'k1 k2 p1 p2 k3 -0.2 0.1 0 0 0'"
 )
-NO_ROI = (0, 0, 0, 0, False)
 TERMS = ('k1', 'k2', 'p1', 'p2', 'k3', 'k4', 'k5', 'k6')
 # What programs and people call the distortion; a name that is not known must not be left out.
 _DISTORTION = re.compile(r'd|dist(ortion)?(_?(coef|param)\w*)?', re.IGNORECASE)
@@ -57,10 +56,8 @@ class Intrinsics:
             )
         from mdepth_ros.geometry import Camera
 
-        return Camera.from_info(
-            width, height, self.model, self.d, self.k, self.r or (0.0,) * 9, self.p or (0.0,) * 12,
-            0, 0, NO_ROI,
-        )  # fmt: skip
+        rows = self.d, self.k, self.r or (0.0,) * 9, self.p or (0.0,) * 12
+        return Camera.from_info(width, height, self.model, *rows, 0, 0, (0, 0, 0, 0, False))
 
     def for_images(self, rectified: bool = False) -> Callable[[int, int], Camera]:
         """Return `camera` for one recording, where all images must have the size of the first.
@@ -142,12 +139,10 @@ def _from_yaml(tree: object) -> Intrinsics:
     d = _row(tree, *names)
     r, p = _row(tree, 'rectification_matrix', 'R', 'r'), _row(tree, 'projection_matrix', 'P', 'p')
     k = _row(tree, 'camera_matrix', 'K', 'k', 'intrinsics')
-    if len(k) == 4:
-        k = (k[0], 0, k[2], 0, k[1], k[3], 0, 0, 1)
+    k = pinhole(*k).k if len(k) == 4 else k
     if len(k) != 9:
-        raise ValueError(
-            f'camera_matrix has {len(k)} numbers instead of 9' if k else 'no camera_matrix'
-        )
+        wrong = f'camera_matrix has {len(k)} numbers instead of 9'
+        raise ValueError(wrong if k else 'no camera_matrix')
     width, height = _row(tree, 'image_width', 'width'), _row(tree, 'image_height', 'height')
     size = _row(tree, 'resolution') or (*width, *height)
     return Intrinsics(model, k, d, r, p, _size(size))
@@ -169,11 +164,8 @@ def _row(tree: dict[str, Any], *names: str) -> tuple[float, ...]:
     value: Any = tree[name]
     value = value.get('data') if isinstance(value, dict) else value
     rows = value if isinstance(value, list) else [value]
-    numbers: list[Any] = [
-        number for row in rows for number in (row if isinstance(row, list) else [row])
-    ]
     try:
-        return tuple(map(float, numbers))
+        return tuple(float(x) for row in rows for x in (row if isinstance(row, list) else [row]))
     except (TypeError, ValueError):
         raise ValueError(f'{name} holds what is no number') from None
 
@@ -195,5 +187,5 @@ def _from_text(lines: list[str]) -> Intrinsics:
     d = tuple(values.get(name, 0.0) for name in TERMS)
     size = _size(tuple(values[name] for name in ('width', 'height') if name in values))
     model = 'rational_polynomial' if any(d[5:]) else 'plumb_bob'
-    k = (values['fx'], 0.0, values['cx'], 0.0, values['fy'], values['cy'], 0.0, 0.0, 1.0)
+    k = pinhole(*(values[name] for name in ('fx', 'fy', 'cx', 'cy'))).k
     return Intrinsics(model, k, d if any(d[5:]) else d[:5], size=size)

@@ -84,7 +84,7 @@ class Mcap:
             try:
                 indexed = self._read_index()
             except _Damage as error:
-                self._damaged(f'{first_line(error)}')
+                self._damaged(first_line(error))
                 indexed = False
             if not indexed:
                 self._walk()
@@ -99,34 +99,30 @@ class Mcap:
 
     def messages(self, topics: Collection[str]) -> Iterator[Stored]:
         """Yield the messages of some topics, named as in the file, in the order of their time."""
-        wanted = self._keys(topics)
         last = -1
         try:
-            for entry in self._merged(wanted):
+            for entry in self._merged(topics):
                 last = entry.time
                 yield self._stored(entry)
             return
         except _WrongIndexError:
             self._damaged('its index is wrong')
         self._walk()
-        wanted = self._keys(topics)
-        yield from (self._stored(e) for e in self._merged(wanted) if e.time > last)
+        yield from (self._stored(e) for e in self._merged(topics) if e.time > last)
 
     def close(self) -> None:
         """Close the file."""
         self._opened.clear()
         self._file.close()
 
-    def _keys(self, topics: Collection[str]) -> frozenset[int]:
-        return frozenset(k for k, channel in self._channels.items() if channel.topic in topics)
-
     def _stored(self, entry: _Entry) -> Stored:
         file, _, _ = self._inside(entry.chunk)
         file.seek(entry.at)
         return Stored(self._channels[entry.channel], entry.time, file.read(entry.length))
 
-    def _merged(self, wanted: frozenset[int]) -> Iterator[_Entry]:
+    def _merged(self, topics: Collection[str]) -> Iterator[_Entry]:
         """The messages of all chunks in the order of time; a chunk is opened when it is next."""
+        wanted = {key for key, channel in self._channels.items() if channel.topic in topics}
         chunks = [c for c in self._chunks if c.channels is None or wanted & c.channels]
         chunks = sorted(chunks, key=lambda chunk: chunk.first)[::-1]
         number, waiting = 0, list[_Entry]()  # the next one last
@@ -170,8 +166,7 @@ class Mcap:
             op, length = struct.unpack('<BQ', self._file.read(9))
             if op != CHUNK:
                 raise _WrongIndexError
-            _, _, size, crc = struct.unpack('<QQQI', self._file.read(28))
-            (letters,) = struct.unpack('<I', self._file.read(4))
+            size, crc, letters = struct.unpack('<16xQII', self._file.read(32))
             compression = self._file.read(min(letters, 64)).decode()
             (packed,) = struct.unpack('<Q', self._file.read(8))
             at = self._file.tell()
@@ -191,11 +186,11 @@ class Mcap:
     def _kept(self, chunk: Chunk, place: _Place) -> _Place:
         """Keep an opened chunk; the oldest are forgotten, and opened again where needed."""
         self._opened[chunk.at] = place
-        sizes = {at: end for at, (file, _, end) in self._opened.items() if file is not self._file}
-        while len(self._opened) > 1 and (len(self._opened) > _OPEN or sum(sizes.values()) > _KEPT):
-            oldest = next(iter(self._opened))
-            sizes.pop(oldest, 0)
-            del self._opened[oldest]
+        while len(self._opened) > 1:
+            held = [end for file, _, end in self._opened.values() if file is not self._file]
+            if len(self._opened) <= _OPEN and sum(held) <= _KEPT:
+                break
+            del self._opened[next(iter(self._opened))]
         return place
 
     def _damaged(self, why: str) -> None:
@@ -282,9 +277,8 @@ class Mcap:
         encoding, at = text(body, at)
         name, described = self._schemas.get(schema, ('', ''))
         encoding = encoding or _ENCODINGS.get(described, 'unknown')
-        self._channels[key] = Channel(
-            topic, plain_type(name), encoding, 0, profiles(body[at + 4 :])
-        )
+        offered = profiles(body[at + 4 :])
+        self._channels[key] = Channel(topic, plain_type(name), encoding, 0, offered)
 
     def _body(self, at: int, length: int) -> bytes:
         if length > LARGEST_MESSAGE:

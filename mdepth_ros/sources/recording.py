@@ -10,7 +10,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from rosbags.interfaces import Qos
 
@@ -24,7 +24,6 @@ from mdepth_ros.sources.stored import READ, Channel, Stored, first_line, to_cdr
 from mdepth_ros.sources.unpack import unpack_file
 from mdepth_ros.texts import TextError, read_yaml
 
-FILE_SUFFIXES = {'.mcap', '.db3', '.bag'}
 PACKED = '.zstd'
 """What rosbag2 adds to the name of a file that it compressed as a whole."""
 ACTIVE = '.active'
@@ -44,27 +43,11 @@ class Topic(NamedTuple):
     messages: int
 
 
-class Part(Protocol):
-    """A file of a recording, open for reading."""
-
-    path: Path
-
-    @property
-    def channels(self) -> list[Channel]:
-        """What is in it."""
-
-    def messages(self, topics: Collection[str]) -> Iterator[Stored]:
-        """Yield the messages of some topics, named as in the file, in the order of their time."""
-
-    def close(self) -> None:
-        """Close the file."""
-
-
+Part = Mcap | Sqlite | Ros1Bag
+"""A file of a recording, open for reading."""
 _FORMATS: dict[str, Callable[[Path, Losses], Part]] = {
-    '.mcap': Mcap,
-    '.db3': Sqlite,
-    '.bag': Ros1Bag,
-}
+    '.mcap': Mcap, '.db3': Sqlite, '.bag': Ros1Bag,
+}  # fmt: skip
 
 
 class Recording:
@@ -147,9 +130,8 @@ class Recording:
         except MdepthError as error:
             self.skip(topic, stored.time, str(error), size)
             return None
-        time = stored.time
-        if not 0 <= time <= LATEST_STAMP:
-            time = min(max(time, 0), LATEST_STAMP)
+        time = min(max(stored.time, 0), LATEST_STAMP)
+        if time != stored.time:
             self.losses.note(
                 'times of recording before 1970 or after 2038, which ROS cannot say, count as '
                 '1970 or 2038'
@@ -210,11 +192,7 @@ def is_recording(path: Path) -> bool:
     """Tell from names alone whether a path is a bag."""
     if path.is_dir():
         return (path / 'metadata.yaml').is_file() or bool(_listed(path))
-    return _is_bag_file(path)
-
-
-def _is_bag_file(path: Path) -> bool:
-    return _suffix(path) in FILE_SUFFIXES
+    return _suffix(path) in _FORMATS
 
 
 def _suffix(path: Path) -> str:
@@ -233,11 +211,7 @@ def _topics(channels: Iterable[Channel]) -> dict[str, Topic]:
     for channel in channels:
         kinds = counts.setdefault(absolute(channel.topic), Counter())
         kinds[_label(channel)] += channel.messages
-    topics = {}
-    for name, kinds in counts.items():
-        ((kind, messages),) = kinds.most_common(1)
-        topics[name] = Topic(name, kind, messages)
-    return topics
+    return {name: Topic(name, *kinds.most_common(1)[0]) for name, kinds in counts.items()}
 
 
 def _files(path: Path, losses: Losses) -> list[Path]:
@@ -278,4 +252,5 @@ def parts_of_one(files: Sequence[Path]) -> bool:
 
 def _listed(path: Path) -> list[Path]:
     """Return the bag files of a folder, bag_2 before bag_10."""
-    return sorted((f for f in path.iterdir() if _is_bag_file(f) and f.is_file()), key=by_name)
+    files = (f for f in path.iterdir() if _suffix(f) in _FORMATS and f.is_file())
+    return sorted(files, key=by_name)

@@ -16,9 +16,6 @@ from mdepth_ros.limits import LARGEST_MESSAGE
 from mdepth_ros.sources.base import Losses
 from mdepth_ros.sources.stored import Channel, Stored, first_line, plain_type, read_profiles
 
-JOURNALS = ('-journal', '-wal')
-"""What SQLite has beside a database that was not closed: without it the database is not whole."""
-
 
 class Sqlite:
     """A .db3 file that is open for reading; it is never changed.
@@ -75,17 +72,12 @@ class Sqlite:
         has = {row[1] for row in self._database.execute('PRAGMA table_info(topics)')}
         if not {'id', 'name', 'type'} <= has:
             raise MdepthError('it is no bag: it has no table of topics')
-        parts = [
-            name if name in has else "''"
-            for name in ('name', 'type', 'serialization_format', 'offered_qos_profiles')
-        ]
-        counts = dict(
-            self._database.execute('SELECT topic_id, count(*) FROM messages GROUP BY topic_id')
-        )
-        topics = {}
-        for key, name, kind, encoding, offered in self._database.execute(
-            f'SELECT id, {", ".join(parts)} FROM topics ORDER BY id'
-        ):
+        names = 'name', 'type', 'serialization_format', 'offered_qos_profiles'
+        parts = ', '.join(name if name in has else "''" for name in names)
+        query = 'SELECT topic_id, count(*) FROM messages GROUP BY topic_id'
+        counts, topics = dict(self._database.execute(query)), {}
+        rows = self._database.execute(f'SELECT id, {parts} FROM topics ORDER BY id')
+        for key, name, kind, encoding, offered in rows:
             count, profiles = counts.get(key, 0), read_profiles(offered)
             kind, encoding = plain_type(str(kind)), str(encoding or 'cdr')
             topics[key] = Channel(str(name), kind, encoding, count, profiles)
@@ -93,8 +85,8 @@ class Sqlite:
 
 
 def journals(path: Path) -> list[Path]:
-    """The files of SQLite that lie beside a database."""
-    files = (path.with_name(path.name + ending) for ending in JOURNALS)
+    """What SQLite has beside a database that was not closed: without it that is not whole."""
+    files = (path.with_name(path.name + ending) for ending in ('-journal', '-wal'))
     return [file for file in files if file.is_file()]
 
 

@@ -110,11 +110,11 @@ def choose_image(
     """
     images = [t for t in topics.values() if t.type in {IMAGE, COMPRESSED} and t.messages]
     if wanted is not None:
-        name = absolute(wanted)
-        found = [t for t in (name, f'{name}/compressed') if t in {i.name for i in images}]
-        if not found:
-            raise MdepthError(f'no images on {name}; {_inventory(images, topics)}')
-        return found[0]
+        name, there = absolute(wanted), {image.name for image in images}
+        for topic in (name, f'{name}/compressed'):
+            if topic in there:
+                return topic
+        raise MdepthError(f'no images on {name}; {_inventory(images, topics)}')
     cameras = [t.name for t in images if not _is_depth(t.name) and t.name not in not_cameras]
     if not cameras:
         raise MdepthError(f'no camera in this bag; {_inventory([], topics)}')
@@ -123,7 +123,8 @@ def choose_image(
         raw = [base for base in bases if base.endswith('/image_raw')]
         bases = raw or bases
     if len(bases) > 1:
-        raise MdepthError(f'{len(bases)} cameras in this bag: choose one by --topic {_or(bases)}')
+        found = ' or '.join(bases)
+        raise MdepthError(f'{len(bases)} cameras in this bag: choose one by --topic {found}')
     return bases[0] if bases[0] in cameras else f'{bases[0]}/compressed'
 
 
@@ -143,7 +144,3 @@ def _short(kind: str) -> str:
     """The name of a type; with its package where that is all that makes it no camera's."""
     name = kind.rpartition('/')[2]
     return kind if name.endswith('Image') else name
-
-
-def _or(names: Collection[str]) -> str:
-    return ' or '.join(names)
