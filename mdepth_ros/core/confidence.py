@@ -8,7 +8,8 @@ roughness  how far the disparity is from its mean over 5x5 pixels, relative to i
            disparity is linear in the pixel (n.P = D gives 1/z = (n.K^-1 p) / D), so roads and
            walls have none at any angle; depth edges, thin things and blotches have
 change     |ln(z / d)|: z is the depth of the point in the frame before, by the motion of the pair,
-           d what was said there then. It has what moves by itself, what was hidden, and flicker
+           d the depth that was estimated there then. It is large for what moves by itself, for
+           what was hidden in the frame before, and for flicker
 
 Both are averaged over neighbourhoods of 8x8 pixels of half the network's size. The error is
 modelled as exp(a + b ln(roughness) + c ln(change)), and as exp(a' + b' ln(roughness)) where
@@ -30,22 +31,22 @@ from torch.nn.functional import avg_pool2d, interpolate
 from mdepth_ros.geometry import in_view, project_depth, sample
 
 WITHIN = 0.25
-"""Relative error that the confidence is about: that of d1, the share of pixels below 1.25."""
+"""Confidence is the probability of a smaller relative error; 0.25 as in the metric d1."""
 PAIRED = (0.09, 0.39, 0.33)
 """a, b, c of the error; from `python -m mdepth_training.evaluation.fit_confidence`."""
 ALONE = (-0.22, 0.57)
 """a', b' of the error where only the roughness is known; from the same."""
 SMALLEST = (0.003, 0.01)
-"""Added to roughness and change before the logarithm: less of them tells no more."""
+"""Added to roughness and change before the logarithm: smaller values mean nothing."""
 MIN_PARALLAX = 0.5
-"""Mean flow by translation, in pixels of half the size, from which on the change tells all."""
+"""Mean flow by translation, in pixels of half the size: below it the change counts less."""
 _WINDOW, _STRIDE = 8, 4
 
 
 class Terms(NamedTuple):
-    """What the error is told from, each [1, 1, h/4, w/4].
+    """What the error is estimated from, each [1, 1, h/4, w/4].
 
-    share  in 0..1: how much of the change is visible, and how much it tells
+    share  in 0..1: the weight of the change, from where it is visible and from the parallax
     """
 
     roughness: Tensor

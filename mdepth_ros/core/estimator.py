@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Frame pair -> depth, motion and confidence; the device lives here and nowhere else.
 
-A camera whose view has not the focal length that the network was trained at: with
+A camera may have another focal length than the one that the network was trained with. With
 s = f_view / f_trained the image is the one that the training camera would take of a world whose
 depths are divided by s, X and Y unchanged (u - c = f_view X / Z = f_trained X / (Z / s)). What the
 network says belongs to that world, so depth and the translation along z are multiplied by s. A
@@ -120,10 +120,10 @@ class Estimator:
 
         prediction  of this pair; the networks are called once more, for the turned pair
 
-        Where they see what is there, their depth explains the images better than that of turned
-        images does, and better than the same depth upside down: how much better, each as half of
-        the logarithm of a ratio of residuals. An upright pair has both above 0, one upside down
-        both below; otherwise the pair does not tell.
+        The depth of upright images explains them better than the depth of the turned images does,
+        and better than the same depth upside down. Both numbers say how much better, as half of
+        the logarithm of a ratio of residuals. For an upright pair both are above 0, for one that
+        is upside down both are below; where their signs differ it is not known.
         """
         view = self.views.of(pair.current.camera)
         images = [self.views.sampled(frame).image for frame in (pair.previous, pair.current)]

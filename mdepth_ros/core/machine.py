@@ -4,7 +4,7 @@
 
 Not set here, because it works only before torch is loaded: OMP_WAIT_POLICY=PASSIVE. Without it
 idle OpenMP threads spin, and one busy neighbour process on the same two cores slows the networks
-three times over instead of less than twice. `mdepth` sets it as its first deed.
+three times over instead of less than twice. `mdepth` sets it before anything else.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _cuda_problem(name: str) -> str | None:
 
 
 def choose_precision(name: str, device: torch.device) -> str:
-    """'auto' -> what is fast on this device. Raises MdepthError for what is not offered."""
+    """'auto' -> what is fast on this device. Raises MdepthError for what it cannot do."""
     if name == 'auto':
         if device.type == 'cuda':
             return 'fp16'

@@ -1,23 +1,23 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Does what the networks see fit the mount that TF tells?
+"""Whether the mount of the camera in TF fits what the networks see.
 
-A transform of a body frame (z up) taken for one of an optical frame makes a vehicle climb its
-road, and a camera that hangs upside down shows networks of the road a world that they do not know:
-both in silence. Two things tell, each of them looked at `LOOKS` times in the first seconds of
-driving:
+Two mistakes are common and raise no error. Where the transform of a body frame (z up) is given for
+an optical frame, the odometry climbs. Where the camera hangs upside down, the depth is wrong,
+because the networks learned from upright images. Two things show it, each measured `LOOKS` times
+in the first seconds of driving:
 
-* The plane of the road, and the direction of travel. In the base frame the one must lie below, and
-  the other must not point up. Which way the camera looks does not matter.
-* Which way up the images fit: `Estimator.uprightness`. Networks see a road below in any image, so
-  the road alone does not tell whether an image is upside down.
+* The plane of the road, and the direction of travel. In the base frame the road must lie below,
+  and the travel must not point up. Which way the camera looks does not matter.
+* Which way up the images fit: `Estimator.uprightness`. Networks find a road in the lower half of
+  any image, so the road alone does not show whether an image is upside down.
 
-Nothing is said of a camera that sees no road, unless its view goes up and it moves along its view;
-nothing of one that stands; nothing where the networks do not track. With `road-nano`, both numbers
-of the uprightness were 0.09 to 0.36 in the mean of 20 looks on seven real and five synthetic
-drives, and minus that with the images turned by 180 degrees. On one of five synthetic drives with
-slopes of 15 % they say nothing; of cameras that look to the side or back, and in reverse, there,
-they differ in sign or are positive.
+There is no verdict on a camera that sees no road, unless it looks up and moves along its view;
+none while it stands; none where the networks do not track. With `road-nano`, both numbers of the
+uprightness were 0.09 to 0.36 in the mean of 20 looks on seven real and five synthetic drives, and
+minus that with the images turned by 180 degrees. On one of five synthetic drives with slopes of
+15 % they were too small for a verdict; on the same drives, for cameras that look to the side or
+back and in reverse, they differ in sign or are positive.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from mdepth_ros.limits import NANO
 Array = NDArray[np.float64]
 
 LOOKS = 20
-"""Pairs that a verdict is made of; and how many verdicts are tried where none is sure."""
+"""Pairs for one verdict, and the largest number of verdicts where none is sure."""
 ROUNDS = 5
 APART, LATER = 0.1, 0.5
 """Seconds from look to look, before the first verdict and after: a look costs half a step."""
 UPRIGHT = 0.06
-"""Mean uprightness, of both its numbers, that is believed."""
+"""Least mean of both numbers of the uprightness for a verdict."""
 FITS = 0.7
 """Cosine of the angle to where it should be, above which a direction fits (45 degrees)."""
 ALONG = 0.9
@@ -68,7 +68,7 @@ class Look:
 class MountCheck:
     """Compares the mount of one camera with what its first seconds of driving show.
 
-    T_base_camera  4x4, as TF tells it
+    T_base_camera  4x4, as TF gives it
     base, camera   names of the frames
 
     line  what does not fit, and what to do; '' where all does, or where it is not known (yet)
@@ -94,7 +94,7 @@ class MountCheck:
         prediction: Prediction,
         tracking: TrackingStatus,
     ) -> None:
-        """Look at a pair, if its motion is believed and the look before is a while ago."""
+        """Measure at a pair, if its motion is used and the last measurement is some time ago."""
         if self.done or tracking.status != 'tracking':
             return
         stamp = pair.current.stamp

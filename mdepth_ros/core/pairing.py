@@ -6,9 +6,9 @@ The networks were trained on frames a certain time apart. A frame is therefore p
 earlier one that is nearest to that time, not with whatever came last, so that a faster camera and
 a lost frame change little. Where there is none, the frame is paired with itself and says why.
 
-Networks that were trained at the speed of traffic see too much motion where a vehicle creeps: as
-an option (`keyframes`), the partner is then taken from further back, until the two views differ
-about as much as in training.
+Networks that were trained at the speed of traffic estimate too much motion where a vehicle creeps.
+With the option `keyframes` the partner is then an older frame, so that the two views differ about
+as much as in training.
 
 A stamp that is older than the newest one is that of a late image, or time ran backward: `Order`
 tells which.

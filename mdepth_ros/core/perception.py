@@ -86,7 +86,7 @@ class Tracker:
         """The frame with its partner; a pair is taken as it is."""
         if isinstance(frame, FramePair):
             return frame
-        # The speeds that came with a late frame are for the next one that has its turn.
+        # Speeds that came with a late frame are given to the next frame that is not late.
         frame = replace(frame, speeds=(*self._unheard, *frame.speeds)) if self._unheard else frame
         pair = self.pairing.pair(frame)
         self._unheard = frame.speeds if pair.stale else ()
@@ -148,17 +148,17 @@ class Perception:
 
     @property
     def warnings(self) -> list[str]:
-        """What the user should know; grows, and says each thing once."""
+        """Lines for the user so far, each once."""
         mounts = [tracker.mount for tracker in self.trackers.values()]
         return [*self.estimator.warnings, *(m.line for m in mounts if m is not None and m.line)]
 
     def step(
         self, frames: Sequence[Frame | FramePair], parts: Collection[str] = PARTS
     ) -> list[Estimate]:
-        """Everything that new frames tell: one frame of each camera that has one, mostly one.
+        """Estimate everything at new frames: one of each camera that has one, mostly one in all.
 
-        frames  of each camera about in the order they were taken in. Whoever chooses the pairs,
-                as for a data set, gives pairs
+        frames  from call to call about in the order in which they were taken. A FramePair is
+                taken as it is: for callers that choose the pairs themselves
         parts   as in Estimator: image and confidence are empty where they are not needed
 
         'pairing', 'estimator' and 'step' of the timings are those of all cameras.
@@ -248,7 +248,7 @@ def build_perception(
     Raises MdepthError for a model that cannot be read or a setting that cannot be met.
     """
     network, card = load_model(Path(model))
-    Tracker(card, **settings)  # what is wrong is said before the networks take their seconds
+    Tracker(card, **settings)  # refuses a wrong setting before the seconds that networks take
     return make_perception(
         Estimator(network, card, device, precision, threads, refined, cues), **settings
     )

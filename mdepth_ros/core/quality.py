@@ -25,16 +25,17 @@ from mdepth_ros.geometry import warp
 from mdepth_ros.limits import FASTEST, NANO
 
 PLAIN = 0.008
-"""Contrast below which an image shows nothing."""
+"""Contrast below which an image is taken for black, white or covered."""
 MISFIT = (1.75, 3.0)
-"""Pixels (of the small images) by which the motion misses them: degraded, lost."""
+"""Misfit in pixels of the small images: above the first `degraded`, above the second `lost`."""
 UNEXPLAINED = 0.92
-"""Share of the images' difference above which a motion explains nothing of it."""
+"""A residual above this share of the difference without the motion: it explains nothing."""
 BETTER_STILL, STILL = 1.25, 2.0
-"""How many times the images may fit better without the motion: degraded, standing.
+"""Residual with the motion over that without it: above the first `degraded`, above the second
+`standing`.
 
-Where the camera stands, noise makes it 3.5 or more. Networks that never learned slow motion see
-some metres per second even at rest, so below about 1 m/s the camera counts as standing.
+Where the camera stands, noise makes the ratio 3.5 or more. Networks that never learned slow motion
+estimate some metres per second even at rest: below about 1 m/s the camera counts as standing.
 """
 FASTEST_TURN = math.radians(100)
 """rad/s"""

@@ -8,11 +8,11 @@ The steps make
 
     sum_p w_p (a I_prev(p'(x)) + b - I_cur(p))^2 / s^2 * EVIDENCE / N  +  x^T diag(std)^-2 x
 
-smaller, in x and the change of exposure a, b (direct alignment: Lucas and Kanade 1981; Engel,
+smaller, over x and the change of exposure a, b (direct alignment: Lucas and Kanade 1981; Engel,
 Koltun and Cremers 2018 for a, b and the choice of points). The second term is what is known
-without the images: about how far the networks are off. w are Student's t weights (Kerl, Sturm and
-Cremers 2013), by which moving things and what was hidden lose their say; s is the spread of the
-residuals (1.4826 times their median). Errors of neighbouring pixels are alike: all points
+without the images: how large the error of the networks usually is. w are Student's t weights
+(Kerl, Sturm and Cremers 2013), so that moving and hidden things count little; s is the spread of
+the residuals (1.4826 times their median). Errors of neighbouring pixels are alike: all points
 together count as `EVIDENCE` independent ones.
 
 The length of the result is as right as the depth is, so motion and depth agree better.
@@ -38,7 +38,7 @@ FREEDOM = 5.0
 NETWORK_STD = torch.tensor([0.008, 0.02, 0.15], dtype=torch.float64)
 """Error of the networks' translation over its length, along x, y and z (forward).
 
-They take the camera's pitch for one of those of their training. Forward it is 7 % from frame to
+They assume a pitch of the camera as in their training. Forward it is 7 % from frame to
 frame, and 11 to 17 % from drive to drive.
 """
 NETWORK_TURN = 1e-3
@@ -52,7 +52,7 @@ SHORTEST = 0.01
 def refine(current: Tensor, previous: Tensor, depth: Tensor, motion: Tensor, K: Tensor) -> Tensor:
     """Refine the motion of a pair; returns T_previous_current, float64 [4, 4] on the CPU.
 
-    current, previous  what `brightness` says of the images
+    current, previous  `brightness` of the images
     depth              [1, h, w] of the current one, of the same size
     motion             T_previous_current in the unit of the depth, float64 [4, 4] on the CPU
     K                  [3, 3] of that size
@@ -106,7 +106,7 @@ def steepest(image: Tensor, cell: int) -> Tensor:
 def residuals(
     points: Tensor, previous: Tensor, target: Tensor, T: Tensor, exposure: Tensor, K: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """What the previous image and the current one differ by at each point.
+    """Difference of brightness between the previous image and the current one at each point.
 
     points    [1, 3, N] of the current camera, and their brightness, target [N]
     previous  [1, 3, h, w], `brightness` of the previous image

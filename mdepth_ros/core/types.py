@@ -26,14 +26,14 @@ OPTICAL_ROTATION: Matrix = np.array(
 
 
 class Levels(NamedTuple):
-    """Which intensities of a camera become 0 to 255: from `lowest`, the uppermost 8 of `bits`."""
+    """Which intensities of a camera become 0 to 255: the 2**bits values from `lowest` on."""
 
     lowest: int = 0
     bits: int = 8
 
     @property
     def highest(self) -> int:
-        """The largest intensity that is told apart from larger ones."""
+        """The intensity that becomes 255; larger ones become 255 too."""
         return self.lowest + (1 << self.bits) - 1
 
 
@@ -48,9 +48,9 @@ class Frame:
     image        RGB uint8 [H, W, 3], as it arrived (not rectified); a view where possible
     camera       the camera that took it: its width and height are the image's
     frame_id     the optical frame (REP-103: z forward, x right, y down)
-    speeds       (stamp in ns, m/s) of the vehicle that became known since the frame before; they
-                 may be older than the image, and younger
-    levels       what the camera's intensities became in the image
+    speeds       (stamp in ns, m/s) of the vehicle that arrived since the frame before; each may be
+                 older or newer than the image
+    levels       which intensities of the camera became 0 to 255 in the image
     camera_name  which camera of the vehicle took it, where `Perception` has several
     """
 
@@ -63,7 +63,7 @@ class Frame:
     camera_name: str = ''
 
     def as_dark_as(self, other: Frame) -> Frame:
-        """The frame with the levels of a later one, which may have found that more are used."""
+        """The frame in the levels of a later one: more of them may be in use by then."""
         levels = other.levels
         if self.levels.bits >= levels.bits:
             return self
@@ -144,13 +144,13 @@ class Scale:
     """Metres per network unit.
 
     value    the factor for depths and translations
-    spread   its standard deviation, in the same unit: of what the source measures, which is the
-             path for a speed and the road for a height. How far depth and motion of the networks
-             disagree among themselves is not in it
+    spread   its standard deviation, in the same unit. It is that of what the source measures: the
+             length of the path for a speed, the depth of the road for a height. A disagreement
+             between depth and motion of the networks is not included
     state    'none' (value 1: lengths stay in network units), 'fixed'; of a measured one
              'initialising' (what was known before, or the first measurements), 'good', and
-             'degraded' (held: nothing fitting was measured for a while)
-    sources  of a measured one: those that it was measured from lately
+             'degraded' (held: no measurement was accepted for a while)
+    sources  of a measured one: those whose measurements were accepted lately
     delay    seconds by which the vehicle's speed comes late, where that is a source
     """
 
@@ -200,7 +200,7 @@ class Pose:
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """What is known at one frame; metres, or network units where `scale.state` is 'none'.
+    """Everything known at one frame; metres, or network units where `scale.state` is 'none'.
 
     stamp, frame_id   of the frame: nanoseconds, optical frame
     image             uint8 [h, w, 3] RGB, the rectified view that belongs to depth

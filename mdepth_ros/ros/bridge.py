@@ -62,9 +62,8 @@ def bridge_problem() -> str:
 def decoded(message: Any) -> NDArray[Any]:
     """Pixels of an Image, uint8 or uint16: grey [H, W] or RGB [H, W, 3].
 
-    Of an encoding that says nothing of colours, such as 32FC3, channels and numbers mean what they
-    mean to OpenCV's imshow: B, G, R and perhaps alpha; floats run from 0 to 1, whole numbers from
-    0 up.
+    An encoding without colours, such as 32FC3, is read as OpenCV's imshow reads it: channels are
+    B, G, R and perhaps alpha; floats run from 0 to 1, whole numbers from 0 up.
 
     Raises BridgeError for what cannot be decoded, and for numbers outside of these ranges.
     """

@@ -194,7 +194,7 @@ class LiveCamera:
         assert tracker is not None and estimator is not None, 'the camera is not connected'
         try:
             estimator.views.of(frame.camera)
-        except MdepthError as error:  # one camera that sees nothing ends neither node nor others
+        except MdepthError as error:  # a camera that shows nothing must not stop the others
             self.statistics.lost('unreadable')
             self.input.camera_problem = f'{self.input.info}: {error}'
             raise MdepthError(self.input.camera_problem) from error
@@ -226,7 +226,7 @@ class LiveCamera:
         if self._scale is None or self._scale[0] != asked:
             height = asked[1] or self._height_by_tf
             source = scale_source(asked[0], estimator.card, height, estimator.warnings)
-            # Whoever asked TF for the height before asks no more.
+            # The source before may have asked TF for the height; this one may not.
             self._mounts.problems.pop((values['ground_frame'], self.frame_id), None)
             if self._last_scale is not None:
                 source = RateLimitedScale(source, self._last_scale)

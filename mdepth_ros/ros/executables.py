@@ -22,8 +22,8 @@ from mdepth_ros.ros.parameters import NODES
 CHECK = 0.5  # seconds: how often the main loop checks whether the node has failed
 USAGE = """usage: ros2 run mdepth_ros {name} --ros-args -r TOPIC:=OTHER -p PARAMETER:=VALUE
 
-Topics that one mostly remaps: {topics}. Or start it by
-ros2 launch mdepth_ros mdepth.launch.py, whose arguments --show-args lists.
+Topics to remap: {topics}. Or start it by
+ros2 launch mdepth_ros mdepth.launch.py; --show-args lists its arguments.
 
 Parameters, for -p and --params-file, with their defaults:
 

@@ -84,7 +84,7 @@ class ImageTopic(TopicChoice):
     transport  'raw', 'compressed', or 'auto': raw where it is published, else compressed. Whoever
                remaps `image` to `/camera/image_raw/compressed` means just that topic
 
-    `others` are the places that would be images too, but are not asked for.
+    `others` are the topics that `transport` leaves out.
     """
 
     def __init__(

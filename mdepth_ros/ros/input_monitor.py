@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Looks at the graph where a camera has no output, and says why; and when it has some again."""
+"""Finds out from the graph why a camera has no output, and logs it; also when output is back."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class InputMonitor:
         self._last_depth: float | None = None
 
     def switch(self, enabled: bool) -> None:
-        """Take it that the node was enabled or disabled."""
+        """Note that the node was enabled or disabled."""
         self._enabled = enabled
         self._since = time.monotonic()
         self.cause = self._why_no_output()
@@ -106,7 +106,7 @@ class InputMonitor:
         if len(names) > 1:
             line = (
                 f'{self._of}{self._camera.input.images.topic} is published by '
-                f'{", ".join(sorted(names))}: their images are mixed; leave it one'
+                f'{", ".join(sorted(names))}: their images are mixed: leave only one publisher'
             )
         if self._told['cameras'].due(line, now):
             self._node.get_logger().warning(shown(line))
@@ -118,7 +118,7 @@ class InputMonitor:
             log.warning(shown(f'{self._of}no depth: {line}'))
         problem, told = self.no_odometry(), self._told['odometry']
         if late and problem:
-            return  # without images it is no matter, and a bag that ends takes its TF along
+            return  # without images it does not matter, and the TF of a bag ends with the bag
         if told.holds and not problem:
             frames = f'{self._mounts.base_frame} with {self._camera.frame_id}'
             log.info(shown(f'{self._of}TF connects {frames} now: there is odometry'))
@@ -127,17 +127,17 @@ class InputMonitor:
         metres, problem = self._camera.height or (None, '')
         if self._told['height'].due('' if metres else problem, now):
             log.warning(shown(f'{self._of}{problem}'))
-        problem = self.no_speed() if self._camera.first else ''  # one speed is that of all
+        problem = self.no_speed() if self._camera.first else ''  # all cameras have the same speed
         if self._told['speed'].due(problem, now):
             log.warning(shown(f'{self._of}{problem}'))
 
     def _see_depth(self, state: Snapshot, now: float) -> None:
-        """Say it where the first depth is there, or one after its absence was logged."""
+        """Log the first depth, and the first one after its absence was logged."""
         if state.processed == self._processed or state.since_output is None:
             return
         self._processed = state.processed
         if not self._enabled:
-            return  # of the step at hand when it was disabled
+            return  # of the step that ran when the node was disabled
         before, self._last_depth = self._last_depth, now - state.since_output
         log, images = self._node.get_logger(), self._camera.input.images
         if before is None:
@@ -151,7 +151,7 @@ class InputMonitor:
         self._told['output'].due('', now)
 
     def _see_publishers(self, now: float) -> None:
-        """Give a new publisher time: once, however often it comes and goes without output."""
+        """Give a new publisher time, but only once if it comes and goes without output."""
         source = self._camera.input
         topics = [topic for topic, _ in (*source.images.candidates, *source.infos.candidates)]
         topics += [*TF_TOPICS, self._speed.topic]
@@ -229,7 +229,7 @@ class InputMonitor:
         )
 
     def _topics(self, image: str) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
-        """Topics of images that others publish; and what is on or below a topic, but none."""
+        """Topics of images that others publish; and what else is published on or below a topic."""
         pictures, unreadable = [], []
         for name, kinds in self._node.get_topic_names_and_types():
             others = name == image or name.startswith(f'{image}/')

@@ -24,8 +24,8 @@ from mdepth_ros.ros.qos import Endpoints
 from mdepth_ros.ros.statistics import Statistics
 from mdepth_ros.sources.topics import as_arrives, camera_frame
 
-TO_AND_FRO = 3
-"""Changes of a camera_info within 5 s that no camera makes: it has several publishers."""
+MOST_CHANGES = 3
+"""Changes of a camera_info within 5 s; more of them come from several publishers."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,10 @@ class CameraInput:
 
     `assumed` says, for a person, what of the images is not certain; '' where all is.
 
-    The executor's thread fills it, and the thread of the networks takes the newest image: one that
-    was not taken in time is replaced and counted, so that no queue ages; a late one (see `Order`)
-    replaces none that is newer. The images of the last
-    `remember` nanoseconds stay here undecoded, because a later one may need them as its partner.
+    The executor's thread fills it, and the thread of the networks takes the newest image. An image
+    that was not taken in time is replaced and counted, so that no queue of old images builds up; a
+    late one (see `Order`) replaces none that is newer. The images of the last nanoseconds
+    (`remember`) stay here undecoded, because a later one may need them as its partner.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class CameraInput:
         self._recent: Recent[Arrival] = Recent(0)
         self._order, self._reach = Order(0), 0
         # When camera_info changed, and to what.
-        self._changes: deque[tuple[float, tuple[Any, ...]]] = deque(maxlen=TO_AND_FRO + 1)
+        self._changes: deque[tuple[float, tuple[Any, ...]]] = deque(maxlen=MOST_CHANGES + 1)
         self._info_frame = ''
         self.infos.choose()
 
@@ -182,7 +182,7 @@ class CameraInput:
         self._statistics.received((self._node.get_clock().now().nanoseconds - stamp) / 1e9)
         if stamp == 0:
             self._node.warn_once(
-                f'{arrival.topic}: images have the stamp 0, so none has a partner and there is no '
+                f'{arrival.topic}: images have the stamp 0, so no two make a pair and there is no '
                 'odometry: make the camera driver fill header.stamp'
             )
         with self._lock:
@@ -214,7 +214,7 @@ class CameraInput:
             self._node.warn_once(self.assumed)
         except MdepthError as error:
             problem = f'{self.info}: {error}'
-            line = f'{problem}; no depth until it is mended'
+            line = f'{problem}; no depth until it is corrected'
             self._node.get_logger().error(shown(line), throttle_duration_sec=5.0)
         if self._calibration[1] is not None and camera is not None:
             line = f'{self.info}: the camera changed, to {_shown(camera)}'
@@ -227,17 +227,17 @@ class CameraInput:
             self._notify()
 
     def _see_change(self, content: tuple[Any, ...]) -> None:
-        """Say it where a camera_info comes back again and again: a zoom gives ever new ones."""
+        """Warn of a camera_info that comes back several times; those of a zoom are always new."""
         changes = self._changes
         changes.append((time.monotonic(), content))
-        if len(changes) <= TO_AND_FRO or changes[-1][0] - changes[0][0] > 5.0:
+        if len(changes) <= MOST_CHANGES or changes[-1][0] - changes[0][0] > 5.0:
             return
         # Their names may be known later than their messages.
         names = ', '.join(filter(None, self.infos.publishers(self.info, 'CameraInfo')))
         if names and len({content for _, content in changes}) < len(changes):
             self._node.warn_once(
-                f'{self.info} changes to and fro, published by {names}: an image gets what came '
-                'last; leave it one publisher, or remap camera_info'
+                f'{self.info} changes back and forth, published by {names}: an image is used '
+                'with the last one; leave only one publisher, or remap camera_info'
             )
 
 

@@ -17,9 +17,9 @@ from mdepth_ros.ros.conversions import Matrix, check_mount, transform_to_matrix
 class Mounts:
     """T_base_camera of every camera frame that is asked for, and its pose in other frames.
 
-    A mount is rigid: once found it stays. When all frames that were asked for are
-    found the node stops listening to TF, whose messages, hundreds per second on many vehicles,
-    cost Python more than anything else here.
+    A mount is rigid: once found it stays. When all frames that were asked for are found, the node
+    stops listening to TF: on many vehicles it has hundreds of messages per second, which cost
+    Python more than anything else here.
     """
 
     def __init__(self, node: Any, base_frame: str) -> None:

@@ -8,20 +8,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-# What makes a bag heard that does not say that its /tf_static is latched.
+# For bags that do not say that their /tf_static is latched.
 PLAY_QOS = (
     '--qos-profile-overrides-path $(ros2 pkg prefix --share mdepth_ros)/config/play_qos.yaml'
 )
 GRACE = 5.0  # s without output, from the start or a new publisher on, that are no fault
 CHECK_PERIOD = 0.5  # s between two checks of the graph
-PLAYERS = ('rosbag2_player', 'mdepth_player')  # nodes, whose names may go on
+PLAYERS = ('rosbag2_player', 'mdepth_player')  # how the names of such nodes begin
 
 
 class Cause(NamedTuple):
     """Why there is no output.
 
     line      '' where there is no cause
-    expected  somebody wanted it so: no fault, and said once
+    expected  it is as somebody wanted it: no fault, and logged once
     """
 
     line: str = ''
@@ -61,14 +61,14 @@ class Facts:
 def why_no_output(facts: Facts) -> Cause:
     """The first reason that is found; none where none is known."""
     if not facts.enabled:
-        return Cause('disabled: the service ~/enable, with data: true, goes on', expected=True)
+        return Cause('disabled: call the service ~/enable with data: true to go on', expected=True)
     if not facts.images_arrive and not facts.model_problem and (line := _over(facts)):
         return Cause(line, expected=True)
     return Cause(next(_faults(facts), ''))
 
 
 def _over(facts: Facts) -> str:
-    """That the bag has ended from which the images came; '' where that is not known.
+    """The line for a bag that has ended, from which the images came; '' where that is not known.
 
     Where none came, something is wrong, such as the name of their topic: see `_no_images`.
     """
@@ -76,7 +76,7 @@ def _over(facts: Facts) -> str:
         return ''
     players = [name for name in facts.before if name.startswith(PLAYERS)]
     if players:
-        return f'the bag is over: {", ".join(players)} has ended; {facts.image} may come again'
+        return f'the bag is over: {", ".join(players)} has ended; {facts.image} may start again'
     if facts.use_sim_time and facts.clock_before and not facts.clock_publishers:
         return f'the bag or simulation is over: nobody publishes {facts.image} and /clock any more'
     return ''
@@ -94,7 +94,7 @@ def _faults(facts: Facts) -> Iterator[str]:
     if not facts.model_ready:
         yield 'the model is being loaded and warmed up: wait'
     if facts.stuck:
-        yield 'a step of the networks does not end: the device is busy, or hangs'
+        yield 'a step of the networks does not end: the device is busy or hangs'
 
 
 def _no_images(facts: Facts) -> Iterator[str]:
@@ -134,8 +134,8 @@ def _no_images(facts: Facts) -> Iterator[str]:
         )
     if not facts.publishers and facts.before:
         yield (
-            f'{", ".join(facts.before)} published {facts.image} and does no more: it has ended or '
-            'cannot be reached; start it again'
+            f'{", ".join(facts.before)} published {facts.image}, but not any more: it has ended '
+            'or cannot be reached; start it again'
         )
     if not facts.publishers:
         there = ', '.join(topic for topic in facts.image_topics if topic != facts.image)
@@ -177,8 +177,8 @@ def why_no_odometry(
     start = f'no odometry: TF does not connect {base_frame} with {camera_frame}'
     if unlatched:
         return (
-            f'{start}, and {", ".join(unlatched)} publishes /tf_static volatile, which no '
-            f'listener of TF takes: add to `ros2 bag play`: {PLAY_QOS} (mdepth play needs nothing)'
+            f'{start}, and {", ".join(unlatched)} publishes /tf_static as volatile, which TF '
+            f'listeners refuse: add to `ros2 bag play`: {PLAY_QOS} (mdepth play needs nothing)'
         )
     return (
         f'{start}; publish the static transform of the camera, or set base_frame to a frame that '
@@ -187,10 +187,11 @@ def why_no_odometry(
 
 
 def why_no_height(ground_frame: str, camera_frame: str, problem: str) -> str:
-    """One line about the height of a camera that TF does not tell."""
+    """One line about the height of a camera that TF does not give."""
     return (
-        f'the scale lacks the height of the camera: TF does not tell that of {camera_frame} above '
-        f'{ground_frame}; set camera_height, or ground_frame to a frame on the road ({problem})'
+        f'the scale needs the height of the camera, but TF does not give that of {camera_frame} '
+        f'above {ground_frame}: set camera_height, or ground_frame to a frame on the road '
+        f'({problem})'
     )
 
 
@@ -200,7 +201,7 @@ def why_no_speed(topic: str, kinds: tuple[str, ...], wanted: tuple[str, ...]) ->
     kinds   types in which the topic is published
     wanted  types that are understood
     """
-    start = f'the scale lacks the speed: no speed comes on {topic}'
+    start = f'the scale needs a speed, but none arrives on {topic}'
     if not kinds:
         return f'{start}, which nobody publishes: remap speed to an odometry of the vehicle'
     if not set(kinds) & set(wanted):

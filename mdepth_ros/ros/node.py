@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The base of our nodes: one that goes on when it gets what cannot be used.
+"""The base of our nodes: one that goes on when it gets a message that it cannot use.
 
 Anybody on the network may publish bytes that are no message. The middleware of ROS 2 drops them
 (Fast DDS) or gives what it could read of them (Cyclone DDS); ros2_standalone raises where the node
@@ -63,8 +63,8 @@ class BaseNode(Node):  # type: ignore[misc]  # no types without ROS 2
         self.losses: dict[str, Loss] = {}
         self.failure, self.exit_status = '', 1
         self.warned: set[str] = set()
-        # The public way to all values that were given is to have them declared. They are taken
-        # back, so that whoever declares one does so with its description and its limits.
+        # The public way to all values that were given is to let rclpy declare them. They are
+        # undeclared here, so that `Settings` can declare them with description and limits.
         super().__init__(name, automatically_declare_parameters_from_overrides=True, **options)
         declared = self.get_parameters_by_prefix('')
         self.given = {name: one.value for name, one in declared.items() if name not in OF_RCLPY}
@@ -132,7 +132,7 @@ class BaseNode(Node):  # type: ignore[misc]  # no types without ROS 2
                 return callback(*args)
             except Exception as error:
                 if not self.context.ok():
-                    raise  # it is about the end of the node
+                    raise  # the node is being shut down
                 self._drop(absolute, error, of_topic)
                 return args[-1]  # of a service: the response as far as it came
 
@@ -146,7 +146,7 @@ class BaseNode(Node):  # type: ignore[misc]  # no types without ROS 2
             sender = self._senders(name) if of_topic else 'a client'
             self.warn_once(
                 f'{name}: a message cannot be used and was dropped ({reason}): correct '
-                f'its sender, {sender}; more of them are only counted'
+                f'its sender, {sender}; further ones are only counted'
             )
 
     def _senders(self, topic: str) -> str:

@@ -134,7 +134,7 @@ class PointCloudNode(BaseNode):
             del self._images[next(iter(self._images))]
 
     def _match(self) -> None:
-        """Publish the newest depth for which everything is there; older ones had their time."""
+        """Publish the newest depth for which everything is there, and drop older ones."""
         if not self._calibration.known:
             return
         tolerance = self.settings.values['stamp_tolerance'] * 1e9

@@ -1,10 +1,10 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""QoS of every topic: chosen here, overridable by parameters, and never silently incompatible.
+"""QoS of every topic: chosen here, changed by parameters; an incompatible peer is logged.
 
 Inputs ask for best effort and keep the last message only: they fit every publisher, and an old
 image is of no use. Outputs offer reliable and volatile: they fit every subscriber but one that
-wants what was sent before it came (REP-2003, table of compatibility in the ROS 2 documentation).
+wants messages from before it subscribed (REP-2003; ROS 2 documentation, QoS compatibilities).
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Endpoints:
     """Makes the publishers and subscriptions of a node.
 
     Each has the parameters `qos_overrides.<topic>.<publisher|subscription>.<policy>` for history,
-    depth and reliability. A peer with incompatible QoS is logged, and told by `incompatible`.
+    depth and reliability. A peer with incompatible QoS is logged, and listed by `incompatible`.
     """
 
     def __init__(self, node: Any) -> None:

@@ -28,7 +28,7 @@ from rosbags.interfaces import Qos
 from rosbags.rosbag2.storage_mcap import McapWriter
 
 CHECK_PERIOD = 0.2  # s between two checks of the graph
-FLUSH = 2.0  # s of messages that are lost when this is killed
+FLUSH = 2.0  # s between two writes: a killed recorder loses so much
 
 
 class TopicsBag(BagWriter):
@@ -165,5 +165,5 @@ class Recorder:
         self.counts[topic] += 1
 
     def _now(self) -> int:
-        # A /clock before 1970 is nothing that a bag can say.
+        # A bag cannot hold times before 1970.
         return max(0, int(self._node.get_clock().now().nanoseconds))

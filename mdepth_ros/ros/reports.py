@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the node says of itself on /diagnostics: plain functions of plain facts, no ROS here."""
+"""What the node reports on /diagnostics: functions of plain values, no ROS here."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def scale_report(
 
 def _scale_words(scale: Scale) -> str:
     if scale.state == 'none':
-        return 'without a scale: lengths are no metres'
+        return 'without a scale: lengths are not in metres'
     return f'{scale.state}, {scale.value:.3g} m per unit'
 
 

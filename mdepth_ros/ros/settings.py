@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The parameters of a node that runs: declared from their description, set only where it helps."""
+"""The parameters of a running node: declared from their description, checked when they are set."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mdepth_ros.ros.parameter import Parameter, Values
 from mdepth_ros.ros.parameters import broken_rule
 from mdepth_ros.ros.qos import OVERRIDABLE, OVERRIDES
 
-OLD = 'parameters written as in the version before, which works in this version only'
+OLD = 'parameters in the form of the last version, which only this version still accepts'
 
 
 class Settings:
@@ -87,7 +87,7 @@ class Settings:
             if one is not None and value is not None:
                 word = str(value).lower()
                 if isinstance(value, bool) and one.kind == 'string' and one.reason_against(word):
-                    value = word  # `scale off`: our own reason says more than that of the type
+                    value = word  # `scale off`: our own reason says more than one about types
                 if isinstance(value, str) and one.kind in ('double', 'integer'):
                     with suppress(ValueError):
                         value = float(value)  # YAML takes 1e2 for a text
@@ -182,7 +182,7 @@ def fitting(one: Parameter, value: Any) -> Any:
 
 
 def _shown(value: Any) -> str:
-    """A value as YAML has it: whoever wrote `off` or `'80'` sees what was made of it."""
+    """A value with its type: whoever wrote `off` or `'80'` sees what YAML made of it."""
     if isinstance(value, bool):
         return f'{str(value).lower()} (a bool)'
     return f'{value!r} (a text)' if isinstance(value, str) else repr(value)

@@ -78,7 +78,7 @@ class Statistics:
         self._last: dict[str, Any] = {}  # fields of the snapshot that the last estimate gives
 
     def pause(self) -> None:
-        """Nothing is expected to happen: forget what is of the moment, and keep the counts."""
+        """Forget rates, ages and times, because nothing is expected to happen; keep the counts."""
         with self._lock:
             for times in (self._arrivals, self._departures, self._ages, self._latencies):
                 times.clear()
@@ -119,7 +119,7 @@ class Statistics:
                 self._stages.setdefault(name, deque(maxlen=REMEMBERED)).append(seconds)
 
     def snapshot(self) -> Snapshot:
-        """The state of now."""
+        """The present state."""
         with self._lock:
             now = self._steady()
             return Snapshot(

@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The thread that owns the networks: it takes the newest image, steps, and publishes.
 
-The executor's thread only receives, so a slow network delays no message, and what is published
-needs no way back through it (publishers may be used from any thread). Python's lock is free while
-the networks compute.
+The executor's thread only receives, so slow networks delay no message. This thread publishes by
+itself: publishers may be used from any thread. Python's lock is free while the networks compute.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from mdepth_ros.limits import NANO
 from mdepth_ros.ros.camera import NEEDS, LiveCamera
 from mdepth_ros.ros.inputs import Arrival
 
-MAX_FAILURES = 5  # in a row: then something else must help, such as a restart
+MAX_FAILURES = 5  # in a row; then the process ends, so that it can be started again
 
 Job = tuple[LiveCamera, Arrival, Frame, float]
 
@@ -39,7 +38,7 @@ class Worker:
     log       rclpy's logger
     on_ready  called when the estimator is there and warm
     on_fatal  called when the model does not load, or steps fail again and again
-    quiet     tells whether the node is going down: then errors are none
+    quiet     tells whether the node is being shut down: then errors are not reported
 
     Attributes: estimator; problem, why its steps fail; fatal, why nothing more will come, and
     exit_status, 2 where a setting of the user's is the reason and 1 elsewhere; busy_since, when
@@ -142,7 +141,7 @@ class Worker:
                 self._step_group(group)
                 self._failures, self.problem = 0, ''
             except Exception as error:
-                # What a camera sends is for its user to mend, and no reason to give up.
+                # A MdepthError is about what a camera sent, which its user can correct meanwhile.
                 self._failures += not isinstance(error, MdepthError)
                 self._fail('a frame is lost', error)
                 if torch.cuda.is_available():
@@ -152,7 +151,7 @@ class Worker:
             self._end(f'{self._failures} steps failed in a row: {self.problem}')
 
     def _end(self, reason: str, by_user: bool = False) -> None:
-        """Give up: whoever started the node sees by its exit status that it must do something."""
+        """Give up: the exit status tells whoever started the node."""
         self._stopping = True
         if not self._quiet():
             self.fatal, self.exit_status = reason, 2 if by_user else 1

@@ -102,7 +102,7 @@ def test_what_cannot_be_read_is_dropped_counted_and_said_once(
     lines = [line for line in capfd.readouterr().err.splitlines() if '/words: ' in line]
     assert len(lines) == 1
     assert 'a message cannot be used and was dropped (failed to ' in lines[0]
-    assert 'correct its sender, attacker; more of them are only counted' in lines[0]
+    assert 'correct its sender, attacker; further ones are only counted' in lines[0]
 
 
 @only_standalone

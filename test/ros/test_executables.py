@@ -145,7 +145,7 @@ def test_no_message_ends_the_program(model: Path) -> None:
     for topic in dropped:
         (line,) = [line for line in said.splitlines() if f'{topic}: a message cannot' in line]
         # The bytes may be here before the name of their sender.
-        assert re.search('correct its sender, (bad|whose node is not known); more of them', line)
+        assert re.search('correct its sender, (bad|whose node is not known); further ones', line)
 
 
 def test_a_model_that_is_not_there_ends_the_process_with_2(tmp_path: Path) -> None:

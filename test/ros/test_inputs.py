@@ -239,8 +239,8 @@ def test_a_camera_info_that_changes_to_and_fro_has_several_publishers() -> None:
             node.input._on_info(
                 camera_info(camera=CAMERA.scaled(*((60, 40), (120, 80))[number % 2]))
             )
-        (line,) = [line for line in node.warned if 'to and fro' in line]
-        assert line.startswith('/camera_info changes to and fro, published by peer: ')
+        (line,) = [line for line in node.warned if 'back and forth' in line]
+        assert line.startswith('/camera_info changes back and forth, published by peer: ')
 
 
 def test_the_same_camera_info_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:

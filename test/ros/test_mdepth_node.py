@@ -110,7 +110,7 @@ def test_odometry_waits_for_the_mount_and_begins_at_the_origin(model: Path) -> N
         # `ros2 bag play` of a bag without QoS: no listener of TF hears it.
         bag = running.peer.create_publisher(TFMessage, '/tf_static', live.qos())
         running.until(
-            lambda: 'peer publishes /tf_static volatile' in said(reports, 'odometry'), 'it'
+            lambda: 'peer publishes /tf_static as volatile' in said(reports, 'odometry'), 'it'
         )
         running.peer.destroy_publisher(bag)
         running.mount()

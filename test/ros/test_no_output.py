@@ -39,7 +39,7 @@ CASES = {
     ),
     'the camera has ended': (
         {'publishers': (), 'before': ('usb_cam',), 'clock_before': True, **NO_IMAGES},
-        ['usb_cam published /image and does no more'],
+        ['usb_cam published /image, but not any more'],
     ),
     'the clock has ended, the camera has not': (
         {'use_sim_time': True, 'clock_before': True, **NO_IMAGES},
@@ -156,7 +156,7 @@ def test_missing_extrinsics_name_both_frames() -> None:
     line = why_no_odometry('base_link', 'cam_optical', 'no such frame')
     assert 'base_link' in line and 'cam_optical' in line and '\n' not in line
     line = why_no_odometry('base_link', 'cam_optical', 'no such frame', ('rosbag2_player',))
-    assert 'rosbag2_player publishes /tf_static volatile' in line
+    assert 'rosbag2_player publishes /tf_static as volatile' in line
     # What to add is in the line, and is what the launch file adds.
     assert 'add to `ros2 bag play`: --qos-profile-overrides-path ' in line
     assert 'ros2 pkg prefix --share mdepth_ros)/config/play_qos.yaml' in line

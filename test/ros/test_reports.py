@@ -116,7 +116,7 @@ def test_scale() -> None:
     report = reports.scale_report({'': Scale(4.0, 0.0, 'fixed')}, '', 0, {})
     assert (report.level, report.message) == (OK, 'fixed, 4 m per unit')
     unscaled = reports.scale_report({'': Scale(1.0, 0.0, 'none')}, '', 0, {})
-    assert unscaled.level == WARN and 'no metres' in unscaled.message
+    assert unscaled.level == WARN and 'not in metres' in unscaled.message
     good = Scale(4.0, 0.1, 'good', ('height', 'speed'), 0.12)
     report = reports.scale_report(
         {'front': good}, '/speed', 3, {'front': (1.65, 'TF from base_footprint')}

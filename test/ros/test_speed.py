@@ -41,7 +41,7 @@ def test_the_scale_follows_the_speed(model: Path, kind: Any, monkeypatch: Any) -
         depths = running.listen(Image, '/depth/image_rect')
         reports = running.listen(DiagnosticArray, '/diagnostics')
         running.info()
-        words = 'no speed comes on /speed'
+        words = 'none arrives on /speed'
         running.until(lambda: words in said(reports, 'scale'), words)
         publisher = running.publisher(kind, '/speed')
         speed, camera = running.node._speed, running.node.cameras[0]

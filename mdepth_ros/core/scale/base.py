@@ -59,7 +59,7 @@ class RateLimitedScale:
         self._stamp: int | None = None
 
     def update(self, prediction: Prediction, pair: FramePair) -> Scale:
-        """The source's scale, or on the way to it; what is missing of the way is in the spread."""
+        """The source's scale, or a value on the way to it: then the spread has the rest."""
         scale, stamp = self._source.update(prediction, pair), pair.current.stamp
         last, self._stamp = self._stamp, stamp
         if self._arrived or scale.state == 'none':

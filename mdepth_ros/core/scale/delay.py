@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scale from the vehicle's speed: wheels, GNSS or any odometry.
 
-A speed arrives late by an unknown, constant time. What the camera saw tells by how much: the two
-speeds, one in units and one in metres, change together where the delay is right (a vehicle at
-constant speed does not show it, nor need it).
+A speed arrives late by an unknown, constant time. It is found by comparison with the camera: with
+the right delay the two speeds, one in units and one in metres, change at the same time. At
+constant speed the delay cannot be found, and does not matter.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ WINDOW = 30.0
 """Seconds of driving that the delay is found from."""
 DELAYS = np.arange(0.0, 0.41, 0.02)
 USUAL_DELAY = 0.15
-"""Standard deviation of delays, seconds: what is believed where nothing tells."""
+"""Prior standard deviation of the delay, seconds."""
 SEARCH = 1.0
 """Seconds from one search for the delay to the next."""
 SLOWEST = 1.0
@@ -38,7 +38,7 @@ MOST = 2000
 class SpeedComparison:
     """Metres per unit from two speeds of the same vehicle.
 
-    noise  relative std of a ratio of the two;  bias  relative std of what stays (tyres)
+    noise  relative std of one ratio of the two;  bias  relative std of its constant error (tyres)
     """
 
     def __init__(self, noise: float = 0.12, bias: float = 0.01) -> None:
@@ -71,7 +71,7 @@ class SpeedComparison:
             self.reset()
         self._now = now
         for told_at, speed in speeds:
-            # What is of another clock says nothing about this image.
+            # A stamp that is far off is of another clock.
             if is_speed(speed) and abs(told_at / 1e9 - now) < WINDOW:
                 insort(self._told, (told_at / 1e9, abs(speed)))
         units = float(np.linalg.norm(motion[:3, 3]))
@@ -107,7 +107,7 @@ class SpeedComparison:
 
 
 def _delay(estimated: NDArray[np.float64], told: NDArray[np.float64], noise: float) -> float:
-    """Seconds by which told (seconds, m/s) follows the estimated speed; a prior is at zero."""
+    """Seconds by which `told` (seconds, m/s) follows the estimated speed; the prior is at zero."""
     usable = (estimated[:, 0] >= told[0, 0]) & (estimated[:, 0] + DELAYS[-1] <= told[-1, 0])
     estimated = estimated[usable]
     if len(estimated) < 20:
@@ -120,7 +120,7 @@ def _delay(estimated: NDArray[np.float64], told: NDArray[np.float64], noise: flo
             return 0.0
         residual = np.log(metres[fast] / estimated[fast, 1])
         residual = np.abs(residual - np.median(residual)) / noise
-        # Huber: a tunnel's or a traffic light's odd values do not decide.
+        # Huber loss: a few odd values, as in a tunnel or at a traffic light, do not decide.
         loss = np.where(residual < 1.5, residual**2 / 2, 1.5 * (residual - 0.75))
         costs.append(loss.mean() * len(estimated) + (delay / USUAL_DELAY) ** 2 / 2)
     return float(DELAYS[int(np.argmin(costs))])

@@ -24,16 +24,16 @@ WALK = 0.02
 CORRELATED = 0.2
 """Seconds over which errors of one source are about the same: more frames say no more."""
 GATE = 3.0
-"""Measurements further away, in standard deviations, are outliers."""
+"""A measurement that is off by more standard deviations is an outlier."""
 GOOD = 0.1
 """Largest relative spread of a scale that is called good."""
 STALE = 5.0
 """Seconds of driving without an accepted measurement after which the scale is degraded."""
-FIRST = 0.5
+FIRST_RATE = 0.5
 """Largest relative change of the published value in a second, before it was good."""
 LOST = 3.0
-"""Seconds of outliers alone after which the filter takes them for the truth and begins anew."""
-FASTEST = 0.1
+"""Seconds with outliers only, after which they are believed and the filter starts again."""
+RATE = 0.1
 """Largest relative change of the published value in a second, once it was good."""
 
 
@@ -126,11 +126,11 @@ class ScaleFilter:
         if not self._known:
             return Scale(1.0, 0.0, 'none')
         wanted = math.exp(self._mean[0])
-        last, largest = self._published, (FASTEST if self._was_good else FIRST) * seconds
-        # Without anything known before there is nothing to go on from.
+        last, largest = self._published, (RATE if self._was_good else FIRST_RATE) * seconds
+        # The first value may be anything: there is none before it to stay near to.
         value = wanted if last is None else towards(wanted, last, largest)
         self._published = value
-        # What is missing on the way is part of what is not known.
+        # The value may still be on its way to the wanted one: the difference is uncertainty too.
         spread = math.hypot(math.sqrt(max(self._covariance[0, 0], 0.0)), math.log(value / wanted))
         heard = tuple(name for name, since in self._since_accepted.items() if since <= STALE)
         good = bool(heard) and spread <= GOOD

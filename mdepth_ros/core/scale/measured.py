@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A scale that is measured while driving: from the camera's height, the vehicle's speed, or both.
 
-Measured only while the vehicle moves: a view that stands still says the same thing again and
-again, and its error with it.
+It is measured only while the vehicle moves: while it stands, every image has the same error, and
+more of them would make the scale look surer than it is.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ from mdepth_ros.limits import CAMERA_HEIGHT, NANO, is_speed
 WALK_OF_MOTION = 0.06
 """Relative change in a second of the networks' metres per unit of motion.
 
-They take fast motion for slower than it is, and slow for faster. On twelve synthetic drives with
+They estimate fast motion too slow and slow motion too fast. On twelve synthetic drives with
 hills the error of the path by speed is 3.1 % with 0.03, 2.0 % with 0.06, 1.9 % with 0.1 to 0.2,
-where a speed once in a second is too seldom for a good scale.
+but with those, one speed per second is not enough for a good scale.
 """
 STANDING = 0.3
 """m/s; below it nothing is measured."""
 SPEED_AGE = 1.0
-"""Seconds for which a speed that was told decides whether the vehicle stands."""
+"""Seconds for which a measured speed decides whether the vehicle stands."""
 LONGEST_STEP = 1.0
 """Seconds of driving that one frame can stand for."""
 Height = float | Callable[[], float | None]
-"""Metres of the camera above the road, or what knows them in the end; None: not yet."""
+"""Metres of the camera above the road, or a function that returns them: None until it knows."""
 
 
 class Source(Protocol):
     """One way to measure."""
 
     def measure(self, prediction: Prediction, pair: FramePair) -> Measurement | None:
-        """Metres per unit at one frame; None where it cannot be told."""
+        """Metres per unit at one frame; None where it cannot be measured."""
 
 
 def is_height(metres: float) -> bool:
