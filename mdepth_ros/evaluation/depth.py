@@ -70,8 +70,7 @@ def depth_errors(
     usable = known & (prediction > 0)
     pixels, total = int(usable.sum()), int(known.sum())
     coverage = pixels / total if total else math.nan
-    g = truth[usable].astype(np.float64)
-    p = prediction[usable].astype(np.float64)
+    g, p = truth[usable].astype(np.float64), prediction[usable].astype(np.float64)
     ratio = float(np.median(g) / np.median(p)) if pixels else math.nan
     factor = ratio if scaling == 'median' else 1.0 if scaling == 'none' else float(scaling)
     if not pixels or not math.isfinite(factor) or factor <= 0:
@@ -136,6 +135,12 @@ def sample_depth(depth: Array, u: Array, v: Array) -> Array:
         return np.asarray(1.0 / total)
 
 
+def sample_nearest(values: Array, pixels: Array) -> Array:
+    """Values [h,w] of the pixels nearest to positions [N,2] (u, v) in the image."""
+    u, v = np.rint(pixels).astype(np.intp).T
+    return np.asarray(values[v.clip(0, values.shape[0] - 1), u.clip(0, values.shape[1] - 1)])
+
+
 def crop_box(shape: Sequence[int], crop: Crop) -> tuple[int, int, int, int]:
     """Rows top:bottom and columns left:right of an image (H, W) that a protocol scores.
 
@@ -171,36 +176,35 @@ def mean_errors(images: Sequence[DepthErrors]) -> DepthErrors:
     return DepthErrors(**means, pixels=pixels)
 
 
-class DepthScores:
-    """Errors of many images, collected by kind; a kind is the suffix of the metric's name.
+def errors_by_kind(
+    prediction: Array,
+    truth: Array,
+    moving: Array | None = None,
+    *,
+    min_depth: float = SCORED[0],
+    max_depth: float = SCORED[1],
+) -> dict[str, DepthErrors]:
+    """Score one image (or list of points); `moving` is a mask of the same shape.
+
+    A kind is the suffix of the metric's name:
 
     ''      the prediction scaled by the ratio of medians of the whole image
     '_raw'  the prediction as it is, in metres
     '_static', '_moving', '_static_raw', '_moving_raw': the same by region, where a mask of moving
             things is known; the ratio stays that of the whole image
     """
+    score = partial(depth_errors, min_depth=min_depth, max_depth=max_depth)
+    whole = score(prediction, truth, scaling='median')
+    errors = {'': whole, '_raw': score(prediction, truth)}
+    if moving is not None:
+        for name, region in (('_static', ~moving), ('_moving', moving)):
+            p, g = prediction[region], truth[region]
+            errors[name] = score(p, g, scaling=whole.ratio)
+            errors[f'{name}_raw'] = score(p, g)
+    return errors
 
-    def __init__(self, *, min_depth: float = SCORED[0], max_depth: float = SCORED[1]) -> None:
-        self.limits = (min_depth, max_depth)
-        self.images: list[dict[str, DepthErrors]] = []
 
-    def add(
-        self, prediction: Array, truth: Array, moving: Array | None = None
-    ) -> dict[str, DepthErrors]:
-        """Score one image (or list of points); `moving` is a mask of the same shape."""
-        low, high = self.limits
-        score = partial(depth_errors, min_depth=low, max_depth=high)
-        whole = score(prediction, truth, scaling='median')
-        errors = {'': whole, '_raw': score(prediction, truth)}
-        if moving is not None:
-            for name, region in (('_static', ~moving), ('_moving', moving)):
-                p, g = prediction[region], truth[region]
-                errors[name] = score(p, g, scaling=whole.ratio)
-                errors[f'{name}_raw'] = score(p, g)
-        self.images.append(errors)
-        return errors
-
-    def means(self) -> dict[str, DepthErrors]:
-        """Mean over the images by kind."""
-        kinds = dict.fromkeys(kind for image in self.images for kind in image)
-        return {k: mean_errors([image[k] for image in self.images if k in image]) for k in kinds}
+def means_by_kind(images: Sequence[dict[str, DepthErrors]]) -> dict[str, DepthErrors]:
+    """Mean over the images of each kind that any of them has."""
+    kinds = dict.fromkeys(kind for image in images for kind in image)
+    return {k: mean_errors([image[k] for image in images if k in image]) for k in kinds}

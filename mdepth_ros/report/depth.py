@@ -19,10 +19,12 @@ import torch
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import (
     DepthErrors,
-    DepthScores,
     Sparsification,
+    errors_by_kind,
     mean_sparsification,
+    means_by_kind,
     sample_depth,
+    sample_nearest,
     scaled_relative_errors,
     sparsification,
 )
@@ -113,17 +115,17 @@ def score_depth(
             f'no estimate is within {TOLERANCE} s of a message on {truth.depth_topic}'
         )
     result = DepthResult(truth.depth_topic, len(estimates), len(truths), matches)
-    scores = DepthScores(min_depth=min_depth, max_depth=max_depth)
+    scored: list[dict[str, DepthErrors]] = []
+    limits = {'min_depth': min_depth, 'max_depth': max_depth}
     for view in views(run, truth, matches, crop):
-        errors = scores.add(view.sampled, view.truth, view.moving)
+        errors = errors_by_kind(view.sampled, view.truth, view.moving, **limits)
+        scored.append(errors)
         if errors[''].pixels:
             result.frames.append(ScoredFrame(view.stamp, view.difference, errors))
             if view.confidence is not None:
-                relative, scored = scaled_relative_errors(
-                    view.sampled, view.truth, min_depth=min_depth, max_depth=max_depth
-                )
-                result.rankings[view.stamp] = sparsification(relative, view.confidence[scored])
-    result.means = scores.means()
+                relative, usable = scaled_relative_errors(view.sampled, view.truth, **limits)
+                result.rankings[view.stamp] = sparsification(relative, view.confidence[usable])
+    result.means = means_by_kind(scored)
     if not result.frames:
         raise MdepthError(
             f'no point of {truth.depth_topic} between {min_depth:g} and {max_depth:g} m falls on '
@@ -166,14 +168,8 @@ def views(run: Run, truth: Truth, matches: Mapping[int, int], crop: Crop) -> Ite
             depth,
             sample_depth(estimate, pixels[:, 0], pixels[:, 1]),
             None if moving is None else moving[inside],
-            None if confidence is None else _at(images.to_depth(confidence), pixels),
+            None if confidence is None else sample_nearest(images.to_depth(confidence), pixels),
         )
-
-
-def _at(values: Array, pixels: Array) -> Array:
-    """Values [h,w] of the pixels nearest to positions [N,2] in the image."""
-    u, v = np.rint(pixels).astype(np.intp).T
-    return np.asarray(values[v.clip(0, values.shape[0] - 1), u.clip(0, values.shape[1] - 1)])
 
 
 def _transform(truth: Truth, frame: str, other: str) -> Array:

@@ -8,12 +8,15 @@ import pytest
 
 from mdepth_ros.evaluation import (
     SCORES,
-    DepthScores,
     crop_box,
-    depth_errors,
+    errors_by_kind,
     in_image,
-    mean_errors,
+    means_by_kind,
     sample_depth,
+)
+from mdepth_ros.evaluation.depth import (
+    depth_errors,
+    mean_errors,
 )
 
 
@@ -145,13 +148,11 @@ def test_regions_share_the_ratio_of_the_whole_image():
         [5.0, 5.0, 5.0, 5.0]
     )  # ratio 2; the moving pixel is then half of the truth
     moving = np.array([False, False, False, True])
-    scores = DepthScores()
-    errors = scores.add(prediction, truth, moving)
+    errors = errors_by_kind(prediction, truth, moving)
     assert errors['_static'].abs_rel == 0
     assert errors['_moving'].abs_rel == pytest.approx(0.5)
     assert errors['_moving_raw'].abs_rel == pytest.approx(0.75)
-    scores.add(truth, truth)  # without a mask
-    means = scores.means()
+    means = means_by_kind([errors, errors_by_kind(truth, truth)])  # one without a mask
     assert means[''].abs_rel == pytest.approx((0.5 / 4 + 0) / 2)
     assert means['_moving'].abs_rel == pytest.approx(0.5)
     assert means[''].pixels == 8

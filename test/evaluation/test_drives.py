@@ -7,7 +7,6 @@ import pytest
 from trajectories import associate
 
 from mdepth_ros.evaluation import (
-    KITTI_LENGTHS,
     MotionErrors,
     Trajectory,
     align,
@@ -17,6 +16,7 @@ from mdepth_ros.evaluation import (
     read_trajectory,
     relative_motion_errors,
 )
+from mdepth_ros.evaluation.drives import KITTI_LENGTHS
 
 
 def yaw(angle):

@@ -14,8 +14,8 @@ from mdepth_ros.evaluation import (
     read_trajectory,
     relative_errors,
     rotation_angle,
-    umeyama,
 )
+from mdepth_ros.evaluation.trajectory import umeyama
 
 
 def rotation(axis, angle):

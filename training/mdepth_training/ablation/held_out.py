@@ -17,13 +17,13 @@ from mdepth_ros.core.estimator import Estimator
 from mdepth_ros.core.machine import choose_device
 from mdepth_ros.core.perception import make_perception
 from mdepth_ros.core.types import Frame, FramePair, Prediction
-from mdepth_ros.evaluation import DepthScores, relative
+from mdepth_ros.evaluation import errors_by_kind, means_by_kind, relative
 from mdepth_ros.geometry import Camera
 from mdepth_ros.model.file import load_model
 from mdepth_training.config import Data
 from mdepth_training.data.synthetic import synthetic_drive
 from mdepth_training.evaluation.predict import at_pixels
-from mdepth_training.evaluation.synthetic import Score
+from mdepth_training.evaluation.synthetic import flat_numbers
 
 _PARTS = ('image', 'depth', 'moving', 'pose')
 
@@ -72,15 +72,14 @@ class HeldOut:
         return folder
 
     def score(self, model: Path, cache: Path) -> dict[str, float]:
-        """Depth and motion of a model on the drives, as `evaluation.synthetic.Score` names them.
+        """Depth and motion of a model on the drives, see `flat_numbers`.
 
         The model runs as on the vehicle; a model of another size is compared at this size.
         """
         network, card = load_model(model)
         estimator = Estimator(network, card, refined=False)  # the networks are compared
         perception = make_perception(estimator)
-        score, unit = Score(DepthScores()), card.metres_per_unit or 1.0
-        assert score.depth is not None
+        errors, chains, unit = [], [], card.metres_per_unit or 1.0
         folder = self.render(cache)
         for seed in range(self.first_seed, self.first_seed + self.drives):
             with np.load(folder / f'{seed}.npz') as file:
@@ -96,11 +95,12 @@ class HeldOut:
                 pair = FramePair(frames[index], frames[index - 1], '', interval)
                 prediction = perception.step([pair], ())[0].prediction
                 depth = unit * _on_pixels_of(camera, prediction)
-                score.depth.add(depth, views['depth'][index], views['moving'][index])
+                truth, moving = views['depth'][index], views['moving'][index]
+                errors.append(errors_by_kind(depth, truth, moving))
                 motions.append(prediction.motion)
             poses = views['pose']
-            score.add_motions(np.stack(motions), relative(poses[:-1], poses[1:]))
-        return score.numbers()
+            chains.append((np.stack(motions), relative(poses[:-1], poses[1:])))
+        return flat_numbers(means_by_kind(errors), chains)
 
 
 def _on_pixels_of(camera: Camera, prediction: Prediction) -> NDArray[Any]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from mdepth_ros.report.depth import View
 from mdepth_ros.report.plots import plot_depth
-from mdepth_training.evaluation.predict import Predictor, at_pixels, positions
-from mdepth_training.evaluation.score import Result, scored_pixels
+from mdepth_training.evaluation.predict import Predictor
+from mdepth_training.evaluation.score import Result, TruePixels
 from mdepth_training.evaluation.shots import Array, Shot, Shots
 
 
@@ -41,21 +41,11 @@ def draw(predictor: Predictor, shots: Shots, result: Result, path: Path) -> None
 
 def _view(predictor: Predictor, shot: Shot, result: Result) -> tuple[View, Array]:
     """The prediction with the true pixels in it, and the picture that the network saw."""
-    assert shot.truth is not None and shot.camera is not None
     prediction, _ = predictor(shot)
     depth = (predictor.card.metres_per_unit or 1.0) * prediction.depth
-    rows, columns = scored_pixels(shot.truth, result.protocol)
-    nearest = result.protocol.nearest
-    sampled = at_pixels(depth, prediction.camera, shot.camera, rows, columns, nearest=nearest)
-    inside = sampled > 0
-    rows, columns = rows[inside], columns[inside]
-    view = View(
-        shot.frame.stamp,
-        0.0,
-        depth,
-        positions(prediction.camera, shot.camera, rows, columns),
-        shot.truth[rows, columns],
-        sampled[inside],
-        None,
-    )
+    true = TruePixels(shot, result.protocol, prediction.camera)
+    sampled = true.sampled(depth)
+    seen = sampled > 0
+    pixels, truth = true.pixels[seen], true.truth[seen]
+    view = View(shot.frame.stamp, 0.0, depth, pixels, truth, sampled[seen], None)
     return view, prediction.image

@@ -4,10 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 from rich.progress import track
 
 from mdepth_ros.errors import MdepthError
@@ -17,7 +15,7 @@ from mdepth_training.data.synthetic import experiment_camera, synthetic_drive
 from mdepth_training.evaluation.shots import Array
 from mdepth_training.evaluation.trivial import depth_statistics
 
-_DRIVES, _STEP = 24, 8
+DRIVES = 24
 
 
 def training_prior(model: Path, card: ModelCard, experiment: Path | None) -> dict[str, Array]:
@@ -38,9 +36,8 @@ def training_prior(model: Path, card: ModelCard, experiment: Path | None) -> dic
         raise MdepthError(f'{experiment or beside} is of {" images, the model of ".join(sizes)}')
     camera, world = experiment_camera(config), config.data.synthetic
 
-    def depths() -> Iterator[Array]:
-        for index in track(range(min(_DRIVES, world.drives)), description='the training world'):
-            drive = synthetic_drive(config.data, camera, world.first_seed + index, world.frames)
-            yield from drive.render(range(0, drive.frames, _STEP)).depth.numpy().astype(np.float64)
-
-    return {'mean of its world': depth_statistics(depths())['per-pixel harmonic mean']}
+    drives = (
+        synthetic_drive(config.data, camera, world.first_seed + index, world.frames)
+        for index in track(range(min(DRIVES, world.drives)), description='the training world')
+    )
+    return {'mean of its world': depth_statistics(drives)['per-pixel harmonic mean']}

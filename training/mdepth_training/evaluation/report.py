@@ -154,7 +154,7 @@ def write(result: Result, folder: Path) -> None:
         for name in result.predictors:
             own = agreement if name == result.predictors[0] else {}
             if own or name in image.errors:
-                errors = _flat(result.errors(image, name))
+                errors = _flat(image.errors.get(name, {}))
                 rows.append({**start, 'predictor': name, **errors, **own})
     write_csv(folder / 'images.csv', rows)
 

@@ -6,22 +6,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from rich.progress import track
 
-from mdepth_ros.core.types import Prediction
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import (
-    SCORES,
     DepthErrors,
-    DepthScores,
     Sparsification,
+    errors_by_kind,
     mean_sparsification,
+    means_by_kind,
+    sample_nearest,
     scaled_relative_errors,
     sparsification,
 )
+from mdepth_ros.geometry import Camera
 from mdepth_training.evaluation.motion import Chain, Drives, motion_numbers
 from mdepth_training.evaluation.predict import Predictor, at_pixels, positions
 from mdepth_training.evaluation.protocols import Protocol, scored_box
@@ -31,7 +32,7 @@ from mdepth_training.evaluation.trivial import flat_ground
 WALL = 7.5  # metres from the camera to the walls beside the flat ground
 
 Errors = dict[str, DepthErrors]
-"""By kind, as `DepthScores` has them."""
+"""By kind, see `errors_by_kind`."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class ImageScore:
     """One image: errors by predictor, and the agreement of its depth with the frame before.
 
     alone             the frame was paired with itself
+    errors            `_raw` only of predictors whose depth is in metres; empty without true depth
     consistency       by the model's own motion, see `inconsistency`; NaN without a frame before
     consistency_true  by the true motion
     ranking           how the confidence ranks the errors of the model; None without true depth
@@ -58,35 +60,22 @@ class Result:
     """All numbers of one evaluation.
 
     predictors  names, the model first
-    metric      those of them whose depth is in metres
     chains      motions of the model beside the true ones, where those are known
     """
 
     predictors: tuple[str, ...]
-    metric: frozenset[str]
     protocol: Protocol
     data: str
     images: list[ImageScore]
     chains: list[Chain]
-    notes: list[str] = field(default_factory=list)
-
-    def depth(self, name: str) -> DepthScores:
-        """Errors of a predictor on all images; `_raw` only where it is in metres."""
-        scores = DepthScores()
-        scores.images = [self.errors(image, name) for image in self.images if image.errors]
-        return scores
-
-    def errors(self, image: ImageScore, name: str) -> Errors:
-        """Errors of a predictor on one image, `_raw` only where it is in metres; may be empty."""
-        return {
-            kind: errors
-            for kind, errors in image.errors.get(name, {}).items()
-            if name in self.metric or not kind.endswith('_raw')
-        }
+    notes: list[str]
 
     def means(self) -> dict[str, Errors]:
         """Mean over the images by predictor and kind; empty without true depth."""
-        means = {name: self.depth(name).means() for name in self.predictors}
+        means = {
+            name: means_by_kind([image.errors.get(name, {}) for image in self.images])
+            for name in self.predictors
+        }
         return {name: errors for name, errors in means.items() if errors}
 
     def motion(self) -> dict[str, float]:
@@ -107,12 +96,6 @@ class Result:
         mean = mean_sparsification([i.ranking for i in self.images if i.ranking is not None])
         return {} if mean is None else {'ause': mean.ause, 'sparsification': mean.ratio}
 
-    def numbers(self) -> dict[str, float]:
-        """The model's numbers under flat names, those of `mdepth evaluate` where it has them."""
-        own = self.means().get(self.predictors[0], {})
-        depth = {f'{s}{kind}': getattr(errors, s) for kind, errors in own.items() for s in SCORES}
-        return depth | self.ranking() | self.agreement() | self.motion()
-
 
 def score(
     predictor: Predictor,
@@ -127,16 +110,22 @@ def score(
 
     Raises MdepthError where nothing can be scored.
     """
-    card, priors = predictor.card, priors or {}
-    unit = card.metres_per_unit or 1.0
+    card, unit = predictor.card, predictor.card.metres_per_unit
     drives, images = Drives(), []
     for shot in track(shots, description=shots.name, total=shots.total):
         prediction, pair = predictor(shot, ('confidence',))
-        maps = {card.name: unit * np.where(prediction.visible, prediction.depth, np.nan), **priors}
-        errors = _errors(shot, protocol, prediction, maps) if shot.truth is not None else {}
-        ratio = unit * errors[card.name][''].ratio if errors else math.nan
+        errors, ranking, ratio = dict[str, Errors](), None, math.nan
+        if shot.truth is not None:
+            pixels = TruePixels(shot, protocol, prediction.camera)
+            depth = np.where(prediction.visible, prediction.depth, np.nan)
+            own = pixels.sampled((unit or 1.0) * depth)
+            errors[card.name] = pixels.errors(own, metric=unit is not None)
+            for name, values in pixels.trivial(priors or {}).items():
+                seen = np.where(own > 0, values, np.nan)
+                errors[name] = pixels.errors(seen, metric=name != 'constant')
+            ratio = (unit or 1.0) * errors[card.name][''].ratio
+            ranking = pixels.ranking(own, prediction.confidence)
         agreement = drives.add(shot, prediction, ratio)
-        ranking = _ranking(shot, protocol, prediction, maps[card.name]) if errors else None
         images.append(
             ImageScore(shot.name, shot.drive, bool(pair.reason), errors, *agreement, ranking)
         )
@@ -148,82 +137,60 @@ def score(
             f'{shots.name}: nothing to score: no true depth between {low:g} and {high:g} m lies '
             f'in the view, and there are no true poses{notes}'
         )
-    trivial = dict.fromkeys(name for image in images for name in image.errors)
-    metric = {*trivial} - {'constant', card.name} | (
-        {card.name} if card.metres_per_unit else set()
-    )
-    return Result(
-        tuple(dict.fromkeys([card.name, *trivial])),
-        frozenset(metric),
-        protocol,
-        shots.name,
-        images,
-        chains,
-        [*shots.notes, *predictor.perception.warnings],
-    )
+    predictors = dict.fromkeys([card.name, *(name for image in images for name in image.errors)])
+    said = [*shots.notes, *predictor.perception.warnings]
+    return Result(tuple(predictors), protocol, shots.name, images, chains, said)
 
 
-def scored_pixels(truth: Array, protocol: Protocol) -> tuple[Array, Array]:
-    """Rows and columns [N] of the pixels of a truth [H, W] that count."""
-    low, high = protocol.depth
-    known = (truth > low) & (truth < high)
-    height, width = truth.shape
-    top, bottom, left, right = scored_box(protocol.crop, (height, width))
-    rows, columns = np.nonzero(known[top:bottom, left:right])
-    return rows + top, columns + left
+class TruePixels:
+    """The N pixels of a shot's truth that count, in the view of a network's camera.
 
-
-def _errors(
-    shot: Shot, protocol: Protocol, prediction: Prediction, maps: Mapping[str, Array]
-) -> dict[str, Errors]:
-    """Errors at the true pixels that count; maps are in the network's view, the model's first.
-
-    All are scored at the same pixels: those that the model sees.
+    truth   [N] metres
+    moving  bool [N], what moves by itself; None where that is not known
+    pixels  [N, 2] where they lie in the network's view
     """
-    assert shot.truth is not None and shot.camera is not None
-    low, high = protocol.depth
-    rows, columns = scored_pixels(shot.truth, protocol)
-    predicted = {
-        name: at_pixels(
-            depth, prediction.camera, shot.camera, rows, columns, nearest=protocol.nearest
-        )
-        for name, depth in maps.items()
-    }
-    own = next(iter(predicted.values()))
-    predicted['constant'] = np.ones_like(own)
-    if protocol.camera_height is not None:
-        ground = flat_ground(shot.camera, protocol.camera_height)
-        walls = flat_ground(shot.camera, protocol.camera_height, WALL)
-        predicted['flat ground'] = ground[rows, columns]
-        predicted['flat ground and walls'] = walls[rows, columns]
-    moving = None if shot.moving is None else shot.moving[rows, columns]
-    truth, result = shot.truth[rows, columns], {}
-    for name, values in predicted.items():
-        values = np.where(own > 0, values, np.nan)
-        errors = DepthScores(min_depth=low, max_depth=high).add(values, truth, moving)
-        if protocol.log10:
-            errors = {
-                kind: replace(e, rmse_log=e.rmse_log / math.log(10)) for kind, e in errors.items()
-            }
-        result[name] = errors
-    return result
 
+    def __init__(self, shot: Shot, protocol: Protocol, camera: Camera) -> None:
+        assert shot.truth is not None and shot.camera is not None
+        self._protocol, self._camera, self._true_camera = protocol, camera, shot.camera
+        low, high = protocol.depth
+        known = (shot.truth > low) & (shot.truth < high)
+        height, width = shot.truth.shape
+        top, bottom, left, right = scored_box(protocol.crop, (height, width))
+        rows, columns = np.nonzero(known[top:bottom, left:right])
+        self._place = rows + top, columns + left
+        self.truth = shot.truth[self._place]
+        self.moving = None if shot.moving is None else shot.moving[self._place]
+        self.pixels = positions(camera, shot.camera, *self._place)
 
-def _ranking(
-    shot: Shot, protocol: Protocol, prediction: Prediction, depth: Array
-) -> Sparsification | None:
-    """How the confidence ranks the errors of a depth [h, w], at the pixels that count."""
-    assert shot.truth is not None and shot.camera is not None
-    rows, columns = scored_pixels(shot.truth, protocol)
-    own = at_pixels(depth, prediction.camera, shot.camera, rows, columns, nearest=protocol.nearest)
-    low, high = protocol.depth
-    errors, scored = scaled_relative_errors(
-        own, shot.truth[rows, columns], min_depth=low, max_depth=high
-    )
-    if not len(errors):
-        return None
-    pixels = positions(prediction.camera, shot.camera, rows[scored], columns[scored])
-    u, v = np.rint(pixels).astype(np.intp).T
-    height, width = prediction.confidence.shape
-    known = prediction.confidence[v.clip(0, height - 1), u.clip(0, width - 1)]
-    return sparsification(errors, known)
+    def sampled(self, depth: Array) -> Array:
+        """A depth [h, w] of the network's view at the pixels; NaN outside of it."""
+        nearest = self._protocol.nearest
+        return at_pixels(depth, self._camera, self._true_camera, *self._place, nearest=nearest)
+
+    def trivial(self, priors: Mapping[str, Array]) -> dict[str, Array]:
+        """Depth [N] that needs no looking: the priors, a constant and the flat ground."""
+        found = {name: self.sampled(prior) for name, prior in priors.items()}
+        found['constant'] = np.ones(len(self.truth))
+        height = self._protocol.camera_height
+        if height is not None:
+            found['flat ground'] = flat_ground(self._true_camera, height)[self._place]
+            walls = flat_ground(self._true_camera, height, WALL)
+            found['flat ground and walls'] = walls[self._place]
+        return found
+
+    def errors(self, depth: Array, *, metric: bool) -> Errors:
+        """Errors of a depth [N] by kind, `_raw` only where it is in metres."""
+        low, high = self._protocol.depth
+        errors = errors_by_kind(depth, self.truth, self.moving, min_depth=low, max_depth=high)
+        if self._protocol.log10:
+            errors = {k: replace(e, rmse_log=e.rmse_log / math.log(10)) for k, e in errors.items()}
+        return {k: e for k, e in errors.items() if metric or not k.endswith('_raw')}
+
+    def ranking(self, depth: Array, confidence: Array) -> Sparsification | None:
+        """How the confidence [h, w] of the network's view ranks the errors of a depth [N]."""
+        low, high = self._protocol.depth
+        errors, scored = scaled_relative_errors(depth, self.truth, min_depth=low, max_depth=high)
+        if not len(errors):
+            return None
+        return sparsification(errors, sample_nearest(confidence, self.pixels[scored]))

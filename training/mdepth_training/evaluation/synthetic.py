@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import compress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,64 +16,44 @@ from rich.text import Text
 
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import (
-    DepthScores,
-    MotionErrors,
-    five_frame_errors,
-    relative_motion_errors,
-    rotation_angle,
-)
+from mdepth_ros.evaluation import rotation_angle
 from mdepth_ros.geometry import Camera
 from mdepth_ros.model.file import replace_card
 from mdepth_ros.synthetic import WorldConfig, make_drive
 from mdepth_ros.terminal import Console, print_table
-from mdepth_training.evaluation.motion import STEADY, straight_on
+from mdepth_training.evaluation.motion import STEADY, Chain, motion_numbers, straight_on
 from mdepth_training.evaluation.pictures import draw
 from mdepth_training.evaluation.predict import Predictor
 from mdepth_training.evaluation.protocols import PROTOCOLS
 from mdepth_training.evaluation.report import write, write_csv
-from mdepth_training.evaluation.score import score
+from mdepth_training.evaluation.score import Errors, score
 from mdepth_training.evaluation.shots import Shot, Shots
 from mdepth_training.evaluation.trivial import depth_statistics
 
 # Constant maps are made of these training drives; no held-out drive has such a seed.
-_PRIOR_DRIVES, _PRIOR_STEP = range(24), 8
+_PRIOR_DRIVES = range(24)
 Array = NDArray[np.float64]
 
 
-@dataclass
-class Score:
-    """What one predictor did on all drives; `turning` says which have turns and changing speed."""
+_MOTION = {
+    'rotation_deg': 'rotation\ndeg/frame',
+    'ate_5_frames': '5-frame\nATE m',
+    'rpe_translation_percent': 'translation\n%',
+}
 
-    depth: DepthScores | None = None
-    motions: list[MotionErrors] = field(default_factory=list)
-    ate: list[Array] = field(default_factory=list)
-    turning: list[bool] = field(default_factory=list)
 
-    def numbers(self) -> dict[str, float]:
-        """AbsRel and d1 by region, rotation in deg/frame, translation in %, 5-frame ATE in m.
+def flat_numbers(means: Errors, chains: Sequence[Chain]) -> dict[str, float]:
+    """AbsRel and d1 by region, rotation in deg/frame, translation in %, 5-frame ATE in m.
 
-        The motions of all drives, and with the suffix _turns those of the turning ones.
-        """
-        result: dict[str, float] = {}
-        if self.depth is not None:
-            means = self.depth.means()
-            result = {f'abs_rel{kind}': errors.abs_rel for kind, errors in means.items()}
-            result |= {f'd1{kind}': means[kind].d1 for kind in ('', '_raw') if kind in means}
-        for suffix, chosen in (('', [True] * len(self.turning)), ('_turns', self.turning)):
-            if any(chosen):
-                pooled = MotionErrors.pooled(list(compress(self.motions, chosen)))
-                ate = np.concatenate(list(compress(self.ate, chosen)))
-                result[f'rotation_deg{suffix}'] = pooled.rotation_deg
-                result[f'rpe_translation_percent{suffix}'] = pooled.translation_percent
-                result[f'ate_5_frames{suffix}'] = float(ate.mean())
-        return result
-
-    def add_motions(self, estimate: Array, truth: Array) -> None:
-        """Score the motions [N,4,4] of one drive, scaled by the one factor that suits it best."""
-        self.motions.append(relative_motion_errors(estimate, truth)[0])
-        self.ate.append(five_frame_errors(estimate, truth))
-        self.turning.append(has_turns(truth))
+    The motions of all drives, and with the suffix _turns those of drives with turns.
+    """
+    numbers = {f'abs_rel{kind}': errors.abs_rel for kind, errors in means.items()}
+    numbers |= {f'd1{kind}': means[kind].d1 for kind in ('', '_raw') if kind in means}
+    turning = [chain for chain in chains if has_turns(chain[1])]
+    for suffix, chosen in (('', chains), ('_turns', turning)):
+        motion = motion_numbers(chosen)
+        numbers |= {f'{key}{suffix}': motion[key] for key in _MOTION if key in motion}
+    return numbers
 
 
 def has_turns(motions: Array) -> bool:
@@ -144,15 +123,13 @@ def evaluate(
     camera = Camera.from_normalised(width, height, *card.camera)
     world = WorldConfig(appearance=appearance, frame_interval=card.frame_interval)
     shots = held_out(camera, world, range(first_seed, first_seed + drives), frames)
-    result = score(predictor, shots, PROTOCOLS['synthetic'], _statistics(camera, world, frames))
-    scores = {name: Score(result.depth(name)) for name in result.predictors}
-    scores[STEADY] = Score()
-    for name, chains in ((card.name, result.chains), (STEADY, straight_on(result.chains))):
-        for estimate, truth in chains:
-            scores[name].add_motions(estimate, truth)
-    numbers = {name: each.numbers() for name, each in scores.items()}
-    numbers[card.name] |= result.agreement() | result.ranking()
-    _print(numbers, shots.name, sum(scores[card.name].turning))
+    seeds = track(_PRIOR_DRIVES, description='depth of training drives')
+    statistics = depth_statistics(make_drive(seed, frames, camera, world) for seed in seeds)
+    result = score(predictor, shots, PROTOCOLS['synthetic'], statistics)
+    numbers = {name: flat_numbers(errors, []) for name, errors in result.means().items()}
+    numbers[card.name] |= flat_numbers({}, result.chains) | result.agreement() | result.ranking()
+    numbers[STEADY] = flat_numbers({}, straight_on(result.chains))
+    _print(numbers, shots.name, sum(has_turns(truth) for _, truth in result.chains))
     if csv is not None:
         write_csv(csv, [{'predictor': n, **dict(sorted(v.items()))} for n, v in numbers.items()])
     if output is not None:
@@ -169,17 +146,6 @@ def evaluate(
     return numbers
 
 
-def _statistics(camera: Camera, world: WorldConfig, frames: int) -> dict[str, Array]:
-    depths = (
-        depth.numpy().astype(np.float64)
-        for seed in track(_PRIOR_DRIVES, description='depth of training drives')
-        for depth in make_drive(seed, frames, camera, world)
-        .render(range(0, frames, _PRIOR_STEP))
-        .depth
-    )
-    return depth_statistics(depths)
-
-
 _DEPTH = {
     'abs_rel': 'AbsRel',
     'd1': 'd1',
@@ -187,11 +153,6 @@ _DEPTH = {
     'abs_rel_moving': 'moving',
     'abs_rel_raw': 'unscaled',
     'consistency': 'change in\ntime',
-}
-_MOTION = {
-    'rotation_deg': 'rotation\ndeg/frame',
-    'ate_5_frames': '5-frame\nATE m',
-    'rpe_translation_percent': 'translation\n%',
 }
 
 

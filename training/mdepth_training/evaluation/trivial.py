@@ -4,20 +4,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mdepth_ros.geometry import Camera
 from mdepth_ros.limits import MAX_RANGE
+from mdepth_ros.synthetic import Drive
 
+STEP = 8  # frames of a drive
 Depth = NDArray[np.float64]
 
 
-def depth_statistics(depths: Iterator[Depth]) -> dict[str, Depth]:
-    """Per-pixel mean, median and harmonic mean of depth maps [h, w], capped at 80 m."""
-    stack = np.stack([np.minimum(depth, MAX_RANGE) for depth in depths])
+def depth_statistics(drives: Iterable[Drive]) -> dict[str, Depth]:
+    """Per-pixel mean, median and harmonic mean of every STEP-th depth [h, w], capped at 80 m."""
+    depths = [drive.render(range(0, drive.frames, STEP)).depth.numpy() for drive in drives]
+    stack = np.minimum(np.concatenate(depths).astype(np.float64), MAX_RANGE)
     return {
         'per-pixel mean': stack.mean(0),
         'per-pixel median': np.median(stack, axis=0),

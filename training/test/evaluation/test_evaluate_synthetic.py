@@ -12,7 +12,7 @@ import torch
 from mdepth_training.cli import app
 from mdepth_training.evaluation.predict import Predictor
 from mdepth_training.evaluation.shots import Shot
-from mdepth_training.evaluation.synthetic import Score, evaluate, has_turns
+from mdepth_training.evaluation.synthetic import evaluate, flat_numbers, has_turns
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
@@ -72,20 +72,15 @@ def test_depth_without_the_cues_of_the_pair(model: Path) -> None:
 def test_scores_of_perfect_and_of_steady_motion() -> None:
     truth = np.tile(np.eye(4), (9, 1, 1))
     truth[:, 2, 3] = np.linspace(0.5, 1.0, 9)
-    score = Score()
-    score.add_motions(truth, truth)
-    assert score.numbers() == pytest.approx(
+    assert flat_numbers({}, [(truth, truth)]) == pytest.approx(
         {'rotation_deg': 0, 'rpe_translation_percent': 0, 'ate_5_frames': 0}, abs=1e-6
     )
     steady = np.tile(np.eye(4), (9, 1, 1))
     steady[:, 2, 3] = 1.0
-    score = Score()
-    score.add_motions(steady, truth)
+    numbers = flat_numbers({}, [(steady, truth)])
     expected = 100 * relative_motion_errors(steady, truth)[0].translation.sum() / 6.75
-    assert score.numbers()['rpe_translation_percent'] == pytest.approx(expected)
-    assert score.numbers()['ate_5_frames'] == pytest.approx(
-        five_frame_errors(steady, truth).mean()
-    )
+    assert numbers['rpe_translation_percent'] == pytest.approx(expected)
+    assert numbers['ate_5_frames'] == pytest.approx(five_frame_errors(steady, truth).mean())
 
 
 def test_a_turning_drive_turns_and_changes_its_speed() -> None:
@@ -99,12 +94,11 @@ def test_a_turning_drive_turns_and_changes_its_speed() -> None:
     steady = turning.copy()
     steady[:, 2, 3] = 0.7
     assert has_turns(turning) and not has_turns(straight) and not has_turns(steady)
-    score = Score()
-    score.add_motions(straight, straight)
-    assert 'rotation_deg' in score.numbers() and 'rotation_deg_turns' not in score.numbers()
-    score.add_motions(straight, turning)
-    assert score.numbers()['rotation_deg_turns'] == pytest.approx(0.5)
-    assert score.numbers()['rotation_deg'] == pytest.approx(0.25)
+    numbers = flat_numbers({}, [(straight, straight)])
+    assert 'rotation_deg' in numbers and 'rotation_deg_turns' not in numbers
+    numbers = flat_numbers({}, [(straight, straight), (straight, turning)])
+    assert numbers['rotation_deg_turns'] == pytest.approx(0.5)
+    assert numbers['rotation_deg'] == pytest.approx(0.25)
 
 
 def test_a_missing_model_is_one_line(tmp_path: Path) -> None:

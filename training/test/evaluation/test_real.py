@@ -65,4 +65,4 @@ def test_motion(data_dir: Path, model: Path) -> None:
     ((estimate, truth),) = result.chains
     assert len(estimate) == len(truth) == 50
     assert 1.1 < np.linalg.norm(truth[:, :3, 3], axis=1).mean() < 1.3
-    assert result.numbers()['ate_5_frames'] > 0
+    assert result.motion()['ate_5_frames'] > 0

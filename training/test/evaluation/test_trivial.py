@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import numpy as np
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 import torch
-from mdepth_training.evaluation.trivial import depth_statistics, flat_ground
+from mdepth_training.evaluation.trivial import STEP, depth_statistics, flat_ground
 
 from mdepth_ros.geometry import Camera, backproject
 
@@ -13,8 +15,14 @@ CAMERA = Camera.from_normalised(40, 24, 0.58, 1.92, 0.5, 0.5)
 
 
 def test_statistics_by_hand() -> None:
-    maps = iter([np.array([[2.0, 100.0]]), np.array([[6.0, 80.0]]), np.array([[7.0, 20.0]])])
-    found = depth_statistics(maps)
+    maps = {0: [[2.0, 100.0]], STEP: [[6.0, 80.0]], 2 * STEP: [[7.0, 20.0]]}
+
+    def render(frames: range) -> Any:
+        return SimpleNamespace(depth=torch.tensor([maps[frame] for frame in frames]))
+
+    long = SimpleNamespace(frames=STEP + 1, render=render)
+    last = SimpleNamespace(frames=1, render=lambda _: render(range(2 * STEP, 2 * STEP + 1)))
+    found = depth_statistics([long, last])  # type: ignore[list-item]
     assert found['per-pixel mean'].tolist() == [[5.0, 60.0]]
     assert found['per-pixel median'].tolist() == [[6.0, 80.0]]
     assert found['per-pixel harmonic mean'][0, 0] == pytest.approx(3 / (1 / 2 + 1 / 6 + 1 / 7))
