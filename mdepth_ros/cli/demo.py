@@ -32,7 +32,7 @@ def demo(
     from mdepth_ros.cli.evaluate import publish
     from mdepth_ros.cli.run import run
     from mdepth_ros.cli.synth import synth
-    from mdepth_ros.report import evaluate_run
+    from mdepth_ros.report.evaluate import evaluate_run
     from mdepth_ros.report.write import write_overview
     from mdepth_ros.terminal import say
 

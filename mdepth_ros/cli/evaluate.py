@@ -14,7 +14,7 @@ from mdepth_ros.limits import SCORED
 
 if TYPE_CHECKING:
     from mdepth_ros.evaluation.depth import Crop
-    from mdepth_ros.report import Evaluation
+    from mdepth_ros.report.evaluate import Evaluation
 
 
 def evaluate(
@@ -50,7 +50,9 @@ def evaluate(
 
     Example: mdepth evaluate OUT --fail-if 'abs_rel>0.2' --fail-if 'drift_translation>5'
     """
-    from mdepth_ros.report import Choice, Condition, evaluate_run
+    from mdepth_ros.report.evaluate import evaluate_run
+    from mdepth_ros.report.metrics import Condition
+    from mdepth_ros.report.run import Choice
     from mdepth_ros.terminal import say
 
     conditions = [Condition.parse(text) for text in fail_if or []]

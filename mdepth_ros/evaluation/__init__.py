@@ -21,7 +21,6 @@ from mdepth_ros.evaluation.drives import (
     relative_motion_errors,
 )
 from mdepth_ros.evaluation.files import (
-    layout,
     pose_matrices,
     read_trajectory,
     write_tum,
@@ -58,7 +57,6 @@ __all__ = [
     'in_image',
     'inverse',
     'kitti_drift',
-    'layout',
     'mean_sparsification',
     'means_by_kind',
     'pose_matrices',

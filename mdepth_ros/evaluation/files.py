@@ -35,11 +35,6 @@ _TIME = re.compile(
 )
 
 
-def layout(path: Path) -> str:
-    """'tum', 'euroc' or 'kitti', by the columns; MdepthError where it is none of them."""
-    return _layout(_poses(path))
-
-
 def read_trajectory(path: Path, times: Path | None = None) -> Trajectory:
     """Read a TUM, KITTI or EuRoC file, told apart by the columns; sorted by stamp.
 
@@ -68,6 +63,23 @@ def read_trajectory(path: Path, times: Path | None = None) -> Trajectory:
     far = np.abs(poses[:, :3, 3]).max(1) > FARTHEST
     _refuse(table, far, f'is more than {FARTHEST:g} m from the origin')
     return _in_order(table, np.array(stamps, np.int64), poses)
+
+
+def pose_files(folder: Path) -> list[Path]:
+    """Where the poses of a sequence in the layout of KITTI odometry may be."""
+    folder = folder.resolve()
+    return [folder / 'poses.txt', folder.parent.parent / 'poses' / f'{folder.name}.txt']
+
+
+def read_poses(file: Path, recording: Path | None) -> tuple[Trajectory, bool]:
+    """Poses of a TUM or KITTI file, and whether it is KITTI's.
+
+    The times of KITTI's poses are in times.txt beside them or in the folder of the recording.
+    """
+    kitti = _layout(_poses(file)) == 'kitti'
+    folders = [folder for folder in (file.parent, recording) if folder is not None]
+    times = [folder / 'times.txt' for folder in folders if (folder / 'times.txt').is_file()]
+    return read_trajectory(file, times[0] if times and kitti else None), kitti
 
 
 def _poses(path: Path) -> Table:

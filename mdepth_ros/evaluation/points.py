@@ -4,10 +4,28 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from mdepth_ros.evaluation.depth import Array, Crop, in_image
 from mdepth_ros.geometry import Camera
+
+
+class View(NamedTuple):
+    """One scored frame: estimate [h,w], true points in it as pixels [N,2] and depths [N].
+
+    sampled and confidence [N] are those of the estimate there.
+    """
+
+    stamp: int
+    difference: float  # seconds between truth and estimate
+    estimate: Array
+    pixels: Array
+    truth: Array
+    sampled: Array
+    moving: Array | None
+    confidence: Array | None = None
 
 
 def project_points(

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import bisect
 import struct
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
@@ -13,6 +12,8 @@ import numpy as np
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import Trajectory
+from mdepth_ros.evaluation.association import nearest
+from mdepth_ros.evaluation.trajectory import Array
 from mdepth_ros.geometry import Camera
 from mdepth_ros.ros import conversions
 from mdepth_ros.sources.base import RawMessage, StaticTransforms, known_time
@@ -126,26 +127,14 @@ class ByStamp:
         return self._waiting.pop(stamp)
 
 
-def nearest(stamps: Sequence[int], stamp: int) -> int:
-    """Index of the nearest of at least one sorted stamp."""
-    after = bisect.bisect_left(stamps, stamp)
-    candidates = [i for i in (after - 1, after) if 0 <= i < len(stamps)]
-    return min(candidates, key=lambda i: abs(stamps[i] - stamp))
-
-
-def match(stamps: Sequence[int], others: Sequence[int], tolerance: float) -> dict[int, int]:
-    """For every stamp the nearest of the others, if that is at most `tolerance` seconds away.
-
-    None of the others serves twice: of a slow sensor beside a fast camera each message goes to the
-    image that is nearest.
-    """
-    others, best = sorted(others), dict[int, int]()
-    for stamp in sorted(stamps) if others else ():
-        other = others[nearest(others, stamp)]
-        near = abs(other - stamp) <= round(tolerance * 1e9)
-        if near and (other not in best or abs(other - stamp) < abs(other - best[other])):
-            best[other] = stamp
-    return dict(sorted((stamp, other) for other, stamp in best.items()))
+def frame_transform(
+    transforms: StaticTransforms, parent: str, child: str, consequence: str
+) -> Array:
+    """T_parent_child [4, 4]; MdepthError with the consequence where /tf_static does not tell."""
+    T = np.eye(4) if parent == child else transforms.lookup(parent, child)
+    if T is None:
+        raise MdepthError(f'/tf_static does not connect {child!r} with {parent!r}: {consequence}')
+    return T
 
 
 def _stamp(raw: RawMessage) -> int:

@@ -28,32 +28,17 @@ from mdepth_ros.evaluation import (
     scaled_relative_errors,
     sparsification,
 )
+from mdepth_ros.evaluation.association import match
 from mdepth_ros.evaluation.depth import Array, Crop
-from mdepth_ros.evaluation.points import nearest_points, project_points
+from mdepth_ros.evaluation.points import View, nearest_points, project_points
 from mdepth_ros.geometry import Camera
-from mdepth_ros.report.bags import Bag, ByStamp, Cameras, match
+from mdepth_ros.report.bags import Bag, ByStamp, Cameras, frame_transform
 from mdepth_ros.report.run import Run, Truth
 from mdepth_ros.ros import clouds, images
 
 TOLERANCE = 0.05  # seconds between an estimate and its truth
 DENSE_POINTS = 150_000  # of a true depth image that is larger, a regular subset is scored
 LIDAR_CELL = 0.5  # pixels: of lidar points that fall together, the nearest hides the others
-
-
-class View(NamedTuple):
-    """One scored frame: estimate [h,w], true points in it as pixels [N,2] and depths [N].
-
-    sampled and confidence [N] are those of the estimate there.
-    """
-
-    stamp: int
-    difference: float  # seconds between truth and estimate
-    estimate: Array
-    pixels: Array
-    truth: Array
-    sampled: Array
-    moving: Array | None
-    confidence: Array | None = None
 
 
 class ScoredFrame(NamedTuple):
@@ -154,7 +139,9 @@ def views(run: Run, truth: Truth, matches: Mapping[int, int], crop: Crop) -> Ite
         if found is None:
             continue
         xyz, moving, their_frame = found
-        T = _transform(truth, frame_id, their_frame)
+        T = frame_transform(
+            truth.transforms, frame_id, their_frame, 'the truth cannot be projected'
+        )
         xyz = xyz @ T[:3, :3].T + T[:3, 3]
         pixels, inside = project_points(xyz, camera, estimate.shape, crop)
         if truth.is_lidar:
@@ -170,19 +157,6 @@ def views(run: Run, truth: Truth, matches: Mapping[int, int], crop: Crop) -> Ite
             None if moving is None else moving[inside],
             None if confidence is None else sample_nearest(images.to_depth(confidence), pixels),
         )
-
-
-def _transform(truth: Truth, frame: str, other: str) -> Array:
-    """T_frame_other from /tf_static."""
-    if frame == other:
-        return np.eye(4)
-    T = truth.transforms.lookup(frame, other)
-    if T is None:
-        raise MdepthError(
-            f'/tf_static does not connect {other!r} (truth) with {frame!r} (estimate): '
-            'the truth cannot be projected'
-        )
-    return T
 
 
 def _visible(pixels: Array, z: Array, inside: Array, shape: tuple[int, ...]) -> Array:

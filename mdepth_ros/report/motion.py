@@ -21,8 +21,8 @@ from mdepth_ros.evaluation import (
     relative_errors,
     relative_motion_errors,
 )
+from mdepth_ros.evaluation.association import poses_at
 from mdepth_ros.evaluation.trajectory import Alignment, Array
-from mdepth_ros.report.poses import poses_at
 from mdepth_ros.report.run import Run, Truth
 from mdepth_ros.report.uncertainty import TwistResult, score_twists
 

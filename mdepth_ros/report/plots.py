@@ -16,11 +16,12 @@ from matplotlib.figure import Figure
 
 from mdepth_ros.evaluation import Sparsification
 from mdepth_ros.evaluation.consistency import INTERVAL
+from mdepth_ros.evaluation.points import View
 from mdepth_ros.evaluation.sparsification import KEPT
 from mdepth_ros.evaluation.trajectory import Array
 
 if TYPE_CHECKING:
-    from mdepth_ros.report.depth import DepthResult, View
+    from mdepth_ros.report.depth import DepthResult
     from mdepth_ros.report.motion import MotionResult
     from mdepth_ros.report.scale_over_time import ScaleSeries
     from mdepth_ros.report.uncertainty import TwistResult

@@ -7,23 +7,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import numpy as np
-import torch
-
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import Trajectory, relative
+from mdepth_ros.evaluation import Trajectory
+from mdepth_ros.evaluation.association import pose_at
+from mdepth_ros.evaluation.files import read_poses
 from mdepth_ros.evaluation.trajectory import Array
-from mdepth_ros.geometry import se3_exp, se3_log
 from mdepth_ros.report.bags import ODOMETRY, Bag
-from mdepth_ros.report.run import choose_topic, pose_file, read_poses
+from mdepth_ros.report.run import choose_topic, pose_file
 from mdepth_ros.sources.base import ImageSource, StaticTransforms
 from mdepth_ros.sources.recording import is_recording
-
-LONGEST_HOLE = 0.25
-"""Seconds between two true poses across which nothing is interpolated."""
-AT_ONCE = 0.01
-"""Seconds from a true pose within which it counts where nothing can be interpolated."""
 
 
 def camera_poses(
@@ -98,33 +91,3 @@ def with_poses(
             f'no image ({times[0]}) is at the time of the true poses of {name} ({times[1]}): are '
             'their stamps of one clock?'
         )
-
-
-def pose_at(truth: Trajectory, stamp: int) -> Array | None:
-    """Pose [4, 4] at a time, see `poses_at`; None where it is not known."""
-    known, poses = poses_at(truth, np.array([stamp], np.int64))
-    return np.asarray(poses[0]) if known[0] else None
-
-
-def poses_at(truth: Trajectory, stamps: Array) -> tuple[Array, Array]:
-    """Whether the pose is known at times [N] ns, bool [N], and the poses [N, 4, 4].
-
-    Between two poses no further apart than LONGEST_HOLE the twist is constant; elsewhere a pose
-    no further than AT_ONCE counts for the time. Where it is not known, the pose is the identity.
-    """
-    poses = np.tile(np.eye(4), (len(stamps), 1, 1))
-    if not len(truth) or not len(stamps):
-        return np.zeros(len(stamps), bool), poses
-    after = np.searchsorted(truth.stamps, stamps).clip(1, max(len(truth) - 1, 1))
-    before, after = after - 1, np.minimum(after, len(truth) - 1)
-    start, end = truth.stamps[before], truth.stamps[after]
-    nearest = np.where(stamps - start <= end - stamps, before, after)
-    known = np.abs(truth.stamps[nearest] - stamps) <= AT_ONCE * 1e9
-    poses[known] = truth.poses[nearest[known]]
-    between = (start < stamps) & (stamps < end) & (end - start <= LONGEST_HOLE * 1e9)
-    if between.any():
-        first, second = truth.poses[before[between]], truth.poses[after[between]]
-        share = (stamps - start)[between] / (end - start)[between]
-        twists = se3_log(torch.from_numpy(relative(first, second)))
-        poses[between] = first @ se3_exp(twists * torch.from_numpy(share)[:, None]).numpy()
-    return known | between, poses

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import Trajectory, layout, read_trajectory
+from mdepth_ros.evaluation import Trajectory, read_trajectory
+from mdepth_ros.evaluation.files import pose_files, read_poses
 from mdepth_ros.report.bags import CLOUD, ODOMETRY, Bag
 from mdepth_ros.ros.recording import remains
 from mdepth_ros.sources.base import StaticTransforms, absolute
@@ -147,7 +148,7 @@ def _from_bag(run: Run, path: Path, choice: Choice) -> Truth:
         bag=bag,
         depth_topic=used_depth,
         is_lidar=used_depth is not None and used_depth == lidar,
-        moving_topic=_moving(bag, used_depth, choice.moving),
+        moving_topic=moving_mask(bag, used_depth, choice.moving),
         poses=poses,
         pose_name=topic or '',
         transforms=transforms,
@@ -175,7 +176,7 @@ def choose_topic(
     return chosen[0] if chosen else None
 
 
-def _moving(bag: Bag, depth: str | None, wanted: str | None) -> str | None:
+def moving_mask(bag: Bag, depth: str | None, wanted: str | None) -> str | None:
     """The mask of moving things that belongs to a depth image: its sibling `moving`."""
     name = absolute(wanted) if wanted else f'{(depth or "").rpartition("/")[0]}/moving'
     if name in bag.topics(IMAGE):
@@ -201,24 +202,14 @@ def pose_file(path: Path, named: bool, topics: Iterable[str | None]) -> Path:
         if not named:
             raise MdepthError(f'{path} holds no truth: name it with --truth BAG_OR_FILE')
         return path
-    folder = path.resolve()
-    candidates = [folder / 'poses.txt', folder.parent.parent / 'poses' / f'{folder.name}.txt']
+    candidates = pose_files(path)
     for candidate in candidates:
         if candidate.is_file():
             return candidate
-    looked = ', '.join(str(c) for c in candidates)
-    raise MdepthError(f'no truth for {folder} (looked for {looked}): name it with --truth FILE')
-
-
-def read_poses(file: Path, recording: Path | None) -> tuple[Trajectory, bool]:
-    """Poses of a TUM or KITTI file, and whether it is KITTI's.
-
-    The times of KITTI's poses are in times.txt beside them or in the folder of the recording.
-    """
-    kitti = layout(file) == 'kitti'
-    folders = [folder for folder in (file.parent, recording) if folder is not None]
-    times = [folder / 'times.txt' for folder in folders if (folder / 'times.txt').is_file()]
-    return read_trajectory(file, times[0] if times and kitti else None), kitti
+    looked = ', '.join(map(str, candidates))
+    raise MdepthError(
+        f'no truth for {path.resolve()} (looked for {looked}): name it with --truth FILE'
+    )
 
 
 def _from_file(run: Run, file: Path, choice: Choice) -> Truth:

@@ -9,8 +9,8 @@ import math
 import numpy as np
 
 from mdepth_ros.evaluation import SCORES, Statistics
-from mdepth_ros.report import Evaluation
 from mdepth_ros.report.depth import DENSE_POINTS, LIDAR_CELL, TOLERANCE, DepthResult
+from mdepth_ros.report.evaluate import Evaluation
 from mdepth_ros.report.markdown import code, plain, table
 from mdepth_ros.report.motion import MotionResult
 from mdepth_ros.report.scale_over_time import scale_lines

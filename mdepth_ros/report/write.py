@@ -16,9 +16,10 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import SCORES
 from mdepth_ros.evaluation.sparsification import KEPT
 from mdepth_ros.evaluation.trajectory import Array
-from mdepth_ros.report import Evaluation, plots
+from mdepth_ros.report import plots
 from mdepth_ros.report.bags import ByStamp
 from mdepth_ros.report.depth import DepthResult, views
+from mdepth_ros.report.evaluate import Evaluation
 from mdepth_ros.report.motion import MotionResult
 from mdepth_ros.report.scale_over_time import right_scale
 from mdepth_ros.report.text import report_lines

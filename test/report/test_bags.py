@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mdepth_ros.report.bags import match
+from mdepth_ros.evaluation.association import match
 
 
 def test_each_scan_of_a_slow_lidar_goes_to_its_nearest_image() -> None:

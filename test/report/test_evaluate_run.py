@@ -10,8 +10,10 @@ import pytest
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera
-from mdepth_ros.report import Choice, Condition, evaluate_run
 from mdepth_ros.report.bags import Bag
+from mdepth_ros.report.evaluate import evaluate_run
+from mdepth_ros.report.metrics import Condition
+from mdepth_ros.report.run import Choice
 from mdepth_ros.report.write import write_report
 from mdepth_ros.ros import conversions, images, recording
 

@@ -14,8 +14,9 @@ from trajectories import write_kitti
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import Trajectory, pose_matrices, write_tum
+from mdepth_ros.evaluation.association import AT_ONCE, LONGEST_HOLE, pose_at, poses_at
 from mdepth_ros.geometry import se3_exp
-from mdepth_ros.report.poses import AT_ONCE, LONGEST_HOLE, camera_poses, pose_at, poses_at
+from mdepth_ros.report.poses import camera_poses
 from mdepth_ros.sources import open_source
 
 TENTH = 100_000_000

@@ -12,7 +12,7 @@ import pytest
 
 from mdepth_ros.core.types import Scale
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.report import evaluate_run
+from mdepth_ros.report.evaluate import evaluate_run
 from mdepth_ros.report.scale_over_time import ScaleFile, read_scale, scale_lines
 from mdepth_ros.report.write import write_report
 

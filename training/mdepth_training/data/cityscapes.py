@@ -76,16 +76,19 @@ def _camera_file(city: Path, name: str, numbers: list[int]) -> Path | None:
     return next(iter(inside or files), None)
 
 
-def _drive(
-    name: str, numbers: list[int], images: list[Path], calibration: Path, stereo: bool
-) -> Drive:
+def calibration(path: Path) -> tuple[tuple[float, float, float, float], float]:
+    """Read (fx, fy, cx, cy) and the baseline in metres; MdepthError for another file."""
     try:
-        tree = read_json(calibration)
+        tree = read_json(path)
         fx, fy, cx, cy = (float(tree['intrinsic'][key]) for key in ('fx', 'fy', 'u0', 'v0'))
-        baseline = float(tree['extrinsic']['baseline'])
+        return (fx, fy, cx, cy), float(tree['extrinsic']['baseline'])
     except (OSError, ValueError, KeyError, TypeError):
-        raise MdepthError(f'{calibration} is no camera file of Cityscapes: restore it') from None
-    camera = Camera(*first_size(images), fx, fy, cx, cy)
+        raise MdepthError(f'{path} is no camera file of Cityscapes: restore it') from None
+
+
+def _drive(name: str, numbers: list[int], images: list[Path], file: Path, stereo: bool) -> Drive:
+    intrinsics, baseline = calibration(file)
+    camera = Camera(*first_size(images), *intrinsics)
     return Drive(
         name=f'{name}_{numbers[0]:06d}',
         images=images,

@@ -10,6 +10,8 @@ from mdepth_ros.evaluation.depth import Array
 from mdepth_ros.evaluation.points import nearest_points, project_points
 from mdepth_ros.geometry import Camera
 
+UNITS = 256  # of depth images of 16 bits, per metre, as KITTI has them
+
 
 def depth_of_points(xyz: Array, camera: Camera) -> tuple[Array, Array]:
     """Points [N,3] in the frame of a pinhole camera -> depth float32 [H,W], 0 where none falls.

@@ -19,17 +19,17 @@ from numpy.typing import NDArray
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import write_tum
+from mdepth_ros.evaluation.association import match
 from mdepth_ros.evaluation.points import nearest_points, project_points
 from mdepth_ros.geometry import Camera
-from mdepth_ros.report.bags import CLOUD, ODOMETRY, Bag, match
+from mdepth_ros.report.bags import CLOUD, ODOMETRY, Bag, frame_transform
 from mdepth_ros.report.depth import TruePoints
 from mdepth_ros.sources.base import ImageSource, absolute
 from mdepth_ros.sources.recording import is_recording
-from mdepth_training.data.points import picked
+from mdepth_training.data.points import UNITS, picked
 from mdepth_training.data.view import rectification
 
 TOLERANCE = 0.05  # seconds between an image and its truth
-UNITS = 256  # per metre
 
 
 class BagTruth:
@@ -59,11 +59,12 @@ class BagTruth:
         self._depth = self._topic(cloud or depth, topics, 'cloud' if cloud else 'depth')
         if self._depth is not None:
             first = self._bag.first(self._depth)
-            self._transform('' if first is None else first.header.frame_id.lstrip('/'))
+            frame = '' if first is None else first.header.frame_id.lstrip('/')
+            self._transform(self._frame_id, frame)
         self._odometry = self._topic(odometry, self._bag.topics(ODOMETRY), 'odometry')
         if self._odometry is not None:
             poses, child = self._bag.odometry(self._odometry)
-            self._poses = poses.of_frame(self._transform(child, inverse=True))
+            self._poses = poses.of_frame(self._transform(child, self._frame_id))
 
     def _topic(self, wanted: str | None, found: Sequence[str], what: str) -> str | None:
         name = None if wanted is None else absolute(wanted)
@@ -72,16 +73,9 @@ class BagTruth:
             raise MdepthError(f'no --truth-{what} on {name} in {self._bag.recording.path}{there}')
         return name
 
-    def _transform(self, frame: str, inverse: bool = False) -> NDArray[np.float64]:
-        """T_camera_frame, or its inverse."""
-        ends = (frame, self._frame_id) if inverse else (self._frame_id, frame)
-        T = np.eye(4) if frame == self._frame_id else self._tree.lookup(*ends)
-        if T is None:
-            raise MdepthError(
-                f'/tf_static does not connect the truth {frame!r} with the camera '
-                f'{self._frame_id!r}: add the transform to the bag, or leave the truth away'
-            )
-        return T
+    def _transform(self, parent: str, child: str) -> NDArray[np.float64]:
+        mend = 'add the transform to the bag, or leave the truth away'
+        return frame_transform(self._tree, parent, child, mend)
 
     def write(
         self,
@@ -129,7 +123,7 @@ class BagTruth:
         if found is None:
             return None
         xyz, _, frame = found
-        T = R @ self._transform(frame)
+        T = R @ self._transform(self._frame_id, frame)
         xyz = xyz @ T[:3, :3].T + T[:3, 3]
         shape = view.height, view.width
         pixels, inside = project_points(xyz, view, shape)

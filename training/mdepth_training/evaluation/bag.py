@@ -5,18 +5,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import Trajectory
-from mdepth_ros.report.bags import CLOUD, ODOMETRY, Bag, match
+from mdepth_ros.evaluation.association import match, pose_at
+from mdepth_ros.report.bags import CLOUD, ODOMETRY, Bag, frame_transform
 from mdepth_ros.report.depth import TruePoints
-from mdepth_ros.report.poses import pose_at
-from mdepth_ros.sources import StaticTransforms, open_source
-from mdepth_ros.sources.topics import IMAGE, choose_image
+from mdepth_ros.report.run import moving_mask
+from mdepth_ros.sources import ImageSource, open_source
+from mdepth_ros.sources.topics import choose_image
 from mdepth_training.data.points import depth_of_points, picked
 from mdepth_training.data.view import rectification
 from mdepth_training.evaluation.shots import (
@@ -47,8 +47,6 @@ def open_bag(path: Path, options: Options) -> Shots:
         )
     images = bag.stamps(choose_image(bag.recording.topics, options.topic, set(depths)))
     matches = match(images, bag.stamps(truth), TOLERANCE) if truth else {}
-    mask: str | None = f'{(truth or "").rpartition("/")[0]}/moving'
-    mask = mask if truth in depths and mask in bag.topics(IMAGE) else None
 
     def read(shots: Shots) -> Iterator[Shot]:
         source = open_source(
@@ -57,36 +55,52 @@ def open_bag(path: Path, options: Options) -> Shots:
             intrinsics=options.intrinsics,
             rectified=options.rectified,
         )
-        points = None
+        points = poses = None
         if truth is not None:
+            mask = moving_mask(bag, truth, None) if truth in depths else None
             points = TruePoints(bag, truth, truth not in depths, mask, set(matches.values()))
-        poses = _poses(bag, odometry, source.extrinsics, source.frame_id) if odometry else None
-        for frame, previous, following in with_neighbours(source, options.interval):
-            camera = frame.camera.pinhole()
-            stamp = matches.get(frame.stamp)
-            found = points.at(stamp) if points is not None and stamp is not None else None
-            depth = moving = None
-            pose = None if poses is None else pose_at(poses, frame.stamp)
-            if found is not None:
-                xyz, moves, place = found
-                T = _transform(source.extrinsics, frame, place.lstrip('/'))
-                depth, index = depth_of_points(xyz @ T[:3, :3].T + T[:3, 3], camera)
-                moving = None if moves is None else picked(moves, index) > 0
-            yield Shot(
-                f'{frame.stamp / 1e9:.3f}',
-                frame,
-                previous,
-                following,
-                depth,
-                camera,
-                moving,
-                None if pose is None else pose @ rectification(frame.camera).T,
-                path.name,
-            )
+        if odometry is not None:
+            poses, child = bag.odometry(odometry)
+            poses = poses.of_frame(_transform(source, child, source.frame_id))
+        given = (_shot(frame, source, points, matches.get(frame.stamp), poses) for frame in source)
+        for shot in with_neighbours(given, options.interval):
+            yield replace(shot, drive=path.name)
         for line in source.losses:
             shots.note(line)
 
     return Shots(path.name, len(images), read)
+
+
+def _shot(
+    frame: Frame,
+    source: ImageSource,
+    points: TruePoints | None,
+    stamp: int | None,
+    poses: Trajectory | None,
+) -> Shot:
+    """A frame with the points of this stamp in it and its pose."""
+    depth = moving = None
+    camera, R = frame.camera.pinhole(), rectification(frame.camera)
+    found = points.at(stamp) if points is not None and stamp is not None else None
+    if found is not None:
+        xyz, moves, place = found
+        T = R @ _transform(source, frame.frame_id, place)
+        depth, index = depth_of_points(xyz @ T[:3, :3].T + T[:3, 3], camera)
+        moving = None if moves is None else picked(moves, index) > 0
+    pose = None if poses is None else pose_at(poses, frame.stamp)
+    return Shot(
+        f'{frame.stamp / 1e9:.3f}',
+        frame,
+        truth=depth,
+        camera=camera,
+        moving=moving,
+        pose=None if pose is None else pose @ R.T,
+    )
+
+
+def _transform(source: ImageSource, parent: str, child: str) -> Array:
+    consequence = 'the truth cannot be brought to the camera'
+    return frame_transform(source.extrinsics, parent, child, consequence)
 
 
 def _only(topics: list[str], what: str) -> str | None:
@@ -98,23 +112,3 @@ def _only(topics: list[str], what: str) -> str | None:
             '`mdepth-train extract --truth-...` and score the folder that it makes'
         )
     return named[0] if named else None
-
-
-def _transform(extrinsics: StaticTransforms, frame: Frame, other: str) -> Array:
-    """T_camera_other, of the camera rectified as its calibration says."""
-    T = np.eye(4) if other == frame.frame_id else extrinsics.lookup(frame.frame_id, other)
-    if T is None:
-        raise MdepthError(
-            f'/tf_static does not connect {frame.frame_id!r} (images) with {other!r} (truth): '
-            'the truth cannot be projected'
-        )
-    return np.asarray(rectification(frame.camera) @ T)
-
-
-def _poses(bag: Bag, topic: str, extrinsics: StaticTransforms, camera: str) -> Trajectory:
-    """Poses of the camera, from an odometry topic."""
-    trajectory, child = bag.odometry(topic)
-    T = np.eye(4) if child == camera else extrinsics.lookup(child, camera)
-    if T is None:
-        raise MdepthError(f'/tf_static does not connect {child!r} ({topic}) with {camera!r}')
-    return trajectory.of_frame(T)

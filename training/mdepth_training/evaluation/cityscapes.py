@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import cv2
@@ -17,8 +16,7 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera
 from mdepth_ros.sources.folder import read_image
 from mdepth_ros.sources.picture import PictureError, decode_file
-from mdepth_ros.texts import read_json
-from mdepth_training.data.cityscapes import KEPT_ROWS, LEFT, RATE
+from mdepth_training.data.cityscapes import KEPT_ROWS, LEFT, RATE, calibration
 from mdepth_training.evaluation.shots import Array, Options, Shot, Shots, read_depth
 
 MOVABLE = range(24, 34)  # label ids of person ... bicycle
@@ -49,7 +47,9 @@ def open_cityscapes(path: Path, options: Options) -> Shots:
     def read(shots: Shots) -> Iterator[Shot]:
         for file, match in zip(found, names, strict=True):
             place, number = Path(parts[0], file.parent.name), int(match[2])
-            camera, baseline = _calibration(path, place, f'{match[1]}_{match[2]}')
+            name = f'{match[1]}_{match[2]}'
+            intrinsics, baseline = calibration(path / 'camera' / place / f'{name}_camera.json')
+            camera = Camera(2048, 1024, *intrinsics)
             before, frame, after = (
                 _frame(path, place, match[1], number + offset, camera)
                 for offset in (-step, 0, step)
@@ -57,7 +57,7 @@ def open_cityscapes(path: Path, options: Options) -> Shots:
             if frame is None:
                 shots.note(f'images without a picture were left out: {file.name} ...')
                 continue
-            disparity = shots.truth(partial(read_depth, file, 256.0))
+            disparity = shots.truth(read_depth, file, 256.0)
             if disparity is None:
                 continue
             disparity -= 1 / 256
@@ -67,26 +67,16 @@ def open_cityscapes(path: Path, options: Options) -> Shots:
             depth = np.where(disparity > 0, baseline * camera.fx / np.maximum(disparity, 1e-3), 0)
             kept = round(height * KEPT_ROWS)
             yield Shot(
-                f'{match[1]}_{match[2]}',
+                name,
                 frame,
                 before,
                 after,
                 depth[:kept],
                 view.cropped(0, 0, width, kept),
-                _movable(path, place, f'{match[1]}_{match[2]}', (width, height), kept),
+                _movable(path, place, name, (width, height), kept),
             )
 
     return Shots(f'{path.name} {parts[0]}', len(names), read)
-
-
-def _calibration(root: Path, place: Path, name: str) -> tuple[Camera, float]:
-    path = root / 'camera' / place / f'{name}_camera.json'
-    try:
-        tree = read_json(path)
-        fx, fy, cx, cy = (float(tree['intrinsic'][key]) for key in ('fx', 'fy', 'u0', 'v0'))
-        return Camera(2048, 1024, fx, fy, cx, cy), float(tree['extrinsic']['baseline'])
-    except (OSError, ValueError, KeyError, TypeError):
-        raise MdepthError(f'{path} is no camera file of Cityscapes: restore it') from None
 
 
 def _frame(root: Path, place: Path, sequence: str, number: int, camera: Camera) -> Frame | None:

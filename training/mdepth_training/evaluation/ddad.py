@@ -7,7 +7,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -48,11 +47,6 @@ class _Sample:
         """Nanoseconds. File names count 100 ns; the scene's own stamps run ten times too fast."""
         return int(self.image.stem.ljust(19, '0'))
 
-    def frame(self) -> Frame:
-        image = read_image(self.image)
-        camera = Camera(image.shape[1], image.shape[0], *self.intrinsics)
-        return Frame(self.stamp, image, camera, CAMERA)
-
     def points(self) -> Array:
         """The scan [N, 3] in the camera; the two are not of one moment, so through the world."""
         try:
@@ -74,27 +68,24 @@ def open_ddad(path: Path, options: Options) -> Shots:
 
     def read(shots: Shots) -> Iterator[Shot]:
         for name, samples in scenes:
-            by_stamp = {sample.stamp: sample for sample in samples}
-            frames = (sample.frame() for sample in samples)
-            for frame, previous, following in with_neighbours(frames, options.interval):
-                sample = by_stamp[frame.stamp]
-                depth = shots.truth(partial(_depth, sample, frame.camera))
-                yield Shot(
-                    sample.image.stem,
-                    frame,
-                    previous,
-                    following,
-                    depth,
-                    frame.camera,
-                    pose=sample.pose,
-                    drive=name,
-                )
+            scene = (_shot(shots, name, sample) for sample in samples)
+            yield from with_neighbours(scene, options.interval)
 
     return Shots(path.name, sum(len(samples) for _, samples in scenes), read)
 
 
-def _depth(sample: _Sample, camera: Camera) -> Array:
-    return depth_of_points(sample.points(), camera)[0]
+def _shot(shots: Shots, scene: str, sample: _Sample) -> Shot:
+    image = read_image(sample.image)
+    camera = Camera(image.shape[1], image.shape[0], *sample.intrinsics)
+    depth = shots.truth(lambda: depth_of_points(sample.points(), camera)[0])
+    return Shot(
+        sample.image.stem,
+        Frame(sample.stamp, image, camera, CAMERA),
+        truth=depth,
+        camera=camera,
+        pose=sample.pose,
+        drive=scene,
+    )
 
 
 def _samples(scene: Path, camera: str) -> list[_Sample]:

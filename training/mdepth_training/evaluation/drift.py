@@ -14,23 +14,20 @@ networks of the road are trained on.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.progress import track
-from rich.table import Table
 from rich.text import Text
 
 from mdepth_ros.core.estimator import Estimator
 from mdepth_ros.core.perception import Perception, make_perception
 from mdepth_ros.core.types import Frame, FramePair
 from mdepth_ros.evaluation import (
-    MotionErrors,
     absolute_errors,
     align,
     five_frame_errors,
@@ -42,8 +39,9 @@ from mdepth_ros.geometry import Camera, interpolate, se3_exp, se3_log
 from mdepth_ros.limits import NANO
 from mdepth_ros.model.file import load_model
 from mdepth_ros.synthetic import WorldConfig, make_drive
-from mdepth_ros.terminal import Console
+from mdepth_ros.terminal import Console, print_table
 from mdepth_training.evaluation.motion import chained
+from mdepth_training.evaluation.report import write_csv
 
 SLOW = 0.25
 MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])
@@ -102,9 +100,10 @@ WAYS = (
 )
 
 
-@dataclass
-class Drifts:
-    """What one way did, a value for each drive.
+def drive_numbers(
+    motions: Array, truth: Array, metres: float, seconds: Sequence[float]
+) -> dict[str, float]:
+    """Score the motions [N, 4, 4] of a drive in units of `metres`, which took `seconds` each.
 
     rotation, translation  errors of each frame: mean degrees, and % of the way
     ate_5, ate             absolute errors over 5 frames and over the drive, metres, each by the
@@ -112,29 +111,17 @@ class Drifts:
     length                 |ln(length of the path / true length)|, with the metres of the card
     milliseconds           median for a pair
     """
-
-    rotation: list[float] = field(default_factory=list)
-    translation: list[float] = field(default_factory=list)
-    ate_5: list[float] = field(default_factory=list)
-    ate: list[float] = field(default_factory=list)
-    length: list[float] = field(default_factory=list)
-    milliseconds: list[float] = field(default_factory=list)
-
-    def add(self, motions: Array, truth: Array, metres: float, seconds: Sequence[float]) -> None:
-        """Score the motions [N, 4, 4] of a drive."""
-        errors: MotionErrors = relative_motion_errors(motions, truth)[0]
-        self.rotation.append(errors.rotation_deg)
-        self.translation.append(errors.translation_percent)
-        self.ate_5.append(float(five_frame_errors(motions, truth).mean()))
-        path, true = chained(motions), chained(truth)
-        off = absolute_errors(align(path, true, 'scale')[0], true)
-        self.ate.append(float(np.sqrt(np.mean(off**2))))
-        self.length.append(abs(float(np.log(metres * path.distances[-1] / true.distances[-1]))))
-        self.milliseconds.append(1e3 * float(np.median(seconds)))
-
-    def means(self) -> dict[str, float]:
-        """Mean of each over the drives."""
-        return {one.name: float(np.mean(getattr(self, one.name))) for one in fields(self)}
+    errors = relative_motion_errors(motions, truth)[0]
+    path, true = chained(motions), chained(truth)
+    off = absolute_errors(align(path, true, 'scale')[0], true)
+    return {
+        'rotation': errors.rotation_deg,
+        'translation': errors.translation_percent,
+        'ate_5': float(five_frame_errors(motions, truth).mean()),
+        'ate': float(np.sqrt(np.mean(off**2))),
+        'length': abs(float(np.log(metres * path.distances[-1] / true.distances[-1]))),
+        'milliseconds': 1e3 * float(np.median(seconds)),
+    }
 
 
 def drive_motions(
@@ -174,11 +161,11 @@ def evaluate_drift(
     estimator = Estimator(network, card, precision=precision, cues=cues)
     camera = Camera.from_normalised(*card.input_size[::-1], *card.camera)
     seeds = range(first_seed, first_seed + drives)
-    rows: list[list[object]] = []
+    rows: list[dict[str, object]] = []
     result: dict[str, dict[str, float]] = {}
     for speed, title in ((1.0, 'their own speed'), (SLOW, f'{SLOW:g} of their speed')):
         world = WorldConfig(appearance=appearance, frame_interval=speed * card.frame_interval)
-        found = {way.name: Drifts() for way in WAYS}
+        found: dict[str, list[dict[str, float]]] = {way.name: [] for way in WAYS}
         for seed in track(seeds, description=title):
             drive = make_drive(seed, frames, camera, world)
             images = [drive.render([i]).image[0].numpy() for i in range(frames)]
@@ -190,44 +177,29 @@ def evaluate_drift(
             truth = relative(poses[:-1], poses[1:])
             for way in WAYS:
                 motions, seconds = drive_motions(estimator, way, taken)
-                found[way.name].add(motions, truth, card.metres_per_unit or 1.0, seconds)
-        means = {name: drifts.means() for name, drifts in found.items()}
+                metres = card.metres_per_unit or 1.0
+                found[way.name].append(drive_numbers(motions, truth, metres, seconds))
+        means = {
+            name: {key: float(np.mean([one[key] for one in each])) for key in each[0]}
+            for name, each in found.items()
+        }
         _print(means, f'{card.name}, {drives} drives of {frames} frames at {title}')
         result |= {f'{name}, {title}': numbers for name, numbers in means.items()}
         rows += [
-            [title, seed, name, *(getattr(drifts, one.name)[i] for one in fields(drifts))]
-            for name, drifts in found.items()
-            for i, seed in enumerate(seeds)
+            {'speed': title, 'seed': seed, 'way': name, **numbers}
+            for name, each in found.items()
+            for seed, numbers in zip(seeds, each, strict=True)
         ]
     if output is not None:
-        output.mkdir(parents=True, exist_ok=True)
-        with (output / 'drift.csv').open('w', newline='', encoding='utf-8') as file:
-            writer = csv.writer(file)
-            writer.writerow(['speed', 'seed', 'way', *(one.name for one in fields(Drifts))])
-            writer.writerows(rows)
+        write_csv(output / 'drift.csv', rows)
     return result
 
 
 def _print(means: dict[str, dict[str, float]], title: str) -> None:
-    table = Table(title=f'Drift, {title}', title_justify='left')
-    table.add_column('motion', no_wrap=True)
-    for heading in (
-        'turn\ndeg',
-        'way\n%',
-        '5-frame\nATE m',
-        'ATE\nm',
-        'length\n%',
-        'ms',
-    ):
-        table.add_column(Text(heading), justify='right')
-    for name, m in means.items():
-        table.add_row(
-            name,
-            f'{m["rotation"]:.4f}',
-            f'{m["translation"]:.2f}',
-            f'{m["ate_5"]:.4f}',
-            f'{m["ate"]:.3f}',
-            f'{100 * m["length"]:.1f}',
-            f'{m["milliseconds"]:.1f}',
-        )
-    Console(highlight=False).print(table)
+    headings = 'turn\ndeg', 'way\n%', '5-frame\nATE m', 'ATE\nm', 'length\n%', 'ms'
+    digits = (4, 2, 4, 3, 1, 1)
+    rows = []
+    for name, numbers in means.items():
+        values = (numbers | {'length': 100 * numbers['length']}).values()
+        rows.append([name, *(f'{value:.{n}f}' for value, n in zip(values, digits, strict=True))])
+    print_table(Console(highlight=False), f'Drift, {title}', ['', *map(Text, headings)], rows)

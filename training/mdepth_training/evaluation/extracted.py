@@ -4,17 +4,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import read_trajectory
-from mdepth_ros.report.poses import pose_at
+from mdepth_ros.evaluation.association import pose_at
 from mdepth_ros.sources.folder import read_folder, read_image
 from mdepth_ros.sources.intrinsics import Intrinsics
-from mdepth_training.data.truth import UNITS
+from mdepth_training.data.points import UNITS
 from mdepth_training.evaluation.shots import (
     Options,
     Shot,
@@ -39,30 +38,31 @@ def open_extracted(path: Path, options: Options) -> Shots:
         )
 
     def read(shots: Shots) -> Iterator[Shot]:
-        for folder, images, stamps, intrinsics in drives:
-            names = dict(zip(stamps, images, strict=True))
-            file = folder / 'truth' / 'poses.txt'
-            poses = read_trajectory(file) if file.is_file() else None
-            for frame, previous, following in with_neighbours(
-                _frames(names, intrinsics), options.interval
-            ):
-                depth = folder / 'truth' / 'depth' / f'{names[frame.stamp].stem}.png'
-                yield Shot(
-                    names[frame.stamp].stem,
-                    frame,
-                    previous,
-                    following,
-                    shots.truth(partial(read_depth, depth, UNITS)) if depth.is_file() else None,
-                    frame.camera,
-                    pose=None if poses is None else pose_at(poses, frame.stamp),
-                    drive=folder.name,
-                )
+        for drive in drives:
+            yield from with_neighbours(_shots(shots, *drive), options.interval)
 
     return Shots(path.name, sum(len(images) for _, images, _, _ in drives), read)
 
 
-def _frames(images: Mapping[int, Path], intrinsics: Intrinsics) -> Iterator[Frame]:
-    camera = intrinsics.for_images()
-    for stamp, path in images.items():
+def _shots(
+    shots: Shots,
+    folder: Path,
+    images: Sequence[Path],
+    stamps: Sequence[int],
+    intrinsics: Intrinsics,
+) -> Iterator[Shot]:
+    camera_of, truth = intrinsics.for_images(), folder / 'truth'
+    file = truth / 'poses.txt'
+    poses = read_trajectory(file) if file.is_file() else None
+    for stamp, path in zip(stamps, images, strict=True):
         image = read_image(path)
-        yield Frame(stamp, image, camera(image.shape[1], image.shape[0]))
+        camera = camera_of(image.shape[1], image.shape[0])
+        depth = truth / 'depth' / f'{path.stem}.png'
+        yield Shot(
+            path.stem,
+            Frame(stamp, image, camera),
+            truth=shots.truth(read_depth, depth, UNITS) if depth.is_file() else None,
+            camera=camera,
+            pose=None if poses is None else pose_at(poses, stamp),
+            drive=folder.name,
+        )

@@ -17,7 +17,7 @@ from mdepth_ros.geometry import Camera
 from mdepth_ros.sources.folder import read_image
 from mdepth_ros.sources.kitti import intrinsics_of, raw_projection
 from mdepth_training.data.kitti import raw_folders
-from mdepth_training.data.points import picked
+from mdepth_training.data.points import UNITS, picked
 from mdepth_training.data.split import read_split
 from mdepth_training.evaluation.shots import (
     Array,
@@ -32,13 +32,11 @@ EIGEN = Path(__file__).parent / 'splits' / 'kitti_eigen_test.txt'
 RATE = 10.0
 CAMERAS = {'l': 'image_02', 'r': 'image_03'}
 SIDES = {camera: side for side, camera in CAMERAS.items()}
-Truth = Callable[[Path, str, int, Camera], Array]
-Found = tuple[Path, str, int]  # drive, camera, number
 
 
 def open_eigen(path: Path, options: Options) -> Shots:
     """The images of the list with the lidar of their time; all with lidar where none is there."""
-    return _open(path, options, lambda drive, _, n: _scan(drive, n).is_file(), _lidar)
+    return _open(path, options, lambda drive, _, number: _scan(drive, number), _lidar)
 
 
 def open_improved(path: Path, options: Options) -> Shots:
@@ -47,38 +45,38 @@ def open_improved(path: Path, options: Options) -> Shots:
     data_depth_annotated lies in the folder of the raw data or beside it, or its drives are merged
     into the raw ones.
     """
-    annotated = partial(_annotated, path)
     return _open(
-        path,
-        options,
-        lambda drive, camera, n: annotated(drive, camera, n) is not None,
-        lambda drive, camera, n, _: read_depth(annotated(drive, camera, n) or Path(), 256),
+        path, options, partial(_annotated, path), lambda file, *_: read_depth(file, UNITS)
     )
 
 
 def _open(
-    path: Path, options: Options, has_truth: Callable[[Path, str, int], bool], truth: Truth
+    path: Path,
+    options: Options,
+    file_of: Callable[[Path, str, int], Path | None],
+    truth: Callable[[Path, Path, str, Camera], Array],
 ) -> Shots:
+    """`file_of` gives the true depth of an image of a drive and a camera; `truth` reads it."""
     drives = {folder.name: folder for folder in raw_folders(path)}
     if not drives:
         raise MdepthError(f'no drives of KITTI raw in {path}')
     split = options.split or EIGEN
     listed = [(name, CAMERAS[side], number) for name, number, side in read_split(split)]
-    found: list[Found] = [
+    images = [
         (drives[name], camera, number)
         for name, camera, number in listed
-        if name in drives
-        and _image(drives[name], camera, number)
-        and has_truth(drives[name], camera, number)
+        if name in drives and _image(drives[name], camera, number)
     ]
+    found = [(*image, file) for image in images if (file := file_of(*image))]
     note = f'{len(found)} of the {len(listed)} images of {split.name}'
     if not found:
-        found = [
+        images = [
             (drive, 'image_02', int(image.stem))
             for drive in drives.values()
             for image in sorted((drive / 'image_02' / 'data').glob('*'))
-            if image.stem.isdigit() and has_truth(drive, 'image_02', int(image.stem))
+            if image.stem.isdigit()
         ]
+        found = [(*image, file) for image in images if (file := file_of(*image))]
         note = f'none of the images of {split.name} is here: all that have a truth are scored'
     if not found:
         raise MdepthError(
@@ -88,15 +86,17 @@ def _open(
     step = max(1, round(options.interval * RATE))
 
     def read(shots: Shots) -> Iterator[Shot]:
-        for drive, camera, number in found:
-            frame = _frame(drive, camera, number)
+        for drive, camera, number, file in found:
+            before, frame, after = (
+                _frame(drive, camera, number + offset) for offset in (-step, 0, step)
+            )
             assert frame is not None
             yield Shot(
                 f'{drive.name} {number:010d} {SIDES[camera]}',
                 frame,
-                _frame(drive, camera, number - step),
-                _frame(drive, camera, number + step),
-                shots.truth(partial(truth, drive, camera, number, frame.camera)),
+                before,
+                after,
+                shots.truth(truth, file, drive, camera, frame.camera),
                 frame.camera,
             )
 
@@ -124,14 +124,15 @@ def _annotated(path: Path, drive: Path, camera: str, number: int) -> Path | None
     return next((file for file in [drive / inside, *files] if file.is_file()), None)
 
 
-def _scan(drive: Path, number: int) -> Path:
-    return drive / 'velodyne_points' / 'data' / f'{number:010d}.bin'
+def _scan(drive: Path, number: int) -> Path | None:
+    file = drive / 'velodyne_points' / 'data' / f'{number:010d}.bin'
+    return file if file.is_file() else None
 
 
-def _lidar(drive: Path, camera: str, number: int, view: Camera) -> Array:
-    values = np.fromfile(_scan(drive, number), np.uint8)
+def _lidar(file: Path, drive: Path, camera: str, view: Camera) -> Array:
+    values = np.fromfile(file, np.uint8)
     if not values.size or values.size % 16:  # x, y, z, intensity
-        raise DamagedTruthError(f'{_scan(drive, number)} is no whole scan: copy it again')
+        raise DamagedTruthError(f'{file} is no whole scan: copy it again')
     points = values.view(np.float32).reshape(-1, 4)[:, :3]
     cameras, lidar = (
         _calibration(drive.parent / f'calib_{name}.txt') for name in ('cam_to_cam', 'velo_to_cam')

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +46,7 @@ def open_make3d(path: Path, options: Options) -> Shots:
         for name in names:
             image = centre_rows(read_image(images[name]), 0.5)
             camera = unknown_camera(image, options)
-            grid = shots.truth(partial(_grid, truths[name]))
+            grid = shots.truth(_grid, truths[name])
             if grid is not None:
                 depth = laser_rows(grid)
                 view = camera.scaled(depth.shape[1], depth.shape[0])

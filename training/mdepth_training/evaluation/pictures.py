@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mdepth_ros.report.depth import View
+from mdepth_ros.evaluation.points import View
 from mdepth_ros.report.plots import plot_depth
 from mdepth_training.evaluation.predict import Predictor
 from mdepth_training.evaluation.score import Result, TruePixels

@@ -15,7 +15,6 @@ from mdepth_ros.limits import SCORED
 from mdepth_ros.sources.recording import is_recording
 from mdepth_training.data.dgp import scene_files
 from mdepth_training.data.kitti import raw_folders, sequence_folders
-from mdepth_training.evaluation.bag import open_bag
 from mdepth_training.evaluation.cityscapes import is_cityscapes, open_cityscapes
 from mdepth_training.evaluation.ddad import open_ddad
 from mdepth_training.evaluation.extracted import drives_with_truth, open_extracted
@@ -63,7 +62,11 @@ def _is_recording(path: Path) -> bool:
 
 
 def _open_recording(path: Path, options: Options) -> Shots:
-    return (open_bag if is_recording(path) else open_extracted)(path, options)
+    if not is_recording(path):
+        return open_extracted(path, options)
+    from mdepth_training.evaluation.bag import open_bag  # bags need the messages of ROS 2
+
+    return open_bag(path, options)
 
 
 KITTI_HEIGHT = 1.65

@@ -165,7 +165,8 @@ def _flat(errors: Errors) -> dict[str, float]:
 
 
 def write_csv(path: Path, rows: list[dict[str, object]]) -> None:
-    """Write rows with the columns that any of them has; NaN is left empty."""
+    """Write rows with the columns that any of them has, NaN left empty, and make the folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     columns = list(dict.fromkeys(key for row in rows for key in row))
     with path.open('w', newline='', encoding='utf-8') as file:
         writer = csv.DictWriter(file, columns, restval='')

@@ -5,16 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation import read_trajectory
+from mdepth_ros.evaluation.association import match, pose_at
 from mdepth_ros.geometry import Camera
-from mdepth_ros.report.bags import match
-from mdepth_ros.report.poses import pose_at
 from mdepth_ros.sources.folder import SUFFIXES, read_image
 from mdepth_ros.sources.intrinsics import read_intrinsics
 from mdepth_ros.tables import read_table
@@ -59,7 +57,7 @@ def find_pairs(path: Path) -> list[Pair]:
             return [Pair(c, depths[c.stem], _units(depths[c.stem])) for c in colours]
     of_scenes = sorted([*path.glob('sync_depth_*.png'), *path.glob('*/sync_depth_*.png')])
     if of_scenes:
-        return _partners(of_scenes, 'sync_depth_', 'rgb_', 1000.0)
+        return _partners(of_scenes)
     return [
         Pair(image, depth, _units(depth))
         for depth in sorted(path.glob('*_depth.png'))
@@ -90,42 +88,36 @@ def _open(path: Path, options: Options, known: Camera | None) -> Shots:
     if given is None and known is None:
         notes.append("the camera is not known: the model's is assumed (give --intrinsics)")
 
-    def frame(pair: Pair) -> Frame:
-        image = read_image(pair.image)
+    def camera_of(image: Array) -> Camera:
         height, width = image.shape[:2]
-        camera = unknown_camera(image, options)
         if given is not None:
-            camera = given.camera(width, height)
-        elif known is not None:
-            camera = known.scaled(width, height)
-        return Frame(pair.stamp or 0, image, camera)
+            return given.camera(width, height)
+        return unknown_camera(image, options) if known is None else known.scaled(width, height)
 
-    def shot(
-        shots: Shots,
-        pair: Pair,
-        frame: Frame,
-        before: Frame | None = None,
-        after: Frame | None = None,
-        pose: Array | None = None,
-    ) -> Shot:
-        depth = shots.truth(partial(read_depth, pair.depth, pair.per_metre))
-        shape = frame.image.shape[:2]
-        if (depth is not None and depth.shape != shape) or frame.camera != frame.camera.pinhole():
-            raise MdepthError(f'{pair.depth}: not the view of {pair.image.name}, undistorted')
-        name = str(pair.image.relative_to(path))
-        drive = '' if pair.stamp is None else path.name
-        return Shot(name, frame, before, after, depth, frame.camera, None, pose, drive)
+    def shots_of(shots: Shots) -> Iterator[Shot]:
+        file = path / 'groundtruth.txt'
+        is_tum = pairs[0].stamp is not None
+        poses = read_trajectory(file) if is_tum and file.is_file() else None
+        for pair in pairs:
+            image = read_image(pair.image)
+            camera = camera_of(image)
+            depth = shots.truth(read_depth, pair.depth, pair.per_metre)
+            same_size = depth is None or depth.shape == image.shape[:2]
+            if not same_size or camera != camera.pinhole():
+                raise MdepthError(f'{pair.depth}: not the view of {pair.image.name}, undistorted')
+            yield Shot(
+                str(pair.image.relative_to(path)),
+                Frame(pair.stamp or 0, image, camera),
+                truth=depth,
+                camera=camera,
+                pose=None if poses is None else pose_at(poses, pair.stamp or 0),
+                drive=path.name if is_tum else '',
+            )
 
     def read(shots: Shots) -> Iterator[Shot]:
         if pairs[0].stamp is None:
-            yield from (shot(shots, pair, frame(pair)) for pair in pairs)
-            return
-        by_stamp = {pair.stamp: pair for pair in pairs}
-        file = path / 'groundtruth.txt'
-        poses = read_trajectory(file) if file.is_file() else None
-        for view, before, after in with_neighbours(map(frame, pairs), options.interval):
-            pose = None if poses is None else pose_at(poses, view.stamp)
-            yield shot(shots, by_stamp[view.stamp], view, before, after, pose)
+            return shots_of(shots)
+        return with_neighbours(shots_of(shots), options.interval)
 
     return Shots(path.name, len(pairs), read, notes)
 
@@ -140,14 +132,12 @@ def _units(depth: Path) -> float:
     return 1000.0 if depth.suffix == '.pgm' else 5000.0
 
 
-def _partners(depths: list[Path], prefix: str, other: str, units: float) -> list[Pair]:
+def _partners(depths: list[Path]) -> list[Pair]:
     found = []
     for depth in depths:
-        for ending in ('.jpg', '.png'):
-            image = depth.with_name(other + depth.stem[len(prefix) :] + ending)
-            if image.is_file():
-                found.append(Pair(image, depth, units))
-                break
+        name = depth.stem.replace('sync_depth_', 'rgb_', 1)
+        images = (depth.with_name(name + ending) for ending in ('.jpg', '.png'))
+        found += [Pair(image, depth, 1000.0) for image in images if image.is_file()][:1]
     return found
 
 

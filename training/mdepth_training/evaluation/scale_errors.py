@@ -16,11 +16,11 @@ the card's: what the sources themselves can do.
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,7 @@ from mdepth_ros.model.card import ModelCard
 from mdepth_ros.model.file import load_model
 from mdepth_ros.synthetic import WorldConfig, make_drive
 from mdepth_ros.terminal import Console, print_table
+from mdepth_training.evaluation.report import write_csv
 
 SOURCES = ('model', 'height', 'speed', 'height+speed')
 CONVERGED = 3.0
@@ -66,6 +67,11 @@ class PredictedDrive:
     moves: Array
 
     @property
+    def stamps(self) -> Array:
+        """Seconds, of each frame."""
+        return np.array([pair.current.stamp / NANO for _, pair in self.pairs])
+
+    @property
     def lengths(self) -> Array:
         """Metres of each motion."""
         return np.asarray(np.linalg.norm(self.moves, axis=1))
@@ -76,8 +82,7 @@ class PredictedDrive:
         return float(np.exp(np.log(self.ratios).mean()))
 
 
-@dataclass(frozen=True)
-class ScaleErrors:
+class ScaleErrors(NamedTuple):
     """Of one source on one drive.
 
     depth, motion  as above;  unscaled  AbsRel with this scale, less the one with the ratio of each
@@ -102,8 +107,7 @@ def told_speeds(stamps: Array, lengths: Array, seed: int) -> list[tuple[int, flo
 def scales_of(drive: PredictedDrive, source: str, card: ModelCard) -> list[Scale]:
     """Run a source over a drive."""
     scales = scale_source(source, card, drive.height)
-    stamps = np.array([pair.current.stamp / NANO for _, pair in drive.pairs])
-    told = told_speeds(stamps, drive.lengths, drive.seed)
+    told = told_speeds(drive.stamps, drive.lengths, drive.seed)
     found = []
     for (prediction, pair), speed in zip(drive.pairs, told, strict=True):
         speeds = (speed,) if 'speed' in source else ()
@@ -114,14 +118,12 @@ def scales_of(drive: PredictedDrive, source: str, card: ModelCard) -> list[Scale
 
 def errors_of(drive: PredictedDrive, scales: Sequence[Scale]) -> ScaleErrors:
     """Compare the scales of a drive with its truth."""
-    stamps = np.array([pair.current.stamp / NANO for _, pair in drive.pairs])
-    after = stamps - stamps[0] >= CONVERGED
+    seconds = drive.stamps - drive.stamps[0]
+    after = seconds >= CONVERGED
     values = np.array([scale.value for scale in scales])
     units = np.array([np.linalg.norm(prediction.motion[:3, 3]) for prediction, _ in drive.pairs])
     path = float((values * units)[after].sum() / drive.lengths[after].sum())
-    good = next(
-        (t - stamps[0] for t, s in zip(stamps, scales, strict=True) if s.state == 'good'), np.nan
-    )
+    good = seconds[[scale.state == 'good' for scale in scales]]
     differences = [
         _abs_rel(prediction.depth * value, truth) - _abs_rel(prediction.depth * ratio, truth)
         for (prediction, _), truth, value, ratio in zip(
@@ -132,7 +134,7 @@ def errors_of(drive: PredictedDrive, scales: Sequence[Scale]) -> ScaleErrors:
         float(np.abs(np.log(values / drive.right))[after].mean()),
         abs(float(np.log(path))),
         float(np.array(differences)[after].mean()),
-        float(good),
+        float(good[0]) if len(good) else math.nan,
     )
 
 
@@ -162,19 +164,15 @@ def predicted_drives(
     camera = Camera.from_normalised(*card.input_size[::-1], *card.camera)
     for seed in seeds:
         drive, perception = make_drive(seed, frames, camera, world), make_perception(estimator)
-        pairs, truths = [], []
+        pairs, truths, ratios = [], [], []
         for index, stamp in enumerate(drive.stamps):
             view = drive.render([index])
             pair = perception.trackers[''].pair(Frame(stamp, view.image[0].numpy(), camera))
-            pairs.append((perception.step([pair], ())[0].prediction, pair))
-            truths.append(view.depth[0].numpy())
-        ratios = [
-            float(
-                np.median(truth[truth < MAX_RANGE])
-                / np.median(prediction.depth[truth < MAX_RANGE])
-            )
-            for (prediction, _), truth in zip(pairs, truths, strict=True)
-        ]
+            prediction, truth = perception.step([pair], ())[0].prediction, view.depth[0].numpy()
+            known = truth < MAX_RANGE
+            ratios.append(float(np.median(truth[known]) / np.median(prediction.depth[known])))
+            pairs.append((prediction, pair))
+            truths.append(truth)
         poses = np.asarray(drive.poses)
         moves = relative(poses[:-1], poses[1:])[:, :3, 3]
         yield PredictedDrive(
@@ -215,12 +213,10 @@ def evaluate_scales(
     estimator = Estimator(network, card, precision=precision, refined=refined, cues=cues)
     world = WorldConfig(appearance=appearance, frame_interval=card.frame_interval, slope=slope)
     unit = OTHER_UNIT * (card.metres_per_unit or 1.0)
-    console = Console(highlight=False)
     rows: list[tuple[int, str, ScaleErrors]] = []
     best: list[tuple[int, str, ScaleErrors]] = []
-    for drive in predicted_drives(
-        estimator, world, range(first_seed, first_seed + drives), frames
-    ):
+    seeds = range(first_seed, first_seed + drives)
+    for drive in predicted_drives(estimator, world, seeds, frames):
         for source in SOURCES:
             for kept, one in ((rows, drive), (best, exact(drive, unit))):
                 kept.append((drive.seed, source, errors_of(one, scales_of(one, source, card))))
@@ -229,35 +225,30 @@ def evaluate_scales(
         for kept in (rows, best)
     )
     where = f'{drives} drives of {frames} frames, slopes to {slope:.0%}'
-    _print(console, means, f'{card.name}, {where}')
-    _print(console, floor, f'networks without error, {where}')
+    _print(means, f'{card.name}, {where}')
+    _print(floor, f'networks without error, {where}')
     if output is not None:
-        output.mkdir(parents=True, exist_ok=True)
-        with (output / 'scales.csv').open('w', newline='', encoding='utf-8') as file:
-            writer = csv.writer(file)
-            writer.writerow(['seed', 'source', *ScaleErrors.__annotations__])
-            writer.writerows([seed, name, *vars(e).values()] for seed, name, e in rows)
+        table = [
+            # As text, because a source that never was good is nan and not left empty.
+            {'seed': seed, 'source': source, **{k: str(v) for k, v in e._asdict().items()}}
+            for seed, source, e in rows
+        ]
+        write_csv(output / 'scales.csv', table)
     return means
 
 
 def _mean(errors: Sequence[ScaleErrors]) -> ScaleErrors:
-    depth, motion, unscaled, good = np.array([list(vars(e).values()) for e in errors]).T
+    depth, motion, unscaled, good = np.array(errors).T
     slowest = float(np.max(np.where(np.isnan(good), np.inf, good)))
     return ScaleErrors(float(depth.mean()), float(motion.mean()), float(unscaled.mean()), slowest)
 
 
-def _print(console: Console, means: dict[str, ScaleErrors], where: str) -> None:
-    headings = (
-        '',
-        'depth %',
-        'motion %',
-        'AbsRel unscaled\nless scaled',
-        'good after\ns, slowest',
-    )
+def _print(means: dict[str, ScaleErrors], where: str) -> None:
+    headings = 'depth %', 'motion %', 'AbsRel unscaled\nless scaled', 'good after\ns, slowest'
     rows = []
     for name, e in means.items():
         good = f'{e.good:.1f}' if name != 'model' else '-'
         percent = f'{100 * e.depth:.1f}', f'{100 * e.motion:.1f}'
         rows.append([name, *percent, f'{e.unscaled:+.4f}', good])
     title = f'Scale, {where}: errors after {CONVERGED:g} s'
-    print_table(console, title, map(Text, headings), rows)
+    print_table(Console(highlight=False), title, ['', *map(Text, headings)], rows)

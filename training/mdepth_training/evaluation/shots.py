@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -95,10 +95,10 @@ class Shots:
             return self
         return Shots(self.name, count, lambda _: islice(self, count), self.notes)
 
-    def truth(self, read: Callable[[], Array]) -> Array | None:
-        """What `read` returns; None, and a note, where the file is damaged."""
+    def truth(self, read: Callable[..., Array], *where: Any) -> Array | None:
+        """What `read` returns for `where`; None, and a note, where the file is damaged."""
         try:
-            return read()
+            return read(*where)
         except DamagedTruthError as error:
             self.note(f'left out: {error}')
             return None
@@ -109,18 +109,18 @@ class Shots:
             self.notes.append(line)
 
 
-def with_neighbours(
-    frames: Iterable[Frame], interval: float
-) -> Iterator[tuple[Frame, Frame | None, Frame | None]]:
-    """Frames of one drive with the one before, as the vehicle pairs them, and the one after."""
+def with_neighbours(shots: Iterable[Shot], interval: float) -> Iterator[Shot]:
+    """Shots of one drive with the frame before, as the vehicle pairs them, and the one after."""
     pairing = Pairing(interval)
-    last: Frame | None = None
-    for frame in chain(frames, [None]):
+    last: Shot | None = None
+    for shot in chain(shots, [None]):
         if last is not None:
-            pair = pairing.pair(last)
-            near = frame is not None and 0 < frame.stamp - last.stamp < 2e9 * interval
-            yield last, None if pair.reason else pair.previous, frame if near else None
-        last = frame
+            pair, following = pairing.pair(last.frame), None
+            if shot and 0 < shot.frame.stamp - last.frame.stamp < 2e9 * interval:
+                following = shot.frame
+            previous = None if pair.reason else pair.previous
+            yield replace(last, previous=previous, following=following)
+        last = shot
 
 
 def unknown_camera(image: Array, options: Options) -> Camera:

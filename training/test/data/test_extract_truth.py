@@ -260,7 +260,7 @@ def test_truth_that_is_not_there_is_said_at_once(
 def test_truth_that_hangs_in_the_air_is_refused(tmp_path: Path) -> None:
     messages = [m for m in truth_messages() if m[0] != '/tf_static']
     bag = recordings.write_ros2(tmp_path / 'bag', messages)
-    with pytest.raises(MdepthError, match="does not connect the truth 'lidar'"):
+    with pytest.raises(MdepthError, match="does not connect 'lidar' with 'cam': add"):
         extract([bag], tmp_path / 'data', TRUTH)
 
 

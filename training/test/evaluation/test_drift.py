@@ -15,11 +15,11 @@ import torch
 from mdepth_training.cli import app
 from mdepth_training.evaluation.drift import (
     WAYS,
-    Drifts,
     Way,
     and_backward,
     and_mirrored,
     drive_motions,
+    drive_numbers,
     networks,
 )
 from typer.testing import CliRunner
@@ -78,9 +78,7 @@ def test_numbers_of_motions_that_are_right_but_for_their_unit() -> None:
     truth = np.repeat(MOTION[None], 12, 0)
     small = truth.copy()
     small[:, :3, 3] /= 4.0
-    drifts = Drifts()
-    drifts.add(small, truth, 4.4, [0.01, 0.02, 0.03])
-    means = drifts.means()
+    means = drive_numbers(small, truth, 4.4, [0.01, 0.02, 0.03])
     assert means.pop('length') == pytest.approx(np.log(1.1))
     assert means.pop('milliseconds') == pytest.approx(20)
     assert max(means.values()) < 1e-3
