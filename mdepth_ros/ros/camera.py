@@ -33,12 +33,6 @@ from mdepth_ros.ros.settings import Settings
 from mdepth_ros.ros.speed import SpeedTopic
 from mdepth_ros.ros.statistics import Statistics
 
-# What of the estimate an output needs beyond depth, motion and pose.
-NEEDS = {
-    'depth/image_rect_color': 'image',
-    'depth/points': 'image',
-    'depth/confidence': 'confidence',
-}
 DEPTH = {'depth/image_rect', 'depth/camera_info'}
 
 

@@ -41,6 +41,12 @@ TOPICS = {
     'path': 'nav_msgs/msg/Path',
     'tf': 'tf2_msgs/msg/TFMessage',
 }
+# What of the estimate an output needs beyond depth, motion and pose.
+NEEDS = {
+    'depth/image_rect_color': 'image',
+    'depth/points': 'image',
+    'depth/confidence': 'confidence',
+}
 _GLOBAL = {'tf', 'tf_static'}
 PATH_POSES = 1000
 

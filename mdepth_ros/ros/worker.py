@@ -22,8 +22,9 @@ from mdepth_ros.core.types import Frame
 from mdepth_ros.core.views import MAX_VIEWS
 from mdepth_ros.errors import MdepthError, shown
 from mdepth_ros.limits import NANO
-from mdepth_ros.ros.camera import NEEDS, LiveCamera
+from mdepth_ros.ros.camera import LiveCamera
 from mdepth_ros.ros.inputs import Arrival
+from mdepth_ros.ros.outputs import NEEDS
 
 MAX_FAILURES = 5  # in a row; then the process ends, so that it can be started again
 
