@@ -14,7 +14,7 @@ _OURS = {'implicit_cues': 'mdepth_training.methods.implicit_cues.settings:Implic
 
 
 def settings_class(name: str) -> type[MethodSettings]:
-    """Return the settings of a method, which know the method itself.
+    """Return the class of the settings of a method; its `learner` gives the method.
 
     Ours, and those that other distributions name as entry points of GROUP. Raises MdepthError
     for an unknown name.

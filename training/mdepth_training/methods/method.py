@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The protocol of a method, and what all methods share: chance, optimiser, what is logged."""
+"""The protocol of a method, and what all methods share: random draws, optimiser, logging."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WATCH_EVERY = 20
 
 
 class Method(nn.Module):
-    """What learns in one experiment: a method writes `loss`, `describe`, and what else it needs.
+    """What learns in one experiment. A method writes `loss` and `describe`; the rest is optional.
 
     columns   what it logs (`log`) into metrics.csv where it is `watched`, in order
     progress  what the progress bar shows: word -> name of what is logged
@@ -36,8 +36,8 @@ class Method(nn.Module):
               until a time of time.time (False)
     network   is what becomes the model; all modules of the method learn
     pictures  of the last step that was asked for them: kind -> [B, 1 or 3, h, w]
-    step      number of the step that is made, from 0
-    process   which of how many processes that learn together
+    step      number of the present step, from 0
+    process   (number of this process, from 0; how many processes learn together)
     """
 
     columns: ClassVar[tuple[str, ...]] = ()
@@ -79,7 +79,7 @@ class Method(nn.Module):
         raise NotImplementedError
 
     def chances(self) -> tuple[float, ...]:
-        """Chances of a sample, drawn anew in each step."""
+        """Probabilities, drawn for every sample of a step; `loss` gets the results as `drawn`."""
         return ()
 
     def resting(self) -> Iterable[nn.Module]:
@@ -87,7 +87,7 @@ class Method(nn.Module):
         return ()
 
     def validation_loss(self, sample: Sample) -> Tensor:
-        """The loss on held-out frames: no chance, nothing else logged."""
+        """The loss on held-out frames: nothing is drawn, and nothing else is logged."""
         never = torch.zeros(len(sample.K), dtype=torch.bool, device=self.device)
         return self.loss(sample, sample, *[never for _ in self.chances()])
 
@@ -103,12 +103,12 @@ class Method(nn.Module):
 
     @property
     def watched(self) -> bool:
-        """Whether this step is to be logged."""
+        """Whether this step is logged."""
         return self.training and (self.step + 1) % WATCH_EVERY == 0
 
     @property
     def pictured(self) -> bool:
-        """Whether this step is to leave pictures."""
+        """Whether this step leaves pictures."""
         every = self.shared.images_every
         return self.training and every > 0 and (self.step + 1) % every == 0
 
@@ -119,7 +119,7 @@ class Method(nn.Module):
     def forward(self, sample: Sample, part: int = 0) -> Tensor:
         """The loss of one of the batches of this step, on its device; `part` is its number.
 
-        All chance comes from the seed, the step and the part.
+        All random numbers follow from the seed, the step and the part.
         """
         shared = self.shared
         if missing := set(self.settings.labels) - sample.labels.keys():

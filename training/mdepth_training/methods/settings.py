@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What has to be known of a method before it is made: reading a file imports no networks."""
+"""The settings of a method: what is known of it before it is made."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class MethodSettings:
 
     @staticmethod
     def learner() -> type[Method]:
-        """Return the method itself; imported here, for it takes seconds."""
+        """Return the class of the method; it is imported here, because that takes seconds."""
         raise NotImplementedError
 
     @property
@@ -40,5 +40,5 @@ class MethodSettings:
 
     @property
     def stages(self) -> dict[str, int]:
-        """The settings at whose step (with `training.epochs`: epoch) a new stage begins."""
+        """Settings that give the step (with `training.epochs`: epoch) where a new stage begins."""
         return {}

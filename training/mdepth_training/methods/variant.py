@@ -11,7 +11,7 @@ from dataclasses import dataclass
 class Variant:
     """A name, and the settings in which it differs from the experiment, as `--set` has them.
 
-    against  the variant that it is held against; none: the first of the table
+    against  the variant that it is compared with; none: the first of the table
     """
 
     name: str

@@ -94,7 +94,7 @@ class ViewSynthesis(MethodSettings):
 class View:
     """A source: image [B, 3, H, W] in 0..1 and T_view_current [B, 4, 4] in units of the depth.
 
-    hidden       [B] bool: samples to which this view says nothing; another view must
+    hidden       [B] bool: samples for which this view is not used; another view must be
     disparities  its own, as those of the frame; without them its depth is not compared
     """
 
@@ -108,7 +108,7 @@ class View:
 class ViewGroup:
     """Views of which each pixel takes the one that explains it best.
 
-    With trains_depth off they teach their motion only: the depth is taken as it is.
+    With trains_depth off the loss trains the motion only: the depth gets no gradient.
     """
 
     views: Sequence[View]
@@ -245,7 +245,7 @@ class _Target:
     def _errors(
         self, group: int, images: Sequence[Tensor], kind: str = 'photometric'
     ) -> list[Tensor]:
-        """The error of each view [B, 1, h, w]; infinite for samples that it is hidden from."""
+        """The error of each view [B, 1, h, w]; infinite for samples for which it is hidden."""
         errors = []
         for view, image in zip(self.views[group], images, strict=True):
             if kind == 'l1':

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Joint learning of depth and ego-motion with implicit cues (Implicit Cues, section III).
 
-First the baseline and HAM learn, then everything together with IDCE (section IV.B); with the gate
-of the cues, which starts at zero, the change is no shock.
+First the baseline and HAM learn, then everything together with IDCE (section IV.B). The gate of
+the cues starts at zero, so that the network changes gradually.
 """
 
 from __future__ import annotations
@@ -81,11 +81,11 @@ class ImplicitCues(Method):
         disparities, pose = self.network(previous, jittered.current, use_cues)
         pose_ahead = self.network.pose(jittered.current, jittered.following)
         around = self._disparities_around(jittered, use_cues)
-        # Not a number where anything is not finite: no loss need be, for a warp to nowhere reads
-        # the image's corner, and on a CPU its gradient would read outside of all memory.
+        # NaN where anything is not finite. The loss itself may be finite then: a warp to NaN reads
+        # the corner of the image, but on a CPU its gradient would read outside of the memory.
         parts = (sample.K, pose, pose_ahead, *disparities)
         unfinite: Tensor = 0 * torch.stack([x.float().sum() for x in parts]).sum()
-        # All processes turn back together: each waits for the others where masks are averaged.
+        # All processes return together: each waits for the others where masks are averaged.
         if self.device.type == 'cpu' and mean_over_processes(unfinite).isnan():
             return unfinite
         with torch.autocast(self.device.type, enabled=False):
