@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mdepth_ros.evaluation import Trajectory
 from mdepth_ros.evaluation.files import kitti_line
+from mdepth_ros.evaluation.trajectory import Trajectory
 
 
 def write_kitti(path: Path, trajectory: Trajectory) -> None:

@@ -23,7 +23,7 @@ from ros2_standalone.parameter_files import (
 from fuzz.mutations import LAUGHTER, NUMBERS, WORDS, text_like, values_like
 from fuzz.runner import Files, Target, sound, write_files
 from fuzz.targets.bags import bag_files
-from mdepth_ros.evaluation import read_trajectory
+from mdepth_ros.evaluation.files import read_trajectory
 from mdepth_ros.report.run import Run
 from mdepth_ros.sources.folder import read_times
 from mdepth_ros.sources.intrinsics import read_intrinsics

@@ -16,8 +16,8 @@ from mdepth_ros.errors import MdepthError
 
 if TYPE_CHECKING:
     from mdepth_ros.core.estimator import Estimator
-    from mdepth_ros.evaluation import Trajectory
     from mdepth_ros.evaluation.calibration import Calibration, DrivePairs
+    from mdepth_ros.evaluation.trajectory import Trajectory
     from mdepth_ros.model.file import ModelCard
     from mdepth_ros.sources.base import ImageSource
 

@@ -79,7 +79,7 @@ def publish(evaluation: Evaluation, folder: Path) -> None:
 
 
 def _show(evaluation: Evaluation) -> None:
-    from mdepth_ros.evaluation import SCORES
+    from mdepth_ros.evaluation.depth import SCORES
     from mdepth_ros.report.text import SIDES, depth_rows, motion_rows
     from mdepth_ros.terminal import Console, print_table
 

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import Trajectory
 from mdepth_ros.evaluation.association import nearest
-from mdepth_ros.evaluation.trajectory import Array
+from mdepth_ros.evaluation.trajectory import Array, Trajectory
 from mdepth_ros.geometry import Camera
 from mdepth_ros.ros import conversions
 from mdepth_ros.sources.base import RawMessage, StaticTransforms, known_time

@@ -17,20 +17,23 @@ import numpy as np
 import torch
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import (
+from mdepth_ros.evaluation.association import match
+from mdepth_ros.evaluation.depth import (
+    Array,
+    Crop,
     DepthErrors,
-    Sparsification,
     errors_by_kind,
-    mean_sparsification,
     means_by_kind,
     sample_depth,
     sample_nearest,
     scaled_relative_errors,
+)
+from mdepth_ros.evaluation.points import View, nearest_points, project_points
+from mdepth_ros.evaluation.sparsification import (
+    Sparsification,
+    mean_sparsification,
     sparsification,
 )
-from mdepth_ros.evaluation.association import match
-from mdepth_ros.evaluation.depth import Array, Crop
-from mdepth_ros.evaluation.points import View, nearest_points, project_points
 from mdepth_ros.geometry import Camera
 from mdepth_ros.report.bags import Bag, ByStamp, Cameras, frame_transform
 from mdepth_ros.report.run import Run, Truth

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import SCORES
+from mdepth_ros.evaluation.depth import SCORES
 from mdepth_ros.report.depth import DepthResult
 from mdepth_ros.report.motion import MotionResult
 

@@ -9,20 +9,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import (
+from mdepth_ros.evaluation.association import poses_at
+from mdepth_ros.evaluation.drives import (
     Drift,
     MotionErrors,
+    five_frame_errors,
+    kitti_drift,
+    relative_motion_errors,
+)
+from mdepth_ros.evaluation.trajectory import (
+    Alignment,
+    Array,
     Statistics,
     Trajectory,
     absolute_errors,
     align,
-    five_frame_errors,
-    kitti_drift,
     relative_errors,
-    relative_motion_errors,
 )
-from mdepth_ros.evaluation.association import poses_at
-from mdepth_ros.evaluation.trajectory import Alignment, Array
 from mdepth_ros.report.run import Run, Truth
 from mdepth_ros.report.uncertainty import TwistResult, score_twists
 

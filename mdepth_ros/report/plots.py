@@ -14,10 +14,9 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from mdepth_ros.evaluation import Sparsification
 from mdepth_ros.evaluation.consistency import INTERVAL
 from mdepth_ros.evaluation.points import View
-from mdepth_ros.evaluation.sparsification import KEPT
+from mdepth_ros.evaluation.sparsification import KEPT, Sparsification
 from mdepth_ros.evaluation.trajectory import Array
 
 if TYPE_CHECKING:

@@ -9,10 +9,9 @@ from pathlib import Path
 
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import Trajectory
 from mdepth_ros.evaluation.association import pose_at
 from mdepth_ros.evaluation.files import read_poses
-from mdepth_ros.evaluation.trajectory import Array
+from mdepth_ros.evaluation.trajectory import Array, Trajectory
 from mdepth_ros.report.bags import ODOMETRY, Bag
 from mdepth_ros.report.run import choose_topic, pose_file
 from mdepth_ros.sources.base import ImageSource, StaticTransforms

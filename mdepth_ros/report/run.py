@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import Trajectory, read_trajectory
-from mdepth_ros.evaluation.files import pose_files, read_poses
+from mdepth_ros.evaluation.files import pose_files, read_poses, read_trajectory
+from mdepth_ros.evaluation.trajectory import Trajectory
 from mdepth_ros.report.bags import CLOUD, ODOMETRY, Bag
 from mdepth_ros.ros.recording import remains
 from mdepth_ros.sources.base import StaticTransforms, absolute

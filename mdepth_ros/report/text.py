@@ -8,7 +8,8 @@ import math
 
 import numpy as np
 
-from mdepth_ros.evaluation import SCORES, Statistics
+from mdepth_ros.evaluation.depth import SCORES
+from mdepth_ros.evaluation.trajectory import Statistics
 from mdepth_ros.report.depth import DENSE_POINTS, LIDAR_CELL, TOLERANCE, DepthResult
 from mdepth_ros.report.evaluate import Evaluation
 from mdepth_ros.report.markdown import code, plain, table

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from mdepth_ros.evaluation import Trajectory, inverse
 from mdepth_ros.evaluation.consistency import Array, Consistency, normalised
+from mdepth_ros.evaluation.trajectory import Trajectory, inverse
 from mdepth_ros.geometry import se3_log
 from mdepth_ros.report.markdown import table
 from mdepth_ros.report.run import Run

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import SCORES
+from mdepth_ros.evaluation.depth import SCORES
 from mdepth_ros.evaluation.sparsification import KEPT
 from mdepth_ros.evaluation.trajectory import Array
 from mdepth_ros.report import plots

@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from mdepth_ros.cli.evaluate import evaluate
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import Trajectory, pose_matrices, write_tum
+from mdepth_ros.evaluation.files import pose_matrices, write_tum
+from mdepth_ros.evaluation.trajectory import Trajectory
 from mdepth_ros.ros import conversions, recording
 
 

@@ -6,17 +6,15 @@ import cv2
 import numpy as np
 import pytest
 
-from mdepth_ros.evaluation import (
+from mdepth_ros.evaluation.depth import (
     SCORES,
     crop_box,
+    depth_errors,
     errors_by_kind,
     in_image,
+    mean_errors,
     means_by_kind,
     sample_depth,
-)
-from mdepth_ros.evaluation.depth import (
-    depth_errors,
-    mean_errors,
 )
 
 

@@ -6,17 +6,15 @@ import numpy as np
 import pytest
 from trajectories import associate
 
-from mdepth_ros.evaluation import (
+from mdepth_ros.evaluation.drives import (
+    KITTI_LENGTHS,
     MotionErrors,
-    Trajectory,
-    align,
     five_frame_errors,
-    inverse,
     kitti_drift,
-    read_trajectory,
     relative_motion_errors,
 )
-from mdepth_ros.evaluation.drives import KITTI_LENGTHS
+from mdepth_ros.evaluation.files import read_trajectory
+from mdepth_ros.evaluation.trajectory import Trajectory, align, inverse
 
 
 def yaw(angle):

@@ -6,13 +6,8 @@ import torch
 from trajectories import write_kitti
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import (
-    Trajectory,
-    pose_matrices,
-    read_trajectory,
-    write_tum,
-)
-from mdepth_ros.evaluation.files import read_poses
+from mdepth_ros.evaluation.files import pose_matrices, read_poses, read_trajectory, write_tum
+from mdepth_ros.evaluation.trajectory import Trajectory
 from mdepth_ros.geometry import quaternion_from_rotation
 
 

@@ -7,7 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from mdepth_ros.evaluation import Sparsification, mean_sparsification, sparsification
+from mdepth_ros.evaluation.sparsification import (
+    Sparsification,
+    mean_sparsification,
+    sparsification,
+)
 
 ERRORS = np.random.default_rng(3).exponential(0.1, 5000)
 

@@ -5,17 +5,17 @@ import pytest
 from trajectories import associate
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import (
+from mdepth_ros.evaluation.files import read_trajectory
+from mdepth_ros.evaluation.trajectory import (
     Statistics,
     Trajectory,
     absolute_errors,
     align,
     inverse,
-    read_trajectory,
     relative_errors,
     rotation_angle,
+    umeyama,
 )
-from mdepth_ros.evaluation.trajectory import umeyama
 
 
 def rotation(axis, angle):

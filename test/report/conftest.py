@@ -15,7 +15,8 @@ import math
 import numpy as np
 import pytest
 
-from mdepth_ros.evaluation import Trajectory, write_tum
+from mdepth_ros.evaluation.files import write_tum
+from mdepth_ros.evaluation.trajectory import Trajectory
 from mdepth_ros.geometry import Camera
 from mdepth_ros.ros import clouds, conversions, images, recording
 

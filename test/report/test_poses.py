@@ -13,8 +13,9 @@ from recordings import OPTICAL, drive, static_transforms, write_ros2
 from trajectories import write_kitti
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import Trajectory, pose_matrices, write_tum
 from mdepth_ros.evaluation.association import AT_ONCE, LONGEST_HOLE, pose_at, poses_at
+from mdepth_ros.evaluation.files import pose_matrices, write_tum
+from mdepth_ros.evaluation.trajectory import Trajectory
 from mdepth_ros.geometry import se3_exp
 from mdepth_ros.report.poses import camera_poses
 from mdepth_ros.sources import open_source

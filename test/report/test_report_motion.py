@@ -7,8 +7,9 @@ import pytest
 from trajectories import write_kitti
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import Trajectory, read_trajectory, write_tum
 from mdepth_ros.evaluation.association import poses_at
+from mdepth_ros.evaluation.files import read_trajectory, write_tum
+from mdepth_ros.evaluation.trajectory import Trajectory
 from mdepth_ros.report.evaluate import evaluate_run
 from mdepth_ros.report.run import Choice
 from mdepth_ros.report.write import write_report

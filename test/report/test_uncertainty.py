@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from mdepth_ros.evaluation import Trajectory
+from mdepth_ros.evaluation.trajectory import Trajectory
 from mdepth_ros.geometry import se3_exp
 from mdepth_ros.report.plots import plot_twists
 from mdepth_ros.report.uncertainty import score_twists

@@ -14,7 +14,7 @@ from mdepth_training.cli import app as train
 from typer.testing import CliRunner
 
 from mdepth_ros.cli.main import app as mdepth
-from mdepth_ros.evaluation import read_trajectory
+from mdepth_ros.evaluation.files import read_trajectory
 from mdepth_ros.model.file import load_model
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -17,7 +17,8 @@ from mdepth_ros.core.estimator import Estimator
 from mdepth_ros.core.machine import choose_device
 from mdepth_ros.core.perception import make_perception
 from mdepth_ros.core.types import Frame, FramePair, Prediction
-from mdepth_ros.evaluation import errors_by_kind, means_by_kind, relative
+from mdepth_ros.evaluation.depth import errors_by_kind, means_by_kind
+from mdepth_ros.evaluation.trajectory import relative
 from mdepth_ros.geometry import Camera
 from mdepth_ros.model.file import load_model
 from mdepth_training.config import Data

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import write_tum
 from mdepth_ros.evaluation.association import match
+from mdepth_ros.evaluation.files import write_tum
 from mdepth_ros.evaluation.points import nearest_points, project_points
 from mdepth_ros.geometry import Camera
 from mdepth_ros.report.bags import CLOUD, ODOMETRY, Bag, frame_transform

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import Trajectory
 from mdepth_ros.evaluation.association import match, pose_at
+from mdepth_ros.evaluation.trajectory import Trajectory
 from mdepth_ros.report.bags import CLOUD, ODOMETRY, Bag, frame_transform
 from mdepth_ros.report.depth import TruePoints
 from mdepth_ros.report.run import moving_mask

@@ -9,7 +9,7 @@ import math
 import numpy as np
 import torch
 
-from mdepth_ros.evaluation import sample_depth
+from mdepth_ros.evaluation.depth import sample_depth
 from mdepth_ros.evaluation.points import nearest_points
 from mdepth_ros.geometry import Camera, project_depth
 from mdepth_training.evaluation.shots import Array

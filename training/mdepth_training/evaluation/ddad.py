@@ -14,7 +14,8 @@ import numpy as np
 
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import inverse, pose_matrices
+from mdepth_ros.evaluation.files import pose_matrices
+from mdepth_ros.evaluation.trajectory import inverse
 from mdepth_ros.geometry import Camera
 from mdepth_ros.sources.folder import read_image
 from mdepth_ros.texts import read_json

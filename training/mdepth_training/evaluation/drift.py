@@ -27,14 +27,8 @@ from rich.text import Text
 from mdepth_ros.core.estimator import Estimator
 from mdepth_ros.core.perception import Perception, make_perception
 from mdepth_ros.core.types import Frame, FramePair
-from mdepth_ros.evaluation import (
-    absolute_errors,
-    align,
-    five_frame_errors,
-    inverse,
-    relative,
-    relative_motion_errors,
-)
+from mdepth_ros.evaluation.drives import five_frame_errors, relative_motion_errors
+from mdepth_ros.evaluation.trajectory import absolute_errors, align, inverse, relative
 from mdepth_ros.geometry import Camera, interpolate, se3_exp, se3_log
 from mdepth_ros.limits import NANO
 from mdepth_ros.model.file import load_model

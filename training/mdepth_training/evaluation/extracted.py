@@ -9,8 +9,8 @@ from pathlib import Path
 
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import read_trajectory
 from mdepth_ros.evaluation.association import pose_at
+from mdepth_ros.evaluation.files import read_trajectory
 from mdepth_ros.sources.folder import read_folder, read_image
 from mdepth_ros.sources.intrinsics import Intrinsics
 from mdepth_training.data.points import UNITS

@@ -23,7 +23,8 @@ from torch.nn.functional import interpolate
 
 from mdepth_ros.core.confidence import SMALLEST, WITHIN, terms
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import mean_sparsification, scaled_relative_errors, sparsification
+from mdepth_ros.evaluation.depth import scaled_relative_errors
+from mdepth_ros.evaluation.sparsification import mean_sparsification, sparsification
 from mdepth_ros.geometry import Camera
 from mdepth_ros.synthetic import WorldConfig
 from mdepth_ros.terminal import Console

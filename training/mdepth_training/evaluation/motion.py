@@ -11,15 +11,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from mdepth_ros.core.types import Prediction
-from mdepth_ros.evaluation import (
+from mdepth_ros.evaluation.drives import (
     MotionErrors,
-    Trajectory,
-    align,
     five_frame_errors,
     kitti_drift,
-    relative,
     relative_motion_errors,
 )
+from mdepth_ros.evaluation.trajectory import Trajectory, align, relative
 from mdepth_training.evaluation.consistency import inconsistency
 from mdepth_training.evaluation.shots import Array, Shot
 

@@ -16,7 +16,7 @@ import numpy as np
 from mdepth_ros.core.perception import build_perception
 from mdepth_ros.core.types import Frame, FramePair, Prediction
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import in_image, sample_depth
+from mdepth_ros.evaluation.depth import in_image, sample_depth
 from mdepth_ros.geometry import Camera
 from mdepth_training.evaluation.shots import Array, Shot
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import crop_box
+from mdepth_ros.evaluation.depth import crop_box
 from mdepth_ros.limits import SCORED
 from mdepth_ros.sources.recording import is_recording
 from mdepth_training.data.dgp import scene_files

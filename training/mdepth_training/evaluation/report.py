@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mdepth_ros.evaluation import SCORES, DepthErrors
+from mdepth_ros.evaluation.depth import SCORES, DepthErrors
 from mdepth_ros.report.markdown import plain
 from mdepth_ros.report.markdown import table as markdown
 from mdepth_ros.terminal import Console

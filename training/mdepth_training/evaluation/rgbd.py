@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import read_trajectory
 from mdepth_ros.evaluation.association import match, pose_at
+from mdepth_ros.evaluation.files import read_trajectory
 from mdepth_ros.geometry import Camera
 from mdepth_ros.sources.folder import SUFFIXES, read_image
 from mdepth_ros.sources.intrinsics import read_intrinsics

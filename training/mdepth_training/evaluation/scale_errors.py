@@ -31,7 +31,7 @@ from mdepth_ros.core.perception import make_perception
 from mdepth_ros.core.scale import scale_source
 from mdepth_ros.core.types import Frame, FramePair, Prediction, Scale
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import relative
+from mdepth_ros.evaluation.trajectory import relative
 from mdepth_ros.geometry import Camera
 from mdepth_ros.limits import MAX_RANGE, NANO, SCORED
 from mdepth_ros.model.card import ModelCard

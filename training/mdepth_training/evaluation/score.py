@@ -12,14 +12,16 @@ import numpy as np
 from rich.progress import track
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import (
+from mdepth_ros.evaluation.depth import (
     DepthErrors,
-    Sparsification,
     errors_by_kind,
-    mean_sparsification,
     means_by_kind,
     sample_nearest,
     scaled_relative_errors,
+)
+from mdepth_ros.evaluation.sparsification import (
+    Sparsification,
+    mean_sparsification,
     sparsification,
 )
 from mdepth_ros.geometry import Camera

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import rotation_angle
+from mdepth_ros.evaluation.trajectory import rotation_angle
 from mdepth_ros.geometry import Camera
 from mdepth_ros.model.file import replace_card
 from mdepth_ros.synthetic import WorldConfig, make_drive

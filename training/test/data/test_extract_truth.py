@@ -18,7 +18,7 @@ from mdepth_training.data.recordings import read_dataset
 from recordings import OPTICAL, SECOND, make
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import read_trajectory
+from mdepth_ros.evaluation.files import read_trajectory
 
 EXACT = Options(size=(recordings.WIDTH, recordings.HEIGHT), png=True)
 START, TENTH = 100 * SECOND, SECOND // 10

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.evaluation import five_frame_errors, relative_motion_errors
+from mdepth_ros.evaluation.drives import five_frame_errors, relative_motion_errors
 from mdepth_ros.geometry import Camera
 from mdepth_ros.model.file import load_model, read_card, save_model
 from mdepth_ros.terminal import run_app

@@ -16,7 +16,7 @@ from mdepth_training.evaluation.shots import Shot, Shots
 from numpy.typing import NDArray
 
 from mdepth_ros.core.types import Frame
-from mdepth_ros.evaluation import SCORES
+from mdepth_ros.evaluation.depth import SCORES
 from mdepth_ros.geometry import Camera
 
 Array = NDArray[Any]

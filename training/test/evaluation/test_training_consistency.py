@@ -12,7 +12,7 @@ import torch
 from mdepth_training.evaluation.consistency import inconsistency
 from mdepth_training.evaluation.synthetic import held_out
 
-from mdepth_ros.evaluation import relative
+from mdepth_ros.evaluation.trajectory import relative
 from mdepth_ros.geometry import Camera, transform_from_axis_angle
 from mdepth_ros.synthetic import WorldConfig
 

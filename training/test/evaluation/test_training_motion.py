@@ -14,7 +14,7 @@ from mdepth_training.evaluation.motion import Drives, motion_numbers
 from mdepth_training.evaluation.shots import Shot
 
 from mdepth_ros.core.types import Frame
-from mdepth_ros.evaluation import relative
+from mdepth_ros.evaluation.trajectory import relative
 from mdepth_ros.geometry import Camera, transform_from_axis_angle
 
 CAMERA = Camera.from_normalised(32, 16, 0.58, 1.2, 0.5, 0.5)
