@@ -21,6 +21,7 @@ from mdepth_ros.geometry.motion import (
     transform_from_axis_angle,
 )
 from mdepth_ros.geometry.sampling import ImageSampler, target_camera
+from mdepth_ros.geometry.splat import forward_warp, splat_depth
 from mdepth_ros.geometry.warp import (
     backproject,
     in_view,
@@ -38,6 +39,7 @@ __all__ = [
     'adjoint',
     'axis_angle_from_rotation',
     'backproject',
+    'forward_warp',
     'in_view',
     'interpolate',
     'inverse_transform',
@@ -50,6 +52,7 @@ __all__ = [
     'sample',
     'se3_exp',
     'se3_log',
+    'splat_depth',
     'target_camera',
     'transform_from_axis_angle',
     'warp',

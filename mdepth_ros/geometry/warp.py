@@ -71,16 +71,21 @@ def project(points: Tensor, K: Tensor) -> tuple[Tensor, Tensor]:
     return pixels.permute(0, 2, 3, 1), points[:, 2]
 
 
-def project_depth(depth: Tensor, T_source_target: Tensor, K: Tensor) -> tuple[Tensor, Tensor]:
+def project_depth(
+    depth: Tensor, T_source_target: Tensor, K: Tensor, translation: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Where the target's pixels lie in the source view, and how deep they lie there.
 
     depth [B, H, W] of the target, T_source_target [B, 4, 4] -> pixels [B, H, W, 2], z [B, H, W].
+    translation [B, 3, H, W] is what each point moves by itself, in the source's frame (Mining
+    Supervision, Eq. 3).
     """
     depth, T = full_precision(depth), _batched(T_source_target)
     x, y = (direction.unsqueeze(1) for direction in _directions(depth, K))
     # R (x, y, 1): the column part and the row part meet in one addition per pixel.
     turned = T[:, :3, 0] * x + (T[:, :3, 1] * y + T[:, :3, 2])
-    return project(turned * depth.unsqueeze(1) + T[:, :3, 3], K)
+    points = turned * depth.unsqueeze(1) + T[:, :3, 3]
+    return project(points if translation is None else points + full_precision(translation), K)
 
 
 def sample(image: Tensor, pixels: Tensor, padding: str = 'border') -> Tensor:
@@ -112,12 +117,14 @@ def warp(
     T_source_target: Tensor,
     K: Tensor,
     padding: str = 'border',
+    translation: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The target view, seen through the source image.
 
-    source [B, C, H, W], depth [B, H, W] of the target, T_source_target [B, 4, 4] -> warped
-    [B, C, H, W] and valid [B, H, W] (bool): the point lies on the source image and in front of it.
+    source [B, C, H, W], depth [B, H, W] of the target, T_source_target [B, 4, 4], translation as
+    in `project_depth` -> warped [B, C, H, W] and valid [B, H, W] (bool): the point lies on the
+    source image and in front of it.
     """
-    pixels, z = project_depth(depth, T_source_target, K)
+    pixels, z = project_depth(depth, T_source_target, K, translation)
     height, width = source.shape[-2:]
     return sample(source, pixels, padding), in_view(pixels, z, height, width)

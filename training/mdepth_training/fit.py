@@ -73,6 +73,8 @@ def fit(
         settings, experiment.method, order.steps_per_epoch // settings.accumulate
     )
     method = experiment.method.learner()(experiment, timetable, network)
+    if last is None and settings.initial:
+        method.load_parts(Path(settings.initial))
     held_out = _validation_loader(validation, experiment, fabric) if validation else ()
     git = git_state()  # of the code that runs, not of its end
     if fabric.is_global_zero:
@@ -87,6 +89,7 @@ def fit(
     print_damage(source)
     model = output / f'{experiment.name}.safetensors'
     if loop.done >= timetable.steps and fabric.is_global_zero:
+        method.save_parts(model)
         write_model(method, source, model, git, origin)
     return model
 

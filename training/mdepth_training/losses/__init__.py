@@ -4,6 +4,7 @@
 
 from mdepth_training.losses.constant_velocity import velocity_change
 from mdepth_training.losses.geometry_consistency import depth_inconsistency
+from mdepth_training.losses.label import label_loss, masked_median, median_ratio
 from mdepth_training.losses.photometric import (
     Moments,
     Photometric,
@@ -15,6 +16,7 @@ from mdepth_training.losses.photometric import (
     ssim_error,
 )
 from mdepth_training.losses.smoothness import edge_aware_smoothness
+from mdepth_training.losses.sparsity import motion_sparsity
 
 __all__ = [
     'Moments',
@@ -22,9 +24,13 @@ __all__ = [
     'auto_mask',
     'depth_inconsistency',
     'edge_aware_smoothness',
+    'label_loss',
     'masked_mean',
+    'masked_median',
     'mean_over_processes',
+    'median_ratio',
     'minimum_over_sources',
+    'motion_sparsity',
     'photometric_error',
     'ssim_error',
     'velocity_change',

@@ -10,7 +10,11 @@ from mdepth_ros.errors import MdepthError
 from mdepth_training.methods.settings import MethodSettings
 
 GROUP = 'mdepth_training.methods'
-_OURS = {'implicit_cues': 'mdepth_training.methods.implicit_cues.settings:ImplicitCuesSettings'}
+_HERE = 'mdepth_training.methods'
+_OURS = {
+    'dynamic_regions': f'{_HERE}.dynamic_regions.settings:DynamicRegionsSettings',
+    'implicit_cues': f'{_HERE}.implicit_cues.settings:ImplicitCuesSettings',
+}
 
 
 def settings_class(name: str) -> type[MethodSettings]:

@@ -5,9 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from mdepth_ros.errors import MdepthError
@@ -96,10 +99,45 @@ class Method(nn.Module):
         """Where its weights are."""
         return next(self.parameters()).device
 
+    def save_parts(self, model: Path) -> None:
+        """Write what learned beside the network (if anything did), into a file beside the model.
+
+        It is not deployed, but a later stage begins with it.
+        """
+        parts = {k: v for k, v in self.state_dict().items() if not k.startswith('network.')}
+        if parts:
+            save_file({k: v.contiguous() for k, v in parts.items()}, parts_file(model))
+
+    def load_parts(self, model: Path) -> None:
+        """Begin with what `save_parts` left beside a model; nothing there is fine.
+
+        Raises MdepthError where it is of other parts than those of this method.
+        """
+        file = parts_file(model)
+        if not file.exists():
+            return
+        own = {k: v for k, v in self.state_dict().items() if not k.startswith('network.')}
+        try:
+            given = load_file(file)
+        except (OSError, SafetensorError) as error:
+            raise MdepthError(f'{file} cannot be read: {str(error).splitlines()[0]}') from None
+        fitting = given.keys() == own.keys() and all(given[k].shape == own[k].shape for k in own)
+        if own and not fitting:
+            raise MdepthError(
+                f'{file} was learned with other settings of the method: give a model without it, '
+                'or the settings of its experiment.yaml'
+            )
+        self.load_state_dict({k: given[k] for k in own}, strict=False)
+
     @property
     def stage(self) -> int:
         """The stage of this step, from 0."""
         return self.timetable.stage(self.step)
+
+    def begun(self, name: str) -> bool:
+        """Whether the stage of this setting has begun."""
+        starts = dict(zip(self.settings.stages, self.timetable.stages, strict=True))
+        return self.step >= starts[name]
 
     @property
     def watched(self) -> bool:
@@ -146,3 +184,8 @@ class Method(nn.Module):
         groups = parameter_groups(self, self.shared.weight_decay)
         rate = self.shared.learning_rate * self.timetable.rate(0)
         return torch.optim.Adam(groups, lr=rate)
+
+
+def parts_file(model: Path) -> Path:
+    """Where the parts of a method lie whose model lies there."""
+    return model.with_suffix('.parts.safetensors')

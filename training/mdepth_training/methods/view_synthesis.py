@@ -96,12 +96,14 @@ class View:
 
     hidden       [B] bool: samples for which this view is not used; another view must be
     disparities  its own, as those of the frame; without them its depth is not compared
+    translation  [B, 3, H, W]: what each pixel of the frame moves by itself, in the view's frame
     """
 
     image: Tensor
     T_view_current: Tensor
     hidden: Tensor | None = None
     disparities: Sequence[Tensor] = ()
+    translation: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -196,7 +198,7 @@ class _Target:
     ) -> None:
         self.settings, self.views = settings, [group.views for group in groups]
         self.moments = Moments.of(shrunk(current, shrink), settings.photometric.window)
-        self.K = scaled_camera(K, shrink)
+        self.K, self.shrink = scaled_camera(K, shrink), shrink
         self.images = [[shrunk(view.image, shrink) for view in group] for group in self.views]
         with torch.no_grad():
             self.identity = [
@@ -215,8 +217,15 @@ class _Target:
         """
         views, kind = self.views[group], self.settings.auto_mask_error
         warped = [
-            warp(image, depth, view.T_view_current, self.K)[0]
+            warp(
+                image,
+                depth,
+                view.T_view_current,
+                self.K,
+                translation=None if moved is None else shrunk(moved, self.shrink),
+            )[0]
             for view, image in zip(views, self.images[group], strict=True)
+            for moved in [view.translation]
         ]
         errors = self._errors(group, warped)
         error = minimum_over_sources(errors)

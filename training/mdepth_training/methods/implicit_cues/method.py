@@ -42,7 +42,13 @@ class ImplicitCues(Method):
     """
 
     settings: ImplicitCuesSettings
-    columns = ('mask_share', 'log_depth_spread', 'median_depth', 'forward_motion', 'cue_gate')
+    columns = (
+        'mask_share',
+        'log_depth_spread',
+        'median_depth',
+        'forward_motion',
+        'cue_gate',
+    )
     progress = {'spread': 'log_depth_spread', 'mask': 'mask_share'}  # noqa: RUF012
     tables = TABLES
 
@@ -116,6 +122,39 @@ class ImplicitCues(Method):
         A sample whose frame was duplicated ([B] bool) has no motion to the previous frame: it
         learns from the other views alone. `around` are the disparities of t-1 and t+1, where the
         settings compare depths.
+        """
+        s, (T_previous, T_following) = self.in_camera(sample, pose, pose_ahead)
+        full = self.network.depth(disparities[0].float())[:, 0] * s[:, None, None]
+        neighbours = self.with_motion(
+            sample,
+            full,
+            [
+                View(sample.previous, T_previous, duplicated, around[0]),
+                View(sample.following, T_following, None, around[1]),
+            ],
+        )
+        groups = [ViewGroup(neighbours)]
+        if 'S' in self.settings.sources:
+            second = stereo_view(sample, self.settings)
+            if self.settings.sources == 'MS':
+                groups = [ViewGroup([*neighbours, second])]
+            else:
+                groups = [ViewGroup([second]), ViewGroup(neighbours, trains_depth=False)]
+        loss, shown = self.losses(
+            sample.current,
+            sample.K,
+            disparities,
+            lambda disparity: self.network.depth(disparity) * s[:, None, None, None],
+            groups,
+            self.settings,
+        )
+        depths = [self.network.depth(d.float())[:, 0] * s[:, None, None] for d in disparities]
+        return loss + self.depth_loss(sample, depths), shown
+
+    def in_camera(
+        self, sample: Sample, pose: Tensor, pose_ahead: Tensor
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """The factor s [B] of the depth, and T_previous_current and T_following_current.
 
         A camera of another focal length than the experiment's shows a world that is s times
         deeper than it looks. What the networks say is corrected as on the vehicle: depth and
@@ -129,25 +168,15 @@ class ImplicitCues(Method):
             transform_from_axis_angle(p[:, :3].float() * turn, p[:, 3:].float() * shift)
             for p in (pose, pose_ahead)
         )
-        neighbours = [
-            View(sample.previous, inverse_transform(backward), duplicated, around[0]),
-            View(sample.following, forward, None, around[1]),
-        ]
-        groups = [ViewGroup(neighbours)]
-        if 'S' in self.settings.sources:
-            second = stereo_view(sample, self.settings)
-            if self.settings.sources == 'MS':
-                groups = [ViewGroup([*neighbours, second])]
-            else:
-                groups = [ViewGroup([second]), ViewGroup(neighbours, trains_depth=False)]
-        return self.losses(
-            sample.current,
-            sample.K,
-            disparities,
-            lambda disparity: self.network.depth(disparity) * s[:, None, None, None],
-            groups,
-            self.settings,
-        )
+        return s, (inverse_transform(backward), forward)
+
+    def with_motion(self, sample: Sample, depth: Tensor, views: list[View]) -> list[View]:
+        """The neighbours with what moves by itself between them and the depth: nothing here."""
+        return views
+
+    def depth_loss(self, sample: Sample, depths: Sequence[Tensor]) -> Tensor:
+        """What else the depths [B, h, w] of all scales are to obey: nothing here."""
+        return depths[0].new_zeros(())
 
     def _disparities_around(
         self, jittered: Sample, use_cues: Tensor

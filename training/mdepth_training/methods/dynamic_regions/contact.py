@@ -1,0 +1,50 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""How deep a thing is: as deep as the ground that it stands on (Mining Supervision, Obs. 2).
+
+The closed form that competes with the network of the scale alignment (DSA): it has no parameters
+and needs no data set of static things.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mdepth_training.methods.dynamic_regions.objects import Depth, Mask, below
+
+REACH = 2
+
+
+def contact_depth(mask: Mask, depth: Depth, ground: Mask | None = None) -> float:
+    """Median depth of the ground in the two rows below a thing; NaN where none is seen.
+
+    mask, depth, ground [H, W]; without `ground` all that is below counts. Only the lower half of
+    the thing's own height counts: what is below a mirror is the side of the car, not its ground.
+    """
+    rows, columns = below(mask, REACH)
+    high = np.flatnonzero(mask.any(1))
+    low_enough = rows > (high[0] + high[-1]) / 2
+    rows, columns = rows[low_enough], columns[low_enough]
+    if ground is not None:
+        standing = ground[rows, columns]
+        rows, columns = rows[standing], columns[standing]
+    return float(np.median(depth[rows, columns])) if len(rows) else float('nan')
+
+
+def depth_label(
+    depth: Depth, instances: NDArray[np.int32], scales: dict[int, float], shape: Depth | None
+) -> Depth:
+    """Eq. 5: the scene's depth, with each thing at its own; the nearer one where two overlap.
+
+    depth [H, W]; instances [H, W]; scales: metres-alike mean depth of each instance, in units of
+    `depth`; shape [H, W]: what the things' depths are like, up to a factor for each; None: flat.
+    """
+    label = depth.copy()
+    for number, scale in scales.items():
+        mask = instances == number
+        if not np.isfinite(scale) or not mask.any():
+            continue
+        own = np.ones_like(depth) if shape is None else shape / max(shape[mask].mean(), 1e-6)
+        label[mask] = scale * own[mask]
+    return label

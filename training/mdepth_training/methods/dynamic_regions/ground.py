@@ -1,0 +1,57 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which pixels are the ground, from depth alone (Mining Supervision, 1.2; DNet, 2020)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mdepth_ros.geometry import backproject
+from mdepth_training.losses import masked_median
+
+REACH = 11 / 512
+"""From a pixel to the neighbours that give its normal, as a share of the width: 11 of 512."""
+TILT = math.cos(math.radians(10))
+HEIGHT_TOLERANCE = 0.3
+
+
+@torch.no_grad()
+def ground_mask(depth: Tensor, K: Tensor) -> Tensor:
+    """Where the surface lies level, below the camera, and as low as most of what does.
+
+    depth [B, H, W], K [B, 3, 3] -> bool [B, H, W]. The normal of a pixel is the mean of four
+    cross products of the ways to its neighbours; level: within 10 degrees of the y axis, which is
+    that of a camera that looks ahead. The height is asked too (the paper; its code does not): a
+    roof is level, and a car's bonnet.
+    """
+    points = backproject(depth, K)
+    reach = max(1, round(REACH * depth.shape[-1]))
+    normal = surface_normals(points, reach)
+    level = normal[:, 1].abs() > TILT
+    height = points[:, 1]
+    candidates = level & (height > 0) & depth.isfinite()
+    usual = masked_median(height, candidates)[:, None, None]
+    return candidates & ((height / usual - 1).abs() < HEIGHT_TOLERANCE)
+
+
+def surface_normals(points: Tensor, reach: int = 1) -> Tensor:
+    """Unit normals [B, 3, H, W] of points [B, 3, H, W], from neighbours so many pixels away."""
+    padded = functional.pad(points, (reach,) * 4, mode='replicate')
+    height, width = points.shape[-2:]
+
+    def way(down: int, right: int) -> Tensor:
+        top, left = reach * (1 + down), reach * (1 + right)
+        return padded[..., top : top + height, left : left + width] - points
+
+    around = [(-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1)]
+    ways = [way(*step) for step in around]
+    total = torch.zeros_like(points)
+    for i in range(4):
+        # Two ways at a right angle; opposite corners meet in the same sum.
+        one, other = ways[2 * i], ways[(2 * i + 2) % 8]
+        total = total + functional.normalize(torch.linalg.cross(one, other, dim=1), dim=1)
+    return functional.normalize(total, dim=1)
