@@ -51,7 +51,8 @@ class ConvGRU(nn.Module):
         """State [B, hidden, h, w] after what is given [B, inputs, h, w]."""
         update, reset = self.gates(torch.cat([state, given], 1)).sigmoid().chunk(2, 1)
         proposed = self.proposal(torch.cat([reset * state, given], 1)).tanh()
-        return (1 - update) * state + update * proposed
+        blended: Tensor = (1 - update) * state + update * proposed
+        return blended
 
 
 class MotionNetwork(nn.Module):
@@ -108,6 +109,7 @@ def head(hidden: int, outputs: int) -> nn.Sequential:
     """Two convolutions to outputs that start near zero."""
     last = nn.Conv2d(hidden, outputs, 3, padding=1)
     nn.init.normal_(last.weight, std=1e-3)
+    assert last.bias is not None
     nn.init.zeros_(last.bias)
     return nn.Sequential(nn.Conv2d(hidden, hidden, 3, padding=1), nn.ReLU(), last)
 

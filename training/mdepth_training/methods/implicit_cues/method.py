@@ -9,6 +9,7 @@ the cues starts at zero, so that the network changes gradually.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -42,7 +43,7 @@ class ImplicitCues(Method):
     """
 
     settings: ImplicitCuesSettings
-    columns = (
+    columns: ClassVar[tuple[str, ...]] = (
         'mask_share',
         'log_depth_spread',
         'median_depth',
