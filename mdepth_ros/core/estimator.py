@@ -2,13 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Frame pair -> depth, motion and confidence; the device lives here and nowhere else.
 
-A camera may have another focal length than the one that the network was trained with. With
-s = f_view / f_trained the image is the one that the training camera would take of a world whose
-depths are divided by s, X and Y unchanged (u - c = f_view X / Z = f_trained X / (Z / s)). What the
-network says belongs to that world, so depth and the translation along z are multiplied by s. A
-small rotation about x or y shifts the image's middle by f_view * w, which the network reads as
-f_trained * (s w): those two are divided by s. Rotation about z and translation along x and y stay.
-s = sqrt(sx sy): the crop keeps the aspect, so the two hardly differ.
+Depth and motion of a camera with another focal length than that of the training are corrected as
+`geometry.focal_correction` says, with s = sqrt(sx sy): the crop keeps the aspect, so the two
+hardly differ.
 """
 
 from __future__ import annotations
@@ -33,7 +29,7 @@ from mdepth_ros.core.refinement import refine
 from mdepth_ros.core.types import Frame, FramePair, Prediction
 from mdepth_ros.core.views import Sampled, View, Views
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.geometry import inverse_transform, transform_from_axis_angle
+from mdepth_ros.geometry import focal_correction, inverse_transform, transform_from_axis_angle
 from mdepth_ros.model.file import ModelCard
 from mdepth_ros.networks import JointDepthPose
 from mdepth_ros.networks.fusion import fused
@@ -224,8 +220,8 @@ class Estimator:
 
     def _motion(self, pose: Tensor, view: View) -> Tensor:
         """Pose [1, 6] of (previous, current) -> T_previous_current [4, 4], float64 on the CPU."""
-        s = view.magnification
-        pose = pose[0].double().cpu() * torch.tensor([1 / s, 1 / s, 1.0, 1.0, 1.0, s]).double()
+        s = torch.tensor(view.magnification, dtype=torch.float64)
+        pose = pose[0].double().cpu() * focal_correction(s).float()
         return inverse_transform(transform_from_axis_angle(pose[:3], pose[3:]))
 
 

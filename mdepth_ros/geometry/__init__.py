@@ -11,6 +11,7 @@ from mdepth_ros.geometry.camera import Camera, CameraError
 from mdepth_ros.geometry.motion import (
     adjoint,
     axis_angle_from_rotation,
+    focal_correction,
     interpolate,
     inverse_transform,
     quaternion_from_rotation,
@@ -39,6 +40,7 @@ __all__ = [
     'adjoint',
     'axis_angle_from_rotation',
     'backproject',
+    'focal_correction',
     'forward_warp',
     'in_view',
     'interpolate',

@@ -87,6 +87,21 @@ def axis_angle_from_rotation(rotation: Tensor) -> Tensor:
     return 2 * v * torch.where(small, near / torch.where(small, w, 1.0), far)
 
 
+def focal_correction(s: Tensor) -> Tensor:
+    """Factors [..., 6] of a network's pose, axis-angle and translation, at another focal length.
+
+    s  [...] f_view / f_trained, by which the depth is multiplied
+
+    The image is the one that the training camera would take of a world whose depths are divided by
+    s, X and Y unchanged (u - c = f_view X / Z = f_trained X / (Z / s)). The network's depth and
+    translation along z belong to that world, so they are multiplied by s. A small rotation w about
+    x or y shifts the middle of the image by f_view w = f_trained (s w): the network's rotation is
+    divided by s. Rotation about z and translation along x and y stay.
+    """
+    one = torch.ones_like(s)
+    return torch.stack([1 / s, 1 / s, one, one, one, s], -1)
+
+
 def quaternion_from_rotation(rotation: Tensor) -> Tensor:
     """Rotation [..., 3, 3] -> unit quaternion [..., 4] in ROS order x y z w, with w >= 0."""
     r = full_precision(rotation).flatten(-2)

@@ -15,7 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.geometry import Camera, inverse_transform, transform_from_axis_angle
+from mdepth_ros.geometry import (
+    Camera,
+    focal_correction,
+    inverse_transform,
+    transform_from_axis_angle,
+)
 from mdepth_ros.networks import JointDepthPose
 from mdepth_training.config import Experiment
 from mdepth_training.data.sample import Sample
@@ -157,14 +162,12 @@ class ImplicitCues(Method):
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """The factor s [B] of the depth, and T_previous_current and T_following_current.
 
-        A camera of another focal length than the experiment's shows a world that is s times
-        deeper than it looks. What the networks say is corrected as on the vehicle: depth and
-        translation along z times s, rotations about x and y by s (see mdepth_ros.core.estimator).
+        Depth and poses of a camera with another focal length than the experiment's are corrected
+        as on the vehicle, see `focal_correction`.
         """
         s = (sample.K[:, 0, 0] * sample.K[:, 1, 1]).sqrt() / self.nominal_focal
-        one = torch.ones_like(s)
-        turn = torch.stack([1 / s, 1 / s, one], 1)
-        shift = torch.stack([one, one, s], 1)
+        factors = focal_correction(s)
+        turn, shift = factors[:, :3], factors[:, 3:]
         backward, forward = (
             transform_from_axis_angle(p[:, :3].float() * turn, p[:, 3:].float() * shift)
             for p in (pose, pose_ahead)
