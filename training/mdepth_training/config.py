@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.limits import check_input_size
+from mdepth_ros.limits import FRAME_INTERVAL, check_input_size
 from mdepth_ros.networks import NetworkConfig
 from mdepth_ros.texts import TextError, dump_yaml, read_yaml
 from mdepth_training.files import write_whole
@@ -75,7 +75,9 @@ class Data(SourceSettings):
     labels: tuple[str, ...] = setting(
         (), 'label stores, for a method that reads labels: those that `mdepth-train run` makes'
     )
-    frame_interval: float = setting(0.1, 'seconds between the frames of a triplet', 1e-3, 10)
+    frame_interval: float = setting(
+        0.1, 'seconds between the frames of a triplet', *FRAME_INTERVAL
+    )
     workers: int = setting(
         2, 'processes that decode images; 0: none but the one that learns', 0, 1024
     )
