@@ -79,18 +79,15 @@ def make_look(random: Random) -> Look:
     """Draw the appearance of a drive."""
     azimuth = random.uniform(0.0, 2 * math.pi)
     height = math.radians(random.widened((30.0, 60.0), (10.0, 80.0)))
-    sun = (
-        math.cos(height) * math.cos(azimuth),
-        math.cos(height) * math.sin(azimuth),
-        math.sin(height),
-    )
+    flat, tint = math.cos(height), ((0.97, 1.03), (0.8, 1.2))
+    sun = (flat * math.cos(azimuth), flat * math.sin(azimuth), math.sin(height))
     overcast = random.chance(0.15, 0.35)
     white = random.chance(0.0, 0.35)  # an overexposed sky
     blue = colour(random, (0.5, 0.7), (0.45, 0.7, 1.0), wide=(0.05, 0.9))
     horizon = colour(random, (0.7, 0.9), (0.92, 0.97, 1.0), wide=(0.1, 1.2))
     if white:
-        level = random.uniform(1.5, 4.0)
-        blue = horizon = (level, level, level)
+        bright = random.uniform(1.5, 4.0)
+        blue = horizon = (bright, bright, bright)
     look = Look(
         sun=sun,
         direct=random.uniform(0.1, 0.3) if overcast else random.widened((0.6, 0.9), (0.4, 2.6)),
@@ -111,11 +108,7 @@ def make_look(random: Random) -> Look:
         drift=random.widened((0.0, 0.08), (0.0, 0.25)),
         waver=Wave(random, (1.5, 8.0)),
         gamma=random.widened((2.1, 2.3), (1.4, 2.8)),
-        balance=(
-            random.widened((0.97, 1.03), (0.8, 1.2)),
-            1.0,
-            random.widened((0.97, 1.03), (0.8, 1.2)),
-        ),
+        balance=(random.widened(*tint), 1.0, random.widened(*tint)),
         blur=random.widened((0.0, 0.4), (0.0, 0.7)),
         noise=(
             random.widened((0.002, 0.006), (0.0, 0.015)),

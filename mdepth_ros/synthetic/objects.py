@@ -61,25 +61,17 @@ def _facade(random: Random) -> Material:
     elif style < 0.95:  # stripes
         part = random.uniform(0.2, 0.7), 1.0
         period = random.uniform(0.3, 2.5), 1.0
-    return Material(
-        scaled(base, random.uniform(0.4, 0.75)),
-        scaled(base, random.uniform(1.1, 1.6)),
-        pattern,
-        squeeze(random),
-        octaves(random),
-        period,
-        part,
-        shift,
-    )
+    dark, light = scaled(base, random.uniform(0.4, 0.75)), scaled(base, random.uniform(1.1, 1.6))
+    grain = squeeze(random), octaves(random)
+    return Material(dark, light, pattern, *grain, period, part, shift)
 
 
 def building(random: Random, half_length: float) -> list[Part]:
     """Draw a house: a block, a smaller block for its roof, and a plinth. x runs along the road."""
     depth, height = random.uniform(3.0, 6.0), random.widened((2.5, 8.0), (1.5, 14.0))
     wall, roof = _facade(random), colour(random, (0.06, 0.3), (1, 0.6, 0.5))
-    tiles = Material(
-        scaled(roof, 0.6), scaled(roof, 1.3), scaled(roof, 0.5), period=(0.4, 0.35), part=(1, 0.2)
-    )
+    dark, light, joint = (scaled(roof, factor) for factor in (0.6, 1.3, 0.5))
+    tiles = Material(dark, light, joint, period=(0.4, 0.35), part=(1, 0.2))
     parts = [
         Part(BOX, (0, 0, height), (half_length, depth, height), wall),
         Part(BOX, (0, 0, 2 * height + 0.4), (half_length + 0.3, depth + 0.3, 0.4), tiles),
@@ -136,10 +128,8 @@ def grove(random: Random, half_length: float) -> list[Part]:
     while x < half_length:
         tall, wide = height * random.uniform(0.5, 1.3), random.uniform(1.0, 2.6)
         y, foot = random.uniform(-1.5, 1.5), random.uniform(0.5, 1.0)
-        paint = random.choice(leaves)
-        parts.append(
-            Part(ELLIPSOID, (x, y, foot * tall), (wide, random.uniform(1, 2), tall), paint)
-        )
+        paint, size = random.choice(leaves), (wide, random.uniform(1, 2), tall)
+        parts.append(Part(ELLIPSOID, (x, y, foot * tall), size, paint))
         x += wide * random.uniform(0.5, 1.3)
     return parts
 
@@ -179,13 +169,10 @@ def pole(random: Random) -> list[Part]:
     height, radius = random.uniform(1.3, 3.5), random.uniform(0.05, 0.12)
     parts = [Part(CYLINDER, (0, 0, height), (radius, radius, height), steel)]
     if random.uniform(0, 1) < 0.5:
-        board = Material(
-            colour(random, (0.4, 0.8)),
-            colour(random, (0.4, 0.8)),
-            colour(random, (0.05, 0.6), random.choice([(1, 0.1, 0.1), (0.1, 0.2, 1), (1, 1, 1)])),
-            period=(0.7, 0.7),
-            part=(0.7, 0.6),
-        )
+        back = colour(random, (0.4, 0.8)), colour(random, (0.4, 0.8))
+        tint = random.choice([(1, 0.1, 0.1), (0.1, 0.2, 1), (1, 1, 1)])
+        sign = colour(random, (0.05, 0.6), tint)
+        board = Material(*back, sign, period=(0.7, 0.7), part=(0.7, 0.6))
         parts.append(Part(BOX, (0, 0, 2 * height), (0.04, 0.35, 0.35), board))
     else:
         parts.append(Part(BOX, (0, 0, 2 * height), (0.15, 0.5, 0.08), steel))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mdepth_ros.geometry import Camera
+from mdepth_ros.geometry import Camera, pixel_grid
 from mdepth_ros.synthetic.hills import Hills
 from mdepth_ros.synthetic.scene import AXLE, BOX, ELLIPSOID, TANK
 
@@ -18,10 +18,7 @@ NEAR = 0.05  # metres in front of the camera from which on things are drawn
 
 # Axes in which a primitive is round (the others are flat).
 ROUND = {BOX: (), ELLIPSOID: (0, 1, 2), AXLE: (0, 2), TANK: (1, 2)}
-CORNERS = torch.tensor(
-    [[x, y, z] for x in (-1.0, 1.0) for y in (-1.0, 1.0) for z in (-1.0, 1.0)],
-    dtype=torch.float64,
-)
+CORNERS = torch.cartesian_prod(*3 * [torch.tensor([-1.0, 1.0], dtype=torch.float64)])
 EDGES = torch.tensor(
     [[i, j] for i in range(8) for j in range(i) if int((CORNERS[i] != CORNERS[j]).sum()) == 1]
 )
@@ -54,13 +51,9 @@ def camera_rays(camera: Camera, supersample: int) -> Tensor:
     if supersample > 1:
         steps = [(i + 0.5) / supersample - 0.5 for i in range(supersample)]
         offsets += [(x, y) for y in steps for x in steps]
-    v, u = torch.meshgrid(
-        torch.arange(camera.height, dtype=torch.float64),
-        torch.arange(camera.width, dtype=torch.float64),
-        indexing='ij',
-    )
-    pixels = torch.stack([torch.stack([u + x, v + y], -1) for x, y in offsets])
-    return camera.unproject(pixels).float()
+    centres = pixel_grid(camera.height, camera.width, dtype=torch.float64)
+    shifts = torch.tensor(offsets, dtype=torch.float64)[:, None, None]
+    return camera.unproject(centres + shifts).float()
 
 
 def windows(placed: Placed, camera: Camera, pose: Tensor) -> tuple[Tensor, Tensor]:
@@ -121,13 +114,8 @@ def cast(
     lean = torch.zeros_like(offset[:, :2]) if placed.ground is None else placed.ground[:, :2]
     offset[:, 2] -= (lean * offset[:, :2]).sum(-1)
     numbers = torch.cat([offset, placed.pose[:, 3:], placed.half, lean, begins[:, None]], -1)
-    rows = zip(
-        visible.tolist(),
-        rectangles[visible].tolist(),
-        placed.kind[visible].tolist(),
-        numbers[visible].tolist(),
-        strict=True,
-    )
+    columns = (visible, *(column[visible] for column in (rectangles, placed.kind, numbers)))
+    rows = zip(*(column.tolist() for column in columns), strict=True)
     for i, (left, top, right, bottom), kind, (x, y, z, heading, *half, a, b, begin) in rows:
         window = (slice(None), slice(top, bottom), slice(left, right))
         so_far = depth[window]

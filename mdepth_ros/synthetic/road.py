@@ -76,17 +76,10 @@ def _avenue(random: Random, crossings: tuple[float, ...]) -> Road:
     lines = [(lane * (i + 0.5), True) for i in range(-beside_right, beside_left)]
     lines += [(oncoming[0] + lane * (i + 0.5), True) for i in range(len(oncoming) - 1)]
     lines += [(middle, False), (middle + median, False), (-lane * (beside_right + 0.5), False)]
-    return Road(
-        'avenue',
-        oncoming[-1] + lane / 2 + parking,
-        -lane * (beside_right + 0.5) - parking,
-        tuple(lines),
-        random.uniform(0.5, 3.0),
-        tuple(ahead),
-        tuple(oncoming),
-        crossings,
-        _queues(random, tuple(ahead), tuple(oncoming)),
-    )
+    left, right = oncoming[-1] + lane / 2 + parking, -lane * (beside_right + 0.5) - parking
+    pavement, lanes = random.uniform(0.5, 3.0), (tuple(ahead), tuple(oncoming))
+    standing = _queues(random, *lanes)
+    return Road('avenue', left, right, tuple(lines), pavement, *lanes, crossings, standing)
 
 
 def _queues(

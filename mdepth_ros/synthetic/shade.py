@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mdepth_ros.geometry import pixel_grid
 from mdepth_ros.synthetic.hills import Hills, height_of
 from mdepth_ros.synthetic.look import Look
 from mdepth_ros.synthetic.render import FIRST, GROUND, SKY, Placed
@@ -82,10 +83,8 @@ class Shader:
             columns = [turn.cos(), turn.sin(), *placed.pose[:, :3].T, *placed.half.T]
             columns = [*columns, placed.index.double(), placed.kind.double()]
             if placed.ground is not None:
-                columns += [
-                    *placed.ground[:, :2].T,
-                    height_of(placed.ground, *placed.pose[:, :2].T),
-                ]
+                foot = height_of(placed.ground, *placed.pose[:, :2].T)
+                columns += [*placed.ground[:, :2].T, foot]
             shape = torch.stack(columns).float().to(self.device)
             which = surface[solid] - FIRST
             paint = self.material[:, placed.index.to(self.device)].index_select(1, which)
@@ -122,9 +121,8 @@ class Shader:
         on_road = torch.maximum(width - (lateral - middle).abs(), 4.2 - crossing)
         share_road = coverage(on_road, across)
         share_walk = coverage(on_road + road.pavement, across)
-        weight = torch.stack(
-            [share_road, share_walk * (1 - share_road), (1 - share_road) * (1 - share_walk)]
-        )
+        off = 1 - share_road
+        weight = torch.stack([share_road, share_walk * off, off * (1 - share_walk)])
         row = self.ground_material @ weight
         # Fine grain sticks to the world, streaks and tiles run along the road.
         blur = (across * along).sqrt() * 0.6 + 0.4 * along
@@ -184,13 +182,9 @@ class Shader:
         v = torch.where(top, local[1], local[2])
         curved = (kind == ELLIPSOID) | ((kind == CYLINDER) & ~top) | ((kind == AXLE) & ~side)
         curved = curved | ((kind == TANK) & ~front)
-        normal = torch.stack(
-            [
-                torch.where(curved, part / size, part * face)
-                for part, size, face in zip(unit, half, (front, side, top), strict=True)
-            ]
-        )
-        nx, ny, nz = torch.nn.functional.normalize(normal, dim=0).unbind()
+        parts = zip(unit, half, (front, side, top), strict=True)
+        normal = [torch.where(curved, part / size, part * face) for part, size, face in parts]
+        nx, ny, nz = torch.nn.functional.normalize(torch.stack(normal), dim=0).unbind()
         nx, ny = c * nx - s * ny, s * nx + c * ny
         if self.hills is not None:
             steep = torch.stack([nx - a_rise * nz, ny - b_rise * nz, nz])
@@ -208,9 +202,8 @@ class Shader:
         colour = torch.lerp(colour, glass, grid).clamp_min(0.005)
         sun = self.look.sun
         lambert = (nx * sun[0] + ny * sun[1] + nz * sun[2]).clamp_min(0)
-        light = self.look.ambient * (0.75 + 0.25 * nz) + self.look.direct * (
-            lambert * self._sunlit(rays)
-        )
+        direct = self.look.direct * (lambert * self._sunlit(rays))
+        light = self.look.ambient * (0.75 + 0.25 * nz) + direct
         light = light * (0.55 + 0.45 * (z / 1.2).clamp(0, 1))  # less light close to the ground
         shaded = colour * (light * self._patches(rays, footprint))
         # Glossy paint mirrors the sky: the more, the flatter the view.
@@ -253,14 +246,11 @@ class Shader:
         ahead = torch.stack([turn.cos(), turn.sin()]) * (REACH - 20.0)
         corner = ((torch.tensor(origin[:2]).double() + ahead) / CELL).round() * CELL - REACH
         count = int(2 * REACH / CELL) + 1
-        steps = torch.arange(count, dtype=torch.float64) * CELL
-        lattice_y, lattice_x = torch.meshgrid(steps, steps, indexing='ij')
-        points = torch.stack([lattice_x, lattice_y], -1).reshape(-1, 2) + corner
+        points = (pixel_grid(count, count, dtype=torch.float64) * CELL).reshape(-1, 2) + corner
         close = ((self.track[:, :2] - corner - REACH).abs() < 2 * REACH).all(-1).nonzero()[:, 0]
         track, track_s = self.track[close], self.track_s[close]
-        nearest = torch.cdist((points - corner).float(), (track[:, :2] - corner).float()).argmin(
-            -1
-        )
+        gaps = torch.cdist((points - corner).float(), (track[:, :2] - corner).float())
+        nearest = gaps.argmin(-1)
         foot = track[nearest]
         offset = points - foot[:, :2]
         c, n = foot[:, 2].cos(), foot[:, 2].sin()
@@ -272,15 +262,11 @@ class Shader:
             across = c * (points[:, 1] - py) - n * (points[:, 0] - px)
             beyond = (across.abs() - CROSSING_LENGTH).clamp_min(0.0)
             crossing = torch.minimum(crossing, torch.hypot(along, beyond))
-        field = torch.stack([s, lateral, crossing]).reshape(1, 3, count, count)
-        field = field.float().to(self.device)
+        field = torch.stack([s, lateral, crossing]).reshape(1, 3, count, count).float()
         gx = ((x - float(corner[0])) / CELL * 2 + 1) / count - 1
         gy = ((y - float(corner[1])) / CELL * 2 + 1) / count - 1
+        grid = torch.stack([gx, gy], -1)[None, None]
         sampled = torch.nn.functional.grid_sample(
-            field,
-            torch.stack([gx, gy], -1)[None, None],
-            mode='bilinear',
-            padding_mode='border',
-            align_corners=False,
+            field.to(self.device), grid, padding_mode='border', align_corners=False
         )[0, :, 0]
         return sampled[0], sampled[1], sampled[2]

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from mdepth_ros.geometry import pixel_grid
 from mdepth_ros.synthetic.hills import Hills
 from mdepth_ros.synthetic.render import ROUND, Placed
 
@@ -66,12 +67,8 @@ class Shadows:
         """Height of the ground above the floor where it meets the light of each point."""
         height, width = self.static.shape
         rows, columns = ((size - 1) // COARSE + 2 for size in (height, width))
-        v, u = torch.meshgrid(
-            torch.arange(rows, dtype=torch.float64),
-            torch.arange(columns, dtype=torch.float64),
-            indexing='ij',
-        )
-        x, y = (self.corner[i] + COARSE * CELL * part for i, part in enumerate((u, v)))
+        grid = pixel_grid(rows, columns, dtype=torch.float64)
+        x, y = (self.corner + COARSE * CELL * grid).unbind(-1)
         above = torch.zeros_like(x)
         for _ in range(20):  # up the ray of light; it is steeper than the ground
             run = above / self.sun[2]
@@ -95,16 +92,10 @@ class Shadows:
         radius = radius + tall * down.abs()
         low = ((foot - radius) / CELL).floor().long().clamp_min(0).minimum(size)
         high = ((foot + radius) / CELL).ceil().long().clamp_min(0).minimum(size)
-        rows = zip(
-            placed.kind.tolist(),
-            (centre[:, :2] - self.corner).tolist(),
-            torch.cat([centre[:, 2:], placed.pose[:, 3:], lean], 1).tolist(),
-            half.tolist(),
-            low.tolist(),
-            high.tolist(),
-            strict=True,
-        )
-        for kind, (x, y), (z, heading, a, b), size_, (left, bottom), (right, top) in rows:
+        place = torch.cat([centre[:, :2] - self.corner, centre[:, 2:], placed.pose[:, 3:]], 1)
+        columns = (placed.kind, place, lean, half, low, high)
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        for kind, (x, y, z, heading), (a, b), size_, (left, bottom), (right, top) in rows:
             if right <= left or top <= bottom:
                 continue
             window = heights[bottom:top, left:right]

@@ -113,10 +113,8 @@ def drive_along(
         target = min(target, limit[int((s + BEHIND) / STEP)])
         speed += min(max(target - speed, -3.0 * dt), 2.0 * dt)
         s += speed * dt
-    return (
-        torch.tensor(distances, dtype=torch.float64),
-        torch.tensor(speeds, dtype=torch.float64),
-    )
+    found = torch.tensor([distances, speeds], dtype=torch.float64)
+    return found[0], found[1]
 
 
 def camera_poses(

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cars, vans, trucks and tankers, as parts."""
 
+from dataclasses import replace
+
 from mdepth_ros.synthetic.config import Random
 from mdepth_ros.synthetic.scene import (
     AXLE,
@@ -60,14 +62,8 @@ def car(random: Random) -> list[Part]:
     paint = _paint(random)
     back = random.uniform(-0.35, -0.1) * length
     cabin_length = random.uniform(0.5, 0.62) * length
-    windows = Material(
-        paint.a,
-        paint.b,
-        pattern=GLASS,
-        octaves=paint.octaves,
-        period=(cabin_length, 2 * cabin),
-        part=(0.86, 0.68),
-        gloss=paint.gloss,
+    windows = replace(
+        paint, pattern=GLASS, scale=(1, 1), period=(cabin_length, 2 * cabin), part=(0.86, 0.68)
     )
     radius = random.uniform(0.29, 0.36)
     top = floor + 2 * body

@@ -33,12 +33,10 @@ class World:
         self.material = torch.tensor([part.material.row() for part in parts])
         self.pose = torch.zeros(len(things) + len(movers), 3, dtype=torch.float64)
         self.pose[: self.still] = torch.stack([thing.pose for thing in things])
-        if movers:
-            self.tracks = torch.stack([mover.poses for mover in movers], 1)
-            self.active = torch.stack([mover.active for mover in movers], 1)
-        else:
-            self.tracks = torch.zeros(frames, 0, 3, dtype=torch.float64)
-            self.active = torch.zeros(frames, 0, dtype=torch.bool)
+        self.tracks = torch.zeros(frames, len(movers), 3, dtype=torch.float64)
+        self.active = torch.zeros(frames, len(movers), dtype=torch.bool)
+        for k, mover in enumerate(movers):
+            self.tracks[:, k], self.active[:, k] = mover.poses, mover.active
         step = torch.zeros_like(self.tracks[..., 0])
         change = (self.tracks[1:, :, :2] - self.tracks[:-1, :, :2]).norm(dim=-1)
         step[:-1] = change
@@ -48,9 +46,8 @@ class World:
         if hills is not None:
             self.static_ground = hills.tangents(self.pose[: self.still, :2])
             level = torch.tensor([thing.level for thing in things])
-            x, y = self.pose[: self.still, :2].unbind(-1)
-            flat = torch.stack([0 * x, 0 * x, hills.height(x, y)], -1)
-            self.static_ground[level] = flat[level]
+            x, y = self.pose[: self.still, :2][level].unbind(-1)
+            self.static_ground[level] = torch.stack([0 * x, 0 * x, hills.height(x, y)], -1)
             self._found(hills)
 
     def object_poses(self, i: int) -> Tensor:
@@ -132,11 +129,8 @@ class World:
         z = points[..., 2]
         before, after = self.ground(i), self.ground(j)
         if before is not None and after is not None:
-            under = torch.zeros(FIRST, 3, dtype=torch.float64)
-            before, after = (
-                torch.cat([under, some]).to(points.device)[instance.long()]
-                for some in (before, after)
-            )
+            planes = torch.nn.functional.pad(torch.stack([before, after]), (0, 0, FIRST, 0))
+            before, after = planes.to(points.device)[:, instance.long()]
             z = z - height_of(before, points[..., 0], points[..., 1])
             z = z + height_of(after, there_x, there_y)
         return torch.stack([there_x, there_y, z], -1)
