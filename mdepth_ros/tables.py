@@ -32,10 +32,9 @@ LARGEST_EXPONENT = 100_000
 _DECIMAL_COMMA = re.compile(r'[-+]?\d+(,\d+([eE][-+]?\d+)?)?')
 _BRACKETS = re.compile(r'(?<!\s)\s*[\[(]([^\[\]()]*)[\])]')  # in time with the line's length
 _UNIT = re.compile(
-    r'(?:^|[\W_])(?:(ns|nsecs?|nanosec\w*)|(us|µs|usecs?|microsec\w*)|(ms|msecs?|millisec\w*)'
-    r'|(s|secs?|seconds?))\W*$'
+    r'(?:^|[\W_])(?:(?P<ns>ns|nsecs?|nanosec\w*)|(?P<us>us|µs|usecs?|microsec\w*)'
+    r'|(?P<ms>ms|msecs?|millisec\w*)|(?P<s>s|secs?|seconds?))\W*$'
 )
-_NUMBER_UNITS = ('ns', 'us', 'ms', 's')  # the groups of _UNIT
 
 
 @dataclass(frozen=True)
@@ -81,10 +80,7 @@ def read_table(path: Path, what: str = '') -> Table:
     except (OSError, TextError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise MdepthError(f'cannot read {what}{path}: {reason}') from None
-    titles: list[list[str]] = []
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    commas = False
+    titles, rows, lines, commas = list[list[str]](), list[list[str]](), list[int](), False
     for number, line in enumerate(text.splitlines(), 1):
         line = line.strip()
         if not line:
@@ -173,7 +169,7 @@ def quoted(word: str) -> str:
 
 def _unit(name: str) -> str | None:
     found = _UNIT.search(name.lower())
-    return _NUMBER_UNITS[(found.lastindex or 1) - 1] if found else None
+    return found.lastgroup if found else None
 
 
 def _guess(words: Sequence[str], values: list[Decimal], step: Decimal, path: Path) -> str:

@@ -15,7 +15,7 @@ from mdepth_ros.ros import conversions, images  # before any message: makes them
 from mdepth_ros.sources.base import ImageSource, Item, Losses, RawMessage, absolute, known_time
 from mdepth_ros.sources.intrinsics import ACCEPTED, Intrinsics
 from mdepth_ros.sources.messages import Messages
-from mdepth_ros.sources.picture_header import exchanged
+from mdepth_ros.sources.picture_header import check_size
 from mdepth_ros.sources.topics import (
     CAMERA_INFO,
     COMPRESSED,
@@ -73,13 +73,9 @@ class BagSource(ImageSource):
         frame_id = camera_frame(of_image, info.header.frame_id if info is not None else '')
         if not of_image:
             self._bag.recording.losses.note(f'the images name no frame_id: {frame_id} is assumed')
-        super().__init__(
-            path.name,
-            total=self._topics[self.topic].messages,
-            frame_id=frame_id,
-            extrinsics=self._bag.static_transforms('/tf_static'),
-            losses=self._bag.recording.losses,
-        )
+        total, tree = self._topics[self.topic].messages, self._bag.static_transforms('/tf_static')
+        losses = self._bag.recording.losses
+        super().__init__(path.name, total=total, frame_id=frame_id, extrinsics=tree, losses=losses)
 
     def _find_images(self, wanted: str | None) -> str:
         if wanted is not None:
@@ -152,11 +148,9 @@ class BagSource(ImageSource):
             stamp = conversions.stamp_to_nanoseconds(message.header.stamp)
             if raw.topic == self._speed:
                 try:
-                    speed = conversions.speed_of(message)
+                    speeds.append((known_time(stamp, raw.time), conversions.speed_of(message)))
                 except MdepthError as error:
                     self._lost.add('speeds skipped', str(error))
-                else:
-                    speeds.append((known_time(stamp, raw.time), speed))
                 continue
             if stamp <= 0:
                 none = 'without a stamp' if stamp == 0 else 'of a time before 1970 or after 2038'
@@ -213,12 +207,7 @@ class _Cameras:
         def camera(width: int, height: int) -> Camera:
             if isinstance(known, MdepthError):
                 raise known
-            if (known.width, known.height) != (width, height):
-                size = known.width, known.height
-                raise MdepthError(
-                    f'its camera_info is for {known.width}x{known.height} '
-                    f'but the image is {width}x{height}{exchanged(size, (width, height))}'
-                )
+            check_size('its camera_info is', (known.width, known.height), (width, height))
             return known
 
         return camera

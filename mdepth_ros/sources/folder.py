@@ -91,10 +91,8 @@ def read_folder(
     if intrinsics is None and calibration is not None:
         intrinsics = read_intrinsics(calibration)
     if intrinsics is None:
-        raise MdepthError(
-            f'{path} has no camera.yaml or intrinsics.txt: add one, '
-            f'or --intrinsics with {ACCEPTED}'
-        )
+        lacking = f'{path} has no camera.yaml or intrinsics.txt'
+        raise MdepthError(f'{lacking}: add one, or --intrinsics with {ACCEPTED}')
     if (home / 'data.csv').is_file() and rate is None:
         return *_listed(home / 'data.csv', images), intrinsics
     return images, _stamps(home / 'times.txt', images, rate), intrinsics
@@ -206,10 +204,8 @@ def read_times(path: Path, count: int, rate: float | None) -> list[int]:
         return [round(i * 1e9 / (rate or DEFAULT_RATE)) for i in range(count)]
     stamps = _not_negative(_times(read_table(path)), path)
     if not stamps:
-        raise MdepthError(
-            f'{path} holds no numbers: write seconds, ms, us or ns, one time in each line, or add '
-            '--rate'
-        )
+        how = 'write seconds, ms, us or ns, one time in each line, or add --rate'
+        raise MdepthError(f'{path} holds no numbers: {how}')
     if len(stamps) < count:
         raise MdepthError(f'{path} has {len(stamps)} stamps for {count} images: add --rate')
     return stamps
@@ -237,12 +233,10 @@ def _listed(path: Path, images: Sequence[Path]) -> tuple[list[Path], list[int]]:
     known = {image.name: image for image in images}
     table = read_table(path)
     names = [[Path(word.replace('\\', '/')).name for word in row] for row in table.rows]
-    width = max(map(len, names), default=0)
-    place = next(
-        (i for i in range(width) if any(known.keys() & set(n[i : i + 1]) for n in names)), None
-    )
-    if place is None:
+    places = [i for row in names for i, word in enumerate(row) if word in known]
+    if not places:
         raise MdepthError(f'{path} lists none of the images beside it: add --rate to ignore it')
+    place = min(places)
     table.column(max(place, 1))  # says which line lacks it
     stamps = _not_negative(table.times(int(place == 0)), path)
     listed = zip((name[place] for name in names), stamps, strict=True)
@@ -251,8 +245,6 @@ def _listed(path: Path, images: Sequence[Path]) -> tuple[list[Path], list[int]]:
 
 
 def _not_negative(stamps: list[int], path: Path) -> list[int]:
-    if min(stamps, default=0) < 0:
-        raise MdepthError(
-            f'{path}: an image at {min(stamps) / 1e9:g} s: give times from 0 on, or add --rate'
-        )
+    if (first := min(stamps, default=0) / 1e9) < 0:
+        raise MdepthError(f'{path}: an image at {first:g} s: give times from 0 on, or add --rate')
     return stamps

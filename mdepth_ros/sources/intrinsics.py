@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mdepth_ros.errors import MdepthError, shown
-from mdepth_ros.sources.picture_header import exchanged
+from mdepth_ros.sources.picture_header import check_size
 from mdepth_ros.texts import parse_yaml, read_text
 
 if TYPE_CHECKING:
@@ -49,13 +49,9 @@ class Intrinsics:
 
     def camera(self, width: int, height: int) -> Camera:
         """Return the camera of an image of this size; MdepthError if it was made for another."""
-        if self.size is not None and self.size != (width, height):
-            raise MdepthError(
-                f'the intrinsics are for {self.size[0]}x{self.size[1]} '
-                f'but the image is {width}x{height}{exchanged(self.size, (width, height))}'
-            )
         from mdepth_ros.geometry import Camera
 
+        check_size('the intrinsics are', self.size or (width, height), (width, height))
         rows = self.d, self.k, self.r or (0.0,) * 9, self.p or (0.0,) * 12
         return Camera.from_info(width, height, self.model, *rows, 0, 0, (0, 0, 0, 0, False))
 
@@ -106,13 +102,10 @@ def read_intrinsics(text: str | Path) -> Intrinsics:
             return _from_yaml(parse_yaml('\n'.join(lines)))
         return _from_text(lines)
     except OSError as error:
-        raise MdepthError(
-            f'no intrinsics at {text!s} ({error.strerror}): give {ACCEPTED}'
-        ) from None
+        wrong = f'no intrinsics at {text!s} ({error.strerror})'
     except ValueError as error:
-        raise MdepthError(
-            f'cannot read intrinsics from {path} ({str(error)[:100]}): give {ACCEPTED}'
-        ) from None
+        wrong = f'cannot read intrinsics from {path} ({str(error)[:100]})'
+    raise MdepthError(f'{wrong}: give {ACCEPTED}')
 
 
 def _numbers(words: list[str]) -> list[float] | None:

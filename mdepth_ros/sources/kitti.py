@@ -91,9 +91,8 @@ def sequence_images(path: Path, camera: str) -> tuple[list[Path], list[int]]:
     images = _images(path / camera)
     numbers = [int(image.stem) if _NUMBER.fullmatch(image.stem) else -1 for image in images]
     if min(numbers) < 0:
-        raise MdepthError(
-            f'{path / camera}: the images must be named by their numbers, from 0 to 999999'
-        )
+        wanted = 'the images must be named by their numbers, from 0 to 999999'
+        raise MdepthError(f'{path / camera}: {wanted}')
     stamps = read_times(path / 'times.txt', max(numbers) + 1, None)
     return images, [stamps[number] for number in numbers]
 

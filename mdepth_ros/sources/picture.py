@@ -104,9 +104,8 @@ def header_of(path: Path) -> Header | None:
             file.seek(-len(end), 2)
             if file.read() == end:
                 return header
-            if path.stat().st_size > LARGEST_MESSAGE:
-                return None
-            return None if is_cut(path.read_bytes(), header) else header
+        too_large = path.stat().st_size > LARGEST_MESSAGE
+        return None if too_large or is_cut(path.read_bytes(), header) else header
     except OSError:
         return None
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, BinaryIO
 
+from mdepth_ros.errors import MdepthError
 from mdepth_ros.limits import LARGEST_IMAGE
 
 KINDS = 'PNG, JPEG, WebP, BMP, TIFF, PNM or GIF'
@@ -66,11 +67,13 @@ def size_problem(width: int, height: int) -> str:
     return ''
 
 
-def exchanged(wanted: tuple[int, int], found: tuple[int, int]) -> str:
-    """What to add to the complaint that (width, height) are not those of a calibration."""
-    if wanted[0] != wanted[1] and wanted == found[::-1]:
-        return ' (pictures are turned upright by their EXIF: calibrate turned ones, or remove it)'
-    return ''
+def check_size(whose: str, wanted: tuple[int, int], found: tuple[int, int]) -> None:
+    """Raise MdepthError where an image's (width, height) are not those of a calibration."""
+    text = f'{whose} for {wanted[0]}x{wanted[1]} but the image is {found[0]}x{found[1]}'
+    if found == wanted[::-1]:
+        text += ' (pictures are turned upright by their EXIF: calibrate turned ones, or remove it)'
+    if found != wanted:
+        raise MdepthError(text)
 
 
 def read_header(file: BinaryIO) -> Header | None:
@@ -174,9 +177,8 @@ def _tiff(file: BinaryIO) -> Header | None:
     tile = tags.get(322, (1, 0))[0], tags.get(323, (1, 0))[0]
     if size_problem(*tile):
         width, height = max(width, tile[0]), max(height, tile[1])
-    orientation, place = tags.get(274, (1, 0))
-    orientation = orientation if orientation in range(1, 9) else 1
-    return Header('TIFF', width, height, tags.get(258, (8, 0))[0] > 8, orientation, place)
+    deep, place = tags.get(258, (8, 0))[0] > 8, tags.get(274, (1, 0))[1]
+    return Header('TIFF', width, height, deep, _exif(file, 0), place)
 
 
 def _exif(file: BinaryIO, at: int) -> int:

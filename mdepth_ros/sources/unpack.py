@@ -41,13 +41,12 @@ def unpack(compression: str, data: bytes, limit: int = LARGEST_MESSAGE) -> bytes
     """
     if compression in ('', 'none') or not data:
         return data
-    parts, size = [], _announced(compression, data)
+    parts, size = [b''], _announced(compression, data)
     try:
-        for part in _parts(compression, iter([data])) if size <= limit else ():
+        found = _parts(compression, iter([data]))
+        while size <= limit and (part := next(found, None)) is not None:
             parts.append(part)
             size = sum(map(len, parts))
-            if size > limit:
-                break
         if size > limit:
             raise MdepthError(f'unpacked they are larger than {limit} bytes')
         return b''.join(parts)
@@ -91,9 +90,8 @@ def _parts(compression: str, blocks: Iterator[bytes]) -> Iterator[bytes]:
             except MemoryError:
                 raise
             except Exception as error:  # each library has its own errors
-                raise MdepthError(
-                    (str(error).splitlines() or ['damaged'])[0].rstrip('.')
-                ) from None
+                line = (str(error).splitlines() or ['damaged'])[0]
+                raise MdepthError(line.rstrip('.')) from None
             yield bytes(part)
             data = decompressor.unused_data or b'' if decompressor.eof else b''
             if not data and (decompressor.eof or decompressor.needs_input or not part):

@@ -45,11 +45,7 @@ class VideoSource(ImageSource):
     one_at_a_time = True
 
     def __init__(
-        self,
-        path: Path,
-        rate: float | None,
-        intrinsics: Intrinsics | None,
-        rectified: bool,
+        self, path: Path, rate: float | None, intrinsics: Intrinsics | None, rectified: bool
     ) -> None:
         if intrinsics is None:
             raise MdepthError(
@@ -71,8 +67,7 @@ class VideoSource(ImageSource):
             )
         if not timed and rate is None:
             raise MdepthError(f'{path} holds no times of its images: add --rate')
-        known = count > 0 and path.suffix.lower() in COUNTED
-        self._counted = count if known else None
+        self._counted = count if count > 0 and path.suffix.lower() in COUNTED else None
         super().__init__(path.name, total=self._counted)
         self._path, self._rate = path, rate
         self._untimed = 0 if untimed is None or rate is not None else untimed
@@ -94,11 +89,10 @@ class VideoSource(ImageSource):
                 video.grab()
                 self._lost.add('images skipped', 'they have the time of the one after')
             while video.grab():
-                stamp: int | None
-                if self._rate is not None:
-                    stamp = round(count * 1e9 / self._rate)
-                else:
+                if self._rate is None:
                     stamp = clock.stamp(float(video.get(cv2.CAP_PROP_POS_MSEC)))
+                else:
+                    stamp = round(count * 1e9 / self._rate)
                 count += 1
                 if stamp is not None:
                     yield Item(stamp, decoder.image, self._camera)
@@ -157,9 +151,8 @@ class _Clock:
         gone = time - self._time
         # So OpenCV 4.5 and 4.6 end a video.
         if (time == 0 and gone) or not math.isfinite(time):
-            self._losses.add(
-                'images without a time in the file', 'taken as one interval after the one before'
-            )
+            why = 'taken as one interval after the one before'
+            self._losses.add('images without a time in the file', why)
             found = self._last + self._step
         elif gone < 0 or gone > LONGEST_GAP:
             self._losses.add('jumps of the time in the file', 'the video goes on after each')
