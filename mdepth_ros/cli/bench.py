@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from mdepth_ros.cli.options import threads_or_auto
 from mdepth_ros.model.shipped import shipped_model
+from mdepth_ros.terminal import Console, print_table
 
 LARGEST_RATIO = 0.6
 LARGEST_REST = 0.1
@@ -48,8 +50,6 @@ def bench(
     """
     import json as json_format
 
-    from mdepth_ros.terminal import Console
-
     console = Console()
     weights = model or shipped_model()
     if live is not None:
@@ -72,8 +72,6 @@ def bench(
 
 def print_step(console: Any, numbers: dict[str, Any]) -> None:
     """Print what `bench_step.measure` and `measure_model` returned."""
-    from mdepth_ros.terminal import print_table
-
     machine, medians, shipped = numbers['machine'], numbers['medians_ms'], numbers['model']
     height, width = numbers['size']
     title = f'{width}x{height}, {machine["threads"]} threads, {machine["precision"]}, '
@@ -102,7 +100,6 @@ def print_step(console: Any, numbers: dict[str, Any]) -> None:
 def print_live(console: Any, numbers: dict[str, Any]) -> None:
     """Print what `bench_live.measure_live` returned."""
     from mdepth_ros.cli.bench_live import HEIGHT, RATE, STAGES, WIDTH, targets_of
-    from mdepth_ros.terminal import print_table
 
     stages, title = numbers['stages_ms'], f'live node, {WIDTH}x{HEIGHT} at {RATE:g} Hz for '
     rows = [
@@ -128,10 +125,6 @@ def print_live(console: Any, numbers: dict[str, Any]) -> None:
 
 def _print_targets(console: Any, targets: list[tuple[str, float, float, str]]) -> None:
     """Print (what, measured, at most, and how both are written)."""
-    from rich.text import Text
-
-    from mdepth_ros.terminal import print_table
-
     rows = []
     for label, value, most, form in targets:
         verdict = Text('pass', 'green') if value <= most else Text('miss', 'red')

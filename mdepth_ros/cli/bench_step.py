@@ -70,7 +70,13 @@ def measure(
     timings = _timings(estimator, frames, run_plain)
     plain_time = median(plain_times[WARM:])
     return {
-        'machine': _machine(estimator),
+        'machine': {
+            'cpu': platform.processor() or platform.machine(),
+            'torch': torch.__version__,
+            'threads': estimator.threads,
+            'precision': estimator.precision,
+            'fast_bf16': fast_bf16(),
+        },
         'size': list(size),
         'rounds': rounds,
         'medians_ms': {'plain networks': 1e3 * plain_time, **_medians(timings)},
@@ -159,13 +165,3 @@ def _difference(network: JointDepthPose, card: ModelCard, frames: list[Frame]) -
         return np.array([step([pair], ())[0].prediction.depth for pair in pairs])
 
     return float(np.median(np.abs(depths('auto') / depths('fp32') - 1)))
-
-
-def _machine(estimator: Estimator) -> dict[str, Any]:
-    return {
-        'cpu': platform.processor() or platform.machine(),
-        'torch': torch.__version__,
-        'threads': estimator.threads,
-        'precision': estimator.precision,
-        'fast_bf16': fast_bf16(),
-    }

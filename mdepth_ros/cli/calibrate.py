@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import repeat, starmap
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,13 +13,13 @@ import typer
 
 from mdepth_ros.cli import options as shared
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.terminal import say
 
 if TYPE_CHECKING:
     from mdepth_ros.core.estimator import Estimator
     from mdepth_ros.evaluation.calibration import Calibration, DrivePairs
     from mdepth_ros.evaluation.trajectory import Trajectory
     from mdepth_ros.model.file import ModelCard
-    from mdepth_ros.sources.base import ImageSource
 
 FIRST_SEED = 40000  # neither training nor the drives of evaluation have such seeds
 _OF_DRIVES = {'truth', 'odom_topic', 'truth_frame', 'topic', 'intrinsics', 'rectified', 'rate'}
@@ -73,7 +73,6 @@ def calibrate(
     from mdepth_ros.core.estimator import Estimator
     from mdepth_ros.evaluation.calibration import calibrate, synthetic_pairs
     from mdepth_ros.model.file import load_model, replace_card
-    from mdepth_ros.terminal import say
 
     _check(context, recordings, truth)
     network, card = load_model(model)
@@ -121,7 +120,6 @@ def _check(
 def _tell(found: Calibration, drives: list[DrivePairs], card: ModelCard) -> None:
     """Print how wrong a typical pair and the scale are."""
     from mdepth_ros.core.motion_noise import AXES, sizes_of
-    from mdepth_ros.terminal import say
 
     sizes = sizes_of(drives[0].motions, drives[0].residuals).mean(0, keepdims=True)
     typical = zip(AXES, found.noise.stds(sizes)[0], strict=True)
@@ -151,7 +149,6 @@ def _recorded(
     from mdepth_ros.offline import find_base
     from mdepth_ros.report.poses import camera_poses, with_poses
     from mdepth_ros.sources import open_source
-    from mdepth_ros.terminal import say
 
     ready = []  # what is wrong with the last drive is said before the first is driven
     for recording, truth in zip(recordings, truths or repeat(None), strict=False):
@@ -160,13 +157,11 @@ def _recorded(
         found = camera_poses(recording, source, base, truth, odom_topic, truth_frame)
         ready.append((recording, source, *found))
 
-    def drive(recording: Path, source: ImageSource, poses: Trajectory, name: str) -> DrivePairs:
+    for recording, source, poses, name in ready:
         try:
             pairs = drive_pairs(estimator, with_poses(source, poses, name))
-            for line in source.losses:
-                say(f'{recording.name}: {line}')
-            return pairs
         except MdepthError as error:
             raise MdepthError(f'{recording}: {error}') from None
-
-    return starmap(drive, ready)
+        for line in source.losses:
+            say(f'{recording.name}: {line}')
+        yield pairs

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.terminal import print_rows
 from mdepth_ros.texts import read_json
 
 if TYPE_CHECKING:
@@ -44,8 +46,6 @@ def compare(
 
     Example: mdepth compare LIVE OUT --max-lost 3
     """
-    from mdepth_ros.terminal import print_rows
-
     comparison = compare_runs(live, offline, topic, frame_interval)
     print_rows(comparison.rows())
     lost = len(comparison.lost)
@@ -146,8 +146,6 @@ def _frames(bag: Bag, topic: str, interval: float) -> Iterator[tuple[int, int, b
 
     The partner is the one that it had without skipped frames.
     """
-    import hashlib
-
     import numpy as np
 
     from mdepth_ros.core.pairing import Pairing

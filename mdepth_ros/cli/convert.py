@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.terminal import say
 
 # Weights in these layouts come without a camera: KITTI's, normalised, is what they are made for.
 _CAMERA = (0.58, 1.92, 0.5, 0.5)
@@ -47,7 +48,6 @@ def convert(
     """
     from mdepth_ros.model.checkpoint_import import from_imagenet, from_monodepth2
     from mdepth_ros.model.file import ModelCard, save_model
-    from mdepth_ros.terminal import say
 
     size = (192, 640)
     facts: dict[str, Any]

@@ -11,6 +11,7 @@ import typer
 
 from mdepth_ros.cli.options import Model, Overwrite
 from mdepth_ros.model.shipped import FOR_THE_PLAIN_WORLD, shipped_model
+from mdepth_ros.terminal import say
 
 SEED = 10_006  # held out: the shipped models learned from other drives
 
@@ -34,7 +35,6 @@ def demo(
     from mdepth_ros.cli.synth import synth
     from mdepth_ros.report.evaluate import evaluate_run
     from mdepth_ros.report.write import write_overview
-    from mdepth_ros.terminal import say
 
     model = model or shipped_model(FOR_THE_PLAIN_WORLD)
     synth(output / 'drive', seed=seed, frames=frames, overwrite=overwrite)

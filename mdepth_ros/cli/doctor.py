@@ -4,13 +4,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import platform
+import shutil
+import sys
 from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from mdepth_ros.cli import doctor_ros
 from mdepth_ros.cli.doctor_ros import BAD, GOOD, NOTE, Finding, installed, judged
+from mdepth_ros.errors import MdepthError
 from mdepth_ros.model.shipped import shipped_model
+from mdepth_ros.terminal import Console
 
 ENOUGH_SPACE = 2 * 1024**3
 
@@ -20,11 +31,6 @@ def doctor() -> None:
 
     Exit status 1 where something is broken; a note means slower or less, not broken.
     """
-    from rich.table import Table
-    from rich.text import Text
-
-    from mdepth_ros.terminal import Console
-
     colours = {GOOD: 'green', NOTE: 'yellow', BAD: 'red'}
     table = Table()
     for heading in ('', 'what', 'found', 'what to do'):
@@ -51,9 +57,6 @@ def findings() -> list[Finding]:
 
 
 def _python() -> list[Finding]:
-    import platform
-    import sys
-
     inside = 'a virtual environment' if sys.prefix != sys.base_prefix else 'no virtual environment'
     text = f'{platform.python_version()}, {sys.executable}, {inside}'
     return [judged('Python', sys.version_info >= (3, 10), text, 'use Python 3.10 or newer', BAD)]
@@ -79,8 +82,6 @@ def _torch() -> list[Finding]:
 
 
 def _threads() -> list[Finding]:
-    import os
-
     from mdepth_ros.core import machine
 
     threads, cores = machine.set_threads(None), machine.usable_cores()
@@ -98,8 +99,6 @@ def _threads() -> list[Finding]:
 
 
 def _libraries() -> list[Finding]:
-    from importlib import import_module
-
     found = []
     for module in ('numpy', 'cv2', 'rosbags', 'safetensors', 'matplotlib'):
         package = 'opencv-python-headless' if module == 'cv2' else module
@@ -114,9 +113,6 @@ def _libraries() -> list[Finding]:
 
 
 def _disk() -> list[Finding]:
-    import shutil
-    from pathlib import Path
-
     free = shutil.disk_usage(Path.cwd()).free
     text = f'{free / 1024**3:.1f} GiB free in {Path.cwd()}'
     remedy = 'bags of depth and clouds are large: free some, or write elsewhere'
@@ -124,9 +120,6 @@ def _disk() -> list[Finding]:
 
 
 def _model() -> list[Finding]:
-    import hashlib
-
-    from mdepth_ros.errors import MdepthError
     from mdepth_ros.model.file import load_model
 
     try:

@@ -5,6 +5,9 @@
 from __future__ import annotations
 
 import os
+import time
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,16 +68,12 @@ def middleware() -> list[Finding]:
 
 def _ros() -> str | None:
     """Where the rclpy of an installed ROS 2 lies."""
-    from importlib.util import find_spec
-
     spec = find_spec('rclpy')  # without an origin where it is our own
     return spec.origin if spec is not None else None
 
 
 def installed(package: str) -> str | None:
     """The version of an installed package."""
-    from importlib.metadata import PackageNotFoundError, version
-
     try:
         return version(package)
     except PackageNotFoundError:
@@ -127,12 +126,9 @@ def graph() -> list[Finding]:
     """The cameras that are there: publishers, QoS and camera_info of every image topic."""
     if _ros() is None and not (ros2.has_standalone() and installed('cyclonedds')):
         return []
-    import time
-
     from mdepth_ros.cli.live import live_node
 
-    found: list[Finding] = []
-    topics: dict[str, list[str]] = {}
+    found, topics = list[Finding](), dict[str, list[str]]()
     with live_node('mdepth_doctor') as node:
         time.sleep(LISTEN)
         topics = dict(node.get_topic_names_and_types())

@@ -11,6 +11,7 @@ import typer
 
 from mdepth_ros.cli.options import OdomTopic, TruthFrame, one_of
 from mdepth_ros.limits import SCORED
+from mdepth_ros.terminal import Console, print_table, say
 
 if TYPE_CHECKING:
     from mdepth_ros.evaluation.depth import Crop
@@ -53,7 +54,6 @@ def evaluate(
     from mdepth_ros.report.evaluate import evaluate_run
     from mdepth_ros.report.metrics import Condition
     from mdepth_ros.report.run import Choice
-    from mdepth_ros.terminal import say
 
     conditions = [Condition.parse(text) for text in fail_if or []]
     choice = Choice(truth, depth_topic, lidar_topic, odom_topic, moving_topic, truth_frame)
@@ -71,7 +71,6 @@ def evaluate(
 def publish(evaluation: Evaluation, folder: Path) -> None:
     """Write the report into a folder and its tables to the terminal."""
     from mdepth_ros.report.write import write_report
-    from mdepth_ros.terminal import say
 
     write_report(evaluation, folder)
     _show(evaluation)
@@ -81,7 +80,6 @@ def publish(evaluation: Evaluation, folder: Path) -> None:
 def _show(evaluation: Evaluation) -> None:
     from mdepth_ros.evaluation.depth import SCORES
     from mdepth_ros.report.text import SIDES, depth_rows, motion_rows
-    from mdepth_ros.terminal import Console, print_table
 
     console = Console(highlight=False, soft_wrap=True)
     depth, motion = evaluation.depth, evaluation.motion

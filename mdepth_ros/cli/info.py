@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from mdepth_ros.terminal import print_rows
 
 
 def info(model: Annotated[Path, typer.Argument(help='A model file (.safetensors).')]) -> None:
@@ -17,10 +20,7 @@ def info(model: Annotated[Path, typer.Argument(help='A model file (.safetensors)
 
     Example: mdepth info models/synthetic-nano.safetensors
     """
-    import hashlib
-
     from mdepth_ros.model.file import load_model
-    from mdepth_ros.terminal import print_rows
 
     network, card = load_model(model)
     content = model.read_bytes()

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -18,8 +19,6 @@ def live_node(name: str, *, use_sim_time: bool = False) -> Iterator[Any]:
     rclpy's own handlers would only end a `spin`; Python's interrupt a sleep and a write as well.
     The process's number makes the node's name unique: two players are two nodes.
     """
-    import os
-
     from mdepth_ros.ctrl_c import ctrl_c
     from mdepth_ros.ros.node import BaseNode
 

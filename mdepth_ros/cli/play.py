@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.terminal import Console, progress_bar
 
 if TYPE_CHECKING:
     from mdepth_ros.ros.player import Played, Player
-    from mdepth_ros.terminal import Console
 
 DISCOVERY = 2.0
 
@@ -58,7 +59,6 @@ def play(
     from mdepth_ros.ros.bag_topics import choose, split_names
     from mdepth_ros.ros.player import Player, offered_profiles
     from mdepth_ros.sources.recording import Recording
-    from mdepth_ros.terminal import Console, progress_bar
 
     if not 0 < rate < math.inf:
         raise MdepthError(f'--rate {rate:g}: give a number above zero')
@@ -101,8 +101,6 @@ def _remap(text: str) -> tuple[str, str]:
 def _begin(
     player: Player, wanted: list[str], wait: float | None, delay: float, console: Console
 ) -> None:
-    import time
-
     time.sleep(delay)
     seconds = (math.inf if wanted else DISCOVERY) if wait is None else wait
     if player.wait_for_listeners(wanted, seconds):

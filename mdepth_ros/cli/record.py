@@ -5,18 +5,20 @@
 from __future__ import annotations
 
 import math
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.table import Table
 
 from mdepth_ros.cli.options import Overwrite, Storage
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.terminal import Console, say
 
 if TYPE_CHECKING:
     from mdepth_ros.ros.recorder import Recorder
-    from mdepth_ros.terminal import Console
 
 
 def record(
@@ -39,12 +41,9 @@ def record(
 
     mdepth record -o LIVE --all --duration 60
     """
-    import time
-
     from mdepth_ros.cli.live import live_node
     from mdepth_ros.ros.bag_topics import split_names
     from mdepth_ros.ros.recorder import Recorder, TopicsBag
-    from mdepth_ros.terminal import Console, say
 
     wanted = split_names(topics)
     if bool(wanted) == everything:
@@ -78,8 +77,6 @@ def record(
 
 
 def _spin(node: Any, recorder: Recorder, end: float, console: Console) -> None:
-    import time
-
     from rclpy.executors import SingleThreadedExecutor
 
     executor = SingleThreadedExecutor()
@@ -107,10 +104,6 @@ def _advice(recorder: Recorder, use_sim_time: bool) -> str:
 
 
 def _report(recorder: Recorder) -> None:
-    from rich.table import Table
-
-    from mdepth_ros.terminal import Console, say
-
     table = Table.grid(padding=(0, 2))
     for topic, count in sorted(recorder.counts.items()):
         table.add_row(str(count), topic, recorder.types[topic])

@@ -13,6 +13,7 @@ from mdepth_ros.cli import options
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.limits import MAX_RANGE
 from mdepth_ros.model.shipped import shipped_model
+from mdepth_ros.terminal import Console, print_rows, progress_bar
 
 
 def run(
@@ -104,7 +105,6 @@ def run(
     from mdepth_ros.report.scale_over_time import read_scale
     from mdepth_ros.ros.outputs import TOPICS
     from mdepth_ros.sources import open_source
-    from mdepth_ros.terminal import Console, print_rows, progress_bar
 
     if output.resolve() in (source.resolve(), *source.resolve().parents):
         raise MdepthError(f'{output} holds the source: choose another place for the results')

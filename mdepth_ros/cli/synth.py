@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mdepth_ros.cli.options import Appearance, Overwrite
+from mdepth_ros.terminal import Console, say
 
 if TYPE_CHECKING:
     from mdepth_ros.synthetic import Drive, View
@@ -42,14 +44,11 @@ def synth(
 
     Example: mdepth synth drive --frames 200 --seed 7
     """
-    import math
-
     from rich.progress import track
 
     from mdepth_ros.core.machine import choose_device
     from mdepth_ros.geometry import Camera
     from mdepth_ros.synthetic import WorldConfig, make_drive
-    from mdepth_ros.terminal import Console, say
 
     where = str(choose_device(device))
     focal = width / (2 * math.tan(math.radians(fov) / 2))
