@@ -16,16 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ruamel.yaml import YAML
+from ruamel.yaml import YAML, events
 from ruamel.yaml.error import YAMLError
-from ruamel.yaml.events import (
-    AliasEvent,
-    DocumentStartEvent,
-    MappingEndEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-    SequenceStartEvent,
-)
 
 from mdepth_ros.errors import shown
 from mdepth_ros.limits import LARGEST_DEPTH, LARGEST_DIGITS, LARGEST_TEXT, LARGEST_YAML
@@ -124,14 +116,14 @@ def _lines(values: dict[str, Any], indent: str) -> Iterator[str]:
 class _Builder:
     """Makes values of the events of one document."""
 
-    def __init__(self, events: Iterator[Any]) -> None:
-        self._events = events
+    def __init__(self, found: Iterator[Any]) -> None:
+        self._events = found
         self._anchors: dict[str, Any] = {}
 
     def document(self) -> Any:
         values: list[Any] = []
         for event in self._events:
-            if isinstance(event, DocumentStartEvent):
+            if isinstance(event, events.DocumentStartEvent):
                 if values:
                     raise TextError('it holds two documents: one is read')
                 values.append(self._value(next(self._events)))
@@ -139,14 +131,14 @@ class _Builder:
 
     def _value(self, event: Any) -> Any:
         """The value that begins with an event."""
-        if isinstance(event, AliasEvent):
+        if isinstance(event, events.AliasEvent):
             if event.anchor not in self._anchors:
                 raise TextError(f'line {event.start_mark.line + 1}: *{event.anchor} is not known')
             return self._anchors[event.anchor]
-        if isinstance(event, ScalarEvent):
+        if isinstance(event, events.ScalarEvent):
             value = _scalar(event)
-        elif isinstance(event, SequenceStartEvent):
-            value = [self._value(one) for one in self._until(SequenceEndEvent)]
+        elif isinstance(event, events.SequenceStartEvent):
+            value = [self._value(one) for one in self._until(events.SequenceEndEvent)]
         else:
             value = self._mapping()
         if event.anchor:
@@ -155,9 +147,9 @@ class _Builder:
 
     def _mapping(self) -> dict[str, Any]:
         values: dict[str, Any] = {}
-        for event in self._until(MappingEndEvent):
+        for event in self._until(events.MappingEndEvent):
             line = f'line {event.start_mark.line + 1}'
-            if not isinstance(event, ScalarEvent):
+            if not isinstance(event, events.ScalarEvent):
                 raise TextError(f'{line}: a name is not a word')
             name = event.value  # a text, also 1 or yes
             if event.anchor:

@@ -14,9 +14,7 @@ from mdepth_ros.cli.options import threads_or_auto
 from mdepth_ros.model.shipped import shipped_model
 from mdepth_ros.terminal import Console, print_table
 
-LARGEST_RATIO = 0.6
-LARGEST_REST = 0.1
-LARGEST_DIFFERENCE = 0.005
+LARGEST_RATIO, LARGEST_REST, LARGEST_DIFFERENCE = 0.6, 0.1, 0.005
 
 
 def bench(

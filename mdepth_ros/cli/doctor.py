@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import platform
 import shutil
 import sys
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 
 import typer
@@ -103,7 +103,7 @@ def _libraries() -> list[Finding]:
     for module in ('numpy', 'cv2', 'rosbags', 'safetensors', 'matplotlib'):
         package = 'opencv-python-headless' if module == 'cv2' else module
         try:
-            loaded = import_module(module)
+            loaded = importlib.import_module(module)
         except ImportError as error:
             found.append(Finding(module, BAD, str(error), f'pip install {package}'))
         else:  # one of the distribution has another name
@@ -135,13 +135,6 @@ def _model() -> list[Finding]:
 
 
 CHECKS: tuple[Callable[[], list[Finding]], ...] = (
-    _python,
-    _torch,
-    _threads,
-    _libraries,
-    doctor_ros.middleware,
-    doctor_ros.network,
-    _disk,
-    _model,
-    doctor_ros.graph,
+    *(_python, _torch, _threads, _libraries, doctor_ros.middleware, doctor_ros.network),
+    *(_disk, _model, doctor_ros.graph),
 )

@@ -12,19 +12,11 @@ from typing import Any
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera
 from mdepth_ros.ros import conversions, images  # before any message: makes them importable
+from mdepth_ros.sources import topics
 from mdepth_ros.sources.base import ImageSource, Item, Losses, RawMessage, absolute, known_time
 from mdepth_ros.sources.intrinsics import ACCEPTED, Intrinsics
 from mdepth_ros.sources.messages import Messages
 from mdepth_ros.sources.picture_header import check_size
-from mdepth_ros.sources.topics import (
-    CAMERA_INFO,
-    COMPRESSED,
-    IMAGE,
-    as_arrives,
-    camera_frame,
-    choose_image,
-    sibling_infos,
-)
 
 DEPTH_ENCODINGS = {'16UC1', '32FC1', '64FC1'}
 
@@ -70,7 +62,7 @@ class BagSource(ImageSource):
         first = self._bag.first(self.topic)
         of_image = first.header.frame_id if first is not None else ''
         info = self._bag.first(self.info_topic) if self.info_topic and not of_image else None
-        frame_id = camera_frame(of_image, info.header.frame_id if info is not None else '')
+        frame_id = topics.camera_frame(of_image, info.header.frame_id if info is not None else '')
         if not of_image:
             self._bag.recording.losses.note(f'the images name no frame_id: {frame_id} is assumed')
         total, tree = self._topics[self.topic].messages, self._bag.static_transforms('/tf_static')
@@ -80,14 +72,15 @@ class BagSource(ImageSource):
     def _find_images(self, wanted: str | None) -> str:
         if wanted is not None:
             # Whoever names a topic knows what it holds: cameras for heat send 16UC1 too.
-            topic = choose_image(self._topics, wanted)
+            topic = topics.choose_image(self._topics, wanted)
             if _encoding(self._bag.first(topic)) in {'32FC1', '64FC1'}:
                 raise MdepthError(f'{topic} holds depth, no pictures: choose a camera by --topic')
             return topic
-        encodings = {t: _encoding(self._bag.first(t)) for t in self._bag.topics(IMAGE, COMPRESSED)}
+        there = self._bag.topics(topics.IMAGE, topics.COMPRESSED)
+        encodings = {name: _encoding(self._bag.first(name)) for name in there}
         depth = {name for name, encoding in encodings.items() if encoding in DEPTH_ENCODINGS}
         try:
-            return choose_image(self._topics, None, depth)
+            return topics.choose_image(self._topics, None, depth)
         except MdepthError as error:
             found = [name for name in sorted(depth) if encodings[name] == '16UC1']
             if set(encodings) - depth or not found:
@@ -98,8 +91,8 @@ class BagSource(ImageSource):
             ) from None
 
     def _find_info(self, wanted: str | None) -> str:
-        infos = self._bag.topics(CAMERA_INFO)
-        near = sibling_infos(self.topic) if wanted is None else (absolute(wanted),)
+        infos = self._bag.topics(topics.CAMERA_INFO)
+        near = topics.sibling_infos(self.topic) if wanted is None else (absolute(wanted),)
         topic = next((one for one in near if one in infos), near[-1])
         if topic not in infos:
             there = f'; --camera-info can be {" or ".join(infos)}' if infos else ''
@@ -118,7 +111,7 @@ class BagSource(ImageSource):
         return topic
 
     def _as_arrives(self, camera: Camera) -> Camera:
-        camera, line = as_arrives(camera, self.topic, self._rectified)
+        camera, line = topics.as_arrives(camera, self.topic, self._rectified)
         self._lost.note(line)
         return camera
 

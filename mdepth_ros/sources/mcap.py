@@ -18,24 +18,8 @@ from typing import BinaryIO, NamedTuple
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.limits import LARGEST_MESSAGE
+from mdepth_ros.sources import mcap_records as record
 from mdepth_ros.sources.base import Losses
-from mdepth_ros.sources.mcap_records import (
-    CHANNEL,
-    CHUNK,
-    CHUNK_INDEX,
-    DATA_END,
-    FOOTER,
-    MAGIC,
-    MESSAGE,
-    SCHEMA,
-    STATISTICS,
-    Chunk,
-    chunk_of_index,
-    head,
-    profiles,
-    records,
-    text,
-)
 from mdepth_ros.sources.stored import Channel, Stored, first_line, plain_type
 from mdepth_ros.sources.unpack import unpack
 
@@ -53,7 +37,7 @@ class _Entry(NamedTuple):
     time: int
     order: tuple[int, int]
     channel: int
-    chunk: Chunk
+    chunk: record.Chunk
     at: int
     length: int
 
@@ -74,12 +58,12 @@ class Mcap:
         self._opened: dict[int, _Place] = {}  # by the offsets of chunks
         self._schemas: dict[int, tuple[str, str]] = {}
         self._channels: dict[int, Channel] = {}
-        self._chunks: list[Chunk] = []
+        self._chunks: list[record.Chunk] = []
         self._counts: Counter[int] = Counter()
         self._size = path.stat().st_size
         self._file = path.open('rb')
         try:
-            if self._file.read(len(MAGIC)) != MAGIC:
+            if self._file.read(len(record.MAGIC)) != record.MAGIC:
                 raise MdepthError('it does not begin as an MCAP file')
             try:
                 indexed = self._read_index()
@@ -134,26 +118,28 @@ class Mcap:
             if waiting:
                 yield waiting.pop()
 
-    def _entries(self, chunk: Chunk, number: int, wanted: Collection[int]) -> Iterator[_Entry]:
+    def _entries(
+        self, chunk: record.Chunk, number: int, wanted: Collection[int]
+    ) -> Iterator[_Entry]:
         for count, (op, file, at, length) in enumerate(self._inner(chunk)):
-            if op == MESSAGE:
-                channel, time = head(file, at)
+            if op == record.MESSAGE:
+                channel, time = record.head(file, at)
                 if channel in wanted and length > LARGEST_MESSAGE:
                     why = f'larger than {LARGEST_MESSAGE} bytes'
                     self._losses.add('messages skipped', why, (self.path, chunk.at, at))
                 elif channel in wanted:
                     yield _Entry(time, (number, count), channel, chunk, at + 22, length - 22)
 
-    def _inner(self, chunk: Chunk) -> Iterator[tuple[int, BinaryIO, int, int]]:
+    def _inner(self, chunk: record.Chunk) -> Iterator[tuple[int, BinaryIO, int, int]]:
         """Kind, file, offset and length of the records of a chunk."""
         file, start, end = self._inside(chunk)
-        for op, at, length, whole in records(file, start, end):
-            if whole and (op != MESSAGE or length >= 22):
+        for op, at, length, whole in record.records(file, start, end):
+            if whole and (op != record.MESSAGE or length >= 22):
                 yield op, file, at, length
             elif chunk.end < self._size:
                 self._damaged('a record without an end')
 
-    def _inside(self, chunk: Chunk) -> _Place:
+    def _inside(self, chunk: record.Chunk) -> _Place:
         """Where the records of a chunk lie; nowhere, where it is damaged."""
         if not chunk.is_record:
             return self._file, chunk.at, chunk.end
@@ -164,7 +150,7 @@ class Mcap:
         try:
             self._file.seek(chunk.at)
             op, length = struct.unpack('<BQ', self._file.read(9))
-            if op != CHUNK:
+            if op != record.CHUNK:
                 raise _WrongIndexError
             size, crc, letters = struct.unpack('<16xQII', self._file.read(32))
             compression = self._file.read(min(letters, 64)).decode()
@@ -183,7 +169,7 @@ class Mcap:
             self._damaged('a checksum is wrong')
         return self._kept(chunk, (BytesIO(data), 0, len(data)))
 
-    def _kept(self, chunk: Chunk, place: _Place) -> _Place:
+    def _kept(self, chunk: record.Chunk, place: _Place) -> _Place:
         """Keep an opened chunk; the oldest are forgotten, and opened again where needed."""
         self._opened[chunk.at] = place
         while len(self._opened) > 1:
@@ -200,17 +186,18 @@ class Mcap:
         """Read the summary at the end; False where there is none, or not enough in it."""
         self._file.seek(max(0, self._size - 37))
         op, length, start, magic = struct.unpack('<BQQ12x8s', self._file.read().rjust(37, b'\0'))
-        if magic != MAGIC or (op, length) != (FOOTER, 20):
+        if magic != record.MAGIC or (op, length) != (record.FOOTER, 20):
             raise MdepthError('its end is missing')
         chunks, messages = -1, 0
-        for op, at, length, whole in records(self._file, start, self._size) if start else ():
-            if op == FOOTER or not whole:
+        found = record.records(self._file, start, self._size)
+        for op, at, length, whole in found if start else ():
+            if op == record.FOOTER or not whole:
                 break
-            if op in {SCHEMA, CHANNEL}:
+            if op in {record.SCHEMA, record.CHANNEL}:
                 self._define(op, self._body(at, length))
-            elif op == CHUNK_INDEX:
-                self._chunks.append(chunk_of_index(self._body(at, length)))
-            elif op == STATISTICS:
+            elif op == record.CHUNK_INDEX:
+                self._chunks.append(record.chunk_of_index(self._body(at, length)))
+            elif op == record.STATISTICS:
                 body = self._body(at, length)
                 messages, _, _, _, _, chunks = struct.unpack_from('<QHIIII', body)
                 (size,) = struct.unpack_from('<I', body, 42)
@@ -224,35 +211,35 @@ class Mcap:
         self._counts.clear()
         self._chunks.clear()
         run = None  # messages outside of chunks
-        for op, at, length, whole in records(self._file, len(MAGIC), self._size):
-            is_message = op == MESSAGE and whole
+        for op, at, length, whole in record.records(self._file, len(record.MAGIC), self._size):
+            is_message = op == record.MESSAGE and whole
             if run is not None and not (is_message and at - run.at < _RUN):
                 self._examine(run)
                 run = None
             if is_message:
-                run = Chunk(at - 9 if run is None else run.at, at + length, is_record=False)
-            elif op == CHUNK:
-                self._examine(Chunk(at - 9, at + length))
-            elif op in {SCHEMA, CHANNEL} and whole:
+                run = record.Chunk(at - 9 if run is None else run.at, at + length, is_record=False)
+            elif op == record.CHUNK:
+                self._examine(record.Chunk(at - 9, at + length))
+            elif op in {record.SCHEMA, record.CHANNEL} and whole:
                 self._try_define(op, at, self._body(at, length))
             if not whole:
                 self._losses.note('the recording ends in the middle of a record')
-            if op == DATA_END:
+            if op == record.DATA_END:
                 break
         if run is not None:
             self._examine(run)
 
-    def _examine(self, chunk: Chunk) -> None:
+    def _examine(self, chunk: record.Chunk) -> None:
         """Count what is in a chunk, and keep it if there is a message in it."""
         counts: Counter[int] = Counter()
         first = 1 << 64
         for op, file, at, length in self._inner(chunk):
-            if op == MESSAGE:
-                channel, time = head(file, at)
+            if op == record.MESSAGE:
+                channel, time = record.head(file, at)
                 if channel in self._channels:
                     counts[channel] += 1
                     first = min(first, time)
-            elif op in {SCHEMA, CHANNEL} and length <= LARGEST_MESSAGE:
+            elif op in {record.SCHEMA, record.CHANNEL} and length <= LARGEST_MESSAGE:
                 file.seek(at)
                 self._try_define(op, chunk.at, file.read(length))
         if counts:
@@ -267,17 +254,17 @@ class Mcap:
 
     def _define(self, op: int, body: bytes) -> None:
         """Take a schema or a channel."""
-        if op == SCHEMA:
+        if op == record.SCHEMA:
             (key,) = struct.unpack_from('<H', body)
-            name, at = text(body, 2)
-            self._schemas[key] = name, text(body, at)[0]
+            name, at = record.text(body, 2)
+            self._schemas[key] = name, record.text(body, at)[0]
             return
         key, schema = struct.unpack_from('<HH', body)
-        topic, at = text(body, 4)
-        encoding, at = text(body, at)
+        topic, at = record.text(body, 4)
+        encoding, at = record.text(body, at)
         name, described = self._schemas.get(schema, ('', ''))
         encoding = encoding or _ENCODINGS.get(described, 'unknown')
-        offered = profiles(body[at + 4 :])
+        offered = record.profiles(body[at + 4 :])
         self._channels[key] = Channel(topic, plain_type(name), encoding, 0, offered)
 
     def _body(self, at: int, length: int) -> bytes:

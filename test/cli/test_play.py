@@ -55,7 +55,6 @@ def test_two_players_are_two_nodes():
     'words, line',
     [
         (['--rate', '0'], 'above zero'),
-        (['--clock', '-1'], '0 to 10000 Hz'),
         (['--topics', '/camera/image'], 'try /camera/image_raw'),
         (['--remap', '/camera/image_raw'], 'write from:=to'),
         (['--remap', '/camera/image:=/image'], 'no topic /camera/image'),
@@ -69,6 +68,14 @@ def test_what_cannot_be_is_one_line(bag, words, line):
     assert isinstance(result.exception, MdepthError), result.output + repr(result.exception)
     assert line in str(result.exception)
     assert '\n' not in str(result.exception)
+
+
+@pytest.mark.parametrize('rate', ['-1', '10001', 'nan'])
+def test_a_rate_of_the_clock_that_cannot_be(bag, rate):
+    result = play(bag, '--clock', rate)
+    assert result.exit_code != 0 and not result.output.startswith('played')
+    said = result.output + str(result.exception)
+    assert "Invalid value for '--clock'" in said or 'give a finite number' in said
 
 
 @pytest.mark.parametrize(
