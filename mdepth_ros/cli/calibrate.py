@@ -18,7 +18,6 @@ from mdepth_ros.terminal import say
 if TYPE_CHECKING:
     from mdepth_ros.core.estimator import Estimator
     from mdepth_ros.evaluation.calibration import Calibration, DrivePairs
-    from mdepth_ros.evaluation.trajectory import Trajectory
     from mdepth_ros.model.file import ModelCard
 
 FIRST_SEED = 40000  # neither training nor the drives of evaluation have such seeds
