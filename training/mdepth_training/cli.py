@@ -17,6 +17,18 @@ from mdepth_ros.cli.options import Rectified
 from mdepth_ros.terminal import checked, run_app, say
 from mdepth_training.evaluation.command import evaluate
 
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        '--set', help='Override a setting, such as training.steps=100; often if need be.'
+    ),
+]
+Minutes = Annotated[
+    float | None, typer.Option(min=0, help='Stop after so long; the same command goes on.')
+]
+Cache = Annotated[
+    Path | None, typer.Option(help='Folder for rendered or extracted drives, to share them.')
+]
 app = typer.Typer(
     help='Learn depth and ego-motion from unlabelled drives, and score what was learned.',
     no_args_is_help=True,
@@ -31,16 +43,11 @@ def fit(
     config: Annotated[Path, typer.Argument(help='The experiment, a YAML file.')],
     output: Annotated[Path, typer.Option('--output', '-o', help='Folder of the run.')],
     resume: Annotated[bool, typer.Option(help='Go on from the last checkpoint there.')] = False,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option('--set', help='Override a setting, again and again if need be.'),
-    ] = None,
+    overrides: Overrides = None,
     minutes: Annotated[
         float | None, typer.Option(min=0, help='Stop with a checkpoint after so long.')
     ] = None,
-    cache: Annotated[
-        Path | None, typer.Option(help='Folder for rendered or extracted drives, to share them.')
-    ] = None,
+    cache: Cache = None,
 ) -> None:
     """Learn what an experiment says.
 
@@ -78,16 +85,12 @@ def ablate(
     ] = 'components',
     seeds: Annotated[int, typer.Option(min=1, max=1000, help='Runs of each variant.')] = 3,
     jobs: Annotated[int, typer.Option(min=1, max=1024, help='Runs side by side.')] = 1,
-    minutes: Annotated[
-        float | None, typer.Option(min=0, help='Stop after so long; the same command goes on.')
-    ] = None,
+    minutes: Minutes = None,
     drives: Annotated[int, typer.Option(min=1, max=10_000, help='Held-out drives.')] = 10,
     frames: Annotated[
         int, typer.Option(min=5, max=1_000_000, help='Frames of each held-out drive.')
     ] = 70,
-    overrides: Annotated[
-        list[str] | None, typer.Option('--set', help='Override a setting: training.steps=100.')
-    ] = None,
+    overrides: Overrides = None,
 ) -> None:
     """Learn variants with equal budgets and several seeds, and say what the seeds show.
 
@@ -95,20 +98,10 @@ def ablate(
 
     Example: mdepth-train ablate training/configs/ablation-small.yaml -o runs/table5 --jobs 2
     """
+    given = dict(locals())
     from mdepth_training.ablation import ablate as run
 
-    report = run(
-        config,
-        output,
-        table=table,
-        seeds=seeds,
-        jobs=jobs,
-        minutes=minutes,
-        drives=drives,
-        frames=frames,
-        overrides=overrides or [],
-    )
-    say(f'the report: {report}')
+    say(f'the report: {run(**given)}')
 
 
 @app.command()
@@ -129,12 +122,8 @@ def run(
             '--set', help='Override a setting of all stages, or of one: STAGE.NAME=VALUE.'
         ),
     ] = None,
-    minutes: Annotated[
-        float | None, typer.Option(min=0, help='Stop after so long; the same command goes on.')
-    ] = None,
-    cache: Annotated[
-        Path | None, typer.Option(help='Folder for rendered or extracted drives, to share them.')
-    ] = None,
+    minutes: Minutes = None,
+    cache: Cache = None,
 ) -> None:
     """Run a chain of stages: train, make labels, score; what is finished stays.
 
@@ -180,9 +169,7 @@ def bench(
         int, typer.Option(min=1, max=100_000, help='How often everything is measured.')
     ] = 8,
     json: Annotated[Path | None, typer.Option(help='Also write the numbers here.')] = None,
-    overrides: Annotated[
-        list[str] | None, typer.Option('--set', help='Override a setting: data.workers=4.')
-    ] = None,
+    overrides: Overrides = None,
 ) -> None:
     """Measure samples per second: our step, the same step written plainly, and the loader.
 
@@ -277,27 +264,10 @@ def extract(
 
     Example: mdepth-train extract drives/*.mcap -o data --config training/configs/own-drives.yaml
     """
+    given = dict(locals())
     from mdepth_training.data.extract import extract_command
 
-    extract_command(
-        recordings,
-        output,
-        config,
-        size,
-        jobs,
-        topic=topic,
-        camera_info=camera_info,
-        intrinsics=intrinsics,
-        rectified=rectified,
-        rate=rate,
-        stereo_topic=stereo_topic,
-        truth_cloud=truth_cloud,
-        truth_depth=truth_depth,
-        truth_odometry=truth_odometry,
-        interval=interval,
-        keep_static=keep_static,
-        png=png,
-    )
+    extract_command(**given)
 
 
 def main() -> None:

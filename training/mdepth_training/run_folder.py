@@ -169,7 +169,7 @@ def record_start(output: Path, experiment: Experiment, details: Mapping[str, Any
             'seed': experiment.training.seed,
             **details,
             'python': platform.python_version(),
-            'packages': {name: _version(name) for name in _PACKAGES},
+            'packages': {name: version_of(name) for name in _PACKAGES},
             'machine': platform.platform(),
             'cores': usable_cores(),
             'devices': [
@@ -200,8 +200,9 @@ def _git(*arguments: str) -> bytes:
     return run.stdout
 
 
-def _version(package: str) -> str:
+def version_of(package: str, missing: str = 'none') -> str:
+    """The installed version of a package, or the word for a missing one."""
     try:
         return version(package)
     except PackageNotFoundError:
-        return 'none'
+        return missing

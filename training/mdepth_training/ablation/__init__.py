@@ -29,7 +29,7 @@ def ablate(
     seeds: int = 3,
     jobs: int = 1,
     minutes: float | None = None,
-    overrides: Sequence[str] = (),
+    overrides: Sequence[str] | None = None,
     drives: int = 10,
     frames: int = 70,
 ) -> Path:
@@ -38,6 +38,7 @@ def ablate(
     Goes on where it stopped: what is finished in `output` stays. After `minutes` the runs save
     themselves and stop. Raises MdepthError where runs failed, after the report is written.
     """
+    overrides = overrides or ()
     end = None if minutes is None else time.time() + 60 * minutes
     runs = plan(config, table, seeds, output, overrides)
     held_out, cache = _prepare(runs, output, drives, frames)

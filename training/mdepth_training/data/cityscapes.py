@@ -14,9 +14,9 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera
 from mdepth_ros.sources.folder import list_images
 from mdepth_ros.texts import read_json
+from mdepth_training.data.checks import Findings
 from mdepth_training.data.drive import Drive, StereoCamera
-from mdepth_training.data.findings import Findings
-from mdepth_training.data.image_file import first_size
+from mdepth_training.data.folder import first_size
 
 LEFT, RIGHT = 'leftImg8bit_sequence', 'rightImg8bit_sequence'
 RATE = 17.0

@@ -11,7 +11,7 @@ from mdepth_ros.geometry import Camera
 from mdepth_ros.limits import LATEST_STAMP
 from mdepth_ros.texts import read_json
 from mdepth_training.data.drive import Drive
-from mdepth_training.data.image_file import first_size
+from mdepth_training.data.folder import first_size
 
 
 def scene_files(path: Path) -> list[Path]:

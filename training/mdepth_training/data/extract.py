@@ -12,26 +12,27 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import importlib.metadata
 import json
 import os
 import shlex
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.terminal import Console, say
+from mdepth_ros.terminal import Console, progress_bar, say
 from mdepth_ros.texts import parse_json, read_json
 from mdepth_training.config import load_experiment
 from mdepth_training.data.extract_drive import FACTS, Options
 from mdepth_training.data.extract_pool import Pool
-from mdepth_training.data.several import recordings_in
+from mdepth_training.data.folder import recordings_in
 from mdepth_training.files import write_whole
+from mdepth_training.run_folder import version_of
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 PACKAGES = ('mdepth_ros', 'mdepth-training', 'opencv-python-headless', 'torch')
@@ -44,6 +45,7 @@ class Dataset:
     folder: Path
     drives: dict[str, dict[str, Any]] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
+    console: Console = field(default_factory=partial(Console, stderr=True, highlight=False))
 
     @property
     def frames(self) -> int:
@@ -52,9 +54,19 @@ class Dataset:
 
     def save(self) -> None:
         """Write dataset.json, whole or not at all."""
-        made_by = {name: _version(name) for name in PACKAGES}
+        made_by = {name: version_of(name, '') for name in PACKAGES}
         text = json.dumps({'format': 1, 'made_by': made_by, 'drives': self.drives}, indent=2)
         write_whole(self.folder / 'dataset.json', text + '\n')
+
+    def tell(self, line: str) -> None:
+        """Print a line, beside the progress."""
+        self.console.print(line, markup=False, soft_wrap=True)
+
+    def fail(self, recording: Path, error: Exception) -> None:
+        """Note that a recording gives no drive, and why."""
+        why = str(error)
+        self.failures.append(why if str(recording) in why else f'{recording}: {why}')
+        self.tell(f'skipped {self.failures[-1]}')
 
 
 def read_dataset_file(folder: Path) -> dict[str, dict[str, Any]]:
@@ -88,7 +100,6 @@ def extract(
     options: Options | None = None,
     *,
     jobs: int | None = None,
-    console: Console | None = None,
 ) -> Dataset:
     """Turn recordings into drives in the folder `output`; see the module and `Options`.
 
@@ -97,39 +108,39 @@ def extract(
     be used, and for a full disk: what is finished stays.
     """
     options = options or Options()
-    console = console or Console(stderr=True, highlight=False)
     jobs = jobs or len(os.sched_getaffinity(0))
     output.mkdir(parents=True, exist_ok=True)
-    with _locked(output, console):
+    dataset = Dataset(output)
+    with _locked(dataset):
         listed, whole = read_dataset_file(output), _unlisted(output)
-        dataset = Dataset(output, whole | listed)
+        dataset.drives = whole | listed
         if whole.keys() - listed.keys():
             dataset.save()
         paths = [Path(os.path.abspath(recording)) for recording in recordings]  # noqa: PTH100
         single = [one for path in paths for one in recordings_in(path) or [path]]
-        todo = _plan(single, dataset, options, console)
+        todo = _plan(single, dataset, options)
         if todo:
             with Pool(min(jobs, len(todo)), jobs) as pool:
-                _run(pool, todo, dataset, options, console)
+                _run(pool, todo, dataset, options)
     if not dataset.drives:
         raise MdepthError(f'nothing to extract: {dataset.failures[0]}')
     return dataset
 
 
 @contextlib.contextmanager
-def _locked(folder: Path, console: Console) -> Iterator[None]:
+def _locked(dataset: Dataset) -> Iterator[None]:
     """Keep a second extraction into the same folder waiting, such as that of another rank."""
-    with (folder / '.lock').open('w') as file:
+    with (dataset.folder / '.lock').open('w') as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            console.print(f'waiting for another extraction into {folder}', markup=False)
+            dataset.tell(f'waiting for another extraction into {dataset.folder}')
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def _plan(
-    recordings: Sequence[Path], dataset: Dataset, options: Options, console: Console
+    recordings: Sequence[Path], dataset: Dataset, options: Options
 ) -> dict[str, tuple[Path, int | None]]:
     """What is still to be made: name of the drive -> (recording, number of its images)."""
     finished = {facts['source']: name for name, facts in dataset.drives.items()}
@@ -151,13 +162,12 @@ def _plan(
                 f', but {recording} was changed since: delete {dataset.folder / name} to make it '
                 'again'
             )
-            line = f'{name}: finished already{"" if then == now else changed}'
-            console.print(line, markup=False, soft_wrap=True)
+            dataset.tell(f'{name}: finished already{"" if then == now else changed}')
             continue
         try:
             total = options.open(recording).total
         except MdepthError as error:
-            _fail(dataset, str(recording), str(error), console)
+            dataset.fail(recording, error)
             continue
         there = {path.name for path in dataset.folder.iterdir()}
         name = _name(recording, {*todo, *dataset.drives, *there})
@@ -176,18 +186,8 @@ def _name(recording: Path, taken: set[str]) -> str:
     return next(name for name in candidates if name not in taken)
 
 
-def _fail(dataset: Dataset, what: str, why: str, console: Console) -> None:
-    line = why if what in why else f'{what}: {why}'
-    dataset.failures.append(line)
-    console.print(f'skipped {line}', markup=False, soft_wrap=True)
-
-
 def _run(
-    pool: Pool,
-    todo: dict[str, tuple[Path, int | None]],
-    dataset: Dataset,
-    options: Options,
-    console: Console,
+    pool: Pool, todo: dict[str, tuple[Path, int | None]], dataset: Dataset, options: Options
 ) -> None:
     for name, (recording, _) in todo.items():
         pool.start(name, recording, dataset.folder / name, options)
@@ -200,13 +200,12 @@ def _run(
     )
     totals = [total for _, total in todo.values()]
     known = None if None in totals else sum(total for total in totals if total is not None)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        bar = progress.add_task('', total=known)
-        for name, future in pool.finished(lambda read: progress.update(bar, completed=read)):
+    with progress_bar(dataset.console, *columns, total=known) as update:
+        for name, future in pool.finished(lambda read: update(completed=read)):
             try:
                 dataset.drives[name] = facts = future.result()
             except MdepthError as error:
-                _fail(dataset, str(todo[name][0]), str(error), console)
+                dataset.fail(todo[name][0], error)
                 continue
             except BrokenProcessPool:
                 raise MdepthError(
@@ -215,14 +214,14 @@ def _run(
                 ) from None
             except OSError as error:
                 if error.errno not in FULL:
-                    _fail(dataset, str(todo[name][0]), str(error), console)
+                    dataset.fail(todo[name][0], error)
                     continue
                 raise MdepthError(
                     f'{dataset.folder}: {error.strerror}: free some space and run the same '
                     'command again; what is finished stays'
                 ) from None
             dataset.save()
-            console.print(_line(name, facts), markup=False, soft_wrap=True)
+            dataset.tell(_line(name, facts))
 
 
 def _line(name: str, facts: dict[str, Any]) -> str:
@@ -240,13 +239,6 @@ def _line(name: str, facts: dict[str, Any]) -> str:
         f'{truth[kind] or "no"} true {kind}' for kind in ('depths', 'poses') if kind in truth
     ]
     return '; '.join(parts)
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return ''
 
 
 def extract_command(

@@ -12,15 +12,15 @@ from pathlib import Path
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.sources import video
+from mdepth_ros.sources.folder import has_images
 from mdepth_ros.sources.recording import is_recording
+from mdepth_training.data.checks import Findings
 from mdepth_training.data.cityscapes import city_folders, cityscapes_drives
 from mdepth_training.data.dgp import dgp_drives, scene_files
 from mdepth_training.data.drive import Drive
-from mdepth_training.data.findings import Findings
-from mdepth_training.data.folder import folder_drive, image_folders
+from mdepth_training.data.folder import first_folders, folder_drive, recordings_in
 from mdepth_training.data.kitti import raw_drives, raw_folders, sequence_drives, sequence_folders
 from mdepth_training.data.recordings import extracted, is_dataset, read_dataset
-from mdepth_training.data.several import recordings_in
 from mdepth_training.data.split import apply_split
 
 ACCEPTED = (
@@ -104,4 +104,4 @@ def _drives(
         return cityscapes_drives(path, stereo, findings)
     if scene_files(path):
         return dgp_drives(path)
-    return [folder_drive(folder) for folder in image_folders(path)]
+    return [folder_drive(folder) for folder in first_folders(path, has_images, '*/')]

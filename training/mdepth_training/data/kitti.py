@@ -22,7 +22,7 @@ from mdepth_ros.sources.kitti import (
     sequence_projection,
 )
 from mdepth_training.data.drive import Drive, StereoCamera
-from mdepth_training.data.image_file import first_size
+from mdepth_training.data.folder import first_folders, first_size
 
 RAW_CAMERAS = ('image_02', 'image_03')
 # Colour, grey, and the name that some excerpts give to the left one.
@@ -31,29 +31,25 @@ SEQUENCE_CAMERAS = (('image_2', 'image_3'), ('image_0', 'image_1'), ('image_l',)
 
 def raw_folders(path: Path) -> list[Path]:
     """Return the raw drives in a path: one drive, a date, or the root with its dates."""
-    for folders in ([path], sorted(path.glob('*_sync')), sorted(path.glob('*/*_sync'))):
-        drives = [f for f in folders if any((f / name / 'data').is_dir() for name in RAW_CAMERAS)]
-        if drives:
-            return drives
-    return []
+
+    def is_raw(folder: Path) -> bool:
+        return any((folder / camera / 'data').is_dir() for camera in RAW_CAMERAS)
+
+    return first_folders(path, is_raw, '*_sync', '*/*_sync')
 
 
 def raw_drives(path: Path, stereo: bool) -> list[Drive]:
     """Return one drive for each colour camera of each raw drive; its name says which."""
-    return [
-        drive
-        for folder in raw_folders(path)
-        for drive in _drives(folder, _with_data(folder), raw_images, raw_projection, stereo)
-    ]
+    drives = []
+    for folder in raw_folders(path):
+        cameras = [camera for camera in RAW_CAMERAS if list_images(folder / camera / 'data')]
+        drives += _drives(folder, cameras, raw_images, raw_projection, stereo)
+    return drives
 
 
 def sequence_folders(path: Path) -> list[Path]:
     """Return the odometry sequences in a path: one, the folder of all, or the root."""
-    for folders in ([path], sorted(path.glob('*/')), sorted(path.glob('sequences/*/'))):
-        sequences = [folder for folder in folders if is_odometry(folder)]
-        if sequences:
-            return sequences
-    return []
+    return first_folders(path, is_odometry, '*/', 'sequences/*/')
 
 
 def sequence_drives(path: Path, stereo: bool) -> list[Drive]:
@@ -64,10 +60,6 @@ def sequence_drives(path: Path, stereo: bool) -> list[Drive]:
         cameras = next((pair for pair in pairs if pair), [])
         drives += _drives(folder, cameras, sequence_images, sequence_projection, stereo)
     return drives
-
-
-def _with_data(folder: Path) -> list[str]:
-    return [camera for camera in RAW_CAMERAS if list_images(folder / camera / 'data')]
 
 
 def _drives(

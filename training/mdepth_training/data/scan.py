@@ -19,7 +19,7 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.sources.folder import read_image
 from mdepth_ros.sources.picture import header_of
 from mdepth_training.data.drive import Drive
-from mdepth_training.data.image_file import image_size, state_of
+from mdepth_training.data.folder import image_size, state_of
 from mdepth_training.data.static import Grey, small_grey, static_frames
 
 SAMPLED = 3

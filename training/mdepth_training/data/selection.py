@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdepth_ros.sources.folder import levels_line
-from mdepth_training.data.checks import usable_images
+from mdepth_training.data.checks import Findings, usable_images
 from mdepth_training.data.drive import Drive
-from mdepth_training.data.findings import Findings
 from mdepth_training.data.scan import Scan
 
 # Reasons, as a column of the summary.

@@ -15,8 +15,8 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from mdepth_ros.errors import MdepthError
+from mdepth_training.data.checks import Findings
 from mdepth_training.data.drive import Drive
-from mdepth_training.data.findings import Findings
 
 # What a list calls the cameras of KITTI, and what their folders are called.
 SIDES = {'l': 'l', 'r': 'r', '2': 'l', '3': 'r'}

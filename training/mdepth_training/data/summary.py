@@ -12,7 +12,7 @@ import numpy as np
 from rich.table import Column, Table
 
 from mdepth_ros.terminal import Console
-from mdepth_training.data.findings import Findings
+from mdepth_training.data.checks import Findings
 from mdepth_training.data.formats import open_drives
 from mdepth_training.data.selection import Selection
 from mdepth_training.data.triplets import Triplets

@@ -16,9 +16,8 @@ from rich.progress import Progress
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.sources.folder import read_image
-from mdepth_training.data.checks import check_cameras
+from mdepth_training.data.checks import Findings, check_cameras
 from mdepth_training.data.drive import Drive
-from mdepth_training.data.findings import Findings
 from mdepth_training.data.resampling import drive_view, resampler
 from mdepth_training.data.sample import Frames, Key, Sample, TripletSource
 from mdepth_training.data.scan import Scan, scan

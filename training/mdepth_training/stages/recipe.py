@@ -68,11 +68,6 @@ def load_recipe(path: Path, output: Path, overrides: Sequence[str] = ()) -> list
     return list(stages.values())
 
 
-def is_recipe(path: Path) -> bool:
-    """Whether a file has stages, and is no experiment."""
-    return 'stages' in _read(path)
-
-
 def _read(path: Path) -> dict[str, Any]:
     try:
         values = read_yaml(path) or {}

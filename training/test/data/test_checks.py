@@ -8,9 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from mdepth_training.data.checks import check_cameras, usable_images
-from mdepth_training.data.findings import Findings
-from mdepth_training.data.image_file import image_size
+from mdepth_training.data.checks import Findings, check_cameras, usable_images
+from mdepth_training.data.folder import image_size
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera

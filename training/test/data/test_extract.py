@@ -19,8 +19,8 @@ import pytest
 import recordings
 from mdepth_training.data.extract import Dataset, extract
 from mdepth_training.data.extract_drive import Options
+from mdepth_training.data.folder import recordings_in
 from mdepth_training.data.recordings import extracted, is_dataset, read_dataset
-from mdepth_training.data.several import recordings_in
 from mdepth_training.data.view import choose_view
 from recordings import SECOND
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from mdepth_training.data import Triplets, open_drives
-from mdepth_training.data.findings import Findings
+from mdepth_training.data.checks import Findings
 
 from mdepth_ros.errors import MdepthError
 

@@ -14,11 +14,10 @@ import pictures
 import pytest
 import recordings
 from mdepth_training.data import Triplets
+from mdepth_training.data.checks import Findings
 from mdepth_training.data.extract import extract
 from mdepth_training.data.extract_drive import Options
-from mdepth_training.data.findings import Findings
-from mdepth_training.data.folder import folder_drive
-from mdepth_training.data.image_file import image_size
+from mdepth_training.data.folder import folder_drive, image_size
 from mdepth_training.data.scan import scan
 from mdepth_training.data.selection import select
 from recordings import SECOND

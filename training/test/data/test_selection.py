@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mdepth_training.data.findings import Findings
+from mdepth_training.data.checks import Findings
 from mdepth_training.data.scan import Scan
 from mdepth_training.data.selection import neighbours, select
 

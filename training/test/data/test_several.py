@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from mdepth_training.data.several import recordings_in
+from mdepth_training.data.folder import recordings_in
 
 
 @pytest.mark.parametrize(
