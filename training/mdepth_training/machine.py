@@ -5,7 +5,10 @@
 from __future__ import annotations
 
 import ctypes
+import multiprocessing
 import os
+import threading
+from collections.abc import Callable
 
 import torch
 
@@ -39,6 +42,17 @@ def share_cores(workers: int) -> int:
     if 'OMP_NUM_THREADS' not in os.environ:
         torch.set_num_threads(max(usable_cores() - workers, 1))
     return torch.get_num_threads()
+
+
+def when_parent_ends(act: Callable[[], object]) -> None:
+    """In a process of multiprocessing: call `act` when the one that started it is gone."""
+    if (parent := multiprocessing.parent_process()) is not None:
+
+        def wait() -> None:
+            parent.join()
+            act()
+
+        threading.Thread(target=wait, daemon=True).start()
 
 
 def autocast_dtype(asked: str) -> torch.dtype:

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections import deque
@@ -25,6 +26,7 @@ from mdepth_ros.terminal import Console
 from mdepth_ros.texts import read_json
 from mdepth_training.ablation.held_out import HeldOut
 from mdepth_training.ablation.plan import Run
+from mdepth_training.machine import when_parent_ends
 from mdepth_training.run_folder import only_writer
 from mdepth_training.stages import run_stage
 
@@ -55,6 +57,8 @@ def learn_and_score(run: Run, held_out: HeldOut, cache: Path, end: float | None)
 def _child(run: Run, held_out: HeldOut, cache: Path, end: float | None) -> None:
     # Ctrl-C in a terminal goes to `ablate` alone, which asks once: asked twice, a run just ends.
     os.setsid()
+    # An `ablate` that was killed asks nobody.
+    when_parent_ends(interrupt_main)
     run.folder.mkdir(parents=True, exist_ok=True)
     with (run.folder / OUTPUT).open('a', buffering=1) as file:
         os.dup2(file.fileno(), sys.stdout.fileno())
@@ -66,6 +70,12 @@ def _child(run: Run, held_out: HeldOut, cache: Path, end: float | None) -> None:
         except Exception:
             traceback.print_exc()
             sys.exit(1)
+
+
+def interrupt_main() -> None:
+    """Ask this process to end, as Ctrl-C does, from any of its threads."""
+    # A signal that another thread takes does not wake the main one.
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
 
 Start = Callable[[Run], BaseProcess]
@@ -99,6 +109,27 @@ def _environment(**values: str) -> Iterator[None]:
             del os.environ[name]
 
 
+@contextlib.contextmanager
+def _signals_later() -> Iterator[None]:
+    """Hear SIGINT and SIGTERM at the end of this.
+
+    Else one that comes between the start of a process and the note of it leaves a process that
+    nobody ends, and that Python waits for when it ends itself.
+    """
+    heard: list[int] = []
+    numbers = signal.SIGINT, signal.SIGTERM
+    before = {
+        number: signal.signal(number, lambda got, _: heard.append(got)) for number in numbers
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for signal_number in heard:
+            signal.raise_signal(signal_number)
+
+
 def run_all(
     runs: Sequence[Run],
     start: Start,
@@ -124,8 +155,9 @@ def run_all(
         while active or (waiting and (end is None or time.time() < end)):
             while waiting and len(active) < jobs and (end is None or time.time() < end):
                 run = waiting.popleft()
-                process = start(run)
-                active[process.sentinel] = process, run, time.time()
+                with _signals_later():
+                    process = start(run)
+                    active[process.sentinel] = process, run, time.time()
                 console.print(f'{run.name}: learning, see {run.folder / OUTPUT}')
             for sentinel in wait(list(active)):
                 assert isinstance(sentinel, int)
@@ -151,16 +183,20 @@ def run_all(
 
 
 def _stop(processes: Sequence[BaseProcess], patience: float = 30) -> None:
-    """Ask processes to end (they save where they are), and end those that do not listen."""
+    """Ask processes to end (they save where they are), and end those that do not listen.
+
+    A process that is stuck in a library hears no signal but the last one.
+    """
     for process in processes:
         if process.is_alive() and process.pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGINT)
     for process in processes:
         process.join(patience)
-        if process.is_alive():
-            process.terminate()
-            process.join()
+        for end in (process.terminate, process.kill):
+            if process.is_alive():
+                end()
+                process.join(patience)
 
 
 def last_line(path: Path) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -17,6 +16,7 @@ import cv2
 import torch
 
 from mdepth_training.data.extract_drive import Options, extract_drive
+from mdepth_training.machine import when_parent_ends
 
 
 class StoppedError(Exception):
@@ -84,16 +84,9 @@ def _begin(*shared: Any) -> None:
 
 def _begin_process(*shared: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and says `stop`
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    # A parent that was killed cannot say `stop`, and a process without work waits for ever.
+    when_parent_ends(lambda: os._exit(1))
     _begin(*shared)
-
-
-def _end_with_parent() -> None:
-    """A parent that was killed cannot say `stop`, and a process without work waits for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _make(recording: Path, folder: Path, options: Options, threads: int) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.sources.folder import read_image
 from mdepth_training.data.checks import Findings, check_cameras
 from mdepth_training.data.drive import Drive
-from mdepth_training.data.resampling import drive_view, resampler
+from mdepth_training.data.resampling import drive_view, resampled
 from mdepth_training.data.sample import Frames, Key, Sample, TripletSource
 from mdepth_training.data.scan import Scan, scan
 from mdepth_training.data.selection import select
@@ -148,10 +148,10 @@ class Triplets(TripletSource):
             drive, view = self.drives[number], self.views[number]
             try:
                 for place, frame in enumerate(triplet):
-                    out[place] = resampler(drive.camera, view)(read_image(drive.images[frame]))
+                    out[place] = resampled(read_image(drive.images[frame]), drive.camera, view)
                 if self._stereo and drive.stereo is not None:
                     image = read_image(drive.stereo.images[triplet[1]])
-                    out[3] = resampler(drive.stereo.camera, view)(image)
+                    out[3] = resampled(image, drive.stereo.camera, view)
                 return number, int(triplet[1])
             except MdepthError:
                 self._damaged[candidate] = True

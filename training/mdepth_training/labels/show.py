@@ -93,13 +93,13 @@ def _files_of(recording: Path | None, store: LabelStore, cache: Path) -> dict[Ke
 
 
 def _views_of(files: dict[Key, Any]) -> Images:
-    from mdepth_training.data.resampling import resampler
+    from mdepth_training.data.resampling import resampled
 
     def image(key: Key) -> Bgr | None:
         if key not in files:
             return None
         file, camera, view = files[key]
-        rgb = resampler(camera, view)(read_image(file))
+        rgb = resampled(read_image(file), camera, view)
         return np.ascontiguousarray(rgb[::-1].transpose(1, 2, 0))
 
     return image

@@ -17,7 +17,15 @@ from pathlib import Path
 
 import pytest
 from mdepth_training.ablation.plan import Run
-from mdepth_training.ablation.runs import OUTPUT, _environment, last_line, run_all
+from mdepth_training.ablation.runs import (
+    OUTPUT,
+    _environment,
+    _stop,
+    interrupt_main,
+    last_line,
+    run_all,
+)
+from mdepth_training.machine import when_parent_ends
 from rich.console import Console
 
 from mdepth_ros.errors import MdepthError
@@ -44,8 +52,27 @@ def work(run: Run) -> None:
 
 def linger(run: Run) -> None:
     signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
-    (run.folder / 'begun').write_text('')
-    time.sleep(600)
+    linger_on(run)
+
+
+def linger_on(run: Run) -> None:
+    (run.folder / 'begun').write_text(str(os.getpid()))
+    time.sleep(100)
+
+
+def parent(run: Run) -> None:
+    starts(orphan)(run).join()
+
+
+def orphan(run: Run) -> None:
+    when_parent_ends(interrupt_main)
+    linger(run)
+
+
+def deaf(run: Run) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    linger_on(run)
 
 
 def starts(target: Callable[[Run], None]) -> Callable[[Run], BaseProcess]:
@@ -123,6 +150,49 @@ def test_an_interruption_ends_the_children_in_one_line(
     thread.join()
     assert len(processes) == 1 and processes[0].exitcode == 0
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def begun(run: Run) -> int:
+    give_up = time.time() + 60
+    while not (run.folder / 'begun').exists() or not (run.folder / 'begun').read_text():
+        assert time.time() < give_up
+        time.sleep(0.02)
+    return int((run.folder / 'begun').read_text())
+
+
+def test_an_interruption_during_a_start_leaves_no_child(runs: list[Run]) -> None:
+    processes: list[BaseProcess] = []
+    start = starts(linger)
+
+    def interrupted(run: Run) -> BaseProcess:
+        processes.append(start(run))
+        begun(run)
+        os.kill(os.getpid(), signal.SIGINT)
+        return processes[-1]
+
+    with pytest.raises(MdepthError, match='interrupted with 0 of 4 runs finished'):
+        run_all(runs, interrupted, done)
+    assert [process.exitcode for process in processes] == [0]
+
+
+def test_one_that_hears_nothing_is_ended(runs: list[Run]) -> None:
+    process = starts(deaf)(runs[0])
+    begun(runs[0])
+    _stop([process], patience=0.1)
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+
+
+@pytest.mark.skipif(not sys.platform.startswith('linux'), reason='/proc')
+def test_a_run_ends_with_the_ablation_that_was_killed(runs: list[Run]) -> None:
+    process = starts(parent)(runs[0])
+    child = begun(runs[0])
+    process.kill()
+    give_up = time.time() + 60
+    status = Path(f'/proc/{child}/stat')
+    while status.exists() and ' Z ' not in status.read_text():  # who collects it takes his time
+        assert time.time() < give_up
+        time.sleep(0.02)
 
 
 def test_children_get_a_share_of_the_cores_and_the_user_decides(

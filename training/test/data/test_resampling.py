@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from mdepth_training.data.resampling import Resampler, drive_view
+from mdepth_training.data.resampling import drive_view, resampled
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera, ImageSampler, target_camera
@@ -30,7 +30,7 @@ def test_pixels_come_from_where_the_sampler_takes_them(camera: Camera) -> None:
     image = smooth.clip(0, 255).astype(np.uint8)
     target = target_camera(camera, 96, 320)
     expected = ImageSampler(camera, target)(torch.from_numpy(image))[0].numpy() * 255
-    found = Resampler(camera, target)(image)
+    found = resampled(image, camera, target)
     assert found.shape == (3, 96, 320) and found.dtype == np.uint8
     difference = np.abs(found - expected)
     # OpenCV before 5 places a sample to 1/32 of a pixel.
@@ -43,7 +43,7 @@ def test_what_the_camera_does_not_see_is_black_in_both() -> None:
     target = Camera(120, 60, 60.0, 60.0, 59.5, 29.5)
     image = np.full((60, 100, 3), 200, np.uint8)
     expected = ImageSampler(source, target)(torch.from_numpy(image))[0].numpy() * 255
-    found = Resampler(source, target)(image)
+    found = resampled(image, source, target)
     assert (found == 0).any() and (found == 200).any()
     assert np.abs(found - expected).max() < 1
 
@@ -51,7 +51,7 @@ def test_what_the_camera_does_not_see_is_black_in_both() -> None:
 def test_an_image_of_another_size_is_an_error() -> None:
     camera = CAMERAS['as it is']
     with pytest.raises(MdepthError, match='the image is 100x330, its camera 330x100'):
-        Resampler(camera, target_camera(camera, 64, 96))(np.zeros((330, 100, 3), np.uint8))
+        resampled(np.zeros((330, 100, 3), np.uint8), camera, target_camera(camera, 64, 96))
 
 
 def test_the_view_leaves_the_bonnet_out(make_drive) -> None:
@@ -70,5 +70,5 @@ def test_the_view_of_a_real_image(data_dir: Path) -> None:
     camera = CAMERAS['shrinks by four']
     target = target_camera(camera, 96, 320)
     expected = ImageSampler(camera, target)(torch.from_numpy(image))[0].numpy() * 255
-    difference = np.abs(Resampler(camera, target)(image) - expected)
+    difference = np.abs(resampled(image, camera, target) - expected)
     assert difference.mean() < 0.4 and (difference < 1).mean() > 0.97
