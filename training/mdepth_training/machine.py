@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
@@ -53,6 +54,14 @@ def when_parent_ends(act: Callable[[], object]) -> None:
             act()
 
         threading.Thread(target=wait, daemon=True).start()
+
+
+def version_of(package: str, missing: str = 'none') -> str:
+    """The installed version of a package, or the word for a missing one."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return missing
 
 
 def autocast_dtype(asked: str) -> torch.dtype:

@@ -15,7 +15,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from mdepth_ros.model.checkpoint_import import read_plain
 from mdepth_ros.texts import read_json
 from mdepth_training.config import Experiment, load_experiment
 from mdepth_training.files import write_whole
+from mdepth_training.machine import version_of
 
 CHECKPOINT = 'last.ckpt'
 NO_EFFECT = {'save_every', 'images_every', 'validate_every', 'workers'}  # on what is learned
@@ -198,11 +198,3 @@ def _git(*arguments: str) -> bytes:
     except (OSError, subprocess.CalledProcessError):
         return b''
     return run.stdout
-
-
-def version_of(package: str, missing: str = 'none') -> str:
-    """The installed version of a package, or the word for a missing one."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return missing

@@ -51,7 +51,7 @@ def open_validation(experiment: Experiment, cache: Path) -> TripletSource | None
             Console().print('For the validation loss:')
         source = _opened(experiment, parts, cache)
     stores, drives = _stores(experiment), source.drive_frames()
-    if all(any(store.has_drive(drive) for store in stores) for drive in drives):
+    if all(any(store.drive(drive) for store in stores) for drive in drives):
         return _labelled(source, stores, experiment.method.labels)
     return source
 

@@ -22,8 +22,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.terminal import Console, progress_bar, say
 from mdepth_ros.texts import parse_json, read_json
@@ -32,7 +30,7 @@ from mdepth_training.data.extract_drive import FACTS, Options
 from mdepth_training.data.extract_pool import Pool
 from mdepth_training.data.folder import recordings_in
 from mdepth_training.files import write_whole
-from mdepth_training.run_folder import version_of
+from mdepth_training.machine import version_of
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 PACKAGES = ('mdepth_ros', 'mdepth-training', 'opencv-python-headless', 'torch')
@@ -191,16 +189,9 @@ def _run(
 ) -> None:
     for name, (recording, _) in todo.items():
         pool.start(name, recording, dataset.folder / name, options)
-    columns = (
-        TextColumn('extracting'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn('left'),
-        TimeRemainingColumn(),
-    )
     totals = [total for _, total in todo.values()]
     known = None if None in totals else sum(total for total in totals if total is not None)
-    with progress_bar(dataset.console, *columns, total=known) as update:
+    with progress_bar(dataset.console, 'extracting', known) as update:
         for name, future in pool.finished(lambda read: update(completed=read)):
             try:
                 dataset.drives[name] = facts = future.result()

@@ -17,7 +17,7 @@ import json
 import shutil
 import statistics
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import islice, pairwise
@@ -34,8 +34,8 @@ from mdepth_ros.sources.base import ImageSource, Item
 from mdepth_ros.sources.intrinsics import CalibrationError
 from mdepth_training.data.folder import state_of
 from mdepth_training.data.static import Grey, small_grey, static_frames
-from mdepth_training.data.stereo import paired, stereo_transform
-from mdepth_training.data.time_order import in_order, late_in_place
+from mdepth_training.data.stereo import stereo_transform
+from mdepth_training.data.time_order import in_order, late_in_place, paired, thinned
 from mdepth_training.data.view import Eye, Rgb, write_camera
 
 if TYPE_CHECKING:
@@ -116,16 +116,11 @@ def extract_drive(
     """
     source = options.open(recording)
     truth = None
-    if options.truth_cloud or options.truth_depth or options.truth_odometry:
+    topics = options.truth_cloud, options.truth_depth, options.truth_odometry
+    if any(topics):
         from mdepth_training.data.truth import BagTruth  # bags need the messages of ROS 2
 
-        truth = BagTruth(
-            recording,
-            source,
-            cloud=options.truth_cloud,
-            depth=options.truth_depth,
-            odometry=options.truth_odometry,
-        )
+        truth = BagTruth(recording, source, *topics)
     unfinished = folder.with_name(f'.{folder.name}.partial')  # surely nobody else's
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
@@ -137,8 +132,9 @@ def extract_drive(
         if truth is not None:
             eye = drive.eyes[0]
             assert eye.camera is not None
-            there = unfinished / 'truth'
-            facts['truth'] = truth.write(there, eye.camera, eye.view, drive.stamps, tick)
+            facts['truth'] = truth.write(
+                unfinished / 'truth', eye.camera, eye.view, drive.stamps, tick
+            )
         (unfinished / FACTS).write_text(json.dumps(facts, indent=2) + '\n')
         unfinished.rename(folder)
     except BaseException:
@@ -273,44 +269,30 @@ class _Drive:
         return eye.picture(rgb, item.camera(rgb.shape[1], rgb.shape[0]))
 
     def _encode(self, view: Rgb) -> bytes:
-        bgr = np.ascontiguousarray(view[..., ::-1])
-        if self._options.png:
-            return cv2.imencode('.png', bgr)[1].tobytes()
-        return cv2.imencode('.jpg', bgr, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+        quality = [cv2.IMWRITE_JPEG_QUALITY, 95]
+        ending, how = ('.png', []) if self._options.png else ('.jpg', quality)
+        return cv2.imencode(ending, np.ascontiguousarray(view[..., ::-1]), how)[1].tobytes()
 
     def _pairs(self, tick: Tick) -> Iterator[tuple[Item, Item | None]]:
         if self._stereo is None:
             return ((item, None) for item in self._items(tick))
-        return paired(self._items(tick), in_order(self._near(self._stereo.items()), lambda: None))
+        return paired(self._items(tick), self._in_order(self._stereo, lambda: None))
 
     def _items(self, tick: Tick) -> Iterator[Item]:
         """The images in order of time, thinned to the interval that was asked for."""
-        step = round(self._options.interval * 1e9)
-        last, due = -1, -(10**18)
+
+        def ahead() -> None:
+            tick()
+            self._drop('later than the two after it')
+
         items = self._source.items()
         if not self._source.one_at_a_time:  # a video's stamps grow
+            items = self._in_order(self._source, ahead)
+        return thinned(items, round(self._options.interval * 1e9), tick, self._drop)
 
-            def ahead() -> None:
-                tick()
-                self._drop('later than the two after it')
-
-            items = in_order(self._near(items), ahead)
-        for item in items:
-            tick()
-            if item.stamp <= last:
-                self._drop('not later than the one before')
-                continue
-            # Kept is what is nearer to the time that is due than the next image will be.
-            half = (item.stamp - last) // 2 if last >= 0 else 0
-            last = item.stamp
-            if item.stamp + half < due:
-                self._drop('between two of the interval')
-                continue
-            due = step + (due if abs(item.stamp - due) <= step else item.stamp)
-            yield item
-
-    def _near(self, items: Iterable[Item]) -> Iterator[Item]:
-        return late_in_place(items, round(LATEST * self._options.frame_interval * 1e9))
+    def _in_order(self, source: ImageSource, dropped: Tick) -> Iterator[Item]:
+        reach = round(LATEST * self._options.frame_interval * 1e9)
+        return in_order(late_in_place(source.items(), reach), dropped)
 
 
 def _decoded(item: Item) -> Callable[[], Rgb]:

@@ -1,10 +1,9 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The other camera of a stereo pair in a bag: which image belongs to which, and where it sits."""
+"""The other camera of a stereo pair in a bag: where it sits."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,28 +12,10 @@ from numpy.typing import NDArray
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.limits import FARTHEST_CAMERA
-from mdepth_ros.sources.base import Item
 
 if TYPE_CHECKING:
     from mdepth_ros.report.bags import Bag
     from mdepth_ros.sources.bag import BagSource
-
-TOLERANCE = 10_000_000  # ns between the two images of a pair: 0.15 m at 15 m/s
-
-
-def paired(items: Iterable[Item], others: Iterable[Item]) -> Iterator[tuple[Item, Item | None]]:
-    """Each item with the other that is nearest in time, None where none is within TOLERANCE.
-
-    Both in order of time.
-    """
-    rest = iter(others)
-    before, after = None, next(rest, None)
-    for item in items:
-        while after is not None and after.stamp <= item.stamp:
-            before, after = after, next(rest, None)
-        distances = {abs(other.stamp - item.stamp): other for other in (before, after) if other}
-        nearest = min(distances, default=TOLERANCE + 1)
-        yield item, distances[nearest] if nearest <= TOLERANCE else None
 
 
 def stereo_transform(recording: Path, current: BagSource, other: BagSource) -> NDArray[np.float64]:

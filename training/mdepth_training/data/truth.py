@@ -20,13 +20,12 @@ from numpy.typing import NDArray
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation.association import match
 from mdepth_ros.evaluation.files import write_tum
-from mdepth_ros.evaluation.points import nearest_points, project_points
 from mdepth_ros.geometry import Camera
 from mdepth_ros.report.bags import CLOUD, ODOMETRY, Bag, frame_transform
 from mdepth_ros.report.depth import TruePoints
 from mdepth_ros.sources.base import ImageSource, absolute
 from mdepth_ros.sources.recording import is_recording
-from mdepth_training.data.points import UNITS, picked
+from mdepth_training.data.points import UNITS, depth_of_points, picked
 from mdepth_training.data.view import rectification
 
 TOLERANCE = 0.05  # seconds between an image and its truth
@@ -43,10 +42,9 @@ class BagTruth:
         self,
         recording: Path,
         source: ImageSource,
-        *,
-        cloud: str | None = None,
-        depth: str | None = None,
-        odometry: str | None = None,
+        cloud: str | None,
+        depth: str | None,
+        odometry: str | None,
     ) -> None:
         if not is_recording(recording):
             raise MdepthError(f'{recording} is not a bag: it has no topics of truth')
@@ -125,9 +123,7 @@ class BagTruth:
         xyz, _, frame = found
         T = R @ self._transform(self._frame_id, frame)
         xyz = xyz @ T[:3, :3].T + T[:3, 3]
-        shape = view.height, view.width
-        pixels, inside = project_points(xyz, view, shape)
         units = np.rint(xyz[:, 2] * UNITS)
-        inside &= (units >= 1) & (units <= 65535)
-        u, v = np.where(inside, np.floor(pixels.T + 0.5), -1)
-        return picked(units, nearest_points(u, v, units, shape)).astype(np.uint16)
+        fits = (units >= 1) & (units <= 65535)
+        _, index = depth_of_points(xyz[fits], view)
+        return picked(units[fits], index).astype(np.uint16)

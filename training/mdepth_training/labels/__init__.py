@@ -5,10 +5,9 @@
 from mdepth_training.labels.kind import Kind
 from mdepth_training.labels.loading import Labelled, load_labels
 from mdepth_training.labels.origin import identity_of, make_origin
-from mdepth_training.labels.store import Key, LabelStore
+from mdepth_training.labels.store import LabelStore
 
 __all__ = [
-    'Key',
     'Kind',
     'LabelStore',
     'Labelled',

@@ -91,20 +91,20 @@ def _store_of(stores: Sequence[LabelStore], name: str, drive: str) -> LabelStore
             f'no store of data.labels has {name} ({where}): give the store of the stage that '
             'makes it'
         )
-    return next((store for store in those if store.has_drive(drive)), those[0])
+    return next((store for store in those if store.drive(drive)), those[0])
 
 
 def _check(store: LabelStore, name: str, keys: Sequence[Key], frames: Frames) -> None:
     """See that the labels of a drive are there, and show the view of its images."""
-    if not store.has_drive(keys[0].drive):
+    stored = store.drive(keys[0].drive)
+    if stored is None:
         raise MdepthError(f'{store.path} has no drive {keys[0].drive}: {store.how_to_make}')
     if missing := store.missing(keys, [name]):
         raise MdepthError(
             f'{store.path} has no {name} of {len(missing)} of the {len(keys)} frames of '
             f'{keys[0].drive}, the first is {missing[0][1]}: {store.how_to_make}'
         )
-    view = store.view(keys[0].drive)
-    if view is not None and not same_view(frames.view, view):
+    if stored.view is not None and not same_view(frames.view, stored.view):
         raise MdepthError(
             f'the labels of {keys[0].drive} in {store.path} show another view than the images: '
             'make them again with this input_size and calibration'

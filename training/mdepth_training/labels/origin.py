@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -46,20 +47,15 @@ def as_json(origin: Mapping[str, Any]) -> Origin:
     return dict(parse_json(json.dumps(origin, default=str)))
 
 
-def differences(
-    there: Mapping[str, Any], here: Mapping[str, Any], *, some: bool = False
-) -> list[str]:
-    """What differs, each in words; with `some` only in what `here` names."""
-    return list(_differences(there, here, some, ''))
-
-
-def _differences(there: Any, here: Any, some: bool, name: str) -> Iterator[str]:
+def differences(there: Any, here: Any, name: str = '') -> list[str]:
+    """What differs between two origins, or other values of JSON, each in words."""
     if isinstance(there, Mapping) and isinstance(here, Mapping):
-        for key in here if some else {**here, **there}:
-            full = f'{name}.{key}' if name else key
-            yield from _differences(there.get(key), here.get(key), some, full)
-    elif there != here:
-        yield f'{name} is {_short(there)} there and {_short(here)} here'
+        of_keys = (
+            differences(there.get(key), here.get(key), f'{name}.{key}' if name else key)
+            for key in {**here, **there}
+        )
+        return list(chain.from_iterable(of_keys))
+    return [f'{name} is {_short(there)} there and {_short(here)} here'] * (there != here)
 
 
 def _short(value: object) -> str:

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdepth_ros.errors import MdepthError
+from mdepth_training.data.sample import Key
 from mdepth_training.labels.kind import Array, Kind
-from mdepth_training.labels.store import Key, LabelStore
+from mdepth_training.labels.store import LabelStore
 
 Bgr = NDArray[np.uint8]
 Scales = dict[str, tuple[float, float]]

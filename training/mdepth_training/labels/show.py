@@ -19,9 +19,10 @@ from rich.table import Table
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.sources.folder import read_image
 from mdepth_ros.terminal import Console, print_rows, say
+from mdepth_training.data.sample import Key
 from mdepth_training.labels import pictures
 from mdepth_training.labels.pictures import Bgr, Images
-from mdepth_training.labels.store import Key, LabelStore
+from mdepth_training.labels.store import LabelStore
 
 
 def show_command(
@@ -86,7 +87,7 @@ def _files_of(recording: Path | None, store: LabelStore, cache: Path) -> dict[Ke
     for drive in open_drives([recording], cache=cache, input_size=size):
         view = drive_view(drive, size)
         for number, (file, stamp) in enumerate(zip(drive.images, drive.stamps, strict=True)):
-            found[drive.name, number, stamp] = file, drive.camera, view
+            found[Key(drive.name, number, stamp)] = file, drive.camera, view
     if not any(key in found for drive in store.drives() for key in store.keys(drive.name)):
         raise MdepthError(f'{recording} has no frame of {store.path}: give what was labelled')
     return found

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.texts import read_json
+from mdepth_training.data.sample import Key
 from mdepth_training.labels import files
 from mdepth_training.labels.drive import (
     ATTRIBUTES,
@@ -31,8 +32,6 @@ from mdepth_training.labels.drive import (
 from mdepth_training.labels.kind import Array, Kind, check_kinds
 from mdepth_training.labels.origin import Origin, as_json, differences
 
-Key = tuple[str, int, int]
-"""A frame: name of its drive, its number there, its stamp (ns)."""
 _OURS = 'mdepth_labels'
 
 
@@ -78,35 +77,20 @@ class LabelStore:
         return store
 
     @classmethod
-    def open(
-        cls,
-        path: Path,
-        expected_origin: Mapping[str, Any] | None = None,
-        kinds: Iterable[str] = (),
-    ) -> LabelStore:
-        """Open a store to read.
-
-        Raises MdepthError where there is none, where one of `kinds` is not in it, and where it
-        was made by something else than what `expected_origin` names (all or a part of an origin).
-        """
+    def open(cls, path: Path) -> LabelStore:
+        """Open a store to read; MdepthError where there is none."""
         try:
             ours = read_json(path / ATTRIBUTES)[_OURS]
             if ours['format'] != 1:
                 raise MdepthError(f'{path} is of a newer program: update mdepth-training')
             found = {name: Kind(**facts) for name, facts in ours['kinds'].items()}
             command = str(ours.get('command', ''))
-            store = cls(path, found, dict(ours['origin']), command, writes=False)
+            return cls(path, found, dict(ours['origin']), command, writes=False)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             there = 'is no label store, or damaged' if path.exists() else 'is not there'
             raise MdepthError(
                 f'{path} {there}: a stage of kind labels makes one (mdepth-train run)'
             ) from None
-        store._refuse_another(differences(store.origin, as_json(expected_origin or {}), some=True))
-        if lacking := [name for name in kinds if name not in found]:
-            raise MdepthError(
-                f'{path} has no {", ".join(lacking)}, but {", ".join(found)}: give another store'
-            )
-        return store
 
     def add_drive(self, name: str, stamps: Sequence[int], view: View | None = None) -> None:
         """Say which frames a drive has (all, at their numbers), before the first is written.
@@ -156,20 +140,16 @@ class LabelStore:
         there: dict[str, set[int]] = {}
         of = self.kinds if names is None else list(names)
         for drive in {key[0] for key in keys}:
-            stored = self._drive(drive)
+            stored = self.drive(drive)
             if stored is None:
                 there[drive] = set()
                 continue
             listed = [{n for n, _ in files.chunks_in(stored.folder / name)} for name in of]
             there[drive] = set.intersection(*listed)
         for key in keys:
-            if self._drive(key[0]) is not None:
+            if self.drive(key[0]) is not None:
                 self._frame(key)  # another recording is refused, not counted
         return [key for key in keys if key[1] not in there[key[0]]]
-
-    def has_drive(self, name: str) -> bool:
-        """Whether a drive of that name is there."""
-        return self._drive(name) is not None
 
     @property
     def how_to_make(self) -> str:
@@ -178,9 +158,9 @@ class LabelStore:
 
     def keys(self, drive: str) -> list[Key]:
         """The frames of a drive that have all labels."""
-        stored = self._drive(drive)
+        stored = self.drive(drive)
         stamps = [] if stored is None else stored.stamps.tolist()
-        every = [(drive, number, stamp) for number, stamp in enumerate(stamps)]
+        every = [Key(drive, number, stamp) for number, stamp in enumerate(stamps)]
         lacking = set(self.missing(every))
         return [key for key in every if key not in lacking]
 
@@ -201,11 +181,6 @@ class LabelStore:
             rows.append((drive.name, len(drive.stamps), labels))
         return rows
 
-    def view(self, drive: str) -> View | None:
-        """The view that was said of a drive."""
-        stored = self._drive(drive)
-        return None if stored is None else stored.view
-
     def _kind(self, name: str) -> Kind:
         if name not in self.kinds:
             raise MdepthError(f'{self.path} has no {name}, but {", ".join(self.kinds)}')
@@ -214,7 +189,7 @@ class LabelStore:
     def _frame(self, key: Key) -> StoredDrive:
         """The drive of a frame; MdepthError where the store knows it otherwise or not at all."""
         drive, number, stamp = key
-        stored = self._drive(drive)
+        stored = self.drive(drive)
         if stored is None:
             raise MdepthError(f'{self.path} has no drive {drive}: {self.how_to_make}')
         if not 0 <= number < len(stored.stamps) or stored.stamps[number] != stamp:
@@ -224,7 +199,8 @@ class LabelStore:
             )
         return stored
 
-    def _drive(self, name: str) -> StoredDrive | None:
+    def drive(self, name: str) -> StoredDrive | None:
+        """A drive; None where it is not there."""
         if name not in self._drives:
             drive = read_drive(self.path / files.folder_name(name))
             if drive is None:

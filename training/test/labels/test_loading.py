@@ -198,4 +198,4 @@ def test_labels_that_training_cannot_use_are_one_line(store: LabelStore, tmp_pat
     other = LabelStore.create(tmp_path / 'other', kinds, {})
     with pytest.raises(MdepthError, match=r'/gone is not there: a stage of kind labels makes one'):
         LabelStore.open(tmp_path / 'gone')
-    assert not other.has_drive('a')
+    assert other.drive('a') is None

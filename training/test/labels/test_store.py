@@ -73,7 +73,7 @@ def test_maps_come_back_as_they_were(store: LabelStore) -> None:
         assert_same(again.read(key), maps_of(key[1]))
     assert list(again.read(keys_of('monday')[0], ['moving'])) == ['moving']
     assert again.kinds == KINDS
-    assert again.view('monday') == VIEW
+    assert again.drive('monday').view == VIEW
     again.read(keys_of('monday')[0])['moving'][:] = True  # may be written to
 
 
@@ -233,12 +233,7 @@ def test_the_first_of_two_origins_stays(tmp_path: Path, monkeypatch: pytest.Monk
     assert LabelStore.open(tmp_path).origin['method'] == 'trial'
 
 
-def test_reading_asks_for_what_it_needs(store: LabelStore) -> None:
-    LabelStore.open(store.path, {'settings': {'threshold': 0.5}}, ['flow'])
-    with pytest.raises(MdepthError, match='method is "trial" there and "x" here'):
-        LabelStore.open(store.path, {'method': 'x'})
-    with pytest.raises(MdepthError, match='has no normals, ids, but depth, flow'):
-        LabelStore.open(store.path, kinds=['normals', 'depth', 'ids'])
+def test_a_store_that_is_opened_is_for_reading(store: LabelStore) -> None:
     with pytest.raises(MdepthError, match='opened to read'):
         LabelStore.open(store.path).write(keys_of('monday')[0], maps_of(0))
     with pytest.raises(MdepthError, match='has no normals, but depth'):
