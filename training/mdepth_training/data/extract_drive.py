@@ -36,7 +36,7 @@ from mdepth_training.data.folder import state_of
 from mdepth_training.data.static import Grey, small_grey, static_frames
 from mdepth_training.data.stereo import stereo_transform
 from mdepth_training.data.time_order import in_order, late_in_place, paired, thinned
-from mdepth_training.data.view import Eye, Rgb, write_camera
+from mdepth_training.data.view import Eye, Rgb, decoded, write_camera
 
 if TYPE_CHECKING:
     from mdepth_ros.sources.bag import BagSource
@@ -240,7 +240,7 @@ class _Drive:
         """Decode, rectify and encode in the pool; in order, without what is of no use."""
         running: deque[Future[_Picture]] = deque()
         for item, other in self._pairs(tick):
-            image = _decoded(item) if self._source.one_at_a_time else item.image
+            image = decoded(item) if self._source.one_at_a_time else item.image
             running.append(pool.submit(self._picture, item, image, other))
             # The first image decides the view: it must not be that of the quickest thread.
             while len(running) > (ahead if self.eyes[-1].open else 0):
@@ -293,13 +293,3 @@ class _Drive:
     def _in_order(self, source: ImageSource, dropped: Tick) -> Iterator[Item]:
         reach = round(LATEST * self._options.frame_interval * 1e9)
         return in_order(late_in_place(source.items(), reach), dropped)
-
-
-def _decoded(item: Item) -> Callable[[], Rgb]:
-    """The image of an item whose turn to be decoded is now, or the error that this gave."""
-    future: Future[Rgb] = Future()
-    try:
-        future.set_result(item.image())
-    except MdepthError as error:
-        future.set_exception(error)
-    return future.result

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera, ImageSampler, target_camera
+from mdepth_ros.sources.base import Item
 
 LARGER = 1.5  # than the network's input: room for a crop, without storing what it never sees
 Rgb = NDArray[np.uint8]
@@ -77,6 +80,16 @@ class Eye:
         sampled = self._sampler(torch.from_numpy(pixels))[0]
         view: Rgb = sampled.mul_(255).round_().byte().permute(1, 2, 0).contiguous().numpy()
         return view
+
+
+def decoded(item: Item) -> Callable[[], Rgb]:
+    """The image of an item whose turn to be decoded is now, or the error that this gave."""
+    future: Future[Rgb] = Future()
+    try:
+        future.set_result(item.image())
+    except MdepthError as error:
+        future.set_exception(error)
+    return future.result
 
 
 def write_camera(path: Path, camera: Camera) -> None:
