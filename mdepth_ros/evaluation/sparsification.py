@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,19 +85,9 @@ def mean_sparsification(images: Sequence[Sparsification]) -> Sparsification | No
     if not ranked:
         return None
 
-    def mean(name: str) -> float:
-        return float(np.mean([getattr(image, name) for image in ranked]))
-
-    return Sparsification(
-        np.mean([image.curve for image in ranked], 0),
-        np.mean([image.oracle for image in ranked], 0),
-        mean('random'),
-        mean('area'),
-        mean('area_oracle'),
-        mean('ratio'),
-        mean('ause'),
-        len(ranked),
-    )
+    names = [one.name for one in fields(Sparsification) if one.name != 'images']
+    means = {name: np.mean([getattr(image, name) for image in ranked], 0) for name in names}
+    return Sparsification(**means, images=len(ranked))
 
 
 def _means(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -35,22 +35,23 @@ def metrics_of(depth: DepthResult | None, motion: MotionResult | None) -> dict[s
         if (ranking := depth.ranking) is not None:
             numbers |= {'ause': ranking.ause, 'sparsification': ranking.ratio}
     if motion is not None:
+        scaled, raw, five = motion.scaled, motion.raw, motion.five
         numbers |= {
-            'ate': motion.scaled.absolute.rmse,
-            'ate_raw': motion.raw.absolute.rmse,
-            'ate5': float(np.mean(motion.five)) if len(motion.five) else math.nan,
-            'ate5_std': float(np.std(motion.five)) if len(motion.five) else math.nan,
-            'rpe_translation': motion.rpe[0].rmse,
-            'rpe_translation_raw': motion.rpe_raw[0].rmse,
-            'rpe_translation_percent': motion.steps.translation_percent,
-            'rpe_translation_percent_raw': motion.steps_raw.translation_percent,
-            'rpe_rotation': motion.rpe[1].rmse,
-            'rotation_per_frame': motion.steps.rotation_deg,
-            'drift_translation': motion.scaled.drift.translation,
-            'drift_translation_raw': motion.raw.drift.translation,
-            'drift_rotation': motion.scaled.drift.rotation,
-            'trajectory_scale': motion.scaled.scale,
-            'motion_scale': motion.step_scale,
+            'ate': scaled.absolute.rmse,
+            'ate_raw': raw.absolute.rmse,
+            'ate5': float(np.mean(five)) if len(five) else math.nan,
+            'ate5_std': float(np.std(five)) if len(five) else math.nan,
+            'rpe_translation': scaled.translation.rmse,
+            'rpe_translation_raw': raw.translation.rmse,
+            'rpe_translation_percent': scaled.steps.translation_percent,
+            'rpe_translation_percent_raw': raw.steps.translation_percent,
+            'rpe_rotation': scaled.rotation.rmse,
+            'rotation_per_frame': scaled.steps.rotation_deg,
+            'drift_translation': scaled.drift.translation,
+            'drift_translation_raw': raw.drift.translation,
+            'drift_rotation': scaled.drift.rotation,
+            'trajectory_scale': scaled.scale,
+            'motion_scale': scaled.step_scale,
             'trajectory_frames': len(motion.truth),
         }
         numbers |= motion.twists.metrics if motion.twists is not None else {}

@@ -32,23 +32,31 @@ from mdepth_ros.report.uncertainty import TwistResult, score_twists
 
 @dataclass(frozen=True, eq=False)
 class Aligned:
-    """An aligned estimate, its scale, and its errors over the whole and over segments."""
+    """An estimate aligned by one rule, and its errors.
 
-    alignment: Alignment
+    scale              factor of the whole path
+    absolute, drift    over the whole, and over segments
+    translation, rotation  relative pose errors of consecutive frames, m and deg
+    steps, step_scale  errors of the same motions, which are not aligned, and their own factor
+    """
+
     trajectory: Trajectory
     scale: float
     absolute: Statistics
     drift: Drift
+    translation: Statistics
+    rotation: Statistics
+    steps: MotionErrors
+    step_scale: float
 
 
 @dataclass(frozen=True, eq=False)
 class MotionResult:
     """Errors of a trajectory.
 
-    raw and scaled are aligned with 6 and 7 degrees of freedom; rpe is (translation m, rotation
-    deg) of consecutive frames without and with that scale; steps_raw and steps are the errors of
-    the same motions, the latter with the factor step_scale that suits the motions best; twists is
-    None where the covariances cannot be judged.
+    raw and scaled are aligned with 6 and 7 degrees of freedom, their motions without a factor and
+    with the one that suits the motions best; twists is None where the covariances cannot be
+    judged.
     """
 
     estimates: int
@@ -58,11 +66,6 @@ class MotionResult:
     horizontal: tuple[int, int]
     raw: Aligned
     scaled: Aligned
-    rpe_raw: tuple[Statistics, Statistics]
-    rpe: tuple[Statistics, Statistics]
-    steps_raw: MotionErrors
-    steps: MotionErrors
-    step_scale: float
     five: Array
     twists: TwistResult | None
 
@@ -89,23 +92,17 @@ def score_motion(run: Run, truth: Truth) -> MotionResult:
         )
     estimate = estimate.select(np.flatnonzero(known))
     reference = Trajectory(estimate.stamps, poses[known])
-    raw, scaled = (_aligned(estimate, reference, alignment) for alignment in ('se3', 'sim3'))
-    steps, step_scale = relative_motion_errors(estimate.motions, reference.motions)
+    scaled = _aligned(estimate, reference, 'sim3', None)
     return MotionResult(
         estimates=len(whole),
         truth=reference,
         frame=true_frame,
         note=note,
         horizontal=truth.horizontal,
-        raw=raw,
+        raw=_aligned(estimate, reference, 'se3', 1.0),
         scaled=scaled,
-        rpe_raw=_rpe(raw.trajectory, reference),
-        rpe=_rpe(scaled.trajectory, reference),
-        steps_raw=relative_motion_errors(estimate.motions, reference.motions, 1.0)[0],
-        steps=steps,
-        step_scale=step_scale,
         five=five_frame_errors(estimate.motions, reference.motions),
-        twists=score_twists(run, reference, true_frame, step_scale),
+        twists=score_twists(run, reference, true_frame, scaled.step_scale),
     )
 
 
@@ -124,12 +121,17 @@ def _of_frame(
     return estimate.of_frame(T), f'the estimate of `{frame}` was moved to `{other}` by /tf_static'
 
 
-def _aligned(estimate: Trajectory, truth: Trajectory, alignment: Alignment) -> Aligned:
+def _aligned(
+    estimate: Trajectory, truth: Trajectory, alignment: Alignment, step_scale: float | None
+) -> Aligned:
     aligned, scale = align(estimate, truth, alignment)
-    errors = Statistics.of(absolute_errors(aligned, truth))
-    return Aligned(alignment, aligned, scale, errors, kitti_drift(aligned, truth))
-
-
-def _rpe(estimate: Trajectory, truth: Trajectory) -> tuple[Statistics, Statistics]:
-    translation, rotation = relative_errors(estimate, truth)
-    return Statistics.of(translation), Statistics.of(rotation)
+    translation, rotation = relative_errors(aligned, truth)
+    return Aligned(
+        aligned,
+        scale,
+        Statistics.of(absolute_errors(aligned, truth)),
+        kitti_drift(aligned, truth),
+        Statistics.of(translation),
+        Statistics.of(rotation),
+        *relative_motion_errors(estimate.motions, truth.motions, step_scale),
+    )

@@ -85,7 +85,7 @@ def plot_errors(path: Path, depth: DepthResult | None, motion: MotionResult | No
         panels.append((time, [(ratio, GREEN, '')], 'depth ratio\ntruth / estimate'))
     if motion is not None:
         time = (motion.truth.stamps[1:] - start) / 1e9
-        steps, as_it_is = motion.steps, motion.steps_raw
+        steps, as_it_is = motion.scaled.steps, motion.raw.steps
         curves = [(steps.translation, BLUE, 'scaled'), (as_it_is.translation, ORANGE, 'as it is')]
         panels.append((time, curves, 'translation error\n(m per frame)'))
         panels.append((time, [(steps.rotation, PURPLE, '')], 'rotation error\n(deg per frame)'))

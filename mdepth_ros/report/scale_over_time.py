@@ -124,6 +124,8 @@ def scale_lines(
             f'* against the medians of the true depth: {100 * errors.mean():+.1f} % in the mean, '
             f'{100 * np.abs(errors).mean():.1f} % off'
         )
-    if motion is not None and motion.step_scale > 0:  # a standing vehicle has none
-        lines.append(f'* against the true motion: {100 * (1 / motion.step_scale - 1):+.1f} %')
+    if motion is not None and motion.scaled.step_scale > 0:  # a standing vehicle has none
+        lines.append(
+            f'* against the true motion: {100 * (1 / motion.scaled.step_scale - 1):+.1f} %'
+        )
     return [*lines, '', '![scale over time](scale.png)']

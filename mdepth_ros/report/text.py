@@ -127,7 +127,7 @@ def _motion_lines(evaluation: Evaluation) -> list[str]:
         '* as it is: aligned by rotation and translation over the whole path; scaled: also by '
         f'one factor, here {scaled.scale:.4g}',
         '* RPE: relative pose error of consecutive poses; motion error: the same motions, pooled, '
-        f'their translations scaled by the factor that suits them best, {motion.step_scale:.4g}',
+        f'their translations scaled by the factor that suits them best, {scaled.step_scale:.4g}',
         '* alignment also turns the path: where it is nearly straight a small ATE says little, '
         'the motion error more',
         '* 5-frame ATE: of each 5 consecutive poses, the first aligned, each with its own factor',
@@ -157,23 +157,18 @@ def depth_rows(depth: DepthResult, digits: int) -> list[list[str]]:
 
 def motion_rows(motion: MotionResult) -> list[list[str]]:
     """The table of a trajectory: what, as it is, scaled."""
-    five, turned = motion.five, motion.steps.rotation_deg
-    sides = (
-        (motion.raw, motion.rpe_raw, motion.steps_raw),
-        (motion.scaled, motion.rpe, motion.steps),
-    )
+    five, sides = motion.five, (motion.raw, motion.scaled)
     numbers = {
-        'ATE, rmse (m)': [path.absolute.rmse for path, _, _ in sides],
-        'RPE translation, rmse (m)': [rpe[0].rmse for _, rpe, _ in sides],
-        'RPE rotation, rmse (deg)': [rpe[1].rmse for _, rpe, _ in sides],
-        'motion error (% of the way)': [steps.translation_percent for _, _, steps in sides],
-        'motion error (deg per frame)': [turned, turned],
-        'KITTI drift (%)': [path.drift.translation for path, _, _ in sides],
-        'KITTI drift (deg / 100 m)': [path.drift.rotation for path, _, _ in sides],
+        'ATE, rmse (m)': [side.absolute.rmse for side in sides],
+        'RPE translation, rmse (m)': [side.translation.rmse for side in sides],
+        'RPE rotation, rmse (deg)': [side.rotation.rmse for side in sides],
+        'motion error (% of the way)': [side.steps.translation_percent for side in sides],
+        'motion error (deg per frame)': [side.steps.rotation_deg for side in sides],
+        'KITTI drift (%)': [side.drift.translation for side in sides],
+        'KITTI drift (deg / 100 m)': [side.drift.rotation for side in sides],
     }
     rows = [[name, *map(_number, values)] for name, values in numbers.items()]
-    spreads = [_spread(motion.raw.absolute), _spread(motion.scaled.absolute)]
-    rows.insert(1, ['ATE, mean / median / max (m)', *spreads])
+    rows.insert(1, ['ATE, mean / median / max (m)', *(_spread(side.absolute) for side in sides)])
     mean = f'{_number(five.mean())} ± {_number(five.std())}' if len(five) else '-'
     return [*rows, ['5-frame ATE, mean ± std (m)', '', mean]]
 

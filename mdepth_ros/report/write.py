@@ -90,10 +90,10 @@ def _motion_columns(motion: MotionResult) -> dict[str, Iterable[Any]]:
     return {
         'stamp_first': stamps[:-1],
         'stamp_second': stamps[1:],
-        'true_length': motion.steps.length,
-        'translation_error': motion.steps.translation,
-        'translation_error_raw': motion.steps_raw.translation,
-        'rotation_error_deg': motion.steps.rotation,
+        'true_length': motion.scaled.steps.length,
+        'translation_error': motion.scaled.steps.translation,
+        'translation_error_raw': motion.raw.steps.translation,
+        'rotation_error_deg': motion.scaled.steps.rotation,
     }
 
 

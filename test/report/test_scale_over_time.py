@@ -68,7 +68,7 @@ def test_a_standing_vehicle_says_nothing_of_the_scale(world):
     world.run(factor=0.8)
     write(world.out, [1_700_000_000_000_000_000])
     evaluation = evaluate_run(world.out)
-    standing = replace(evaluation.motion, step_scale=0.0)
+    standing = replace(evaluation.motion, scaled=replace(evaluation.motion.scaled, step_scale=0.0))
     for motion, said in ((evaluation.motion, True), (standing, False)):
         lines = scale_lines(evaluation.scale, evaluation.depth, motion)
         assert any('true motion' in line for line in lines) == said

@@ -23,7 +23,8 @@ from mdepth_ros.evaluation.files import write_tum
 from mdepth_ros.geometry import Camera
 from mdepth_ros.report.bags import CLOUD, ODOMETRY, Bag, frame_transform
 from mdepth_ros.report.depth import TruePoints
-from mdepth_ros.sources.base import ImageSource, absolute
+from mdepth_ros.report.run import choose_topic
+from mdepth_ros.sources.base import ImageSource
 from mdepth_ros.sources.recording import is_recording
 from mdepth_training.data.points import UNITS, depth_of_points, picked
 from mdepth_training.data.view import rectification
@@ -65,11 +66,9 @@ class BagTruth:
             self._poses = poses.of_frame(self._transform(child, self._frame_id))
 
     def _topic(self, wanted: str | None, found: Sequence[str], what: str) -> str | None:
-        name = None if wanted is None else absolute(wanted)
-        if name is not None and name not in found:
-            there = f': it can be {" or ".join(found)}' if found else ''
-            raise MdepthError(f'no --truth-{what} on {name} in {self._bag.recording.path}{there}')
-        return name
+        if wanted is None:
+            return None
+        return choose_topic(self._bag, found, wanted, f'--truth-{what}', f'true {what}')
 
     def _transform(self, parent: str, child: str) -> NDArray[np.float64]:
         mend = 'add the transform to the bag, or leave the truth away'

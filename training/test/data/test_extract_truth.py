@@ -243,8 +243,8 @@ def test_depth_images_are_truth_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        ({'truth_cloud': '/nothing'}, r'no --truth-cloud on /nothing in .*: it can be /points'),
-        ({'truth_odometry': '/points'}, r'it can be /odom'),
+        ({'truth_cloud': '/nothing'}, 'no true cloud on /nothing: --truth-cloud can be /points'),
+        ({'truth_odometry': '/points'}, '--truth-odometry can be /odom'),
         ({'truth_cloud': '/points', 'truth_depth': '/d'}, 'name one of them'),
     ],
 )
