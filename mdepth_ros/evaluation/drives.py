@@ -96,20 +96,18 @@ def five_frame_errors(estimate: Array, truth: Array, frames: int = 5) -> Array:
     """
     errors = []
     for start in range(len(truth) - frames + 2):
-        g = _chain(truth[start : start + frames - 1])
-        p = _chain(estimate[start : start + frames - 1])
+        g = chain(truth[start : start + frames - 1])[:, :3, 3]
+        p = chain(estimate[start : start + frames - 1])[:, :3, 3]
         errors.append(np.sqrt(np.sum((g - best_scale(p, g) * p) ** 2)) / frames)
     return np.array(errors)
 
 
-def _chain(motions: Array) -> Array:
-    """Positions along chained motions [n,4,4], from the origin: [n+1,3]."""
-    pose = np.eye(4)
-    positions = [pose[:3, 3]]
+def chain(motions: Array) -> Array:
+    """Poses [n+1,4,4] that motions [n,4,4] (T_previous_current) make, from the identity."""
+    poses = [np.eye(4)]
     for motion in motions:
-        pose = pose @ motion
-        positions.append(pose[:3, 3])
-    return np.array(positions)
+        poses.append(poses[-1] @ motion)
+    return np.stack(poses)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,6 @@ from mdepth_ros.terminal import Console
 from mdepth_training.evaluation import report
 from mdepth_training.evaluation.pictures import draw
 from mdepth_training.evaluation.predict import FirstFrame, Predictor
-from mdepth_training.evaluation.prior import training_prior
 from mdepth_training.evaluation.protocols import (
     CROPS,
     PROTOCOLS,
@@ -26,6 +25,7 @@ from mdepth_training.evaluation.protocols import (
 )
 from mdepth_training.evaluation.score import Result, score
 from mdepth_training.evaluation.shots import Options
+from mdepth_training.evaluation.trivial import training_prior
 
 
 def evaluate(

@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""KITTI raw with the Eigen list: depth of the lidar, or the improved ground truth."""
+"""KITTI: raw with the Eigen list and the true depth of it, sequences of odometry with poses."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ import numpy as np
 
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.evaluation.files import pose_files, read_poses
 from mdepth_ros.evaluation.points import nearest_points
 from mdepth_ros.geometry import Camera
 from mdepth_ros.sources.folder import read_image
-from mdepth_ros.sources.kitti import intrinsics_of, raw_projection
-from mdepth_training.data.kitti import raw_folders
+from mdepth_ros.sources.kitti import KittiSource, intrinsics_of, raw_projection
+from mdepth_training.data.kitti import raw_folders, sequence_folders
 from mdepth_training.data.points import UNITS, picked
 from mdepth_training.data.split import read_split
 from mdepth_training.evaluation.shots import (
@@ -26,10 +27,12 @@ from mdepth_training.evaluation.shots import (
     Shot,
     Shots,
     read_depth,
+    with_neighbours,
 )
 
 EIGEN = Path(__file__).parent / 'splits' / 'kitti_eigen_test.txt'
 RATE = 10.0
+TEST = ('09', '10')
 CAMERAS = {'l': 'image_02', 'r': 'image_03'}
 SIDES = {camera: side for side, camera in CAMERAS.items()}
 
@@ -177,3 +180,43 @@ def _calibration(path: Path) -> dict[str, Array]:
         except ValueError:
             continue  # the date of calibration
     return found
+
+
+def open_odometry(path: Path, options: Options) -> Shots:
+    """The frames of a sequence; of many, those of 09 and 10, on which the papers test.
+
+    Poses are those of the left grey camera, as the benchmark has them. Raises MdepthError where
+    there are none.
+    """
+    folders = sequence_folders(path)
+    chosen = [folder for folder in folders if folder.name in TEST] if len(folders) > 1 else folders
+    known = [(folder, _poses(folder)) for folder in chosen or folders]
+    known = [(folder, poses) for folder, poses in known if poses]
+    if not known:
+        raise MdepthError(f'{path}: no poses.txt beside the images and no poses/NN.txt of the set')
+    sources = [KittiSource(folder, camera=options.topic) for folder, _ in known]
+
+    def read(_: Shots) -> Iterator[Shot]:
+        for folder, poses in known:
+            shots = (
+                Shot(
+                    f'{frame.stamp / 1e9:.3f}',
+                    frame,
+                    pose=poses.get(frame.stamp),
+                    drive=folder.name,
+                )
+                for frame in KittiSource(folder, camera=options.topic)
+            )
+            yield from with_neighbours(shots, options.interval)
+
+    names = ', '.join(folder.name for folder, _ in known)
+    return Shots(names, sum(source.total or 0 for source in sources), read)
+
+
+def _poses(folder: Path) -> dict[int, Array]:
+    """Poses by stamp, empty where there are none."""
+    for file in pose_files(folder):
+        if file.is_file():
+            poses, _ = read_poses(file, folder)
+            return dict(zip(poses.stamps.tolist(), poses.poses, strict=True))
+    return {}

@@ -13,6 +13,7 @@ import numpy as np
 from mdepth_ros.core.types import Prediction
 from mdepth_ros.evaluation.drives import (
     MotionErrors,
+    chain,
     five_frame_errors,
     kitti_drift,
     relative_motion_errors,
@@ -123,7 +124,4 @@ def motion_numbers(chains: Sequence[Chain]) -> dict[str, float]:
 
 def chained(motions: Array) -> Trajectory:
     """The trajectory [N+1] that motions [N, 4, 4] make, from the identity."""
-    poses = [np.eye(4)]
-    for motion in motions:
-        poses.append(poses[-1] @ motion)
-    return Trajectory(np.arange(len(poses)), np.stack(poses))
+    return Trajectory(np.arange(len(motions) + 1), chain(motions))

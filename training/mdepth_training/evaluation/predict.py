@@ -39,13 +39,12 @@ class Predictor:
         *,
         whole: bool = False,
         first_frame: FirstFrame = 'duplicate',
-        device: str = 'auto',
         precision: str = 'auto',
         refined: bool = True,
         cues: bool = True,
     ) -> None:
         self.perception = build_perception(
-            model, device=device, precision=precision, refined=refined, cues=cues, scale='none'
+            model, precision=precision, refined=refined, cues=cues, scale='none'
         )
         self.card = self.perception.estimator.card
         self.whole, self.first_frame = whole, first_frame

@@ -18,9 +18,8 @@ from mdepth_training.data.kitti import raw_folders, sequence_folders
 from mdepth_training.evaluation.cityscapes import is_cityscapes, open_cityscapes
 from mdepth_training.evaluation.ddad import open_ddad
 from mdepth_training.evaluation.extracted import drives_with_truth, open_extracted
-from mdepth_training.evaluation.kitti import open_eigen, open_improved
+from mdepth_training.evaluation.kitti import open_eigen, open_improved, open_odometry
 from mdepth_training.evaluation.make3d import is_make3d, open_make3d
-from mdepth_training.evaluation.odometry import open_odometry
 from mdepth_training.evaluation.rgbd import find_pairs, open_nyu, open_rgbd
 from mdepth_training.evaluation.shots import Options, Shots
 

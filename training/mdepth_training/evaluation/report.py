@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mdepth_ros.evaluation.depth import SCORES, DepthErrors
+from mdepth_ros.evaluation.depth import SCORES
 from mdepth_ros.report.markdown import plain
 from mdepth_ros.report.markdown import table as markdown
 from mdepth_ros.terminal import Console
@@ -54,13 +54,20 @@ def tables(result: Result) -> list[Table]:
     found = []
     for kind, title in kinds:
         rows = [
-            [name, *(f'{getattr(errors[kind], s):.3f}' for s in SCORES), _share(errors[kind])]
+            [
+                name,
+                *(f'{getattr(errors[kind], s):.3f}' for s in SCORES),
+                f'{100 * errors[kind].coverage:.0f} %',
+            ]
             for name, errors in means.items()
             if kind in errors and errors[kind].pixels
         ]
         if rows:
             found.append(Table(title, columns, rows))
-    motions = {own: result.motion(), STEADY: motion_numbers(straight_on(result.chains))}
+    motions = {
+        own: motion_numbers(result.chains),
+        STEADY: motion_numbers(straight_on(result.chains)),
+    }
     for title, headings, by_name in (
         ('Motion, scaled', _MOTION, motions),
         ('Disagreement of the depth with the frame before, mean |ln|', _AGREEMENT,
@@ -75,10 +82,6 @@ def tables(result: Result) -> list[Table]:
             ]
             found.append(Table(title, ['', *here.values()], rows))
     return found
-
-
-def _share(errors: DepthErrors) -> str:
-    return f'{100 * errors.coverage:.0f} %'
 
 
 def summary(result: Result) -> list[str]:
@@ -134,7 +137,8 @@ def write(result: Result, folder: Path) -> None:
         cells = [[plain(cell) for cell in row] for row in table.rows]
         lines += [f'## {plain(table.title)}', '', *markdown('', table.columns[1:], cells), '']
     (folder / 'scores.md').write_text('\n'.join(lines), encoding='utf-8')
-    others = {result.predictors[0]: result.ranking() | result.agreement() | result.motion()}
+    model, motion = result.predictors[0], motion_numbers(result.chains)
+    others = {model: result.ranking() | result.agreement() | motion}
     others |= {STEADY: motion_numbers(straight_on(result.chains))} if result.chains else {}
     means = result.means()
     names = dict.fromkeys([*means, *others])
@@ -152,7 +156,7 @@ def write(result: Result, folder: Path) -> None:
             'ause': math.nan if image.ranking is None else image.ranking.ause,
         }
         for name in result.predictors:
-            own = agreement if name == result.predictors[0] else {}
+            own = agreement if name == model else {}
             if own or name in image.errors:
                 errors = _flat(image.errors.get(name, {}))
                 rows.append({**start, 'predictor': name, **errors, **own})

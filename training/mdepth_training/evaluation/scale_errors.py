@@ -51,35 +51,41 @@ SPEED_DELAY = 0.1
 Array = NDArray[np.float64]
 
 
+class Step(NamedTuple):
+    """One frame: what the networks predict, and the truth.
+
+    truth  float32 [h, w];  ratio  median(truth) / median(network);  move [3] true motion, metres
+    """
+
+    prediction: Prediction
+    pair: FramePair
+    truth: NDArray[np.float32]
+    ratio: float
+    move: Array
+
+
 @dataclass(frozen=True, eq=False)
 class PredictedDrive:
-    """One drive: what the networks predict, and the truth; N frames, the first has no partner.
-
-    ratios  [N] median(truth) / median(network);  moves [N, 3] true motions, metres
-    truths  float32 [h, w] each
-    """
+    """One drive of N frames; the first has no partner, its move is zero."""
 
     seed: int
     height: float
-    pairs: tuple[tuple[Prediction, FramePair], ...]
-    truths: tuple[NDArray[np.float32], ...]
-    ratios: Array
-    moves: Array
+    steps: Sequence[Step]
 
     @property
     def stamps(self) -> Array:
         """Seconds, of each frame."""
-        return np.array([pair.current.stamp / NANO for _, pair in self.pairs])
+        return np.array([step.pair.current.stamp / NANO for step in self.steps])
 
     @property
     def lengths(self) -> Array:
         """Metres of each motion."""
-        return np.asarray(np.linalg.norm(self.moves, axis=1))
+        return np.asarray(np.linalg.norm([step.move for step in self.steps], axis=1))
 
     @property
     def right(self) -> float:
         """Metres per unit of the depth."""
-        return float(np.exp(np.log(self.ratios).mean()))
+        return float(np.exp(np.log([step.ratio for step in self.steps]).mean()))
 
 
 class ScaleErrors(NamedTuple):
@@ -109,10 +115,10 @@ def scales_of(drive: PredictedDrive, source: str, card: ModelCard) -> list[Scale
     scales = scale_source(source, card, drive.height)
     told = told_speeds(drive.stamps, drive.lengths, drive.seed)
     found = []
-    for (prediction, pair), speed in zip(drive.pairs, told, strict=True):
+    for step, speed in zip(drive.steps, told, strict=True):
         speeds = (speed,) if 'speed' in source else ()
-        here = replace(pair, current=replace(pair.current, speeds=speeds))
-        found.append(scales.update(prediction, here))
+        here = replace(step.pair, current=replace(step.pair.current, speeds=speeds))
+        found.append(scales.update(step.prediction, here))
     return found
 
 
@@ -121,14 +127,12 @@ def errors_of(drive: PredictedDrive, scales: Sequence[Scale]) -> ScaleErrors:
     seconds = drive.stamps - drive.stamps[0]
     after = seconds >= CONVERGED
     values = np.array([scale.value for scale in scales])
-    units = np.array([np.linalg.norm(prediction.motion[:3, 3]) for prediction, _ in drive.pairs])
+    units = np.array([np.linalg.norm(step.prediction.motion[:3, 3]) for step in drive.steps])
     path = float((values * units)[after].sum() / drive.lengths[after].sum())
     good = seconds[[scale.state == 'good' for scale in scales]]
     differences = [
-        _abs_rel(prediction.depth * value, truth) - _abs_rel(prediction.depth * ratio, truth)
-        for (prediction, _), truth, value, ratio in zip(
-            drive.pairs, drive.truths, values, drive.ratios, strict=True
-        )
+        _abs_rel(step, value) - _abs_rel(step, step.ratio)
+        for step, value in zip(drive.steps, values, strict=True)
     ]
     return ScaleErrors(
         float(np.abs(np.log(values / drive.right))[after].mean()),
@@ -138,22 +142,22 @@ def errors_of(drive: PredictedDrive, scales: Sequence[Scale]) -> ScaleErrors:
     )
 
 
-def _abs_rel(depth: NDArray[np.float32], truth: NDArray[np.float32]) -> float:
-    known = truth < MAX_RANGE
-    return float(np.mean(np.abs(np.clip(depth[known], *SCORED) / truth[known] - 1)))
+def _abs_rel(step: Step, scale: float) -> float:
+    known = step.truth < MAX_RANGE
+    depth = (step.prediction.depth * scale)[known]
+    return float(np.mean(np.abs(np.clip(depth, *SCORED) / step.truth[known] - 1)))
 
 
 def exact(drive: PredictedDrive, unit: float) -> PredictedDrive:
     """The drive as networks without error would predict it, in units of `unit` metres."""
-    pairs = []
-    for (prediction, pair), truth, move in zip(
-        drive.pairs, drive.truths, drive.moves, strict=True
-    ):
+    steps = []
+    for step in drive.steps:
         motion = np.eye(4)
-        motion[:3, 3] = move / unit
-        depth = truth / np.float32(unit)
-        pairs.append((replace(prediction, depth=depth, motion=motion), pair))
-    return replace(drive, pairs=tuple(pairs), ratios=np.full(len(pairs), unit))
+        motion[:3, 3] = step.move / unit
+        depth = step.truth / np.float32(unit)
+        said = replace(step.prediction, depth=depth, motion=motion)
+        steps.append(step._replace(prediction=said, ratio=unit))
+    return replace(drive, steps=steps)
 
 
 def predicted_drives(
@@ -164,25 +168,16 @@ def predicted_drives(
     camera = Camera.from_normalised(*card.input_size[::-1], *card.camera)
     for seed in seeds:
         drive, perception = make_drive(seed, frames, camera, world), make_perception(estimator)
-        pairs, truths, ratios = [], [], []
+        poses, steps = np.asarray(drive.poses), []
+        moves = [np.zeros(3), *relative(poses[:-1], poses[1:])[:, :3, 3]]
         for index, stamp in enumerate(drive.stamps):
             view = drive.render([index])
             pair = perception.trackers[''].pair(Frame(stamp, view.image[0].numpy(), camera))
             prediction, truth = perception.step([pair], ())[0].prediction, view.depth[0].numpy()
             known = truth < MAX_RANGE
-            ratios.append(float(np.median(truth[known]) / np.median(prediction.depth[known])))
-            pairs.append((prediction, pair))
-            truths.append(truth)
-        poses = np.asarray(drive.poses)
-        moves = relative(poses[:-1], poses[1:])[:, :3, 3]
-        yield PredictedDrive(
-            seed,
-            drive.camera_height,
-            tuple(pairs),
-            tuple(truths),
-            np.array(ratios),
-            np.concatenate([np.zeros((1, 3)), moves]),
-        )
+            ratio = float(np.median(truth[known]) / np.median(prediction.depth[known]))
+            steps.append(Step(prediction, pair, truth, ratio, moves[index]))
+        yield PredictedDrive(seed, drive.camera_height, steps)
 
 
 def evaluate_scales(

@@ -25,7 +25,7 @@ from mdepth_ros.evaluation.sparsification import (
     sparsification,
 )
 from mdepth_ros.geometry import Camera
-from mdepth_training.evaluation.motion import Chain, Drives, motion_numbers
+from mdepth_training.evaluation.motion import Chain, Drives
 from mdepth_training.evaluation.predict import Predictor, at_pixels, positions
 from mdepth_training.evaluation.protocols import Protocol, scored_box
 from mdepth_training.evaluation.shots import Array, Shot, Shots
@@ -79,10 +79,6 @@ class Result:
             for name in self.predictors
         }
         return {name: errors for name, errors in means.items() if errors}
-
-    def motion(self) -> dict[str, float]:
-        """Errors of the motions, see `motion_numbers`."""
-        return motion_numbers(self.chains)
 
     def agreement(self) -> dict[str, float]:
         """Mean over the images of `consistency` and `consistency_true`, where there are any."""

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from mdepth_training.evaluation.scale_errors import (
     PredictedDrive,
+    Step,
     errors_of,
     evaluate_scales,
     exact,
@@ -35,8 +36,7 @@ def drive(motion_unit: float = UNIT) -> PredictedDrive:
     motion = np.eye(4)
     motion[2, 3] = 1.0 / motion_unit
     image = np.zeros((96, 160, 3), np.uint8)
-    moves = np.tile([0.0, 0.0, 1.0], (N, 1))
-    pairs = []
+    move, steps = np.array([0.0, 0.0, 1.0]), []
     for i in range(N):
         frame = Frame(i * 10**8, image, CAMERA)
         prediction = Prediction(
@@ -48,8 +48,8 @@ def drive(motion_unit: float = UNIT) -> PredictedDrive:
             np.ones((96, 160), bool),
             {},
         )
-        pairs.append((prediction, FramePair(frame, frame, '', 0.1)))
-    return PredictedDrive(0, HEIGHT, tuple(pairs), (truth,) * N, np.full(N, UNIT), moves)
+        steps.append(Step(prediction, FramePair(frame, frame, '', 0.1), truth, UNIT, move))
+    return PredictedDrive(0, HEIGHT, steps)
 
 
 def test_a_right_scale_has_no_error() -> None:
