@@ -13,7 +13,7 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.terminal import Console
 from mdepth_training.evaluation import report
 from mdepth_training.evaluation.pictures import draw
-from mdepth_training.evaluation.predict import FirstFrame, Predictor
+from mdepth_training.evaluation.predict import Predictor
 from mdepth_training.evaluation.protocols import (
     CROPS,
     PROTOCOLS,
@@ -60,12 +60,10 @@ def evaluate(
     if name not in READABLE:
         raise MdepthError(f'--protocol {name}: choose from {", ".join(READABLE)}')
     rules = _replaced(PROTOCOLS[name], crop, cap, view, camera_height)
-    if first_frame not in ('duplicate', 'next'):
-        raise MdepthError(f'--first-frame {first_frame}: duplicate or next')
     predictor = Predictor(
         model,
         whole=rules.whole,
-        first_frame=cast(FirstFrame, first_frame),
+        first_frame=first_frame,
         precision=precision,
         refined=refined,
         cues=cues,

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 from weakref import WeakKeyDictionary
 
 import cv2
@@ -20,8 +19,6 @@ from mdepth_ros.evaluation.depth import in_image, sample_depth
 from mdepth_ros.geometry import Camera
 from mdepth_training.evaluation.shots import Array, Shot
 
-FirstFrame = Literal['duplicate', 'next']
-
 
 class Predictor:
     """The model of a file, given shots.
@@ -31,6 +28,8 @@ class Predictor:
     first_frame  what a shot without a previous frame is paired with: itself, as the paper does and
                  as is possible on a vehicle, or the frame after it, as the paper's code does
     refined, cues  as in Estimator
+
+    Raises MdepthError for another rule of first frames.
     """
 
     def __init__(
@@ -38,11 +37,13 @@ class Predictor:
         model: Path,
         *,
         whole: bool = False,
-        first_frame: FirstFrame = 'duplicate',
+        first_frame: str = 'duplicate',
         precision: str = 'auto',
         refined: bool = True,
         cues: bool = True,
     ) -> None:
+        if first_frame not in ('duplicate', 'next'):
+            raise MdepthError(f'--first-frame {first_frame}: duplicate or next')
         self.perception = build_perception(
             model, precision=precision, refined=refined, cues=cues, scale='none'
         )

@@ -144,7 +144,7 @@ def errors_of(drive: PredictedDrive, scales: Sequence[Scale]) -> ScaleErrors:
 
 def _abs_rel(step: Step, scale: float) -> float:
     known = step.truth < MAX_RANGE
-    depth = (step.prediction.depth * scale)[known]
+    depth = (step.prediction.depth * np.float64(scale))[known]
     return float(np.mean(np.abs(np.clip(depth, *SCORED) / step.truth[known] - 1)))
 
 
