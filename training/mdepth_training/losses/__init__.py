@@ -3,6 +3,7 @@
 """The losses: Implicit Cues, Eq. 2-6, SC-Depth's of two depths, and one of our own."""
 
 from mdepth_training.losses.constant_velocity import velocity_change
+from mdepth_training.losses.finite import not_finite
 from mdepth_training.losses.geometry_consistency import depth_inconsistency
 from mdepth_training.losses.label import label_loss, masked_median, median_ratio
 from mdepth_training.losses.photometric import (
@@ -15,7 +16,7 @@ from mdepth_training.losses.photometric import (
     photometric_error,
     ssim_error,
 )
-from mdepth_training.losses.smoothness import edge_aware_smoothness
+from mdepth_training.losses.smoothness import edge_aware_smoothness, masked_smoothness
 from mdepth_training.losses.sparsity import motion_sparsity
 
 __all__ = [
@@ -27,10 +28,12 @@ __all__ = [
     'label_loss',
     'masked_mean',
     'masked_median',
+    'masked_smoothness',
     'mean_over_processes',
     'median_ratio',
     'minimum_over_sources',
     'motion_sparsity',
+    'not_finite',
     'photometric_error',
     'ssim_error',
     'velocity_change',

@@ -19,3 +19,21 @@ def edge_aware_smoothness(disparity: Tensor, image: Tensor) -> Tensor:
     edge_x = (image[..., 1:] - image[..., :-1]).abs().mean(1, keepdim=True)
     edge_y = (image[..., 1:, :] - image[..., :-1, :]).abs().mean(1, keepdim=True)
     return (along_x * torch.exp(-edge_x)).mean() + (along_y * torch.exp(-edge_y)).mean()
+
+
+def masked_smoothness(disparity: Tensor, mask: Tensor) -> Tensor:
+    """Gradients of the disparity [B, 1, H, W] over its mean, where both neighbours are inside.
+
+    mask bool [B, 1, H, W]. A scalar, 0 where no two neighbours are inside (Mining Supervision,
+    Eq. 14, as its code has it: image edges do not count).
+    """
+    area = mask.sum((2, 3), keepdim=True).clamp(min=1)
+    mean = disparity.masked_fill(~mask, 0).sum((2, 3), keepdim=True) / area
+    disparity = disparity / (mean + 1e-7)
+    total = disparity.new_zeros(())
+    for axis in (2, 3):
+        size = mask.shape[axis] - 1
+        both = mask.narrow(axis, 1, size) & mask.narrow(axis, 0, size)
+        step = (disparity.narrow(axis, 1, size) - disparity.narrow(axis, 0, size)).abs()
+        total = total + step.masked_fill(~both, 0).sum() / both.sum().clamp(min=1)
+    return total

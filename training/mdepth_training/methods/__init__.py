@@ -12,8 +12,10 @@ from mdepth_training.methods.settings import MethodSettings
 GROUP = 'mdepth_training.methods'
 _HERE = 'mdepth_training.methods'
 _OURS = {
+    'dynamic_objects': f'{_HERE}.dynamic_regions.settings:DynamicObjectsSettings',
     'dynamic_regions': f'{_HERE}.dynamic_regions.settings:DynamicRegionsSettings',
     'implicit_cues': f'{_HERE}.implicit_cues.settings:ImplicitCuesSettings',
+    'scale_alignment': f'{_HERE}.dynamic_regions.settings:ScaleAlignmentSettings',
 }
 
 

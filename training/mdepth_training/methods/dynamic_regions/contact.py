@@ -9,7 +9,8 @@ and needs no data set of static things.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
 from mdepth_training.methods.dynamic_regions.objects import Depth, Mask, below
 
@@ -32,19 +33,12 @@ def contact_depth(mask: Mask, depth: Depth, ground: Mask | None = None) -> float
     return float(np.median(depth[rows, columns])) if len(rows) else float('nan')
 
 
-def depth_label(
-    depth: Depth, instances: NDArray[np.int32], scales: dict[int, float], shape: Depth | None
-) -> Depth:
-    """Eq. 5: the scene's depth, with each thing at its own; the nearer one where two overlap.
+def depth_label(depth: Tensor, masks: Tensor, own: Tensor) -> Tensor:
+    """Eq. 5: the scene's depth [H, W], with each thing at its own; the nearest where some overlap.
 
-    depth [H, W]; instances [H, W]; scales: metres-alike mean depth of each instance, in units of
-    `depth`; shape [H, W]: what the things' depths are like, up to a factor for each; None: flat.
+    masks bool [N, H, W] of the things, and their depths [N, H, W], in units of `depth`.
     """
-    label = depth.copy()
-    for number, scale in scales.items():
-        mask = instances == number
-        if not np.isfinite(scale) or not mask.any():
-            continue
-        own = np.ones_like(depth) if shape is None else shape / max(shape[mask].mean(), 1e-6)
-        label[mask] = scale * own[mask]
-    return label
+    if not len(masks):
+        return depth
+    nearest = own.where(masks, torch.inf).amin(0)
+    return nearest.where(masks.any(0), depth)

@@ -16,7 +16,7 @@ from mdepth_training.losses import masked_median
 REACH = 11 / 512
 """From a pixel to the neighbours that give its normal, as a share of the width: 11 of 512."""
 TILT = math.cos(math.radians(10))
-HEIGHT_TOLERANCE = 0.3
+HEIGHT_TOLERANCE, FEET = 0.3, 0.1
 
 
 @torch.no_grad()
@@ -36,6 +36,20 @@ def ground_mask(depth: Tensor, K: Tensor) -> Tensor:
     candidates = level & (height > 0) & depth.isfinite()
     usual = masked_median(height, candidates)[:, None, None]
     return candidates & ((height / usual - 1).abs() < HEIGHT_TOLERANCE)
+
+
+@torch.no_grad()
+def ground_around(ground: Tensor, depth: Tensor, K: Tensor) -> Tensor:
+    """The ground [B, H, W] and what is as low beside it, up to where things stand.
+
+    There the normals of `ground_mask` are those of two surfaces. The feet of things, up to a tenth
+    of the camera's height, are as low.
+    """
+    reach = 2 * max(1, round(REACH * depth.shape[-1])) + 1
+    near = functional.max_pool2d(ground[:, None].float(), reach, 1, reach // 2)[:, 0] > 0
+    height = backproject(depth, K)[:, 1]
+    usual = masked_median(height, ground)[:, None, None]
+    return ground | (near & ((height / usual - 1).abs() < FEET))
 
 
 def surface_normals(points: Tensor, reach: int = 1) -> Tensor:

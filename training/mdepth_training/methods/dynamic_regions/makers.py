@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The labels that the method makes: what the scene stage sees, and depth labels of what moves."""
+"""Labels of what the scene stage sees, and of the things in it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from mdepth_ros.geometry import project_depth
 from mdepth_ros.model.file import load_model
 from mdepth_training.data.sample import Sample
 from mdepth_training.labels import Kind
-from mdepth_training.methods.dynamic_regions.contact import contact_depth, depth_label
-from mdepth_training.methods.dynamic_regions.ground import ground_mask
+from mdepth_training.methods.dynamic_regions.ground import ground_around, ground_mask
 from mdepth_training.methods.dynamic_regions.objects import (
     ObjectRules,
     components,
     dynamic_mask,
 )
+from mdepth_training.methods.dynamic_regions.static import static_things
+from mdepth_training.methods.dynamic_regions.things import IDS, seen_from
 from mdepth_training.stages import LabelMaker
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 STILL = 0.01
 """Own motion in pixels below which a pixel stands still (the authors' code)."""
+SCENE = ('scene_depth', 'flow_previous', 'flow_following', 'transforms')
 
 
 def scene_maker(stage: Stage) -> LabelMaker:
@@ -40,49 +42,68 @@ def scene_maker(stage: Stage) -> LabelMaker:
         'scene_depth': Kind('depth', size, description='network units, as the scene stage has it'),
         'flow_previous': Kind('flow', size, description='own motion to the previous frame'),
         'flow_following': Kind('flow', size, description='own motion to the following frame'),
+        'transforms': Kind(
+            'value',
+            (1, 1),
+            24,
+            'float32',
+            'T_previous_current and T_following_current, three rows each, network units',
+        ),
     }
 
     def maps(sample: Sample) -> Mapping[str, Tensor]:
-        depth, flows = scene_of(learner, sample)
-        return {
-            'scene_depth': depth[:, None],
-            'flow_previous': flows[0],
-            'flow_following': flows[1],
-        }
+        depth, flows, transforms = scene_of(learner, sample)
+        rows = torch.stack([T[:, :3] for T in transforms], 1)
+        return dict(zip(SCENE, (depth[:, None], *flows, rows.reshape(-1, 24, 1, 1)), strict=True))
 
     return LabelMaker(kinds, maps)
 
 
-def label_maker(stage: Stage) -> LabelMaker:
-    """Depth of what moves, from the ground that it stands on (closed form)."""
-    size = stage.experiment.input_size
+def things_maker(stage: Stage) -> LabelMaker:
+    """The ground, and the things on it: those that move, those that stand still."""
+    size, rules = stage.experiment.input_size, ObjectRules()
+
+    def ids(description: str) -> Kind:
+        return Kind('ids', size, dtype='uint8', description=description)
+
     kinds = {
-        'depth_label': Kind('depth', size, description='Eq. 5: scene depth, things at their own'),
-        'dynamic': Kind('mask', size, description='things that move'),
-        'instances': Kind('ids', size, dtype='uint8', description='things that move'),
+        'ground': Kind('mask', size, description='level and low, up to where things stand'),
+        'instances': ids('things that move'),
+        'static_things': ids('things that stand still, numbered on after those that move'),
+        'things_previous': ids('where both are in the previous frame'),
+        'things_following': ids('where both are in the following frame'),
     }
-    reads = ('scene_depth', 'flow_previous', 'flow_following')
 
     def maps(sample: Sample) -> Mapping[str, Tensor]:
-        labels = {name: sample.labels[name].float().cpu() for name in reads}
-        depth = labels['scene_depth'][:, 0]
-        grounds = ground_mask(depth, sample.K.cpu()).numpy()
-        flows = torch.stack([labels['flow_previous'], labels['flow_following']], 1).numpy()
-        label, instances = torch.empty_like(depth), torch.zeros_like(depth, dtype=torch.uint8)
-        for i, frame in enumerate(zip(depth.numpy(), flows, grounds, strict=True)):
-            of_frame, things = labels_of(*frame)
-            label[i], instances[i] = torch.from_numpy(of_frame), torch.from_numpy(things)
-        return {
-            'depth_label': label[:, None],
-            'dynamic': instances[:, None] > 0,
-            'instances': instances[:, None],
-        }
+        labels = {name: sample.labels[name].float().cpu() for name in SCENE}
+        depth, K = labels['scene_depth'][:, 0], sample.K.cpu()
+        flows = [labels['flow_previous'], labels['flow_following']]
+        ground = ground_mask(depth, K)
+        around = ground_around(ground, depth, K)
+        frames = zip(depth, torch.stack(flows, 1), ground, around, strict=True)
+        found = [things_in(*(part.numpy() for part in frame), rules=rules) for frame in frames]
+        moving, still = torch.from_numpy(np.stack(found)).unbind(1)
+        rows = labels['transforms'].reshape(-1, 2, 3, 4)
+        last = torch.tensor([0.0, 0.0, 0.0, 1.0]).expand(len(rows), 2, 1, 4)
+        transforms = torch.cat([rows, last], 2).unbind(1)
+        things = torch.maximum(moving, still)
+        seen = [
+            seen_from(things, depth, T, K, flow) for T, flow in zip(transforms, flows, strict=True)
+        ]
+        everything = (around & (things == 0), moving, still, *seen)
+        return {name: one[:, None] for name, one in zip(kinds, everything, strict=True)}
 
-    return LabelMaker(kinds, maps, reads)
+    return LabelMaker(kinds, maps, SCENE)
 
 
-def scene_of(learner: DynamicRegions, sample: Sample) -> tuple[Tensor, list[Tensor]]:
-    """Depth [B, H, W] of a batch, and the own motions, two flows [B, 2, H, W] in pixels."""
+def scene_of(
+    learner: DynamicRegions, sample: Sample
+) -> tuple[Tensor, list[Tensor], tuple[Tensor, Tensor]]:
+    """Depth [B, H, W] of a batch, its own motions and the transforms to the two neighbours.
+
+    The own motions are two flows [B, 2, H, W] in pixels; T_previous_current and
+    T_following_current [B, 4, 4].
+    """
     network = learner.network
     disparities, pose = network(sample.previous, sample.current)
     ahead = network.pose(sample.current, sample.following)
@@ -95,22 +116,27 @@ def scene_of(learner: DynamicRegions, sample: Sample) -> tuple[Tensor, list[Tens
         still, _ = project_depth(depth, T, sample.K)
         flow = (moved - still).permute(0, 3, 1, 2)
         flows.append(flow * (flow.abs().sum(1, keepdim=True) >= STILL))
-    return depth, flows
+    return depth, flows, transforms
 
 
-def labels_of(
-    depth: np.ndarray, flows: np.ndarray, ground: np.ndarray, rules: ObjectRules | None = None
+def things_in(
+    depth: np.ndarray,
+    flows: np.ndarray,
+    ground: np.ndarray,
+    around: np.ndarray,
+    rules: ObjectRules,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The label (Eq. 5) and the instances [H, W] of one frame, the latter with a label each."""
-    rules = rules or ObjectRules()
+    """Ids [H, W] (uint8) of what moves in a frame, and of what stands still.
+
+    depth [H, W]; flows [2, 2, H, W]; ground, around [H, W] as `ground_mask` and `ground_around`.
+    The ids of the latter go on after the former.
+    """
     moves = dynamic_mask(flows, rules.least_flow)
-    instances = components(moves, depth, ground, rules)
-    numbers = range(1, int(instances.max()) + 1)
-    scales = {n: contact_depth(instances == n, depth, ground) for n in numbers}
-    for number, scale in scales.items():
-        if not np.isfinite(scale):  # no ground is seen below it: it teaches nothing
-            instances[instances == number] = 0
-    return depth_label(depth, instances, scales, None), instances
+    moving = components(moves, depth, ground, rules)
+    still = static_things(moves, depth, around, rules)
+    still[still > 0] += moving.max()
+    still[still >= IDS] = 0
+    return moving.astype(np.uint8), still.astype(np.uint8)
 
 
 def _learner(stage: Stage) -> DynamicRegions:

@@ -21,9 +21,11 @@ from mdepth_ros.networks import JointDepthPose
 from mdepth_training.config import Experiment
 from mdepth_training.data.sample import Sample
 from mdepth_training.losses import label_loss, motion_sparsity
-from mdepth_training.methods.dynamic_regions.makers import label_maker, scene_maker
+from mdepth_training.methods.dynamic_regions.label_maker import label_maker
+from mdepth_training.methods.dynamic_regions.makers import scene_maker, things_maker
 from mdepth_training.methods.dynamic_regions.motion import MotionNetwork
 from mdepth_training.methods.dynamic_regions.settings import DynamicRegionsSettings
+from mdepth_training.methods.dynamic_regions.tables import TABLES
 from mdepth_training.methods.implicit_cues.method import ImplicitCues
 from mdepth_training.methods.view_synthesis import View
 from mdepth_training.optimiser import Timetable
@@ -36,7 +38,12 @@ class DynamicRegions(ImplicitCues):
 
     settings: DynamicRegionsSettings
     columns = (*ImplicitCues.columns, 'moving_share', 'label_loss')
-    makers = {'scene': scene_maker, 'labels': label_maker}  # noqa: RUF012
+    makers = {  # noqa: RUF012
+        'scene': scene_maker,
+        'things': things_maker,
+        'labels': label_maker,
+    }
+    tables = TABLES
 
     def __init__(
         self,

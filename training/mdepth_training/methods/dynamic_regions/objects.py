@@ -28,6 +28,10 @@ class ObjectRules:
     jump        step of the log depth between neighbours that parts two things
     least, most smallest area, and largest area of the box
     fill        least share of its box that a thing fills
+    compact     largest ratio of far to near depth (9th to 1st decile) of what stands still, and
+                of its depth to that of the ground below it
+    ahead       share of the columns, in the middle, in which nothing is said to stand still: what
+                drives ahead as fast as the camera hardly moves in its images
     """
 
     least_flow: float = 1.0
@@ -35,6 +39,8 @@ class ObjectRules:
     least: float = 0.001
     most: float = 0.5
     fill: float = 0.3
+    compact: float = 1.5
+    ahead: float = 0.05
 
 
 def dynamic_mask(flows: NDArray[np.floating], least: float) -> Mask:

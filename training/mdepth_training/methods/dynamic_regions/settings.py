@@ -5,13 +5,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from mdepth_training.methods.implicit_cues.settings import ImplicitCuesSettings
 from mdepth_training.settings import setting
 
 if TYPE_CHECKING:
+    from mdepth_training.methods.dynamic_regions.alignment_stage import AlignScale
     from mdepth_training.methods.dynamic_regions.method import DynamicRegions
+    from mdepth_training.methods.dynamic_regions.objects_stage import DynamicObjects
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,16 @@ class DynamicRegionsSettings(ImplicitCuesSettings):
     label_weight: float = setting(
         0.0, 'weight of the depth labels of what moves, 0.1 in the paper; 0: no labels', 0, 1e3
     )
+    scale: Literal['contact', 'network'] = setting(
+        'contact',
+        'labels: how deep a thing is: as the ground below it (contact, closed form), or as the '
+        'network of a stage scale_alignment says',
+    )
+    shape: Literal['flat', 'scene', 'object'] = setting(
+        'flat',
+        'labels and scale_alignment: the depths of a thing, up to a factor: all alike, as the '
+        'scene has them, or as the network of a stage dynamic_objects',
+    )
 
     @staticmethod
     def learner() -> type[DynamicRegions]:
@@ -53,3 +65,68 @@ class DynamicRegionsSettings(ImplicitCuesSettings):
         if self.motion != 'none':
             starts |= {'motion_from': self.motion_from, 'together_from': self.together_from}
         return starts
+
+
+@dataclass(frozen=True)
+class ThingSettings(DynamicRegionsSettings):
+    """Of the stages that learn from single things; they read the settings of the others too.
+
+    One block `method` of an experiment does for all stages of a chain in this way.
+    """
+
+    things: Literal['one', 'all'] = setting('one', 'things of a frame in a step, drawn by chance')
+    least_area: float = setting(
+        0.005, 'smallest share of the image of a thing, in all three frames; 0.005 in the code', 0
+    )
+    thing_labels: ClassVar[tuple[str, ...]] = (
+        'static_things',
+        'things_previous',
+        'things_following',
+    )
+
+    @property
+    def stages(self) -> dict[str, int]:
+        """All of it learns from the start."""
+        return {}
+
+
+@dataclass(frozen=True)
+class DynamicObjectsSettings(ThingSettings):
+    """Depth and motion of single things (Mining Supervision, stage 2)."""
+
+    name: str = setting('dynamic_objects', 'the method')
+    smoothness: float = setting(0.02, 'weight of the smoothness inside of a thing', 0, 1e3)
+
+    @staticmethod
+    def learner() -> type[DynamicObjects]:  # type: ignore[override]
+        """Return the method itself."""
+        from mdepth_training.methods.dynamic_regions.objects_stage import DynamicObjects
+
+        return DynamicObjects
+
+    @property
+    def labels(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Where the things are, in all three frames."""
+        return ('instances', *self.thing_labels)
+
+
+@dataclass(frozen=True)
+class ScaleAlignmentSettings(ThingSettings):
+    """How deep a thing is, learned from those that stand still (Mining Supervision, DSA)."""
+
+    name: str = setting('scale_alignment', 'the method')
+    alignment_loss: Literal['log', 'huber'] = setting(
+        'log', "difference of the log depths (log), or Huber's of 0.005 of the depths (the code)"
+    )
+
+    @staticmethod
+    def learner() -> type[AlignScale]:  # type: ignore[override]
+        """Return the method itself."""
+        from mdepth_training.methods.dynamic_regions.alignment_stage import AlignScale
+
+        return AlignScale
+
+    @property
+    def labels(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The scene, its ground, and where things stand."""
+        return ('scene_depth', 'ground', *self.thing_labels)

@@ -8,8 +8,8 @@ the cues starts at zero, so that the network changes gradually.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +24,7 @@ from mdepth_ros.geometry import (
 from mdepth_ros.networks import JointDepthPose
 from mdepth_training.config import Experiment
 from mdepth_training.data.sample import Sample
-from mdepth_training.losses import mean_over_processes, velocity_change
+from mdepth_training.losses import mean_over_processes, not_finite, velocity_change
 from mdepth_training.methods.implicit_cues.settings import ImplicitCuesSettings
 from mdepth_training.methods.implicit_cues.tables import TABLES
 from mdepth_training.methods.method import Method
@@ -36,6 +36,9 @@ from mdepth_training.methods.view_synthesis import (
     stereo_view,
 )
 from mdepth_training.optimiser import Timetable
+
+if TYPE_CHECKING:
+    from mdepth_training.methods.variant import Variant
 
 
 class ImplicitCues(Method):
@@ -56,7 +59,7 @@ class ImplicitCues(Method):
         'cue_gate',
     )
     progress = {'spread': 'log_depth_spread', 'mask': 'mask_share'}  # noqa: RUF012
-    tables = TABLES
+    tables: ClassVar[Mapping[str, Callable[[Experiment], list[Variant]]]] = TABLES
 
     def __init__(
         self,
@@ -93,10 +96,7 @@ class ImplicitCues(Method):
         disparities, pose = self.network(previous, jittered.current, use_cues)
         pose_ahead = self.network.pose(jittered.current, jittered.following)
         around = self._disparities_around(jittered, use_cues)
-        # NaN where anything is not finite. The loss itself may be finite then: a warp to NaN reads
-        # the corner of the image, but on a CPU its gradient would read outside of the memory.
-        parts = (sample.K, pose, pose_ahead, *disparities)
-        unfinite: Tensor = 0 * torch.stack([x.float().sum() for x in parts]).sum()
+        unfinite = not_finite((sample.K, pose, pose_ahead, *disparities))
         # All processes return together: each waits for the others where masks are averaged.
         if self.device.type == 'cpu' and mean_over_processes(unfinite).isnan():
             return unfinite

@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from mdepth_training.labels import LabelStore
-from mdepth_training.methods.dynamic_regions.makers import labels_of
+from mdepth_training.methods.dynamic_regions import makers
+from mdepth_training.methods.dynamic_regions.objects import ObjectRules
 from mdepth_training.stages import load_recipe, run
 
 from mdepth_ros.errors import MdepthError
@@ -28,9 +31,48 @@ experiment: tiny.yaml
 stages:
   scene:
   maps: {kind: labels, maker: scene, model: scene}
-  things: {kind: labels, maker: labels, labels: [maps]}
-  final: {model: scene, labels: [things], set: [method.label_weight=0.1]}
+  things: {kind: labels, maker: things, labels: [maps]}
+  labels: {kind: labels, maker: labels, labels: [maps, things]}
+  final: {model: scene, labels: [labels], set: [method.label_weight=0.1]}
 """
+WHOLE = """
+experiment: tiny.yaml
+stages:
+  scene:
+  maps: {kind: labels, maker: scene, model: scene}
+  things: {kind: labels, maker: things, labels: [maps]}
+  objects: {model: scene, labels: [things], set: [method.name=dynamic_objects]}
+  alignment:
+    model: objects
+    labels: [maps, things]
+    set: [method.name=scale_alignment, method.shape=object]
+  labels:
+    kind: labels
+    maker: labels
+    model: alignment
+    labels: [maps, things]
+    set: [method.scale=network, method.shape=object]
+  final: {model: scene, labels: [labels], set: [method.label_weight=0.1]}
+"""
+MOVING, STILL = (slice(30, 50), slice(20, 45)), (slice(30, 50), slice(60, 90))
+
+
+@pytest.fixture
+def found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a scene stage of three steps would not find: a thing that moves, one that stands."""
+
+    def things_in(depth: np.ndarray, *_: object, rules: object) -> tuple[np.ndarray, np.ndarray]:
+        moving, still = (np.zeros(depth.shape, np.uint8) for _ in range(2))
+        moving[MOVING], still[STILL] = 1, 2
+        return moving, still
+
+    monkeypatch.setattr(makers, 'things_in', things_in)
+
+
+@pytest.fixture(autouse=True)
+def no_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The unit of each model is measured on many drives; nothing here asks for it."""
+    monkeypatch.setattr('mdepth_training.fit.metres_per_unit', lambda *_: 5.0)
 
 
 @pytest.fixture
@@ -47,17 +89,21 @@ def test_the_chain_runs_from_views_to_a_model(recipe: Path) -> None:
     assert run(stages, output)
     load_model(output / 'final' / 'tiny.safetensors')
     assert (output / 'scene' / 'tiny.parts.safetensors').exists()
-    maps, things = (LabelStore.open(output / name / 'labels') for name in ('maps', 'things'))
+    maps, things, labels = (
+        LabelStore.open(output / name / 'labels') for name in ('maps', 'things', 'labels')
+    )
     for drive in maps.drives():
         keys = maps.keys(drive.name)
         assert keys == things.keys(drive.name) and len(keys) == 3  # all that have two neighbours
         for key in keys:
-            scene, label = maps.read(key), things.read(key)
+            scene, label, found = maps.read(key), labels.read(key), things.read(key)
             still = ~label['dynamic'][0]
             np.testing.assert_array_equal(
                 label['depth_label'][0][still], scene['scene_depth'][0][still]
             )
-            assert ((label['instances'] > 0) == label['dynamic']).all()
+            assert not (label['dynamic'] & (found['instances'] == 0)).any()
+            assert not ((found['instances'] > 0) & (found['static_things'] > 0)).any()
+            assert scene['transforms'].shape == (24, 1, 1)
 
 
 def test_parts_of_other_settings_are_refused(recipe: Path) -> None:
@@ -66,8 +112,6 @@ def test_parts_of_other_settings_are_refused(recipe: Path) -> None:
     assert run([scene], output)
     *_, final = load_recipe(recipe, output, ['final.method.motion=2d'])
     with pytest.raises(MdepthError, match='other settings of the method'):
-        from dataclasses import replace
-
         from mdepth_training.fit import fit
 
         experiment = replace(
@@ -78,9 +122,68 @@ def test_parts_of_other_settings_are_refused(recipe: Path) -> None:
         fit(experiment, recipe.parent / 'other')
 
 
-def test_a_frame_in_which_nothing_moves_has_the_scene_as_its_label() -> None:
+def test_the_whole_chain_runs(recipe: Path, found: None) -> None:
+    """Shape from the object stage, scale from DSA: the label is what these networks say."""
+    output = recipe.parent / 'out'
+    recipe.write_text(WHOLE)
+    stages = load_recipe(recipe, output)
+    assert run(stages, output)
+    assert (output / 'alignment' / 'tiny.parts.safetensors').exists()
+    objects, _ = load_model(output / 'objects' / 'tiny.safetensors')
+    alignment, _ = load_model(output / 'alignment' / 'tiny.safetensors')
+    scene, _ = load_model(output / 'scene' / 'tiny.safetensors')
+    weights = [network.depth_encoder.conv1.weight for network in (scene, objects, alignment)]
+    assert torch.equal(weights[1], weights[2]) and not torch.equal(weights[0], weights[1])
+    labels, maps = (LabelStore.open(output / name / 'labels') for name in ('labels', 'maps'))
+    key = labels.keys(labels.drives()[0].name)[0]
+    label, depth = labels.read(key), maps.read(key)['scene_depth'][0]
+    inside = np.zeros(depth.shape, bool)
+    inside[MOVING] = True
+    assert (label['dynamic'][0] == inside).all()
+    np.testing.assert_array_equal(label['depth_label'][0][~inside], depth[~inside])
+    own = label['depth_label'][0][inside].astype(np.float32)
+    assert own.std() > 0 and not np.array_equal(own, depth[inside])
+
+
+def test_what_cannot_be_learned_or_labelled_is_one_line(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing = np.zeros((64, 96), np.uint8)
+    monkeypatch.setattr(makers, 'things_in', lambda *_, rules: (nothing, nothing))
+    recipe.write_text(WHOLE)
+    output = recipe.parent / 'out'
+    stages = {stage.name: stage for stage in load_recipe(recipe, output)}
+    assert run([stages[name] for name in ('scene', 'maps', 'things')], output)
+    with pytest.raises(MdepthError, match=r'no usable instances .* set method\.shape=scene'):
+        run([stages['objects']], output)
+    alignment = replace(stages['alignment'], model=stages['scene'])
+    with pytest.raises(MdepthError, match=r'no usable static_things .* method\.scale=contact'):
+        run([alignment], output)
+    labels = stages['labels']
+    with pytest.raises(MdepthError, match='has no scale alignment'):
+        run([replace(labels, model=stages['scene'])], output)
+    with pytest.raises(MdepthError, match='stage labels needs a model for method'):
+        run([replace(labels, model=None, folder=output / 'other')], output)
+
+
+def test_a_frame_in_which_nothing_moves_has_no_things() -> None:
     depth = np.full((64, 96), 10.0, np.float32)
-    label, instances = labels_of(
-        depth, np.zeros((2, 2, 64, 96), np.float32), np.zeros((64, 96), bool)
-    )
-    assert (label == depth).all() and not instances.any()
+    flows, ground = np.zeros((2, 2, 64, 96), np.float32), np.zeros((64, 96), bool)
+    moving, still = makers.things_in(depth, flows, ground, ground, ObjectRules())
+    assert not moving.any() and not still.any()
+
+
+def test_the_ids_of_what_stands_go_on_after_those_that_move() -> None:
+    """Boxes on a plane, the left one moves."""
+    v, u = np.mgrid[:96, :320]
+    rays = (v - 47.5) / 184.3
+    depth = np.where(rays > 0.02, 1.6 / np.maximum(rays, 0.02), 80.0).astype(np.float32)
+    ground = rays > 0.03
+    boxes = [(u > x) & (u < x + 40) & (v > 40) & (v < 77) for x in (60, 220)]
+    for box in boxes:
+        depth[box], ground[box] = 10.0, False
+    flows = np.zeros((2, 2, 96, 320), np.float32)
+    flows[:, 0, boxes[0]] = 3.0
+    moving, still = makers.things_in(depth, flows, ground, ground, ObjectRules())
+    assert np.unique(moving).tolist() == [0, 1] and ((moving == 1) == boxes[0]).mean() > 0.99
+    assert np.unique(still).tolist() == [0, 2] and ((still == 2) == boxes[1]).mean() > 0.99

@@ -5,13 +5,18 @@ from __future__ import annotations
 import numpy as np
 import torch
 from mdepth_training.methods.dynamic_regions.contact import contact_depth, depth_label
-from mdepth_training.methods.dynamic_regions.ground import ground_mask, surface_normals
+from mdepth_training.methods.dynamic_regions.ground import (
+    ground_around,
+    ground_mask,
+    surface_normals,
+)
 from mdepth_training.methods.dynamic_regions.objects import (
     ObjectRules,
     components,
     dynamic_mask,
     stands,
 )
+from mdepth_training.methods.dynamic_regions.static import static_things
 
 from mdepth_ros.geometry import Camera, backproject
 from mdepth_ros.synthetic import WorldConfig, make_drive
@@ -107,14 +112,48 @@ def test_the_ground_below_says_how_deep_a_thing_is() -> None:
     assert np.isnan(contact_depth(np.ones((96, 320), bool), depth))
 
 
-def test_a_label_has_things_at_their_own_depth() -> None:
+def test_a_label_has_things_at_their_own_depth_and_the_nearer_one_on_top() -> None:
+    depth = torch.tensor([[10.0, 10.0, 10.0, 10.0]])
+    masks = torch.tensor([[[True, True, False, False]], [[False, True, True, False]]])
+    own = torch.tensor([[[4.0, 4.0, 99.0, 99.0]], [[99.0, 6.0, 7.0, 99.0]]])
+    wanted = torch.tensor([[4.0, 4.0, 7.0, 10.0]])
+    assert torch.equal(depth_label(depth, masks, own), wanted)
+    assert torch.equal(depth_label(depth, masks.flip(0), own.flip(0)), wanted)
+    assert torch.equal(depth_label(depth, masks[:0], own[:0]), depth)
+
+
+def standing(depth: np.ndarray, moves: np.ndarray) -> np.ndarray:
+    given = torch.from_numpy(depth)[None]
+    ground = ground_mask(given, K)
+    around = ground_around(ground, given, K)
+    return static_things(moves, depth, around[0].numpy(), ObjectRules())
+
+
+def test_things_that_stand_still_are_compact_stand_and_are_not_ahead() -> None:
     depth, box = box_on_plane(10.0)
-    instances = box.astype(np.int32)
-    flat = depth_label(depth * 2, instances, {1: 7.0}, None)
-    assert (flat[box] == 7.0).all() and (flat[~box] == 2 * depth[~box]).all()
-    shape = np.linspace(1, 2, depth.size, dtype=np.float32).reshape(depth.shape)
-    shaped = depth_label(depth, instances, {1: 7.0}, shape)
-    np.testing.assert_allclose(shaped[box].mean(), 7.0, rtol=1e-5)
-    np.testing.assert_allclose(shaped[box] / shaped[box][0], shape[box] / shape[box][0], rtol=1e-5)
-    unknown = depth_label(depth, instances, {1: float('nan')}, None)
-    assert (unknown == depth).all()
+    aside, nothing = np.roll(box, 80, 1), np.zeros_like(box)
+    assert not standing(depth, nothing).any()  # what drives ahead hardly moves in the images
+    depth = box_on_plane(1000.0)[0]  # a plane and the sky
+    assert not standing(depth, nothing).any()
+    depth[aside] = 10.0
+    found = standing(depth, nothing)
+    assert found.max() == 1 and ((found == 1) == aside).mean() > 0.99
+    assert not standing(depth, aside).any()
+    # A wall along the road has no one depth.
+    wall = depth.copy()
+    wall[aside] = (5 + 0.4 * (np.mgrid[:96, :320][1] - 220))[aside]
+    assert not (standing(wall, nothing) > 0)[aside].any()
+
+
+def test_the_ground_goes_on_to_the_feet_of_things() -> None:
+    """The row below a box: its normal is of two surfaces, but it is as low as the ground."""
+    depth, box = box_on_plane(10.0)
+    given = torch.from_numpy(depth)[None]
+    ground = ground_mask(given, K)
+    around = ground_around(ground, given, K)[0].numpy()
+    lowest = np.flatnonzero(box.any(1))[-1]
+    assert not ground[0, lowest + 1, 150:170].any() and around[lowest + 1, 150:170].all()
+    high = np.flatnonzero(box.any(1))[:-4]
+    assert not around[high].any(where=box[high])
+    contact = contact_depth(box, np.where(box, 30.0, depth), around)
+    assert abs(contact / 10 - 1) < 0.08
