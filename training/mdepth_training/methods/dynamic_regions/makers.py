@@ -81,7 +81,9 @@ def things_maker(stage: Stage) -> LabelMaker:
         ground = ground_mask(depth, K)
         around = ground_around(ground, depth, K)
         frames = zip(depth, torch.stack(flows, 1), ground, around, strict=True)
-        found = [things_in(*(part.numpy() for part in frame), rules=rules) for frame in frames]
+        found = [
+            things_in(d.numpy(), f.numpy(), g.numpy(), a.numpy(), rules) for d, f, g, a in frames
+        ]
         moving, still = torch.from_numpy(np.stack(found)).unbind(1)
         rows = labels['transforms'].reshape(-1, 2, 3, 4)
         last = torch.tensor([0.0, 0.0, 0.0, 1.0]).expand(len(rows), 2, 1, 4)

@@ -26,6 +26,7 @@ from mdepth_training.methods.dynamic_regions.makers import scene_maker, things_m
 from mdepth_training.methods.dynamic_regions.motion import MotionNetwork
 from mdepth_training.methods.dynamic_regions.settings import DynamicRegionsSettings
 from mdepth_training.methods.dynamic_regions.tables import TABLES
+from mdepth_training.methods.dynamic_regions.things import says_if_nothing_moves
 from mdepth_training.methods.implicit_cues.method import ImplicitCues
 from mdepth_training.methods.view_synthesis import View
 from mdepth_training.optimiser import Timetable
@@ -44,6 +45,7 @@ class DynamicRegions(ImplicitCues):
         'labels': label_maker,
     }
     tables = TABLES
+    looked = False
 
     def __init__(
         self,
@@ -81,6 +83,9 @@ class DynamicRegions(ImplicitCues):
         if not self.settings.label_weight:
             return super().depth_loss(sample, depths)
         label, dynamic = sample.labels['depth_label'], sample.labels['dynamic'] > 0
+        if not self.looked and not dynamic.any():
+            says_if_nothing_moves(self.experiment.data.labels)
+        self.looked = True
         losses = []
         for depth in depths:
             size = depth.shape[-2:]

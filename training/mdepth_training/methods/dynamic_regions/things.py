@@ -13,8 +13,10 @@ from torch import Tensor
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import project_depth, splat_depth
+from mdepth_ros.terminal import say
 from mdepth_training.data.sample import Sample
 from mdepth_training.labels import LabelStore
+from mdepth_training.run_folder import is_first_process
 
 IDS = 256
 """Ids are of 8 bits; 0 is no thing."""
@@ -119,3 +121,17 @@ def require_things(stores: Sequence[str], names: Sequence[str], least: float, me
             if not things_of(ids, maps[previous], maps[following], least).none:
                 return
     raise MdepthError(f'{store.path} has no usable {own[0]} in any frame: {mend}')
+
+
+def says_if_nothing_moves(stores: Sequence[str]) -> None:
+    """Print a line where no frame of the label stores has anything `dynamic`."""
+    opened = [LabelStore.open(Path(path).expanduser()) for path in stores]
+    store = next((s for s in opened if 'dynamic' in s.kinds), None)
+    if store is None or not is_first_process():
+        return
+    keys = (key for drive in store.drives() for key in store.keys(drive.name))
+    if not any(store.read(key, ['dynamic'])['dynamic'].any() for key in keys):
+        say(
+            f'nothing moves in {store.path}: these labels teach nothing; give data with traffic, '
+            'or a scene stage that learned longer'
+        )

@@ -9,7 +9,12 @@ import pytest
 import torch
 from mdepth_training.data import Sample
 from mdepth_training.labels import Kind, LabelStore
-from mdepth_training.methods.dynamic_regions.things import require_things, seen_from, things_of
+from mdepth_training.methods.dynamic_regions.things import (
+    require_things,
+    says_if_nothing_moves,
+    seen_from,
+    things_of,
+)
 from torch import Tensor
 
 from mdepth_ros.errors import MdepthError
@@ -102,3 +107,17 @@ def test_labels_without_a_usable_thing_are_refused_in_one_line(tmp_path: Path) -
     require_things([str(tmp_path)], names, 0.005, 'do this')
     with pytest.raises(MdepthError, match='no usable'):
         require_things([str(tmp_path)], names, 0.2, 'do this')
+
+
+def test_labels_in_which_nothing_moves_are_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kinds = {'dynamic': Kind('mask', (4, 6))}
+    store = LabelStore.create(tmp_path, kinds, {'method': 'test'})
+    store.add_drive('a', [1, 2])
+    store.write(('a', 0, 1), {'dynamic': np.zeros((4, 6), bool)})
+    says_if_nothing_moves([str(tmp_path)])
+    assert 'these labels teach nothing' in capsys.readouterr().out
+    store.write(('a', 1, 2), {'dynamic': np.ones((4, 6), bool)})
+    says_if_nothing_moves([str(tmp_path)])
+    assert not capsys.readouterr().out
