@@ -16,7 +16,10 @@ MARGIN = 4 / 512
 
 
 class ScaleAlignment(nn.Module):
-    """A ResNet with group norms, its mean over the image, and three layers.
+    """A ResNet with group norms, its mean over the cells that show the thing, and three layers.
+
+    The authors take the mean over the image. There a small thing hardly shows, and nothing is
+    learned for hundreds of steps.
 
     encoder, width  as in NetworkConfig. Group norms of one group: a batch has few things, which
     have little in common.
@@ -42,8 +45,10 @@ class ScaleAlignment(nn.Module):
         positive.
         """
         weight = self.encoder.conv1.weight
-        features: Tensor = self.encoder(inputs.to(weight.dtype))[-1].mean((2, 3))
-        log_scale: Tensor = self.head(features)[:, 0]
+        features: Tensor = self.encoder(inputs.to(weight.dtype))[-1]
+        shown = functional.adaptive_max_pool2d(inputs[:, 4:], features.shape[-2:]) > 0
+        mean = (features * shown).sum((2, 3)) / shown.sum((2, 3)).clamp(min=1)
+        log_scale: Tensor = self.head(mean)[:, 0]
         return log_scale.float()
 
     def scale(
