@@ -61,7 +61,7 @@ MOVING, STILL = (slice(30, 50), slice(20, 45)), (slice(30, 50), slice(60, 90))
 def found(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a scene stage of three steps would not find: a thing that moves, one that stands."""
 
-    def things_in(depth: np.ndarray, *_: object, rules: object) -> tuple[np.ndarray, np.ndarray]:
+    def things_in(depth: np.ndarray, *_: object) -> tuple[np.ndarray, np.ndarray]:
         moving, still = (np.zeros(depth.shape, np.uint8) for _ in range(2))
         moving[MOVING], still[STILL] = 1, 2
         return moving, still
@@ -149,7 +149,7 @@ def test_what_cannot_be_learned_or_labelled_is_one_line(
     recipe: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nothing = np.zeros((64, 96), np.uint8)
-    monkeypatch.setattr(makers, 'things_in', lambda *_, rules: (nothing, nothing))
+    monkeypatch.setattr(makers, 'things_in', lambda *_: (nothing, nothing))
     recipe.write_text(WHOLE)
     output = recipe.parent / 'out'
     stages = {stage.name: stage for stage in load_recipe(recipe, output)}
