@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import atexit
+import multiprocessing
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -111,3 +113,14 @@ def _single_threaded(_: int) -> None:
     # decides what they mean. These end with it.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+
+
+@atexit.register
+def _end_workers() -> None:
+    """End the loader's processes that an error has kept alive.
+
+    At its end Python asks its daemons to end by SIGTERM, which these ignore, and waits for them.
+    """
+    for child in multiprocessing.active_children():
+        if child.daemon:
+            child.kill()

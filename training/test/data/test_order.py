@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from itertools import islice
 
@@ -73,3 +75,21 @@ def test_workers_deliver_in_order(workers: int) -> None:
     loader = make_loader(Numbers(), from_step(3, StepOrder(23, 4, 0)), workers)
     seen = [sample.current[:, 0, 0, 0].tolist() for sample in islice(loader, 6)]
     assert seen == order(3, 6)
+
+
+def test_a_process_of_the_loader_does_not_outlive_the_program() -> None:
+    """Not even where an error keeps its iterator, as the debugger and pytest do."""
+    code = """
+from mdepth_training.data.order import make_loader
+class Unreadable:
+    def batch(self, indices):
+        raise ValueError('nothing here')
+iterator = iter(make_loader(Unreadable(), [[0]], 1))
+try:
+    next(iterator)
+except ValueError as error:
+    kept = error
+print('caught')
+"""
+    ended = subprocess.run([sys.executable, '-c', code], capture_output=True, timeout=120)
+    assert (ended.returncode, ended.stdout) == (0, b'caught\n')
