@@ -30,6 +30,7 @@ from mdepth_ros.geometry.warp import (
     project,
     project_depth,
     sample,
+    scaled_camera,
     warp,
 )
 
@@ -52,6 +53,7 @@ __all__ = [
     'rotation_from_axis_angle',
     'rotation_from_quaternion',
     'sample',
+    'scaled_camera',
     'se3_exp',
     'se3_log',
     'splat_depth',

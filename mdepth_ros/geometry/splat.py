@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mdepth_ros.geometry.motion import full_precision, inverse_transform
-from mdepth_ros.geometry.warp import in_view, project_depth, sample
+from mdepth_ros.geometry.warp import in_view, project_depth, sample, scaled_camera
 
 
 @torch.no_grad()
@@ -38,7 +38,7 @@ def splat_depth(
     known = known.repeat_interleave(finer, 1).repeat_interleave(finer, 2)
     if translation is not None:
         translation = translation.repeat_interleave(finer, 2).repeat_interleave(finer, 3)
-    pixels, z = project_depth(points, T_target_source, finer_camera(K, finer), translation)
+    pixels, z = project_depth(points, T_target_source, scaled_camera(K, 1 / finer), translation)
     cells = ((pixels + 0.5) / finer).floor().long()
     known &= in_view((pixels + 0.5) / finer - 0.5, z, height, width)
     u, v = cells[..., 0].clamp(0, width - 1), cells[..., 1].clamp(0, height - 1)
@@ -62,11 +62,3 @@ def forward_warp(
     pixels, z = project_depth(seen.where(there, 1.0), inverse_transform(T_target_source), K)
     there &= in_view(pixels, z, *depth.shape[-2:])
     return sample(image, pixels) * there[:, None], seen.where(there, 0.0)
-
-
-def finer_camera(K: Tensor, finer: int) -> Tensor:
-    """Camera matrices [..., 3, 3] of images with `finer` times as many pixels along each side."""
-    K = K * finer
-    K[..., :2, 2] += 0.5 * finer - 0.5
-    K[..., 2, 2] = 1
-    return K

@@ -128,3 +128,14 @@ def warp(
     pixels, z = project_depth(depth, T_source_target, K, translation)
     height, width = source.shape[-2:]
     return sample(source, pixels, padding), in_view(pixels, z, height, width)
+
+
+def scaled_camera(K: Tensor, shrink: float) -> Tensor:
+    """Camera matrices [..., 3, 3] of images `shrink` times smaller, below 1: larger.
+
+    Integer coordinates are pixel centres, so that corners stay at -0.5.
+    """
+    K = K / shrink
+    K[..., :2, 2] += 0.5 / shrink - 0.5
+    K[..., 2, 2] = 1
+    return K

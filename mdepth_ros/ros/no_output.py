@@ -97,14 +97,17 @@ def _faults(facts: Facts) -> Iterator[str]:
         yield 'a step of the networks does not end: the device is busy or hangs'
 
 
-def _no_images(facts: Facts) -> Iterator[str]:
-    policies = dict(facts.incompatible)
-    if facts.image in policies:
-        policy = policies[facts.image]
+def _incompatible(facts: Facts, topic: str) -> Iterator[str]:
+    policy = dict(facts.incompatible).get(topic)
+    if policy is not None:
         yield (
-            f'{facts.image}: its publisher has an incompatible QoS, policy {policy}: set '
-            f'qos_overrides.{facts.image}.subscription.{policy}, or change the publisher'
+            f'{topic}: its publisher has an incompatible QoS, policy {policy}: set '
+            f'qos_overrides.{topic}.subscription.{policy}, or change the publisher'
         )
+
+
+def _no_images(facts: Facts) -> Iterator[str]:
+    yield from _incompatible(facts, facts.image)
     if not facts.publishers and facts.other_publishers:
         remedy = (
             f'remap image to {facts.other}'
@@ -152,13 +155,7 @@ def _no_images(facts: Facts) -> Iterator[str]:
 
 
 def _no_camera_info(facts: Facts) -> Iterator[str]:
-    policies = dict(facts.incompatible)
-    if facts.info in policies:
-        policy = policies[facts.info]
-        yield (
-            f'{facts.info}: its publisher has an incompatible QoS, policy {policy}: set '
-            f'qos_overrides.{facts.info}.subscription.{policy}, or change the publisher'
-        )
+    yield from _incompatible(facts, facts.info)
     if facts.info_publishers:
         yield f'images arrive, but no camera_info on {facts.info}, which is published: wait for it'
     yield (

@@ -185,19 +185,25 @@ class Experiment:
         check_input_size(*self.input_size)
 
 
+def read_mapping(path: Path, what: str) -> dict[str, Any]:
+    """The names and values of a YAML file; `what` it is, in words. Raises MdepthError."""
+    try:
+        values = read_yaml(path) or {}
+    except OSError as error:
+        raise MdepthError(f'cannot read the {what} {path}: {error.strerror}') from error
+    except TextError as error:
+        raise MdepthError(f'{path} cannot be used: {error}') from None
+    if not isinstance(values, dict):
+        raise MdepthError(f'{path} must be a mapping of names to values')
+    return values
+
+
 def load_experiment(path: Path, overrides: list[str] | None = None) -> Experiment:
     """Read an experiment; overrides look like `training.steps=100`.
 
     Raises MdepthError for a missing file, an unknown key or a value of the wrong type.
     """
-    try:
-        values = read_yaml(path) or {}
-    except OSError as error:
-        raise MdepthError(f'cannot read the configuration {path}: {error.strerror}') from error
-    except TextError as error:
-        raise MdepthError(f'{path} cannot be used: {error}') from None
-    if not isinstance(values, dict):
-        raise MdepthError(f'{path} must be a mapping of names to values')
+    values = read_mapping(path, 'configuration')
     if isinstance(values.get('data'), list):
         values['data'] = {'sources': values['data']}
     method = _method_of(values, overrides or [])

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.geometry import warp
+from mdepth_ros.geometry import scaled_camera, warp
 from mdepth_training.data.sample import Sample
 from mdepth_training.losses import (
     Moments,
@@ -285,11 +285,3 @@ def stereo_view(sample: Sample, settings: ViewSynthesis) -> View:
 def shrunk(image: Tensor, shrink: int) -> Tensor:
     """Images [B, C, H, W], `shrink` times smaller by averaging."""
     return image if shrink == 1 else functional.avg_pool2d(image, shrink)
-
-
-def scaled_camera(K: Tensor, shrink: int) -> Tensor:
-    """Camera matrices [B, 3, 3] of images that are `shrink` times smaller (pixel-centre rule)."""
-    K = K / shrink
-    K[:, :2, 2] += 0.5 / shrink - 0.5
-    K[:, 2, 2] = 1
-    return K

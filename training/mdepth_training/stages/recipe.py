@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.texts import TextError, read_yaml
-from mdepth_training.config import Experiment, load_experiment
+from mdepth_training.config import Experiment, load_experiment, read_mapping
 from mdepth_training.settings import build, setting
 from mdepth_training.stages.stage import Stage
 
@@ -39,7 +38,7 @@ def load_recipe(path: Path, output: Path, overrides: Sequence[str] = ()) -> list
     An experiment is a recipe of one stage, whose folder is `output` itself. Overrides are of all
     experiments, or of one stage: `STAGE.training.steps=100`. Raises MdepthError.
     """
-    values = _read(path)
+    values = read_mapping(path, 'recipe')
     if 'stages' not in values:
         return [Stage('fit', 'fit', output, load_experiment(path, [*overrides]))]
     blocks = values['stages']
@@ -66,18 +65,6 @@ def load_recipe(path: Path, output: Path, overrides: Sequence[str] = ()) -> list
             raise MdepthError(f'stage {name}: {error}') from None
         stages[name] = _stage(name, settings, output / name, experiment, stages)
     return list(stages.values())
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        values = read_yaml(path) or {}
-    except OSError as error:
-        raise MdepthError(f'cannot read the recipe {path}: {error.strerror}') from error
-    except TextError as error:
-        raise MdepthError(f'{path} cannot be used: {error}') from None
-    if not isinstance(values, dict):
-        raise MdepthError(f'{path} must be a mapping of names to values')
-    return values
 
 
 def _is_for(override: str, stage: str, stages: dict[str, Any]) -> bool:

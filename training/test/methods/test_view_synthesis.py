@@ -12,10 +12,9 @@ from mdepth_training.methods.view_synthesis import (
     ViewGroup,
     ViewSynthesis,
     multi_scale_loss,
-    scaled_camera,
 )
 
-from mdepth_ros.geometry import backproject, warp
+from mdepth_ros.geometry import backproject, scaled_camera, warp
 
 K = torch.tensor([[[40.0, 0, 31.5], [0, 40.0, 15.5], [0, 0, 1]]])
 
