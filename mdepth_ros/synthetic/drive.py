@@ -91,6 +91,17 @@ class Drive:
         views = [self._frame(int(i), shader, rays) for i in indices]
         return View(*(torch.stack(parts) for parts in zip(*views, strict=True)))
 
+    def movables(self, i: int, device: str | torch.device = 'cpu') -> Tensor:
+        """Instances [H, W] of frame i that can move, vehicles and people; 0 elsewhere.
+
+        As `render` has them, without its image.
+        """
+        placed = self.world.at(i, self.poses[i, :3, 3])
+        rays = camera_rays(self.camera, 1).to(device)
+        _, surface, _ = cast(placed, self.camera, self.poses[i], rays, self.hills)
+        instance = self.world.owners(placed, surface[0])
+        return instance.where(self.world.movables(instance), 0)
+
     def _frame(self, i: int, shader: Shader, rays: Tensor) -> tuple[Tensor, ...]:
         if not 0 <= i < self.frames:
             raise IndexError(f'frame {i} of a drive of {self.frames} frames')

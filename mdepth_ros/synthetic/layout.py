@@ -63,12 +63,18 @@ class Site:
         self.things: list[Thing] = []
 
     def place(
-        self, s: float, lateral: float, parts: list[Part], turn: float = 0.0, level: bool = False
+        self,
+        s: float,
+        lateral: float,
+        parts: list[Part],
+        turn: float = 0.0,
+        level: bool = False,
+        movable: bool = False,
     ) -> None:
         """Put an object `lateral` metres left of the path, turned from its direction."""
         pose = self.path.at(torch.tensor(s, dtype=torch.float64), lateral)
         pose[2] += turn
-        self.things.append(Thing(parts, pose, level))
+        self.things.append(Thing(parts, pose, level, movable))
 
     def free(self, s: float, margin: float) -> bool:
         """Tell whether no crossing is within `margin` metres along the path."""
@@ -97,7 +103,7 @@ class Site:
             if random.uniform(0, 1) < density and self.free(s, 8.0):
                 turn = torch.pi if side > 0 and random.uniform(0, 1) < 0.8 else 0.0
                 turn += random.uniform(-0.04, 0.04)
-                self.place(s, edge - side * 1.05, car(random), turn)
+                self.place(s, edge - side * 1.05, car(random), turn, movable=True)
             s += random.uniform(5.6, 8.0)
 
     def greenery(self, side: float, edge: float) -> None:
@@ -136,7 +142,7 @@ class Site:
         """Fill a lane with vehicles that stand."""
         s = self.path.start
         while s < self.path.end:
-            self.place(s, lateral, vehicle(self.random), torch.pi)
+            self.place(s, lateral, vehicle(self.random), torch.pi, movable=True)
             s += self.random.uniform(7.0, 16.0)
 
     def clutter(self) -> None:
@@ -155,7 +161,8 @@ class Site:
                     self.place(s, lateral, parts, random.uniform(-0.1, 0.1), built)
                 if random.uniform(0, 1) < 0.15:
                     person, beside = objects.pedestrian(random), side * random.uniform(0.3, 1.5)
-                    self.place(s, edge + beside, person, random.uniform(0, 6.28))
+                    turn = random.uniform(0, 6.28)
+                    self.place(s, edge + beside, person, turn, movable=True)
                 s += 2 * half * random.uniform(0.7, 1.3)
 
     def queues(self, end: float) -> None:
@@ -173,7 +180,8 @@ class Site:
                 if self.free(s, half + 3.5) or lateral == 0.0:
                     turn = torch.pi if lateral in self.road.oncoming else 0.0
                     turn += random.uniform(-0.04, 0.04)
-                    self.place(s, lateral + random.uniform(-0.25, 0.25), parts, turn)
+                    at = lateral + random.uniform(-0.25, 0.25)
+                    self.place(s, at, parts, turn, movable=True)
                 s += half + tight * random.uniform(0.4, 1.6)
 
     def backdrop(self, end: float) -> None:

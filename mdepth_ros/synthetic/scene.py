@@ -57,11 +57,13 @@ class Thing:
     """An object that stands at pose x, y, heading [3].
 
     level: whether it is upright on a slope, as houses are, or leans with the ground.
+    movable: whether it could move, as vehicles and people can.
     """
 
     parts: list[Part]
     pose: Tensor
     level: bool = False
+    movable: bool = False
 
 
 def reach(parts: Sequence[Part]) -> float:

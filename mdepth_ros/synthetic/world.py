@@ -42,6 +42,8 @@ class World:
         step[:-1] = change
         step[1:] = torch.maximum(step[1:], change)
         self.moves = step > STILL
+        self.movable = torch.ones(len(self.pose), dtype=torch.bool)
+        self.movable[: self.still] = torch.tensor([t.movable for t in things], dtype=torch.bool)
         self.hills = hills
         if hills is not None:
             self.static_ground = hills.tangents(self.pose[: self.still, :2])
@@ -113,6 +115,11 @@ class World:
         """Tell which instances [...] move in frame i."""
         still = torch.zeros(FIRST + self.still, dtype=torch.bool)
         return torch.cat([still, self.moves[i]]).to(instance.device)[instance.long()]
+
+    def movables(self, instance: Tensor) -> Tensor:
+        """Tell which instances [...] are things that can move: vehicles and people."""
+        world = torch.zeros(FIRST, dtype=torch.bool)
+        return torch.cat([world, self.movable]).to(instance.device)[instance.long()]
 
     def displacement(self, i: int, j: int, points: Tensor, instance: Tensor) -> Tensor:
         """Where points [..., 3] in odom on instances [...] in frame i are in frame j."""

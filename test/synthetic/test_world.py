@@ -8,10 +8,12 @@ import torch
 from mdepth_ros.geometry import Camera
 from mdepth_ros.synthetic import WorldConfig, make_drive
 from mdepth_ros.synthetic.config import Random
+from mdepth_ros.synthetic.objects import SKIN
 from mdepth_ros.synthetic.render import Placed, camera_rays, cast
 from mdepth_ros.synthetic.scene import AXLE, BOX, CYLINDER, ELLIPSOID, TANK, distance_to_boxes
 from mdepth_ros.synthetic.textures import Noise, grid_pattern
 from mdepth_ros.synthetic.trajectory import BODY_OPTICAL, make_path
+from mdepth_ros.synthetic.vehicles import TYRE
 
 CAMERA = Camera(96, 32, 56.0, 56.0, 47.5, 15.5)
 OVERHEAD = 4.0
@@ -185,3 +187,22 @@ def test_a_pattern_covers_its_share_at_every_distance() -> None:
         assert abs(float(share.mean()) - 0.2) < 0.02
     none = grid_pattern(u, v, 0.01 * one, period, 0 * part, 0 * one)
     assert none.mean() < 0.01
+
+
+@pytest.mark.parametrize('slope', [0.0, 0.1])
+def test_what_can_move_has_wheels_or_skin_and_looks_as_rendered(slope: float) -> None:
+    standing = 0
+    for seed in range(4):
+        drive = make_drive(seed, 4, CAMERA, WorldConfig(appearance=1.0, slope=slope))
+        world, view = drive.world, drive.render([2])
+        rows = torch.tensor([TYRE.row(), SKIN.row()])
+        marked = (world.material[:, None] == rows).all(-1).any(-1)
+        alive = torch.zeros(len(world.pose), dtype=torch.bool)
+        alive[world.owner[marked]] = True
+        assert torch.equal(world.movable, alive)
+        instance = view.instance[0]
+        wanted = (instance >= 2) & alive[(instance - 2).clamp(min=0)]
+        assert torch.equal(drive.movables(2), instance.where(wanted, 0))
+        assert (drive.movables(2) > 0)[view.moving[0]].all()
+        standing += int((wanted & ~view.moving[0]).sum())
+    assert standing > 50

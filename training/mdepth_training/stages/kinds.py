@@ -14,7 +14,7 @@ from rich.progress import track
 from torch import Tensor
 
 from mdepth_ros.core.machine import choose_device
-from mdepth_training.data import Sample, make_loader
+from mdepth_training.data import Sample, TripletSource, make_loader
 from mdepth_training.labels import Kind, LabelStore, identity_of, make_origin
 from mdepth_training.machine import share_cores
 from mdepth_training.source import open_source
@@ -28,11 +28,13 @@ class LabelMaker:
     kinds  of the labels, by name
     maps   a batch on the device, its images as float32 in 0..1 -> each label [B, C, H, W]
     reads  labels of the stage's stores that each batch has
+    begin  looks at all frames before the first batch; MdepthError where the labels cannot be made
     """
 
     kinds: Mapping[str, Kind]
     maps: Callable[[Sample], Mapping[str, Tensor]]
     reads: Sequence[str] = ()
+    begin: Callable[[TripletSource], None] = lambda _: None
 
 
 def fit_stage(stage: Stage, end: float | None) -> bool:
@@ -51,6 +53,7 @@ def label_stage(stage: Stage, end: float | None) -> bool:
     experiment, device = stage.experiment, choose_device('auto')
     maker = experiment.method.learner().makers[stage.maker](stage)
     source = open_source(experiment, stage.cache or stage.folder, maker.reads)
+    maker.begin(source)
     frames = source.drive_frames()
     origin = make_origin(
         f'{experiment.method.name} {stage.maker}',

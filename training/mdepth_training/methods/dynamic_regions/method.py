@@ -24,6 +24,7 @@ from mdepth_training.losses import label_loss, motion_sparsity
 from mdepth_training.methods.dynamic_regions.label_maker import label_maker
 from mdepth_training.methods.dynamic_regions.makers import scene_maker, things_maker
 from mdepth_training.methods.dynamic_regions.motion import MotionNetwork
+from mdepth_training.methods.dynamic_regions.prior import prior_maker
 from mdepth_training.methods.dynamic_regions.settings import DynamicRegionsSettings
 from mdepth_training.methods.dynamic_regions.tables import TABLES
 from mdepth_training.methods.dynamic_regions.things import says_if_nothing_moves
@@ -43,6 +44,7 @@ class DynamicRegions(ImplicitCues):
         'scene': scene_maker,
         'things': things_maker,
         'labels': label_maker,
+        'prior': prior_maker,
     }
     tables = TABLES
     looked = False

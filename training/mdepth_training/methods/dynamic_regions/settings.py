@@ -45,6 +45,9 @@ class DynamicRegionsSettings(ImplicitCuesSettings):
         'labels and scale_alignment: the depths of a thing, up to a factor: all alike, as the '
         'scene has them, or as the network of a stage dynamic_objects',
     )
+    masks: str = setting(
+        '', 'prior: your masks of things; exact: those of the synthetic world, which are truth'
+    )
 
     @staticmethod
     def learner() -> type[DynamicRegions]:
