@@ -8,8 +8,6 @@ What differs is what moves by itself. It starts from random weights and learns w
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -22,21 +20,28 @@ LEVELS, RADIUS = 3, 3
 
 
 class Features(nn.Sequential):
-    """Images [B, 3, H, W] -> features [B, channels, H/8, W/8]."""
+    """Images [B, 3, H, W] -> features [B, channels, H/8, W/8].
+
+    The first layer looks at 7x7 pixels and keeps every fourth: finer layers are most of the cost
+    of a step, and one cell of the correlations is 8 pixels wide.
+    """
 
     def __init__(self, channels: int, width: int = 32) -> None:
-        sizes = (3, width, 2 * width, 3 * width)
-        layers: list[nn.Module] = []
-        for before, after in pairwise(sizes):
-            layers += [
-                nn.Conv2d(before, after, 3, 2, 1),
-                nn.GroupNorm(8, after),
-                nn.ReLU(),
-                nn.Conv2d(after, after, 3, 1, 1),
-                nn.GroupNorm(8, after),
-                nn.ReLU(),
-            ]
-        super().__init__(*layers, nn.Conv2d(sizes[-1], channels, 1))
+        super().__init__(
+            *convolution(3, width, 7, 4),
+            *convolution(width, 2 * width, 3, 2),
+            *convolution(2 * width, 2 * width, 3, 1),
+            nn.Conv2d(2 * width, channels, 1),
+        )
+
+
+def convolution(before: int, after: int, size: int, stride: int) -> list[nn.Module]:
+    """A convolution that keeps the size but for its stride, normalised, with ReLU."""
+    return [
+        nn.Conv2d(before, after, size, stride, size // 2),
+        nn.GroupNorm(8, after),
+        nn.ReLU(),
+    ]
 
 
 class ConvGRU(nn.Module):
@@ -64,17 +69,17 @@ class MotionNetwork(nn.Module):
     Its last layer starts near zero: at first almost nothing moves.
     """
 
-    def __init__(self, channels: int, iterations: int = 1, hidden: int = 64) -> None:
+    def __init__(self, channels: int, iterations: int = 1, hidden: int = 48) -> None:
         super().__init__()
         self.iterations, self.hidden = iterations, hidden
         self.features = Features(hidden)
         self.context = Features(2 * hidden)
         looked = LEVELS * (2 * RADIUS + 1) ** 2
         self.correlated = nn.Conv2d(looked, hidden, 1)
-        self.moved = nn.Conv2d(2, hidden // 2, 3, padding=1)
-        self.gru = ConvGRU(hidden, hidden + hidden + hidden // 2)
-        # Where to look next, in cells; one iteration looks only where it stands.
+        # Where to look next, in cells, and where it looks; one iteration looks where it stands.
         self.flow = head(hidden, 2) if iterations > 1 else None
+        self.moved = nn.Conv2d(2, hidden // 2, 3, padding=1) if iterations > 1 else None
+        self.gru = ConvGRU(hidden, 2 * hidden + (hidden // 2 if iterations > 1 else 0))
         self.motion = head(hidden, channels)
         # How each fine pixel is mixed of its 3x3 coarse neighbours.
         self.mixture = nn.Conv2d(hidden, 9 * SHRINK**2, 1)
@@ -90,7 +95,9 @@ class MotionNetwork(nn.Module):
         flow = torch.zeros_like(grid).permute(0, 3, 1, 2)
         for _ in range(self.iterations):
             looked = look_up(pyramid, grid + flow.permute(0, 2, 3, 1))
-            given = [context, self.correlated(looked).relu(), self.moved(flow).relu()]
+            given = [context, self.correlated(looked).relu()]
+            if self.moved is not None:
+                given.append(self.moved(flow).relu())
             state = self.gru(state, torch.cat(given, 1))
             if self.flow is not None:
                 flow = flow + self.flow(state).float()
