@@ -15,20 +15,10 @@ import typer
 
 from mdepth_ros.cli.options import Rectified
 from mdepth_ros.terminal import checked, run_app, say
+from mdepth_training.ablation.command import ablate, regions
 from mdepth_training.evaluation.command import evaluate
+from mdepth_training.options import Cache, Minutes, Overrides
 
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option(
-        '--set', help='Override a setting, such as training.steps=100; often if need be.'
-    ),
-]
-Minutes = Annotated[
-    float | None, typer.Option(min=0, help='Stop after so long; the same command goes on.')
-]
-Cache = Annotated[
-    Path | None, typer.Option(help='Folder for rendered or extracted drives, to share them.')
-]
 app = typer.Typer(
     help='Learn depth and ego-motion from unlabelled drives, and score what was learned.',
     no_args_is_help=True,
@@ -73,35 +63,8 @@ def fit(
 
 
 app.command()(checked(evaluate))
-
-
-@app.command()
-@checked
-def ablate(
-    config: Annotated[Path, typer.Argument(help='The experiment that the variants vary.')],
-    output: Annotated[Path, typer.Option('--output', '-o', help='Folder of all runs.')],
-    table: Annotated[
-        str, typer.Option(help='components, ham, pose, resolution or stages.')
-    ] = 'components',
-    seeds: Annotated[int, typer.Option(min=1, max=1000, help='Runs of each variant.')] = 3,
-    jobs: Annotated[int, typer.Option(min=1, max=1024, help='Runs side by side.')] = 1,
-    minutes: Minutes = None,
-    drives: Annotated[int, typer.Option(min=1, max=10_000, help='Held-out drives.')] = 10,
-    frames: Annotated[
-        int, typer.Option(min=5, max=1_000_000, help='Frames of each held-out drive.')
-    ] = 70,
-    overrides: Overrides = None,
-) -> None:
-    """Learn variants with equal budgets and several seeds, and say what the seeds show.
-
-    What is finished stays: the same command goes on where it stopped.
-
-    Example: mdepth-train ablate training/configs/ablation-small.yaml -o runs/table5 --jobs 2
-    """
-    given = dict(locals())
-    from mdepth_training.ablation import ablate as run
-
-    say(f'the report: {run(**given)}')
+app.command()(checked(ablate))
+app.command()(checked(regions))
 
 
 @app.command()

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,9 @@ from mdepth_training.config import Data
 from mdepth_training.data.synthetic import synthetic_drive
 from mdepth_training.evaluation.predict import at_pixels
 from mdepth_training.evaluation.synthetic import flat_numbers
+from mdepth_training.evaluation.traffic import Traffic, mean_traffic, traffic_of
 
-_PARTS = ('image', 'depth', 'moving', 'pose')
+_PARTS = ('image', 'depth', 'moving', 'instance', 'pose')
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class HeldOut:
         folder.mkdir(parents=True, exist_ok=True)
         device = choose_device('auto')
         seeds = range(self.first_seed, self.first_seed + self.drives)
-        missing = [seed for seed in seeds if not (folder / f'{seed}.npz').exists()]
+        missing = [seed for seed in seeds if not _whole(folder / f'{seed}.npz')]
         for seed in track(missing, description='held-out drives', disable=not missing):
             drive = synthetic_drive(self.data, self.camera, seed, self.frames)
             view = drive.render(range(self.frames), device)
@@ -72,20 +74,34 @@ class HeldOut:
             partial.rename(folder / f'{seed}.npz')
         return folder
 
-    def score(self, model: Path, cache: Path) -> dict[str, float]:
+    def views(self, cache: Path) -> Iterator[tuple[Camera, dict[str, NDArray[Any]]]]:
+        """The camera of each drive and what a View has of all its frames, by name."""
+        folder = self.render(cache)
+        for seed in range(self.first_seed, self.first_seed + self.drives):
+            with np.load(folder / f'{seed}.npz') as file:
+                views = {part: file[part] for part in _PARTS}
+                yield Camera(self.camera.width, self.camera.height, *file['camera']), views
+
+    def traffic(self, cache: Path) -> Traffic:
+        """What moves in the frames that are scored."""
+        return mean_traffic(
+            [
+                traffic_of(moving, ids)
+                for _, views in self.views(cache)
+                for moving, ids in zip(views['moving'][1:], views['instance'][1:], strict=True)
+            ]
+        )
+
+    def score(self, model: Path, cache: Path, cues: bool = True) -> dict[str, float]:
         """Depth and motion of a model on the drives, see `flat_numbers`.
 
         The model runs as on the vehicle; a model of another size is compared at this size.
         """
         network, card = load_model(model)
-        estimator = Estimator(network, card, refined=False)  # the networks are compared
-        perception = make_perception(estimator)
+        # The networks are compared, so their motion is not refined.
+        perception = make_perception(Estimator(network, card, refined=False, cues=cues))
         errors, chains, unit = [], [], card.metres_per_unit or 1.0
-        folder = self.render(cache)
-        for seed in range(self.first_seed, self.first_seed + self.drives):
-            with np.load(folder / f'{seed}.npz') as file:
-                views = {part: file[part] for part in _PARTS}
-                camera = Camera(self.camera.width, self.camera.height, *file['camera'])
+        for camera, views in self.views(cache):
             interval = self.data.frame_interval
             frames = [
                 Frame(round(index * interval * 1e9), image, camera)
@@ -102,6 +118,13 @@ class HeldOut:
             poses = views['pose']
             chains.append((np.stack(motions), relative(poses[:-1], poses[1:])))
         return flat_numbers(means_by_kind(errors), chains)
+
+
+def _whole(file: Path) -> bool:
+    if not file.exists():
+        return False
+    with np.load(file) as there:
+        return set(_PARTS) <= set(there.files)
 
 
 def _on_pixels_of(camera: Camera, prediction: Prediction) -> NDArray[Any]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mdepth_ros.report.markdown import plain
 from mdepth_training.ablation.plan import Run
@@ -33,6 +34,7 @@ METRICS = (
     Metric('d1', 'd1', higher_is_better=True),
     Metric('abs_rel_static', 'AbsRel static'),
     Metric('abs_rel_moving', 'AbsRel moving'),
+    Metric('sq_rel_moving', 'SqRel moving'),
     Metric('rotation_deg', 'rotation deg/frame'),
     Metric('rpe_translation_percent', 'translation %'),
     Metric('ate_5_frames', '5-frame ATE m'),
@@ -85,11 +87,21 @@ def difference(results: Results, variant: str, reference: str, key: str) -> Diff
     if not both:
         return None
     deltas = np.array([own[seed] - others[seed] for seed in both])
-    n, mean = len(both), float(deltas.mean())
-    spread = float(deltas.std(ddof=1)) if n > 1 else math.nan
-    margin = math.inf if n < 2 else _T95[min(n - 1, len(_T95)) - 1] * spread / math.sqrt(n)
+    mean, (spread, margin) = float(deltas.mean()), spread_and_margin(deltas)
     base = float(np.mean([others[seed] for seed in both]))
-    return Difference(mean, mean / base if base else math.nan, spread, margin, n)
+    return Difference(mean, mean / base if base else math.nan, spread, margin, len(both))
+
+
+def spread_and_margin(numbers: Sequence[float] | NDArray[np.float64]) -> tuple[float, float]:
+    """Standard deviation (n-1) and half the 95 % interval of the mean, by Student's t.
+
+    NaN and infinite for one number.
+    """
+    n = len(numbers)
+    if n < 2:
+        return math.nan, math.inf
+    spread = float(np.std(numbers, ddof=1))
+    return spread, _T95[min(n - 1, len(_T95)) - 1] * spread / math.sqrt(n)
 
 
 def sentence(results: Results, variant: str, reference: str) -> str:

@@ -19,6 +19,10 @@ from mdepth_training.evaluation.motion import STEADY, motion_numbers, straight_o
 from mdepth_training.evaluation.score import Errors, Result
 
 _TITLES = dict(zip(SCORES, ('AbsRel', 'SqRel', 'RMSE', 'RMSElog', 'd1', 'd2', 'd3'), strict=True))
+PAPER = ('abs_rel', 'sq_rel', 'rmse', 'd1')
+"""What is told of each region."""
+REGIONS = {'': 'all', '_static': 'static', '_moving': 'dynamic'}
+"""By kind (`errors_by_kind`): one ratio of medians, that of the whole image, scales all three."""
 _MOTION = {
     'rotation_deg': 'rotation deg/pair',
     'rpe_translation_percent': 'translation %',
@@ -110,14 +114,34 @@ def show(result: Result, console: Console) -> None:
     for line in summary(result):
         console.print(line)
     for table in tables(result):
-        console.print()
-        console.print(table.title)
-        for line in _aligned([table.columns, *table.rows]):
-            console.print(line, soft_wrap=True)
+        print_table(table, console)
+
+
+def print_table(table: Table, console: Console) -> None:
+    """Print a table after an empty line; one of rich would cut it in a log file."""
+    console.print()
+    console.print(table.title)
+    for line in _aligned([table.columns, *table.rows]):
+        console.print(line, soft_wrap=True)
+
+
+def markdown_of(table: Table) -> list[str]:
+    """The lines of a table under its heading, and an empty one."""
+    cells = [[plain(cell) for cell in row] for row in table.rows]
+    return [f'## {plain(table.title)}', '', *markdown('', table.columns[1:], cells), '']
+
+
+def region_columns() -> list[str]:
+    """Headings of `PAPER` in every region; the first of each says which."""
+    return [
+        f'{region}: {_TITLES[name]}' if name == PAPER[0] else _TITLES[name]
+        for region in REGIONS.values()
+        for name in PAPER
+    ]
 
 
 def _aligned(rows: list[list[str]]) -> list[str]:
-    """Names to the left, numbers to the right; a table of rich would cut them in a log file."""
+    """Names to the left, numbers to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         '  '.join(
@@ -133,9 +157,7 @@ def write(result: Result, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     lines = [f'# {plain(result.predictors[0])}', '']
     lines += [*(f'- {plain(line)}' for line in summary(result)), '']
-    for table in tables(result):
-        cells = [[plain(cell) for cell in row] for row in table.rows]
-        lines += [f'## {plain(table.title)}', '', *markdown('', table.columns[1:], cells), '']
+    lines += [line for table in tables(result) for line in markdown_of(table)]
     (folder / 'scores.md').write_text('\n'.join(lines), encoding='utf-8')
     model, motion = result.predictors[0], motion_numbers(result.chains)
     others = {model: result.ranking() | result.agreement() | motion}

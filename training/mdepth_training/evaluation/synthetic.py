@@ -25,7 +25,7 @@ from mdepth_training.evaluation.motion import STEADY, Chain, motion_numbers, str
 from mdepth_training.evaluation.pictures import draw
 from mdepth_training.evaluation.predict import Predictor
 from mdepth_training.evaluation.protocols import PROTOCOLS
-from mdepth_training.evaluation.report import write, write_csv
+from mdepth_training.evaluation.report import PAPER, REGIONS, write, write_csv
 from mdepth_training.evaluation.score import Errors, score
 from mdepth_training.evaluation.shots import Shot, Shots
 from mdepth_training.evaluation.trivial import depth_statistics
@@ -43,12 +43,19 @@ _MOTION = {
 
 
 def flat_numbers(means: Errors, chains: Sequence[Chain]) -> dict[str, float]:
-    """AbsRel and d1 by region, rotation in deg/frame, translation in %, 5-frame ATE in m.
+    """`PAPER` by region, rotation in deg/frame, translation in %, 5-frame ATE in m.
 
-    The motions of all drives, and with the suffix _turns those of drives with turns.
+    Of depth that is not scaled AbsRel, and d1 of the whole image. The motions are those of all
+    drives, and with the suffix _turns those of drives with turns.
     """
     numbers = {f'abs_rel{kind}': errors.abs_rel for kind, errors in means.items()}
-    numbers |= {f'd1{kind}': means[kind].d1 for kind in ('', '_raw') if kind in means}
+    numbers |= {
+        f'{name}{kind}': getattr(means[kind], name)
+        for kind in REGIONS
+        for name in PAPER
+        if kind in means
+    }
+    numbers |= {'d1_raw': means['_raw'].d1} if '_raw' in means else {}
     turning = [chain for chain in chains if has_turns(chain[1])]
     for suffix, chosen in (('', chains), ('_turns', turning)):
         motion = motion_numbers(chosen)

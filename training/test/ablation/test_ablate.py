@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
-from mdepth_training.ablation import ablate
+from mdepth_training.ablation.ablate import ablate
 from mdepth_training.ablation.plan import Variant
 from mdepth_training.cli import app
 from mdepth_training.methods.implicit_cues.method import ImplicitCues

@@ -1,0 +1,76 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The commands `mdepth-train ablate` and `mdepth-train regions`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mdepth_ros.terminal import say
+from mdepth_training.options import Cache, Minutes, Overrides
+
+
+def ablate(
+    config: Annotated[Path, typer.Argument(help='The experiment that the variants vary.')],
+    output: Annotated[Path, typer.Option('--output', '-o', help='Folder of all runs.')],
+    table: Annotated[
+        str, typer.Option(help='components, ham, pose, resolution or stages.')
+    ] = 'components',
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help='Runs of each variant.')] = 3,
+    jobs: Annotated[int, typer.Option(min=1, max=1024, help='Runs side by side.')] = 1,
+    minutes: Minutes = None,
+    drives: Annotated[int, typer.Option(min=1, max=10_000, help='Held-out drives.')] = 10,
+    frames: Annotated[
+        int, typer.Option(min=5, max=1_000_000, help='Frames of each held-out drive.')
+    ] = 70,
+    overrides: Overrides = None,
+) -> None:
+    """Learn variants with equal budgets and several seeds, and say what the seeds show.
+
+    What is finished stays: the same command goes on where it stopped.
+
+    Example: mdepth-train ablate training/configs/ablation-small.yaml -o runs/table5 --jobs 2
+    """
+    given = dict(locals())
+    from mdepth_training.ablation.ablate import ablate as run
+
+    say(f'the report: {run(**given)}')
+
+
+def regions(
+    models: Annotated[
+        list[str],
+        typer.Argument(help='Rows: FILE, or NAME=FILE,FILE,... for models of several seeds.'),
+    ],
+    output: Annotated[
+        Path | None, typer.Option('--output', '-o', help='Folder for .md, .csv and .json.')
+    ] = None,
+    moving: Annotated[
+        float, typer.Option(min=0, max=10, help='Traffic, 1 is the usual amount.')
+    ] = 1.0,
+    drives: Annotated[int, typer.Option(min=1, max=10_000, help='Held-out drives.')] = 10,
+    frames: Annotated[int, typer.Option(min=2, max=1_000_000, help='Frames of each drive.')] = 40,
+    first_seed: Annotated[int, typer.Option(help='Seed of the first drive.')] = 10_000,
+    appearance: Annotated[
+        float, typer.Option(min=0, max=1, help='0 plain, 1 broadly randomised.')
+    ] = 0.0,
+    cues: Annotated[
+        bool, typer.Option(help='Give the depth the cues of the pair; else one image must do.')
+    ] = True,
+    cache: Cache = None,
+) -> None:
+    """Compare models by region: all pixels, what stands, what moves, in the synthetic world.
+
+    All are scored on the same frames. Below a row of several models are their spread and the 95 %
+    interval of the mean. Give models of several seeds in the same order in each row.
+
+    Example: mdepth-train regions without=a0.safetensors,a1.safetensors
+    labels=b0.safetensors,b1.safetensors --moving 3
+    """
+    given = dict(locals())
+    from mdepth_training.ablation.regions import regions as run
+
+    run(given.pop('models'), **given)
