@@ -21,7 +21,7 @@ from mdepth_ros.geometry.motion import (
     se3_log,
     transform_from_axis_angle,
 )
-from mdepth_ros.geometry.sampling import ImageSampler, target_camera
+from mdepth_ros.geometry.sampling import ImageSampler, seen_pixels, target_camera
 from mdepth_ros.geometry.splat import forward_warp, splat_depth
 from mdepth_ros.geometry.warp import (
     backproject,
@@ -56,6 +56,7 @@ __all__ = [
     'scaled_camera',
     'se3_exp',
     'se3_log',
+    'seen_pixels',
     'splat_depth',
     'target_camera',
     'transform_from_axis_angle',

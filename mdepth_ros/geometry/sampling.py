@@ -23,6 +23,17 @@ def target_camera(source: Camera, height: int, width: int) -> Camera:
     return pinhole.cropped(*pinhole.largest_crop(width / height)).scaled(width, height)
 
 
+def seen_pixels(source: Camera, target: Camera) -> Tensor:
+    """Source pixels (u, v) [h, w, 2], float64, of all pixels of a pinhole camera at its place.
+
+    NaN where the source is blind.
+    """
+    rays = target.unproject(pixel_grid(target.height, target.width, dtype=torch.float64))
+    # R turns the source's directions into rectified ones; a row times R is turned back.
+    R = torch.tensor(source.rectification, dtype=torch.float64).view(3, 3)
+    return source.project(rays @ R)
+
+
 LARGEST_SHRINK = 1000.0
 """Of the source in the target: more is of a calibration that cannot be."""
 
@@ -87,10 +98,7 @@ class ImageSampler:
         """Source pixels [h, w, 2] of all samples in float64; NaN where the source is blind."""
         rows, columns = self._samples
         fine = self.target.scaled(self.target.width * columns, self.target.height * rows)
-        rays = fine.unproject(pixel_grid(fine.height, fine.width, dtype=torch.float64))
-        # R turns the source's directions into rectified ones; a row times R is turned back.
-        R = torch.tensor(self.source.rectification, dtype=torch.float64).view(3, 3)
-        return self.source.project(rays @ R)
+        return seen_pixels(self.source, fine)
 
     def __call__(self, image: Tensor) -> Tensor:
         """uint8 [H, W, 3] or [B, H, W, 3] of the source -> float32 [B, 3, h, w] in 0..1."""

@@ -6,10 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+
+from mdepth_ros.geometry import Camera
 
 
 class Key(NamedTuple):
@@ -86,11 +89,15 @@ def joined(samples: Sequence[Sample], order: Tensor) -> Sample:
 class Frames(NamedTuple):
     """All frames of a drive: stamps (ns), and the view that samples show of them.
 
-    view  fx/W, fy/H, (cx+.5)/W, (cy+.5)/H
+    view    fx/W, fy/H, (cx+.5)/W, (cy+.5)/H
+    camera  of the images as they are
+    images  their files; none where they are rendered
     """
 
     stamps: Sequence[int]
     view: tuple[float, float, float, float]
+    camera: Camera
+    images: Sequence[Path] = ()
 
 
 def shuffled(length: int, epoch: int, seed: int) -> Tensor:

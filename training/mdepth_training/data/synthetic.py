@@ -112,9 +112,9 @@ class SyntheticTriplets(TripletSource):
     def drive_frames(self) -> dict[str, Frames]:
         """All frames of each drive (see TripletSource)."""
         stamps = [self._key(0, number).stamp for number in range(self.frames)]
-        views = [camera.normalised for camera in self.cameras]
         return {
-            self._key(drive, 0).drive: Frames(stamps, view) for drive, view in enumerate(views)
+            self._key(drive, 0).drive: Frames(stamps, camera.normalised, camera)
+            for drive, camera in enumerate(self.cameras)
         }
 
     def frame_keys(self) -> list[Key]:

@@ -96,7 +96,7 @@ class Triplets(TripletSource):
         for drive, view in zip(self.drives, self.views, strict=True):
             if drive.name in frames:
                 raise MdepthError(f'two drives are called {drive.name}: rename the folder of one')
-            frames[drive.name] = Frames(drive.stamps, view.normalised)
+            frames[drive.name] = Frames(drive.stamps, view.normalised, drive.camera, drive.images)
         return frames
 
     def frame_keys(self) -> list[Key]:

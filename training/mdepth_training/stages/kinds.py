@@ -63,8 +63,8 @@ def label_stage(stage: Stage, end: float | None) -> bool:
     )
     command = str(stage.record().get('command', ''))
     store = LabelStore.create(stage.made_labels, maker.kinds, origin, command)
-    for drive, (stamps, view) in frames.items():
-        store.add_drive(drive, stamps, view)
+    for drive, of_drive in frames.items():
+        store.add_drive(drive, of_drive.stamps, of_drive.view)
     keys = source.frame_keys()
     missing = set(store.missing(keys))
     todo = [index for index, key in enumerate(keys) if key in missing]

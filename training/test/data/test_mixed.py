@@ -19,6 +19,9 @@ from mdepth_training.data.sample import Frames
 from mdepth_training.source import open_source, open_validation
 
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.geometry import Camera
+
+CAMERA = Camera(16, 8, 9.0, 15.0, 7.5, 3.5)
 
 
 class Numbers(TripletSource):
@@ -37,7 +40,7 @@ class Numbers(TripletSource):
         return self.length
 
     def drive_frames(self) -> dict[str, Frames]:
-        return {self.drive: Frames(range(self.length), self.camera)}
+        return {self.drive: Frames(range(self.length), self.camera, CAMERA)}
 
     def frame_keys(self) -> list[Key]:
         return [Key(self.drive, number, number) for number in range(self.length)]

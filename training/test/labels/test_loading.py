@@ -19,7 +19,9 @@ from mdepth_training.labels.loading import resample
 from torch.nn import functional
 
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.geometry import Camera
 
+CAMERA = Camera(16, 8, 8.0, 16.0, 7.5, 3.5)
 NAN, INF = float('nan'), float('inf')
 
 
@@ -152,7 +154,7 @@ class Frame(TripletSource):
         return self.count
 
     def drive_frames(self) -> dict[str, Frames]:
-        return {self.drive: Frames([0, 100, 200], self.view)}
+        return {self.drive: Frames([0, 100, 200], self.view, CAMERA)}
 
     def frame_keys(self) -> list[Key]:
         return [Key(self.drive, number, 100 * number) for number in range(self.count)]

@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 import torch
@@ -14,11 +15,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.geometry import Camera, seen_pixels
 from mdepth_ros.synthetic import Drive
+from mdepth_ros.terminal import say
 from mdepth_training.config import Experiment
-from mdepth_training.data.sample import Key, Sample
+from mdepth_training.data.sample import Key, Sample, TripletSource
 from mdepth_training.data.synthetic import drive_camera, experiment_camera, synthetic_drive
 from mdepth_training.labels import Kind
+from mdepth_training.methods.dynamic_regions.coco import CocoMasks
+from mdepth_training.methods.dynamic_regions.mask_files import of_frames, png_ids, png_names
 from mdepth_training.methods.dynamic_regions.things import IDS
 from mdepth_training.stages import LabelMaker
 
@@ -29,23 +34,51 @@ if TYPE_CHECKING:
 EXACT = 'exact'
 
 
+class Masks(Protocol):
+    """Where masks come from."""
+
+    description: str
+
+    def begin(self, source: TripletSource) -> None:
+        """Look at all frames; MdepthError where there are no masks of them."""
+        ...
+
+    def of(self, key: Key) -> NDArray[np.integer]:
+        """Any ids [H, W] of the things of a frame, in its view and size; 0 none."""
+        ...
+
+
 def prior_maker(stage: Stage) -> LabelMaker:
     """`objects`: ids of all things of a frame, moving or not, from `method.masks`."""
     settings = cast('DynamicRegionsSettings', stage.settings.method)
-    if settings.masks != EXACT:
-        raise MdepthError(f'stage {stage.name} has no masks: set method.masks=exact')
-    masks = ExactMasks(stage.experiment)
-    kinds = {
-        'objects': Kind(
-            'ids', stage.experiment.input_size, dtype='uint8', description=masks.description
-        )
-    }
+    size = stage.experiment.input_size
+    masks = _masks(stage.experiment, settings)
+    kinds = {'objects': Kind('ids', size, dtype='uint8', description=masks.description)}
 
     def maps(sample: Sample) -> Mapping[str, Tensor]:
         found = [numbered(masks.of(key), key) for key in sample.keys]
         return {'objects': torch.from_numpy(np.stack(found))[:, None]}
 
-    return LabelMaker(kinds, maps)
+    return LabelMaker(kinds, maps, begin=masks.begin)
+
+
+def _masks(experiment: Experiment, settings: DynamicRegionsSettings) -> Masks:
+    """Where `method.masks` says they are; MdepthError where nothing is there."""
+    path, size = Path(settings.masks).expanduser(), experiment.input_size
+    classes = settings.mask_classes
+    if settings.masks and path.suffix == '.json':
+        coco = CocoMasks(path, classes)
+        return GivenMasks(path, list(coco.images), coco.ids, size)
+    if classes:
+        raise MdepthError('method.mask_classes is of a json of COCO alone: leave it out')
+    if settings.masks == EXACT:
+        return ExactMasks(experiment)
+    if not settings.masks or not path.is_dir():
+        raise MdepthError(
+            f'method.masks={settings.masks} is not there: give a folder of PNGs, a json of COCO, '
+            'or exact for those of data.synthetic'
+        )
+    return GivenMasks(path, png_names(path), lambda name: png_ids(path / name), size)
 
 
 def numbered(ids: NDArray[np.integer], key: Key) -> NDArray[np.uint8]:
@@ -84,7 +117,61 @@ class ExactMasks:
 
         self._drive_of = drive_of
 
+    def begin(self, source: TripletSource) -> None:
+        """Nothing has to be looked for."""
+
     def of(self, key: Key) -> NDArray[np.int32]:
         """Ids [H, W] of a frame."""
         ids: NDArray[np.int32] = self._drive_of(key.drive).movables(key.frame).numpy()
         return ids
+
+
+class GivenMasks:
+    """A person's masks, seen as the images are.
+
+    names  of the files in `where`
+    read   ids [H, W] of one, 0 none
+    size   height and width of what `of` returns
+    """
+
+    def __init__(
+        self,
+        where: Path,
+        names: Sequence[str],
+        read: Callable[[str], NDArray[np.integer]],
+        size: tuple[int, int],
+    ) -> None:
+        self.description = f'masks of things from {where}'
+        self._where, self._names, self._read, self._size = where, names, read, size
+
+    def begin(self, source: TripletSource) -> None:
+        """Find the masks of all frames, and say how many have none."""
+        self._drives, keys = source.drive_frames(), source.frame_keys()
+        self._found = of_frames(self._names, keys, self._drives, self._where)
+        if without := len(keys) - len(self._found):
+            say(f'{without} of {len(keys)} frames have no mask in {self._where}: no things there')
+
+    def of(self, key: Key) -> NDArray[np.integer]:
+        """Ids [h, w] of a frame; MdepthError for a mask of another shape than its image."""
+        name, frames = self._found.get(key), self._drives[key.drive]
+        if name is None:
+            return np.zeros(self._size, np.int32)
+        ids = self._read(name)
+        (height, width), camera = ids.shape, frames.camera
+        if abs(width * camera.height / camera.width - height) > 1:
+            raise MdepthError(
+                f'the mask {name} in {self._where} is {width}x{height}, its image '
+                f'{camera.width}x{camera.height}: make masks of the whole image, of any size'
+            )
+        view = Camera.from_normalised(self._size[1], self._size[0], *frames.view)
+        rows, columns, seen = _nearest(camera.scaled(width, height), view)
+        return np.where(seen, ids[rows, columns], 0)
+
+
+@lru_cache(64)
+def _nearest(source: Camera, target: Camera) -> tuple[NDArray[np.intp], ...]:
+    """Rows and columns [h, w] of the pixels that another camera sees, and where there are any."""
+    columns, rows = seen_pixels(source, target).round().unbind(-1)
+    seen = (columns >= 0) & (columns < source.width) & (rows >= 0) & (rows < source.height)
+    rows, columns = (place.where(seen, 0).long() for place in (rows, columns))
+    return rows.numpy(), columns.numpy(), seen.numpy()

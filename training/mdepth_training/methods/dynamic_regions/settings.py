@@ -46,7 +46,12 @@ class DynamicRegionsSettings(ImplicitCuesSettings):
         'scene has them, or as the network of a stage dynamic_objects',
     )
     masks: str = setting(
-        '', 'prior: your masks of things; exact: those of the synthetic world, which are truth'
+        '',
+        'prior: masks of all things, a folder of PNGs (values are ids, or one for all), a json of '
+        'COCO, or exact: those of the synthetic world, which are truth',
+    )
+    mask_classes: tuple[str, ...] = setting(
+        (), 'prior: names of the categories in a json of COCO that are things; none: all'
     )
 
     @staticmethod
