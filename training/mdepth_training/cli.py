@@ -17,6 +17,7 @@ from mdepth_ros.cli.options import Rectified
 from mdepth_ros.terminal import checked, run_app, say
 from mdepth_training.ablation.command import ablate, regions
 from mdepth_training.evaluation.command import evaluate
+from mdepth_training.evaluation.picture_commands import compare
 from mdepth_training.options import Cache, Minutes, Overrides
 
 app = typer.Typer(
@@ -65,6 +66,7 @@ def fit(
 app.command()(checked(evaluate))
 app.command()(checked(ablate))
 app.command()(checked(regions))
+app.command()(checked(compare))
 
 
 @app.command()

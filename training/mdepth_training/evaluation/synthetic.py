@@ -91,7 +91,7 @@ def held_out(camera: Camera, world: WorldConfig, seeds: Sequence[int], frames: i
                     camera=camera,
                     moving=view.moving[0].numpy(),
                     pose=np.asarray(drive.poses[index]),
-                    drive=f'seed {seed}',
+                    drive=f'synthetic-{seed}',
                 )
                 previous = frame
 

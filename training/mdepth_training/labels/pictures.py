@@ -4,24 +4,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from mdepth_ros.errors import MdepthError
+from mdepth_training import tiles
 from mdepth_training.data.sample import Key
 from mdepth_training.labels.kind import Array, Kind
 from mdepth_training.labels.store import LabelStore
+from mdepth_training.tiles import Bgr, colours_of_ids, from_hsv, spread, tile
 
-Bgr = NDArray[np.uint8]
 Scales = dict[str, tuple[float, float]]
 Images = Callable[[Key], Bgr | None]
 """The image of a frame, in the view of its labels; None where it is not at hand."""
-_WIDTH, _CAPTION, _GREY = 320, 22, 90
 _SEEN = 16  # frames that decide the colours of all
 
 
@@ -30,7 +28,7 @@ def scales_of(store: LabelStore, keys: Sequence[Key]) -> Scales:
 
     Depth: the disparities of 2 and 98 % of the pixels. Flow: 0 and the length of 98 %.
     """
-    seen = [store.read(key) for key in _spread(keys, _SEEN)]
+    seen = [store.read(key) for key in spread(keys, _SEEN)]
     scales = {}
     for name, kind in store.kinds.items():
         values: Array = np.stack([maps[name] for maps in seen]).astype(np.float32)
@@ -56,9 +54,7 @@ def colours(array: Array, kind: Kind, scale: tuple[float, float]) -> Bgr:
     if kind.what == 'mask':
         return np.repeat(first[..., None].astype(np.uint8) * 255, 3, 2)
     if kind.what == 'ids':
-        hue = (first.astype(np.int64) * 67 % 180).astype(np.uint8)  # 67: neighbours differ much
-        some = np.where(first == 0, 0, 255).astype(np.uint8)
-        return _from_hsv(hue, some, some)
+        return colours_of_ids(first)
     known = ~np.isnan(array if kind.what == 'flow' else first[None]).any(0)
     with np.errstate(divide='ignore'):
         value = 1 / first.astype(np.float32) if kind.what == 'depth' else first.astype(np.float32)
@@ -66,59 +62,38 @@ def colours(array: Array, kind: Kind, scale: tuple[float, float]) -> Bgr:
         x, y = np.nan_to_num(array.astype(np.float32))
         strength = np.clip(np.hypot(x, y) / high, 0, 1) * 255
         angle = np.degrees(np.arctan2(y, x)) % 360 / 2
-        image = _from_hsv(angle.astype(np.uint8) % 180, strength.astype(np.uint8), 255)
+        image = from_hsv(angle.astype(np.uint8) % 180, strength.astype(np.uint8), 255)
     else:
         share = np.clip((np.nan_to_num(value) - low) / (high - low), 0, 1)
         table = cv2.COLORMAP_TURBO if kind.what == 'depth' else cv2.COLORMAP_VIRIDIS
         image = np.asarray(cv2.applyColorMap((share * 255).astype(np.uint8), table))
-    image[~known] = _GREY
+    image[~known] = tiles.GREY
     return image
 
 
 def write_sheet(store: LabelStore, keys: Sequence[Key], path: Path, images: Images) -> None:
     """Write a picture of eight of these frames, a row each; the colours are those of a drive."""
-    shown = _spread(keys, 8)
+    shown = spread(keys, 8)
     scales = {d: scales_of(store, [k for k in keys if k[0] == d]) for d in {k[0] for k in shown}}
     rows = [np.hstack(_tiles(store, key, scales[key[0]], images)) for key in shown]
-    if not cv2.haveImageWriter(str(path)) or not cv2.imwrite(str(path), np.vstack(rows)):
-        raise MdepthError(
-            f'{path} cannot be written: give a name in .png or .jpg, in a folder that is there'
-        )
+    tiles.write_sheet(path, rows)
 
 
 def write_video(store: LabelStore, keys: Sequence[Key], path: Path, images: Images) -> None:
     """Write all these frames of one drive, at their rate, as an .mp4 (or .avi)."""
-    steps = np.diff([stamp for _, _, stamp in keys]) / 1e9
-    rate = float(np.clip(1 / np.median(steps), 1, 60)) if len(steps) else 1.0
-    codec = cv2.VideoWriter.fourcc(*('MJPG' if path.suffix.lower() == '.avi' else 'mp4v'))
-    scales, writer = scales_of(store, keys), None
-    for key in keys:
-        picture = _grid(_tiles(store, key, scales, images))
-        if writer is None:
-            writer = cv2.VideoWriter(str(path), codec, rate, (picture.shape[1], picture.shape[0]))
-        if not writer.isOpened():
-            raise MdepthError(f'{path} cannot be written as a video: give a name in .mp4 or .avi')
-        writer.write(picture)
-    if writer is not None:
-        writer.release()
+    scales = scales_of(store, keys)
+    with tiles.video(path, [key.stamp for key in keys]) as add:
+        for key in keys:
+            add(tiles.grid(_tiles(store, key, scales, images)))
 
 
 def _tiles(store: LabelStore, key: Key, scales: Scales, images: Images) -> list[Bgr]:
     maps, number = store.read(key), key[1]
     sizes = [kind.size for kind in store.kinds.values() if kind.size != (1, 1)] or [(1, 4)]
-    height = max(round(_WIDTH * max(rows / columns for rows, columns in sizes)), 1)
-
-    def tile(picture: Bgr, rule: int, caption: str) -> Bgr:
-        fit = np.asarray(cv2.resize(picture, (_WIDTH, height), interpolation=rule))
-        bar = np.zeros((_CAPTION, _WIDTH, 3), np.uint8)
-        white = (255, 255, 255)
-        cv2.putText(bar, caption, (4, 15), cv2.FONT_HERSHEY_SIMPLEX, 0.42, white, 1, cv2.LINE_AA)
-        framed = cv2.copyMakeBorder(fit, 0, 2, 0, 4, cv2.BORDER_CONSTANT, value=(_GREY,) * 3)
-        return np.vstack([cv2.copyMakeBorder(bar, 0, 0, 0, 4, cv2.BORDER_CONSTANT), framed])
-
-    image, tiles, where = images(key), [], f'{key[0][-16:]} {number}'
+    height = max(round(tiles.WIDTH * max(rows / columns for rows, columns in sizes)), 1)
+    image, shown, where = images(key), [], f'{key[0][-16:]} {number}'
     if image is not None:
-        tiles.append(tile(image, cv2.INTER_AREA, f'image of {where}'))
+        shown.append(tile(image, f'image of {where}', height, cv2.INTER_AREA))
     for name, kind in store.kinds.items():
         low, high = scales[name]
         if kind.size == (1, 1):  # a vector: a stripe for each number
@@ -128,26 +103,7 @@ def _tiles(store: LabelStore, key: Key, scales: Scales, images: Images) -> list[
         }
         ends |= {'flow': f' to {high:.3g} px', 'value': f' {low:.3g} to {high:.3g}'}
         of = f' (1 of {kind.channels})' if kind.channels > 1 and kind.what != 'flow' else ''
-        first = number if tiles else where
+        first = number if shown else where
         caption = f'{first} {name}{of}{ends.get(kind.what, "")}'
-        tiles.append(tile(colours(maps[name], kind, scales[name]), cv2.INTER_NEAREST, caption))
-    return tiles
-
-
-def _grid(tiles: list[Bgr]) -> Bgr:
-    """Two columns, and a size that video codecs take."""
-    tiles = tiles + [np.zeros_like(tiles[0])] * (len(tiles) % 2 if len(tiles) > 1 else 0)
-    across = min(len(tiles), 2)
-    rows = [np.hstack(tiles[first : first + across]) for first in range(0, len(tiles), across)]
-    picture = np.vstack(rows)
-    return np.ascontiguousarray(picture[: picture.shape[0] // 2 * 2])
-
-
-def _spread(keys: Sequence[Key], count: int) -> list[Key]:
-    places: Iterator[int] = map(int, np.linspace(0, len(keys) - 1, min(count, len(keys))))
-    return [keys[place] for place in places]
-
-
-def _from_hsv(hue: Array, saturation: Array, value: Array | int) -> Bgr:
-    hsv = np.stack(np.broadcast_arrays(hue, saturation, np.uint8(value)), -1)
-    return np.asarray(cv2.cvtColor(np.ascontiguousarray(hsv), cv2.COLOR_HSV2BGR))
+        shown.append(tile(colours(maps[name], kind, scales[name]), caption, height))
+    return shown

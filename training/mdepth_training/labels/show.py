@@ -21,8 +21,9 @@ from mdepth_ros.sources.folder import read_image
 from mdepth_ros.terminal import Console, print_rows, say
 from mdepth_training.data.sample import Key
 from mdepth_training.labels import pictures
-from mdepth_training.labels.pictures import Bgr, Images
+from mdepth_training.labels.pictures import Images
 from mdepth_training.labels.store import LabelStore
+from mdepth_training.tiles import Bgr
 
 
 def show_command(
