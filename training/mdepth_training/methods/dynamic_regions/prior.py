@@ -66,18 +66,18 @@ def _masks(experiment: Experiment, settings: DynamicRegionsSettings) -> Masks:
     """Where `method.masks` says they are; MdepthError where nothing is there."""
     path, size = Path(settings.masks).expanduser(), experiment.input_size
     classes = settings.mask_classes
-    if settings.masks and path.suffix == '.json':
+    if path.suffix == '.json' and path.is_file():
         coco = CocoMasks(path, classes)
         return GivenMasks(path, list(coco.images), coco.ids, size)
-    if classes:
-        raise MdepthError('method.mask_classes is of a json of COCO alone: leave it out')
-    if settings.masks == EXACT:
-        return ExactMasks(experiment)
-    if not settings.masks or not path.is_dir():
+    if not settings.masks or not (settings.masks == EXACT or path.is_dir()):
         raise MdepthError(
             f'method.masks={settings.masks} is not there: give a folder of PNGs, a json of COCO, '
             'or exact for those of data.synthetic'
         )
+    if classes:
+        raise MdepthError('method.mask_classes is of a json of COCO alone: leave it out')
+    if settings.masks == EXACT:
+        return ExactMasks(experiment)
     return GivenMasks(path, png_names(path), lambda name: png_ids(path / name), size)
 
 
@@ -86,8 +86,8 @@ def numbered(ids: NDArray[np.integer], key: Key) -> NDArray[np.uint8]:
     values = np.unique(ids[ids > 0])
     if len(values) >= IDS:
         raise MdepthError(
-            f'frame {key.frame} of {key.drive} has masks of {len(values)} things: at most '
-            f'{IDS - 1} fit, leave out small ones'
+            f'frame {key.frame} of {key.drive} has masks of {len(values)} things, at most '
+            f'{IDS - 1} fit: leave out small ones; an image is no mask'
         )
     return np.where(ids > 0, np.searchsorted(values, ids) + 1, 0).astype(np.uint8)
 
