@@ -16,7 +16,11 @@ from mdepth_training.losses.photometric import (
     photometric_error,
     ssim_error,
 )
-from mdepth_training.losses.smoothness import edge_aware_smoothness, masked_smoothness
+from mdepth_training.losses.smoothness import (
+    edge_aware_smoothness,
+    masked_smoothness,
+    smoothness_between_edges,
+)
 from mdepth_training.losses.sparsity import motion_sparsity
 
 __all__ = [
@@ -35,6 +39,7 @@ __all__ = [
     'motion_sparsity',
     'not_finite',
     'photometric_error',
+    'smoothness_between_edges',
     'ssim_error',
     'velocity_change',
 ]

@@ -14,11 +14,16 @@ def edge_aware_smoothness(disparity: Tensor, image: Tensor) -> Tensor:
     The image is [B, 3, H, W] in 0..1. A scalar; it does not change with the disparity's scale.
     """
     disparity = disparity / (disparity.mean((2, 3), keepdim=True) + 1e-7)
-    along_x = (disparity[..., 1:] - disparity[..., :-1]).abs()
-    along_y = (disparity[..., 1:, :] - disparity[..., :-1, :]).abs()
-    edge_x = (image[..., 1:] - image[..., :-1]).abs().mean(1, keepdim=True)
-    edge_y = (image[..., 1:, :] - image[..., :-1, :]).abs().mean(1, keepdim=True)
-    return (along_x * torch.exp(-edge_x)).mean() + (along_y * torch.exp(-edge_y)).mean()
+    return smoothness_between_edges(disparity, image)
+
+
+def smoothness_between_edges(values: Tensor, guide: Tensor) -> Tensor:
+    """Gradients of values [B, 1, H, W], less where the guide [B, C, H, W] has edges."""
+    total = values.new_zeros(())
+    for axis in (3, 2):
+        edge = guide.diff(dim=axis).abs().mean(1, keepdim=True)
+        total = total + (values.diff(dim=axis).abs() * torch.exp(-edge)).mean()
+    return total
 
 
 def masked_smoothness(disparity: Tensor, mask: Tensor) -> Tensor:

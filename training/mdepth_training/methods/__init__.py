@@ -14,6 +14,7 @@ _HERE = 'mdepth_training.methods'
 _OURS = {
     'dynamic_objects': f'{_HERE}.dynamic_regions.settings:DynamicObjectsSettings',
     'dynamic_regions': f'{_HERE}.dynamic_regions.settings:DynamicRegionsSettings',
+    'ground_network': f'{_HERE}.dynamic_regions.settings:GroundNetworkSettings',
     'implicit_cues': f'{_HERE}.implicit_cues.settings:ImplicitCuesSettings',
     'scale_alignment': f'{_HERE}.dynamic_regions.settings:ScaleAlignmentSettings',
 }

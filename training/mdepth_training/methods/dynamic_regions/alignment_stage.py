@@ -7,10 +7,7 @@ There the depth of the scene is right. What is learned is applied to what moves.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 from torch.nn import functional
 
@@ -19,9 +16,9 @@ from mdepth_training.config import Experiment
 from mdepth_training.data.sample import Sample
 from mdepth_training.losses import masked_mean
 from mdepth_training.methods.dynamic_regions.alignment import ScaleAlignment, normalised, shapes
+from mdepth_training.methods.dynamic_regions.part import LearnPart
 from mdepth_training.methods.dynamic_regions.settings import ScaleAlignmentSettings
 from mdepth_training.methods.dynamic_regions.things import Things, require_things, things_of
-from mdepth_training.methods.method import Method, parts_file
 from mdepth_training.optimiser import Timetable
 
 HUBER = 0.005
@@ -31,10 +28,11 @@ NOTHING = (
 )
 
 
-class AlignScale(Method):
+class AlignScale(LearnPart):
     """The network of the object stage as it is, and the scale alignment, which learns."""
 
     settings: ScaleAlignmentSettings
+    part = 'alignment'
     columns = ('things', 'log_scale_error')
     progress = {'error': 'log_scale_error'}  # noqa: RUF012
     seen_any = False
@@ -46,26 +44,14 @@ class AlignScale(Method):
         network: JointDepthPose | None = None,
     ) -> None:
         super().__init__(experiment, timetable, network)
-        self.network.requires_grad_(False)
         config = self.network.config
         self.alignment = ScaleAlignment(config.encoder, config.width)
-
-    def train(self, mode: bool = True) -> AlignScale:
-        """The network is only looked at."""
-        super().train(mode)
-        self.network.eval()
-        return self
 
     def describe(self) -> tuple[str, dict[str, str]]:
         """Say what it is."""
         return 'scale alignment (Mining Supervision, DSA), and the network of the shapes', {
             'shape': self.settings.shape
         }
-
-    def load_parts(self, model: Path) -> None:
-        """Go on with an alignment; the parts of a scene stage are of no use here."""
-        if has_alignment(model):
-            super().load_parts(model)
 
     def loss(self, sample: Sample, jittered: Sample, *_: Tensor) -> Tensor:
         """Eq. 16 of one thing of each frame, or of all."""
@@ -116,15 +102,3 @@ def alignment_loss(scale: Tensor, own: Tensor, depth: Tensor, mask: Tensor, how:
         off = functional.huber_loss(said, there, reduction='none', delta=HUBER)
     of_thing: Tensor = off.where(mask, 0.0).sum((1, 2)) / mask.sum((1, 2)).clamp(min=1)
     return of_thing.mean()
-
-
-def has_alignment(model: Path) -> bool:
-    """Whether a model has a scale alignment beside it; True too where nobody can tell."""
-    file = parts_file(model)
-    if not file.exists():
-        return False
-    try:
-        with safe_open(file, 'pt') as parts:
-            return any(name.startswith('alignment.') for name in parts.keys())  # noqa: SIM118 (no dict)
-    except (OSError, SafetensorError):
-        return True

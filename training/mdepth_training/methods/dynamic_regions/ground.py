@@ -17,6 +17,8 @@ REACH = 11 / 512
 """From a pixel to the neighbours that give its normal, as a share of the width: 11 of 512."""
 TILT = math.cos(math.radians(10))
 HEIGHT_TOLERANCE, FEET = 0.3, 0.1
+CERTAIN = 255
+"""What the label `ground_probability` is where the probability is 1."""
 
 
 @torch.no_grad()

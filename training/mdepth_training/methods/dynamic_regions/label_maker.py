@@ -16,8 +16,9 @@ from mdepth_ros.model.file import load_model
 from mdepth_training.data.sample import Sample
 from mdepth_training.labels import Kind
 from mdepth_training.methods.dynamic_regions.alignment import normalised, shapes
-from mdepth_training.methods.dynamic_regions.alignment_stage import AlignScale, has_alignment
+from mdepth_training.methods.dynamic_regions.alignment_stage import AlignScale
 from mdepth_training.methods.dynamic_regions.contact import contact_depth, depth_label
+from mdepth_training.methods.dynamic_regions.part import has_part
 from mdepth_training.methods.dynamic_regions.things import Things, things_of
 from mdepth_training.stages import LabelMaker
 
@@ -95,7 +96,7 @@ def _networks(stage: Stage) -> AlignScale | None:
             f'method.shape={settings.shape}: set its `model` to the stage that learns it, or '
             'set method.scale=contact and method.shape=flat'
         )
-    if settings.scale == 'network' and not has_alignment(stage.model_file):
+    if settings.scale == 'network' and not has_part(stage.model_file, 'alignment'):
         raise MdepthError(
             f'stage {stage.name}: {stage.model_file} has no scale alignment: set its `model` to '
             'a stage of the method scale_alignment, or set method.scale=contact'

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,8 +16,8 @@ from mdepth_ros.core.machine import choose_device
 from mdepth_ros.geometry import project_depth
 from mdepth_ros.model.file import load_model
 from mdepth_training.data.sample import Sample
-from mdepth_training.labels import Kind
-from mdepth_training.methods.dynamic_regions.ground import ground_around, ground_mask
+from mdepth_training.labels import Kind, LabelStore
+from mdepth_training.methods.dynamic_regions.ground import CERTAIN, ground_around, ground_mask
 from mdepth_training.methods.dynamic_regions.objects import (
     ObjectRules,
     components,
@@ -60,12 +61,16 @@ def scene_maker(stage: Stage) -> LabelMaker:
 
 
 def things_maker(stage: Stage) -> LabelMaker:
-    """The ground, and the things on it: those that move, those that stand still."""
+    """The ground, and the things on it: those that move, those that stand still.
+
+    The ground is where a label `ground_probability` says so; without one, the closed form.
+    """
     size, rules = stage.experiment.input_size, ObjectRules()
 
     def ids(description: str) -> Kind:
         return Kind('ids', size, dtype='uint8', description=description)
 
+    network = available(stage, ('ground_probability',))
     kinds = {
         'ground': Kind('mask', size, description='level and low, up to where things stand'),
         'instances': ids('things that move'),
@@ -78,7 +83,10 @@ def things_maker(stage: Stage) -> LabelMaker:
         labels = {name: sample.labels[name].float().cpu() for name in SCENE}
         depth, K = labels['scene_depth'][:, 0], sample.K.cpu()
         flows = [labels['flow_previous'], labels['flow_following']]
-        ground = ground_mask(depth, K)
+        if network:
+            ground = sample.labels['ground_probability'][:, 0].cpu() > CERTAIN / 2
+        else:
+            ground = ground_mask(depth, K)
         around = ground_around(ground, depth, K)
         frames = zip(depth, torch.stack(flows, 1), ground, around, strict=True)
         found = [
@@ -95,7 +103,13 @@ def things_maker(stage: Stage) -> LabelMaker:
         everything = (around & (things == 0), moving, still, *seen)
         return {name: one[:, None] for name, one in zip(kinds, everything, strict=True)}
 
-    return LabelMaker(kinds, maps, SCENE)
+    return LabelMaker(kinds, maps, (*SCENE, *network))
+
+
+def available(stage: Stage, names: Sequence[str]) -> tuple[str, ...]:
+    """Those of the labels that one of the stage's stores has."""
+    stores = [LabelStore.open(Path(path)) for path in stage.experiment.data.labels]
+    return tuple(name for name in names if any(name in store.kinds for store in stores))
 
 
 def scene_of(

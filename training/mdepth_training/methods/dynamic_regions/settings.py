@@ -12,6 +12,7 @@ from mdepth_training.settings import setting
 
 if TYPE_CHECKING:
     from mdepth_training.methods.dynamic_regions.alignment_stage import AlignScale
+    from mdepth_training.methods.dynamic_regions.ground_stage import LearnGround
     from mdepth_training.methods.dynamic_regions.method import DynamicRegions
     from mdepth_training.methods.dynamic_regions.objects_stage import DynamicObjects
 
@@ -76,11 +77,21 @@ class DynamicRegionsSettings(ImplicitCuesSettings):
 
 
 @dataclass(frozen=True)
-class ThingSettings(DynamicRegionsSettings):
-    """Of the stages that learn from single things; they read the settings of the others too.
+class LaterSettings(DynamicRegionsSettings):
+    """Of the stages after the scene stage; they read the settings of the others too.
 
     One block `method` of an experiment does for all stages of a chain in this way.
     """
+
+    @property
+    def stages(self) -> dict[str, int]:
+        """All of it learns from the start."""
+        return {}
+
+
+@dataclass(frozen=True)
+class ThingSettings(LaterSettings):
+    """Of the stages that learn from single things."""
 
     things: Literal['one', 'all'] = setting('one', 'things of a frame in a step, drawn by chance')
     least_area: float = setting(
@@ -91,11 +102,6 @@ class ThingSettings(DynamicRegionsSettings):
         'things_previous',
         'things_following',
     )
-
-    @property
-    def stages(self) -> dict[str, int]:
-        """All of it learns from the start."""
-        return {}
 
 
 @dataclass(frozen=True)
@@ -138,3 +144,41 @@ class ScaleAlignmentSettings(ThingSettings):
     def labels(self) -> tuple[str, ...]:  # type: ignore[override]
         """The scene, its ground, and where things stand."""
         return ('scene_depth', 'ground', *self.thing_labels)
+
+
+@dataclass(frozen=True)
+class GroundNetworkSettings(LaterSettings):
+    """The ground, learned from the closed form (Mining Supervision, 1.2).
+
+    Shares are of the steps of the run; the defaults are the authors' steps of their 87,000.
+    """
+
+    name: str = setting('ground_network', 'the method')
+    smoothness: float = setting(2.0, 'weight of the smoothness of the ground', 0, 1e3)
+    ground_channels: int = setting(
+        64, 'features of the first layers, the last has twice as many', 1, 1024
+    )
+    thirds: float = setting(
+        0.5, 'weight of what the network says itself of the lower two thirds of the image', 0, 1e3
+    )
+    thirds_rise: tuple[float, float] = setting(
+        (0.2, 0.26), 'shares of the run between which this weight rises'
+    )
+    label_left: float = setting(
+        0.25, 'what is left at the end of the weight of the closed form', 0, 1
+    )
+    label_fall: tuple[float, float] = setting(
+        (0.52, 0.57), 'shares of the run between which this weight falls'
+    )
+
+    @staticmethod
+    def learner() -> type[LearnGround]:  # type: ignore[override]
+        """Return the method itself."""
+        from mdepth_training.methods.dynamic_regions.ground_stage import LearnGround
+
+        return LearnGround
+
+    @property
+    def labels(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The depth that the closed form is of."""
+        return ('scene_depth',)

