@@ -7,8 +7,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from mdepth_ros.evaluation.depth import errors_by_kind, means_by_kind
 from mdepth_ros.evaluation.trajectory import relative
 from mdepth_ros.geometry import Camera
 from mdepth_ros.model.file import load_model
+from mdepth_ros.synthetic import Drive
 from mdepth_training.config import Data
 from mdepth_training.data.synthetic import synthetic_drive
 from mdepth_training.evaluation.predict import at_pixels
@@ -29,6 +31,22 @@ from mdepth_training.evaluation.synthetic import flat_numbers
 from mdepth_training.evaluation.traffic import Traffic, mean_traffic, traffic_of
 
 _PARTS = ('image', 'depth', 'moving', 'instance', 'pose')
+
+
+class Seen(NamedTuple):
+    """A frame as a model sees it.
+
+    seed, frame  the drive, and the frame in it
+    views        what a View has of all frames of the drive, by name
+    depth        [H, W] metres, or network units of a model that has no metres; NaN is unknown
+    motion       T_previous_current [4, 4], network units
+    """
+
+    seed: int
+    frame: int
+    views: dict[str, NDArray[Any]]
+    depth: NDArray[Any]
+    motion: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -40,6 +58,15 @@ class HeldOut:
     drives: int
     frames: int
     first_seed: int = 10_000
+
+    @property
+    def seeds(self) -> range:
+        """The seed of each drive."""
+        return range(self.first_seed, self.first_seed + self.drives)
+
+    def drive(self, seed: int) -> Drive:
+        """One of the drives, not rendered."""
+        return synthetic_drive(self.data, self.camera, seed, self.frames)
 
     def describe(self) -> str:
         """Say what it is, for a report."""
@@ -63,10 +90,9 @@ class HeldOut:
         folder = cache / f'held-out-{self.key()}'
         folder.mkdir(parents=True, exist_ok=True)
         device = choose_device('auto')
-        seeds = range(self.first_seed, self.first_seed + self.drives)
-        missing = [seed for seed in seeds if not _whole(folder / f'{seed}.npz')]
+        missing = [seed for seed in self.seeds if not _whole(folder / f'{seed}.npz')]
         for seed in track(missing, description='held-out drives', disable=not missing):
-            drive = synthetic_drive(self.data, self.camera, seed, self.frames)
+            drive = self.drive(seed)
             view = drive.render(range(self.frames), device)
             partial = folder / f'{seed}.partial.npz'
             arrays = {part: getattr(view, part).cpu().numpy() for part in _PARTS}
@@ -77,7 +103,7 @@ class HeldOut:
     def views(self, cache: Path) -> Iterator[tuple[Camera, dict[str, NDArray[Any]]]]:
         """The camera of each drive and what a View has of all its frames, by name."""
         folder = self.render(cache)
-        for seed in range(self.first_seed, self.first_seed + self.drives):
+        for seed in self.seeds:
             with np.load(folder / f'{seed}.npz') as file:
                 views = {part: file[part] for part in _PARTS}
                 yield Camera(self.camera.width, self.camera.height, *file['camera']), views
@@ -92,29 +118,36 @@ class HeldOut:
             ]
         )
 
-    def score(self, model: Path, cache: Path, cues: bool = True) -> dict[str, float]:
-        """Depth and motion of a model on the drives, see `flat_numbers`.
+    def seen_by(self, model: Path, cache: Path, cues: bool = True) -> Iterator[Seen]:
+        """Every frame that has one before it as a model sees it, drive by drive.
 
         The model runs as on the vehicle; a model of another size is compared at this size.
         """
         network, card = load_model(model)
         # The networks are compared, so their motion is not refined.
         perception = make_perception(Estimator(network, card, refined=False, cues=cues))
-        errors, chains, unit = [], [], card.metres_per_unit or 1.0
-        for camera, views in self.views(cache):
-            interval = self.data.frame_interval
+        interval, unit = self.data.frame_interval, card.metres_per_unit or 1.0
+        for seed, (camera, views) in zip(self.seeds, self.views(cache), strict=True):
             frames = [
                 Frame(round(index * interval * 1e9), image, camera)
                 for index, image in enumerate(views['image'])
             ]
-            motions = []
             for index in range(1, self.frames):
                 pair = FramePair(frames[index], frames[index - 1], '', interval)
                 prediction = perception.step([pair], ())[0].prediction
                 depth = unit * _on_pixels_of(camera, prediction)
-                truth, moving = views['depth'][index], views['moving'][index]
-                errors.append(errors_by_kind(depth, truth, moving))
-                motions.append(prediction.motion)
+                yield Seen(seed, index, views, depth, prediction.motion)
+
+    def score(self, model: Path, cache: Path, cues: bool = True) -> dict[str, float]:
+        """Depth and motion of a model on the drives, see `flat_numbers`."""
+        errors, chains = [], []
+        for _, of_drive in groupby(self.seen_by(model, cache, cues), lambda seen: seen.seed):
+            motions = []
+            for seen in of_drive:
+                views, frame = seen.views, seen.frame
+                truth, moving = views['depth'][frame], views['moving'][frame]
+                errors.append(errors_by_kind(seen.depth, truth, moving))
+                motions.append(seen.motion)
             poses = views['pose']
             chains.append((np.stack(motions), relative(poses[:-1], poses[1:])))
         return flat_numbers(means_by_kind(errors), chains)

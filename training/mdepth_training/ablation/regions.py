@@ -18,14 +18,11 @@ from typing import Any
 import numpy as np
 from rich.progress import track
 
-from mdepth_ros.errors import MdepthError
-from mdepth_ros.geometry import Camera
-from mdepth_ros.model.file import ModelCard, read_card
 from mdepth_ros.report.markdown import plain
 from mdepth_ros.terminal import Console
-from mdepth_training.ablation.held_out import HeldOut
+from mdepth_training.ablation.plots import plot_regions
 from mdepth_training.ablation.report import Results, difference, spread_and_margin, values
-from mdepth_training.config import Data, SyntheticData
+from mdepth_training.ablation.rows import models_and_frames
 from mdepth_training.evaluation.report import (
     PAPER,
     REGIONS,
@@ -56,27 +53,13 @@ def regions(
 
     rows    models as `FILE` or `NAME=FILE,FILE,...`: of several seeds, in their order
     cues    whether the depth gets the cues of the pair
-    output  folder for regions.md, .json (means, spreads, intervals) and .csv (each model)
+    output  folder for regions.md, .json (means, spreads, intervals), .csv (each model), .png
     cache   folder that keeps the rendered drives
 
     The networks run alone, without refinement; depth does not depend on it. Raises MdepthError
     where a model cannot be read, or is made for other pairs than the first one.
     """
-    files = _named(rows)
-    cards = {file: read_card(file) for of_row in files.values() for file in of_row}
-    first = next(iter(cards.values()))
-    _same_interval(cards)
-    height, width = first.input_size
-    held_out = HeldOut(
-        Data(
-            frame_interval=first.frame_interval,
-            synthetic=SyntheticData(appearance=appearance, moving=moving),
-        ),
-        Camera.from_normalised(width, height, *first.camera),
-        drives,
-        frames,
-        first_seed,
-    )
+    files, held_out = models_and_frames(rows, drives, frames, first_seed, appearance, moving)
     with TemporaryDirectory() as temporary:
         folder = cache or Path(temporary)
         traffic = held_out.traffic(folder)
@@ -104,31 +87,9 @@ def regions(
         (output / 'regions.json').write_text(written, encoding='utf-8')
         models = [{'row': n, 'model': str(f), **results[n, place]} for n, place, f in jobs]
         write_csv(output / 'regions.csv', models)
+        plot_regions(output / 'regions.png', summary)
         console.print(f'written: {output / "regions.md"}')
     return results
-
-
-def _named(rows: Sequence[str]) -> dict[str, list[Path]]:
-    found: dict[str, list[Path]] = {}
-    for row in rows:
-        name, equals, listed = row.partition('=')
-        if Path(row).is_file() or not equals:
-            name, listed = Path(row).stem, row
-        files = [row] if Path(row).is_file() else listed.split(',')
-        if name in found:
-            raise MdepthError(f'two rows are called {name}: give names, NAME={row}')
-        found[name] = [Path(file) for file in files]
-    return found
-
-
-def _same_interval(cards: Mapping[Path, ModelCard]) -> None:
-    one, *others = cards.items()
-    for file, card in others:
-        if not math.isclose(card.frame_interval, one[1].frame_interval):
-            raise MdepthError(
-                f'{file} is for frames {card.frame_interval:g} s apart, {one[0]} for '
-                f'{one[1].frame_interval:g} s: score them in tables of their own'
-            )
 
 
 def summarised(results: Results, name: str, base: str) -> dict[str, dict[str, Any]]:

@@ -96,6 +96,7 @@ def test_one_table_of_all_models_on_the_same_frames(
     assert found['seed0']['change']['mean'] == pytest.approx(pair[0] / np.mean(pair) - 1)
     assert 'margin' not in found['seed0']['change']  # two models there, one here: no pairs
     assert '95 % interval' in (out / 'regions.md').read_text()
+    assert (out / 'regions.png').stat().st_size > 10_000
 
     # Drives that are there are not rendered again, but for files that lack a part.
     (drive,) = cache.glob('held-out-*/*.npz')
