@@ -5,15 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from mdepth_ros.report.plots import BLUE, GREEN, ORANGE, PURPLE, drawing
-
-if TYPE_CHECKING:
-    from mdepth_training.ablation.speeds import Bin
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, '#E69F00', '#56B4E9', '#000000')
 ERRORS = {'abs_rel': 'AbsRel', 'sq_rel': 'SqRel (m)'}
@@ -23,6 +21,18 @@ SPEEDS = {
     'relative': 'speed away from the camera (m/s); below 0 it comes nearer',
 }
 FEWEST = 3  # things in a bin that is drawn
+
+
+@dataclass(frozen=True)
+class Bin:
+    """The things of a range of speeds: means over all their frames, and 95 % intervals."""
+
+    low: float
+    high: float
+    things: int
+    frames: int
+    abs_rel: tuple[float, float, float]
+    sq_rel: tuple[float, float, float]
 
 
 def plot_regions(path: Path, rows: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:

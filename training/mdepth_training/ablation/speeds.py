@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -24,7 +23,7 @@ from mdepth_ros.evaluation.depth import scaled_relative_errors
 from mdepth_ros.synthetic import Drive
 from mdepth_ros.terminal import Console
 from mdepth_training.ablation.held_out import HeldOut, Seen
-from mdepth_training.ablation.plots import plot_speeds
+from mdepth_training.ablation.plots import Bin, plot_speeds
 from mdepth_training.ablation.rows import models_and_frames
 from mdepth_training.evaluation.report import Table, print_table, write_csv
 
@@ -54,18 +53,6 @@ class Thing(NamedTuple):
     relative: float
     abs_rel: float
     sq_rel: float
-
-
-@dataclass(frozen=True)
-class Bin:
-    """The things of a range of speeds: means over all their frames, and 95 % intervals."""
-
-    low: float
-    high: float
-    things: int
-    frames: int
-    abs_rel: tuple[float, float, float]
-    sq_rel: tuple[float, float, float]
 
 
 def speeds(
