@@ -6,22 +6,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from mdepth_ros.core.machine import choose_device
-from mdepth_ros.geometry import project_depth
+from mdepth_ros.geometry import pixel_grid, project_depth
 from mdepth_ros.model.file import load_model
 from mdepth_training.data.sample import Sample
 from mdepth_training.labels import Kind, LabelStore
 from mdepth_training.methods.dynamic_regions.ground import CERTAIN, ground_around, ground_mask
 from mdepth_training.methods.dynamic_regions.objects import (
+    Mask,
     ObjectRules,
     components,
     dynamic_mask,
+    sorted_objects,
 )
 from mdepth_training.methods.dynamic_regions.static import static_things
 from mdepth_training.methods.dynamic_regions.things import IDS, seen_from
@@ -29,16 +31,21 @@ from mdepth_training.stages import LabelMaker
 
 if TYPE_CHECKING:
     from mdepth_training.methods.dynamic_regions.method import DynamicRegions
+    from mdepth_training.methods.dynamic_regions.settings import DynamicRegionsSettings
     from mdepth_training.stages import Stage
 
 STILL = 0.01
 """Own motion in pixels below which a pixel stands still (the authors' code)."""
+OBJECTS = 'objects'
+"""Ids of all things of a frame, whether they move or not."""
+GROUND = 'ground_probability'
 SCENE = ('scene_depth', 'flow_previous', 'flow_following', 'transforms')
 
 
 def scene_maker(stage: Stage) -> LabelMaker:
     """Depth of the scene, and each pixel's own motion to the previous and the following frame."""
     learner, size = _learner(stage), stage.experiment.input_size
+    cues = cast('DynamicRegionsSettings', stage.settings.method).scene_cues
     kinds = {
         'scene_depth': Kind('depth', size, description='network units, as the scene stage has it'),
         'flow_previous': Kind('flow', size, description='own motion to the previous frame'),
@@ -53,7 +60,7 @@ def scene_maker(stage: Stage) -> LabelMaker:
     }
 
     def maps(sample: Sample) -> Mapping[str, Tensor]:
-        depth, flows, transforms = scene_of(learner, sample)
+        depth, flows, transforms = scene_of(learner, sample, cues)
         rows = torch.stack([T[:, :3] for T in transforms], 1)
         return dict(zip(SCENE, (depth[:, None], *flows, rows.reshape(-1, 24, 1, 1)), strict=True))
 
@@ -63,14 +70,17 @@ def scene_maker(stage: Stage) -> LabelMaker:
 def things_maker(stage: Stage) -> LabelMaker:
     """The ground, and the things on it: those that move, those that stand still.
 
-    The ground is where a label `ground_probability` says so; without one, the closed form.
+    Where a store of the stage has `objects`, these are the things; else they are components of
+    what moves, and of what stands on the ground. The ground is where a label `ground_probability`
+    says so; without one, the closed form.
     """
     size, rules = stage.experiment.input_size, ObjectRules()
+    settings = cast('DynamicRegionsSettings', stage.settings.method)
+    reads = (*SCENE, *available(stage, (OBJECTS, GROUND)))
 
     def ids(description: str) -> Kind:
         return Kind('ids', size, dtype='uint8', description=description)
 
-    network = available(stage, ('ground_probability',))
     kinds = {
         'ground': Kind('mask', size, description='level and low, up to where things stand'),
         'instances': ids('things that move'),
@@ -80,22 +90,29 @@ def things_maker(stage: Stage) -> LabelMaker:
     }
 
     def maps(sample: Sample) -> Mapping[str, Tensor]:
-        labels = {name: sample.labels[name].float().cpu() for name in SCENE}
+        labels = {name: sample.labels[name].float().cpu() for name in reads}
         depth, K = labels['scene_depth'][:, 0], sample.K.cpu()
         flows = [labels['flow_previous'], labels['flow_following']]
-        if network:
-            ground = sample.labels['ground_probability'][:, 0].cpu() > CERTAIN / 2
+        if GROUND in labels:
+            ground = labels[GROUND][:, 0] > CERTAIN / 2
         else:
             ground = ground_mask(depth, K)
         around = ground_around(ground, depth, K)
-        frames = zip(depth, torch.stack(flows, 1), ground, around, strict=True)
-        found = [
-            things_in(d.numpy(), f.numpy(), g.numpy(), a.numpy(), rules) for d, f, g, a in frames
-        ]
+        transforms = transforms_of(labels['transforms'])
+        rigid = [None] * len(depth)
+        if settings.moves == 'relative':
+            seen = [project_depth(depth, T, K)[0] - pixel_grid(*size) for T in transforms]
+            rigid = list(torch.stack(seen, 1).permute(0, 1, 4, 2, 3).numpy())
+        objects = [None] * len(depth)
+        if OBJECTS in labels:
+            objects = list(labels[OBJECTS][:, 0].int().numpy())
+        found = []
+        for i in range(len(depth)):
+            own = torch.stack(flows, 1)[i].numpy()
+            moves = dynamic_mask(own, settings.least_motion, rigid[i])
+            d, g, a = (x[i].numpy() for x in (depth, ground, around))
+            found.append(np.stack(things_in(moves, d, g, a, rules, objects[i])))
         moving, still = torch.from_numpy(np.stack(found)).unbind(1)
-        rows = labels['transforms'].reshape(-1, 2, 3, 4)
-        last = torch.tensor([0.0, 0.0, 0.0, 1.0]).expand(len(rows), 2, 1, 4)
-        transforms = torch.cat([rows, last], 2).unbind(1)
         things = torch.maximum(moving, still)
         seen = [
             seen_from(things, depth, T, K, flow) for T, flow in zip(transforms, flows, strict=True)
@@ -103,7 +120,7 @@ def things_maker(stage: Stage) -> LabelMaker:
         everything = (around & (things == 0), moving, still, *seen)
         return {name: one[:, None] for name, one in zip(kinds, everything, strict=True)}
 
-    return LabelMaker(kinds, maps, (*SCENE, *network))
+    return LabelMaker(kinds, maps, reads)
 
 
 def available(stage: Stage, names: Sequence[str]) -> tuple[str, ...]:
@@ -112,8 +129,14 @@ def available(stage: Stage, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in names if any(name in store.kinds for store in stores))
 
 
+def transforms_of(rows: Tensor) -> tuple[Tensor, ...]:
+    """T_previous_current and T_following_current [B, 4, 4] of the label [B, 24, 1, 1]."""
+    last = torch.tensor([0.0, 0.0, 0.0, 1.0]).expand(len(rows), 2, 1, 4)
+    return torch.cat([rows.reshape(-1, 2, 3, 4), last], 2).unbind(1)
+
+
 def scene_of(
-    learner: DynamicRegions, sample: Sample
+    learner: DynamicRegions, sample: Sample, cues: bool = False
 ) -> tuple[Tensor, list[Tensor], tuple[Tensor, Tensor]]:
     """Depth [B, H, W] of a batch, its own motions and the transforms to the two neighbours.
 
@@ -121,7 +144,8 @@ def scene_of(
     T_following_current [B, 4, 4].
     """
     network = learner.network
-    disparities, pose = network(sample.previous, sample.current)
+    use_cues = torch.full((len(sample.K),), cues, device=learner.device)
+    disparities, pose = network(sample.previous, sample.current, use_cues)
     ahead = network.pose(sample.current, sample.following)
     s, transforms = learner.in_camera(sample, pose, ahead)
     depth = network.depth(disparities[0].float())[:, 0] * s[:, None, None]
@@ -136,20 +160,23 @@ def scene_of(
 
 
 def things_in(
+    moves: Mask,
     depth: np.ndarray,
-    flows: np.ndarray,
     ground: np.ndarray,
     around: np.ndarray,
     rules: ObjectRules,
+    objects: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Ids [H, W] (uint8) of what moves in a frame, and of what stands still.
 
-    depth [H, W]; flows [2, 2, H, W]; ground, around [H, W] as `ground_mask` and `ground_around`.
-    The ids of the latter go on after the former.
+    moves, depth [H, W]; ground, around [H, W] as `ground_mask` and `ground_around`; objects ids
+    of all things [H, W], if they are known. The ids of the latter go on after the former.
     """
-    moves = dynamic_mask(flows, rules.least_flow)
-    moving = components(moves, depth, ground, rules)
-    still = static_things(moves, depth, around, rules)
+    if objects is None:
+        moving = components(moves, depth, ground, rules)
+        still = static_things(moves, depth, around, rules)
+    else:
+        moving, still = sorted_objects(objects, moves, ground, rules)
     still[still > 0] += moving.max()
     still[still >= IDS] = 0
     return moving.astype(np.uint8), still.astype(np.uint8)

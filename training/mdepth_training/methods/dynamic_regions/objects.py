@@ -24,7 +24,6 @@ Depth = NDArray[np.float32]
 class ObjectRules:
     """What counts as a thing. Shares are of the image's pixels.
 
-    least_flow  pixels of own motion at a width of 512, mean of both directions, that count
     jump        step of the log depth between neighbours that parts two things
     least, most smallest area, and largest area of the box
     fill        least share of its box that a thing fills
@@ -32,26 +31,62 @@ class ObjectRules:
                 of its depth to that of the ground below it
     ahead       share of the columns, in the middle, in which nothing is said to stand still: what
                 drives ahead as fast as the camera hardly moves in its images
+    moving      share of an object's pixels that move, from which on the object moves
     """
 
-    least_flow: float = 1.0
     jump: float = 0.12
     least: float = 0.001
     most: float = 0.5
     fill: float = 0.3
     compact: float = 1.5
     ahead: float = 0.05
+    moving: float = 0.5
 
 
-def dynamic_mask(flows: NDArray[np.floating], least: float) -> Mask:
-    """Where the own motion is at least so many pixels at a width of 512, [H, W].
+def dynamic_mask(
+    flows: NDArray[np.floating], least: float, rigid: NDArray[np.floating] | None = None
+) -> Mask:
+    """Where something moves by itself, [H, W].
 
-    flows [2, 2, H, W]: to the previous and the next frame, x and y. The size is |x| + |y|, its
-    mean over both (the authors' code).
+    flows [2, 2, H, W]: own motion to the previous and the next frame, x and y. Without `rigid` its
+    size |x| + |y|, mean over both, is at least so many pixels at a width of 512 (the authors'
+    code). With the flows of a still scene, `rigid`, it is compared with the whole motion: own
+    over rigid + seen + one pixel, lengths at a width of 512, is at least `least`.
     """
-    size = np.abs(flows).sum(1).mean(0)
-    moves: Mask = size >= least * flows.shape[-1] / 512
+    flows = flows * (512 / flows.shape[-1])
+    if rigid is None:
+        size = np.abs(flows).sum(1)
+    else:
+        rigid = rigid * (512 / rigid.shape[-1])
+        own, still, seen = (np.hypot(*f.swapaxes(0, 1)) for f in (flows, rigid, rigid + flows))
+        size = own / (still + seen + 1.0)
+    moves: Mask = size.mean(0) >= least
     return moves
+
+
+def sorted_objects(
+    objects: NDArray[np.integer], moves: Mask, ground: Mask, rules: ObjectRules
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Ids [H, W] of the objects that move, and of those that stand still (3.7 of the authors).
+
+    An object moves if half of its pixels do, or if it is straight ahead: there nothing that
+    drives along seems to move. Ground is no part of it.
+    """
+    moving, still = np.zeros(objects.shape, np.int32), np.zeros(objects.shape, np.int32)
+    middle = columns_ahead(objects.shape[1], rules)
+    parts = np.where(ground, 0, objects)
+    for number in np.unique(parts[parts > 0]):
+        mask = parts == number
+        if mask.sum() < rules.least * mask.size:
+            continue
+        found = moving if mask[:, middle].any() or moves[mask].mean() >= rules.moving else still
+        found[mask] = found.max() + 1
+    return moving, still
+
+
+def columns_ahead(width: int, rules: ObjectRules) -> slice:
+    """The columns in the middle."""
+    return slice(round(width * (1 - rules.ahead) / 2), round(width * (1 + rules.ahead) / 2))
 
 
 def components(moves: Mask, depth: Depth, ground: Mask, rules: ObjectRules) -> NDArray[np.int32]:

@@ -36,6 +36,22 @@ class DynamicRegionsSettings(ImplicitCuesSettings):
     label_weight: float = setting(
         0.0, 'weight of the depth labels of what moves, 0.1 in the paper; 0: no labels', 0, 1e3
     )
+    scene_cues: bool = setting(
+        False,
+        'labels: whether the scene has its cues; they explain what moves along by another depth, '
+        'and nothing is left to be seen as its own motion',
+    )
+    moves: Literal['relative', 'pixels'] = setting(
+        'relative',
+        'labels: what counts as own motion: a share of the whole motion of the pixel, so that '
+        'what is near does not count more (relative), or pixels (the code of the authors)',
+    )
+    least_motion: float = setting(
+        0.4,
+        'labels: own motion from which on a pixel moves; pixels: 1.0 at a width of 512 in the '
+        'code',
+        0,
+    )
     scale: Literal['contact', 'network'] = setting(
         'contact',
         'labels: how deep a thing is: as the ground below it (contact, closed form), or as the '

@@ -9,7 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdepth_training.methods.dynamic_regions.contact import contact_depth
-from mdepth_training.methods.dynamic_regions.objects import Depth, Mask, ObjectRules, components
+from mdepth_training.methods.dynamic_regions.objects import (
+    Depth,
+    Mask,
+    ObjectRules,
+    columns_ahead,
+    components,
+)
 
 
 def static_things(
@@ -23,8 +29,7 @@ def static_things(
     near_motion = cv2.dilate(moves.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     found = components(~near_motion, depth, ground, rules)
     found[near_motion | ground] = 0
-    width = found.shape[1]
-    middle = slice(round(width * (1 - rules.ahead) / 2), round(width * (1 + rules.ahead) / 2))
+    middle = columns_ahead(found.shape[1], rules)
     number = 0
     for thing in range(1, found.max() + 1):
         mask = found == thing

@@ -168,8 +168,8 @@ def test_what_cannot_be_learned_or_labelled_is_one_line(
 
 def test_a_frame_in_which_nothing_moves_has_no_things() -> None:
     depth = np.full((64, 96), 10.0, np.float32)
-    flows, ground = np.zeros((2, 2, 64, 96), np.float32), np.zeros((64, 96), bool)
-    moving, still = makers.things_in(depth, flows, ground, ground, ObjectRules())
+    nothing = np.zeros((64, 96), bool)
+    moving, still = makers.things_in(nothing, depth, nothing, nothing, ObjectRules())
     assert not moving.any() and not still.any()
 
 
@@ -182,8 +182,22 @@ def test_the_ids_of_what_stands_go_on_after_those_that_move() -> None:
     boxes = [(u > x) & (u < x + 40) & (v > 40) & (v < 77) for x in (60, 220)]
     for box in boxes:
         depth[box], ground[box] = 10.0, False
-    flows = np.zeros((2, 2, 96, 320), np.float32)
-    flows[:, 0, boxes[0]] = 3.0
-    moving, still = makers.things_in(depth, flows, ground, ground, ObjectRules())
+    moving, still = makers.things_in(boxes[0], depth, ground, ground, ObjectRules())
     assert np.unique(moving).tolist() == [0, 1] and ((moving == 1) == boxes[0]).mean() > 0.99
     assert np.unique(still).tolist() == [0, 2] and ((still == 2) == boxes[1]).mean() > 0.99
+
+
+def test_known_objects_are_sorted_by_what_moves() -> None:
+    """Of four boxes one moves, one does so in part, one is straight ahead, one is a speck."""
+    nothing, objects = np.zeros((96, 320), bool), np.zeros((96, 320), np.uint8)
+    moves, ground = nothing.copy(), nothing.copy()
+    for number, (left, right) in enumerate([(20, 60), (70, 110), (150, 170), (300, 304)], 3):
+        objects[40:60, left:right] = number
+    objects[40:45, 300:304], ground[58:] = 0, True
+    moves[40:60, 20:60], moves[40:60, 70:80] = True, True
+    depth = np.full((96, 320), 10.0, np.float32)
+    rules = ObjectRules(least=0.003)
+    moving, still = makers.things_in(moves, depth, ground, ground, rules, objects)
+    assert [np.unique(moving[objects == i]).max() for i in range(3, 7)] == [1, 0, 2, 0]
+    assert [np.unique(still[objects == i]).max() for i in range(3, 7)] == [0, 3, 0, 0]
+    assert not (moving | still)[58:].any()
