@@ -127,7 +127,7 @@ class JointDepthPose(nn.Module):
         of them), and the pose [B, 6]: axis-angle and translation of T_current_previous, which maps
         points in the previous camera to the current one, in the depth's units.
         """
-        features = self.depth_encoder(self._normalised(current))
+        features = self.features(current)
         motion = self.motion_encoder(self._normalised(torch.cat([previous, current], 1)))[-1]
         if self.cues is not None:
             cues = self.cues(motion)
@@ -135,6 +135,11 @@ class JointDepthPose(nn.Module):
                 cues = cues * use_cues[:, None, None, None]
             features[4] = features[4] + cues
         return self.depth_decoder(features, scales), self.pose_decoder(motion)
+
+    def features(self, image: Tensor) -> list[Tensor]:
+        """What the depth encoder sees in images [B, 3, H, W]: maps of H/2, then H/4, to H/32."""
+        features: list[Tensor] = self.depth_encoder(self._normalised(image))
+        return features
 
     def pose(self, first: Tensor, second: Tensor) -> Tensor:
         """[B, 3, H, W] each, `first` taken first -> [B, 6] of T_second_first (as in `forward`)."""

@@ -12,6 +12,7 @@ from mdepth_training.methods.settings import MethodSettings
 GROUP = 'mdepth_training.methods'
 _HERE = 'mdepth_training.methods'
 _OURS = {
+    'dynamic_instances': f'{_HERE}.dynamic_regions.settings:InstanceSettings',
     'dynamic_objects': f'{_HERE}.dynamic_regions.settings:DynamicObjectsSettings',
     'dynamic_regions': f'{_HERE}.dynamic_regions.settings:DynamicRegionsSettings',
     'ground_network': f'{_HERE}.dynamic_regions.settings:GroundNetworkSettings',

@@ -13,6 +13,7 @@ from mdepth_training.settings import setting
 if TYPE_CHECKING:
     from mdepth_training.methods.dynamic_regions.alignment_stage import AlignScale
     from mdepth_training.methods.dynamic_regions.ground_stage import LearnGround
+    from mdepth_training.methods.dynamic_regions.instance_stage import LearnInstances
     from mdepth_training.methods.dynamic_regions.method import DynamicRegions
     from mdepth_training.methods.dynamic_regions.objects_stage import DynamicObjects
 
@@ -198,3 +199,34 @@ class GroundNetworkSettings(LaterSettings):
     def labels(self) -> tuple[str, ...]:  # type: ignore[override]
         """The depth that the closed form is of."""
         return ('scene_depth',)
+
+
+@dataclass(frozen=True)
+class InstanceSettings(LaterSettings):
+    """What things look like, in rounds (Mining Supervision, 1.3)."""
+
+    name: str = setting('dynamic_instances', 'the method')
+    found: Literal['instances', 'objects'] = setting(
+        'instances',
+        'what it learns from: what moves, where what stands on the ground may be a thing too '
+        '(instances, the first round), or what the round before says (objects)',
+    )
+    least_score: float = setting(
+        0.6,
+        'labels: mean probability from which on a thing counts; the code rises 0.5 to 0.7',
+        0,
+        1,
+    )
+
+    @staticmethod
+    def learner() -> type[LearnInstances]:  # type: ignore[override]
+        """Return the method itself."""
+        from mdepth_training.methods.dynamic_regions.instance_stage import LearnInstances
+
+        return LearnInstances
+
+    @property
+    def labels(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The depth, what was found, and where nobody knows."""
+        unsure = 'static_things' if self.found == 'instances' else 'unsure'
+        return ('scene_depth', self.found, unsure)

@@ -123,15 +123,26 @@ def require_things(stores: Sequence[str], names: Sequence[str], least: float, me
     raise MdepthError(f'{store.path} has no usable {own[0]} in any frame: {mend}')
 
 
+def require_some(stores: Sequence[str], name: str, mend: str) -> None:
+    """Raise MdepthError where no frame of the label stores has any of this label."""
+    if (store := _without(stores, name)) is not None:
+        raise MdepthError(f'{store} has no {name} in any frame: {mend}')
+
+
 def says_if_nothing_moves(stores: Sequence[str]) -> None:
     """Print a line where no frame of the label stores has anything `dynamic`."""
-    opened = [LabelStore.open(Path(path).expanduser()) for path in stores]
-    store = next((s for s in opened if 'dynamic' in s.kinds), None)
-    if store is None or not is_first_process():
-        return
-    keys = (key for drive in store.drives() for key in store.keys(drive.name))
-    if not any(store.read(key, ['dynamic'])['dynamic'].any() for key in keys):
+    if is_first_process() and (store := _without(stores, 'dynamic')) is not None:
         say(
-            f'nothing moves in {store.path}: these labels teach nothing; give data with traffic, '
+            f'nothing moves in {store}: these labels teach nothing; give data with traffic, '
             'or a scene stage that learned longer'
         )
+
+
+def _without(stores: Sequence[str], name: str) -> Path | None:
+    """The store that has this label, if it is empty in all frames."""
+    opened = [LabelStore.open(Path(path).expanduser()) for path in stores]
+    store = next((s for s in opened if name in s.kinds), None)
+    if store is None:
+        return None
+    keys = (key for drive in store.drives() for key in store.keys(drive.name))
+    return None if any(store.read(key, [name])[name].any() for key in keys) else store.path

@@ -1,0 +1,131 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Instances from pixels that point at the middle of their thing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mdepth_training.config import Experiment, load_experiment
+from mdepth_training.data.sample import Sample
+from mdepth_training.labels import Kind, LabelStore
+from mdepth_training.methods.dynamic_regions.instance_network import (
+    instance_loss,
+    instances_of,
+    middles,
+)
+from mdepth_training.methods.dynamic_regions.instance_stage import LearnInstances
+from mdepth_training.methods.dynamic_regions.things import require_some
+from scipy import ndimage
+
+from mdepth_ros.errors import MdepthError
+
+
+def boxes(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Images [1, 3, 64, 96] with bright boxes, two of which touch, and their ids."""
+    random = np.random.default_rng(seed)
+    image = torch.from_numpy(random.uniform(0.2, 0.3, (1, 3, 64, 96))).float()
+    ids = torch.zeros(1, 1, 64, 96, dtype=torch.uint8)
+    top, left = random.integers(4, 30), random.integers(4, 30)
+    places = [(top, left), (top, left + 18), (top + 10, left + 45)]
+    for number, (row, column) in enumerate(places, 1):
+        image[..., row : row + 16, column : column + 18] = 0.5 + 0.4 * (number == 2)
+        ids[..., row : row + 16, column : column + 18] = number
+    return image, ids
+
+
+def test_the_middle_of_a_thing_is_its_centre_of_mass() -> None:
+    _, ids = boxes(0)
+    found = middles(ids)[0].numpy() * 64
+    rows, columns = np.mgrid[:64, :96]
+    for number in (1, 2, 3):
+        inside = ids[0, 0].numpy() == number
+        y, x = ndimage.center_of_mass(inside)
+        np.testing.assert_allclose(found[0][inside] + columns[inside], x, atol=1e-4)
+        np.testing.assert_allclose(found[1][inside] + rows[inside], y, atol=1e-4)
+    assert not found[:, ids[0, 0].numpy() == 0].any()
+
+
+def test_pixels_that_point_at_two_middles_are_two_things() -> None:
+    _, ids = boxes(1)
+    half = ids[..., ::2, ::2]
+    offset = middles(half)[0].numpy()
+    probability = np.where(half[0, 0] > 0, 0.8, 0.1)
+    found = instances_of(probability, offset, 0.6)
+    pairs = {*zip(found.ravel().tolist(), half.numpy().ravel().tolist(), strict=True)}
+    assert len(pairs) == 4  # as many as ids with 0: each is one thing
+    assert not instances_of(probability, offset, 0.85).any()
+    assert instances_of(probability, offset, 0.6, least_area=0.06).max() == 0
+    assert not instances_of(0 * probability, offset, 0.6).any()
+
+
+def test_the_loss_leaves_out_what_nobody_knows() -> None:
+    _, ids = boxes(2)
+    small = torch.nn.functional.interpolate(ids.float(), (32, 48))
+    logit = torch.where(small > 0, 30.0, -30.0)
+    right = (logit, middles(small))
+    nothing = torch.zeros_like(ids, dtype=torch.bool)
+    assert instance_loss(right, ids, nothing) < 1e-6
+    wrong = (torch.where(small == 2, -30.0, logit), middles(small))
+    assert instance_loss(wrong, ids, nothing) > 1
+    assert instance_loss(wrong, ids, ids == 2) < 1e-6
+    moved = (logit, middles(small) + torch.tensor([0.5, -0.25])[:, None, None])
+    torch.testing.assert_close(instance_loss(moved, ids, nothing), torch.tensor(0.75))
+
+
+@pytest.fixture
+def experiment(tmp_path: Path) -> Experiment:
+    path = tmp_path / 'tiny.yaml'
+    path.write_text(
+        'name: tiny\ninput_size: [64, 96]\ncamera: [0.58, 0.87, 0.5, 0.5]\n'
+        'method: {name: dynamic_instances}\nnetwork: {width: 0.125}\n'
+        'data: {synthetic: {drives: 1, frames: 3}}\n'
+    )
+    return load_experiment(path)
+
+
+def test_it_learns_what_things_look_like(experiment: Experiment) -> None:
+    """Trained on images in which one of the three things is never labelled, but unsure."""
+    torch.manual_seed(0)
+    learner = LearnInstances(experiment).train()
+    optimizer = torch.optim.Adam(learner.instances.parameters(), lr=1e-2)
+    depth = torch.ones(4, 1, 64, 96)
+
+    def sample(seeds: range) -> tuple[Sample, torch.Tensor]:
+        images, ids = (torch.cat(parts) for parts in zip(*map(boxes, seeds), strict=True))
+        labels = {
+            'scene_depth': depth[: len(ids)],
+            'instances': ids * (ids != 3),
+            'static_things': ids * (ids == 3),
+        }
+        K = torch.eye(3).expand(len(ids), 3, 3)
+        return Sample(images, images, images, K, labels=labels), ids
+
+    for step in range(150):
+        given, _ = sample(range(4 * step, 4 * step + 4))
+        loss = learner.loss(given, given)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert all(p.grad is None for p in learner.network.parameters())
+    given, ids = sample(range(1000, 1004))
+    with torch.no_grad():
+        logit, offset = learner.eval().said(given.current, depth)
+    truth = ids[..., ::2, ::2]
+    overlap = ((logit > 0) & (truth > 0)).sum() / ((logit > 0) | (truth > 0)).sum()
+    assert overlap > 0.7  # also of the third, which looks as the first
+    counts = [
+        int(instances_of(p, o, 0.5).max())
+        for p, o in zip(logit[:, 0].sigmoid().numpy(), offset.numpy(), strict=True)
+    ]
+    assert np.median(counts) == 3
+
+
+def test_no_thing_in_any_frame_is_one_line(tmp_path: Path) -> None:
+    store = LabelStore.create(tmp_path / 'labels', {'instances': Kind('ids', (2, 2))}, {})
+    store.add_drive('a', [1, 2], (0.5, 0.5, 0.5, 0.5))
+    with pytest.raises(MdepthError, match='no instances in any frame: give more'):
+        require_some([str(store.path)], 'instances', 'give more')
