@@ -112,9 +112,9 @@ class HeldOut:
         """What moves in the frames that are scored."""
         return mean_traffic(
             [
-                traffic_of(moving, ids)
+                traffic_of(things)
                 for _, views in self.views(cache)
-                for moving, ids in zip(views['moving'][1:], views['instance'][1:], strict=True)
+                for things in (views['instance'] * views['moving'])[1:]
             ]
         )
 

@@ -77,7 +77,7 @@ def regions(
     )
     console = Console(highlight=False, markup=False)
     for fact in facts:
-        console.print(fact)
+        console.print(fact, soft_wrap=True)
     print_table(table, console)
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)

@@ -8,18 +8,19 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera
 from mdepth_ros.sources.folder import read_image
-from mdepth_ros.sources.picture import PictureError, decode_file
 from mdepth_training.data.cityscapes import KEPT_ROWS, LEFT, RATE, calibration
 from mdepth_training.evaluation.shots import Array, Options, Shot, Shots, read_depth
+from mdepth_training.evaluation.things import MaskFolder, read_things, without_small
+from mdepth_training.evaluation.traffic import LARGE
 
 MOVABLE = range(24, 34)  # label ids of person ... bicycle
+LEFT_IMAGE = 'leftImg8bit.png'
 _NAME = re.compile(r'(.+)_(\d{6})_disparity$')
 
 
@@ -35,7 +36,9 @@ def open_cityscapes(path: Path, options: Options) -> Shots:
 
     The lowest quarter, with the car's bonnet, is cut off. The frame before is the one two earlier
     in leftImg8bit_sequence (0.12 s); without that folder images are alone. Where gtFine has the
-    labels (not of test), what can move by itself (persons, riders, vehicles) is the moving part.
+    labels (not of test), what can move by itself (persons, riders, vehicles) is the moving part;
+    where masks of what moves are given, that is. Things of less than `LARGE` of the whole image
+    do not count.
     """
     parts = [part for part in ('test', 'val', 'train') if (path / 'disparity' / part).is_dir()]
     found = sorted((path / 'disparity' / parts[0]).glob('*/*_disparity.png')) if parts else []
@@ -43,9 +46,14 @@ def open_cityscapes(path: Path, options: Options) -> Shots:
     if not names:
         raise MdepthError(f'{path}: no *_disparity.png in disparity/test/CITY')
     step = max(1, round(options.interval * RATE))
+    images = [
+        Path(parts[0], file.parent.name, f'{match[1]}_{match[2]}_{LEFT_IMAGE}')
+        for file, match in zip(found, names, strict=True)
+    ]
+    masks = MaskFolder(options.masks, images) if options.masks is not None else None
 
     def read(shots: Shots) -> Iterator[Shot]:
-        for file, match in zip(found, names, strict=True):
+        for file, match, image in zip(found, names, images, strict=True):
             place, number = Path(parts[0], file.parent.name), int(match[2])
             name = f'{match[1]}_{match[2]}'
             intrinsics, baseline = calibration(path / 'camera' / place / f'{name}_camera.json')
@@ -66,6 +74,13 @@ def open_cityscapes(path: Path, options: Options) -> Shots:
             view = camera.scaled(width, height)
             depth = np.where(disparity > 0, baseline * camera.fx / np.maximum(disparity, 1e-3), 0)
             kept = round(height * KEPT_ROWS)
+            labels = path / 'gtFine' / place / f'{name}_gtFine_instanceIds.png'
+            mask = masks.of(image) if masks else labels if labels.exists() else None
+            things = None
+            if mask is not None:
+                things = shots.truth(_things, mask, (width, height), masks is None)
+            elif masks:
+                shots.note(f'images without a mask have no regions: {image} ...')
             yield Shot(
                 name,
                 frame,
@@ -73,14 +88,17 @@ def open_cityscapes(path: Path, options: Options) -> Shots:
                 after,
                 depth[:kept],
                 view.cropped(0, 0, width, kept),
-                _movable(path, place, name, (width, height), kept),
+                None if things is None else things[:kept] > 0,
+                None if things is None else things[:kept],
             )
 
-    return Shots(f'{path.name} {parts[0]}', len(names), read)
+    what = 'what moves' if masks else 'what can move'
+    dynamic = f'{what}, things of at least {100 * LARGE:g} % of the image'
+    return Shots(f'{path.name} {parts[0]}', len(names), read, dynamic=dynamic)
 
 
 def _frame(root: Path, place: Path, sequence: str, number: int, camera: Camera) -> Frame | None:
-    name = f'{sequence}_{number:06d}_leftImg8bit.png'
+    name = f'{sequence}_{number:06d}_{LEFT_IMAGE}'
     for folder in (LEFT, 'leftImg8bit'):
         path = root / folder / place / name
         if path.is_file():
@@ -92,11 +110,12 @@ def _frame(root: Path, place: Path, sequence: str, number: int, camera: Camera) 
     return None
 
 
-def _movable(root: Path, place: Path, name: str, size: tuple[int, int], rows: int) -> Array | None:
-    path = root / 'gtFine' / place / f'{name}_gtFine_labelIds.png'
-    try:
-        labels = decode_file(path).pixels
-    except PictureError:
-        return None
-    labels = cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST)
-    return np.isin(labels[:rows], MOVABLE)
+def _things(path: Path, size: tuple[int, int], labels: bool) -> Array:
+    """Ids of what moves, or of what can move by labels: 1000 times the class plus a number.
+
+    A group whose things are not told apart has the class alone.
+    """
+    ids = read_things(path, size)
+    if labels:
+        ids = np.where(np.isin(np.where(ids < 1000, ids, ids // 1000), MOVABLE), ids, 0)
+    return without_small(ids, LARGE)

@@ -17,12 +17,12 @@ _ALL = {'model', 'output', 'precision', 'cues'}
 _WORLD = {'drives', 'frames', 'appearance', 'first_seed'}
 _OPTIONS = {
     '--data': {
-        *('data', 'protocol', 'split', 'topic', 'intrinsics', 'rectified', 'crop', 'cap'),
-        *('view', 'refine', 'camera_height', 'prior', 'first_frame', 'limit'),
+        *('data', 'protocol', 'split', 'topic', 'intrinsics', 'rectified', 'masks', 'crop'),
+        *('cap', 'view', 'refine', 'camera_height', 'prior', 'first_frame', 'limit'),
     },
     '--scales': {'scales', 'slope', 'refine', *_WORLD},
     '--drift': {'drift', *_WORLD},
-    'the synthetic world': {'record', 'csv', 'refine', *_WORLD},
+    'the synthetic world': {'record', 'csv', 'refine', 'moving', *_WORLD},
 }
 """What each evaluation can use; another option would silently do nothing, so it is refused."""
 
@@ -43,6 +43,10 @@ def evaluate(
     topic: Annotated[str | None, typer.Option(help='Camera topic or image folder.')] = None,
     intrinsics: Annotated[str | None, typer.Option(help="'fx,fy,cx,cy', or a file.")] = None,
     rectified: Rectified = None,
+    masks: Annotated[
+        Path | None,
+        typer.Option(help='Folder with masks (PNG) of what moves, for Cityscapes and KITTI.'),
+    ] = None,
     crop: Annotated[
         str | None, typer.Option(help="none, garg, cityscapes or nyu, not the protocol's own.")
     ] = None,
@@ -76,6 +80,9 @@ def evaluate(
     appearance: Annotated[
         float, typer.Option(min=0, max=1, help='Synthetic: 0 plain, 1 broadly randomised.')
     ] = 0.0,
+    moving: Annotated[
+        float, typer.Option(min=0, max=10, help='Synthetic: traffic, 1 is the usual amount.')
+    ] = 1.0,
     first_seed: Annotated[int, typer.Option(help='Synthetic: seed of the first drive.')] = 10_000,
     record: Annotated[
         bool, typer.Option(help="Synthetic: write the scores into the model's card.")

@@ -38,6 +38,7 @@ def evaluate(
     topic: str | None = None,
     intrinsics: str | None = None,
     rectified: bool | None = None,
+    masks: Path | None = None,
     crop: str | None = None,
     cap: float | None = None,
     view: str | None = None,
@@ -69,7 +70,7 @@ def evaluate(
         cues=cues,
     )
     card = predictor.card
-    options = Options(card.frame_interval, card.camera, split, topic, intrinsics, rectified)
+    options = Options(card.frame_interval, card.camera, split, topic, intrinsics, rectified, masks)
     shots = open_shots(data, name, options).first(limit)
     console = Console(highlight=False, markup=False)
     try:

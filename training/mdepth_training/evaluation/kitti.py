@@ -29,6 +29,7 @@ from mdepth_training.evaluation.shots import (
     read_depth,
     with_neighbours,
 )
+from mdepth_training.evaluation.things import MaskFolder, read_things
 
 EIGEN = Path(__file__).parent / 'splits' / 'kitti_eigen_test.txt'
 RATE = 10.0
@@ -87,13 +88,24 @@ def _open(
             'data_depth_annotated beside them'
         )
     step = max(1, round(options.interval * RATE))
+    pictures = [
+        Path(drive.parent.name, drive.name, camera, 'data', f'{number:010d}')
+        for drive, camera, number, _ in found
+    ]
+    masks = MaskFolder(options.masks, pictures, 4) if options.masks is not None else None
 
     def read(shots: Shots) -> Iterator[Shot]:
-        for drive, camera, number, file in found:
+        for (drive, camera, number, file), picture in zip(found, pictures, strict=True):
             before, frame, after = (
                 _frame(drive, camera, number + offset) for offset in (-step, 0, step)
             )
             assert frame is not None
+            things, mask = None, masks.of(picture) if masks else None
+            if mask is not None:
+                size = frame.camera.width, frame.camera.height
+                things = shots.truth(read_things, mask, size)
+            elif masks:
+                shots.note(f'images without a mask have no regions: {picture}.png ...')
             yield Shot(
                 f'{drive.name} {number:010d} {SIDES[camera]}',
                 frame,
@@ -101,6 +113,8 @@ def _open(
                 after,
                 shots.truth(truth, file, drive, camera, frame.camera),
                 frame.camera,
+                None if things is None else things > 0,
+                things,
             )
 
     return Shots(path.name, len(found), read, [note])

@@ -79,7 +79,8 @@ PROTOCOLS = {
     'cityscapes': Protocol(
         'Cityscapes',
         open_cityscapes,
-        fits=is_cityscapes,
+        ('masks',),
+        is_cityscapes,
         crop='cityscapes',
         whole=True,
         camera_height=1.22,
@@ -91,7 +92,7 @@ PROTOCOLS = {
     'kitti-eigen': Protocol(
         'KITTI, Eigen split, raw lidar',
         open_eigen,
-        ('split',),
+        ('split', 'masks'),
         raw_folders,
         crop='garg',
         whole=True,
@@ -101,7 +102,7 @@ PROTOCOLS = {
     'kitti-improved': Protocol(
         'KITTI, Eigen split, improved ground truth',
         open_improved,
-        ('split',),
+        ('split', 'masks'),
         whole=True,
         camera_height=KITTI_HEIGHT,
     ),
@@ -170,7 +171,7 @@ def open_shots(path: Path, protocol: str, options: Options) -> Shots:
     if not path.exists():
         raise MdepthError(f'no such data: {path}')
     extracted = protocol == 'recording' and not is_recording(path)
-    for option in ('split', 'topic', 'intrinsics'):
+    for option in ('split', 'topic', 'intrinsics', 'masks'):
         told = getattr(options, option) is not None
         if told and (extracted or option not in PROTOCOLS[protocol].options):
             what = 'a folder that extract made' if extracted else f'the protocol {protocol}'

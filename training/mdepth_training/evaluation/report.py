@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from mdepth_ros.report.markdown import table as markdown
 from mdepth_ros.terminal import Console
 from mdepth_training.evaluation.motion import STEADY, motion_numbers, straight_on
 from mdepth_training.evaluation.score import Errors, Result
+from mdepth_training.evaluation.traffic import Traffic
 
 _TITLES = dict(zip(SCORES, ('AbsRel', 'SqRel', 'RMSE', 'RMSElog', 'd1', 'd2', 'd3'), strict=True))
 PAPER = ('abs_rel', 'sq_rel', 'rmse', 'd1')
@@ -52,8 +54,6 @@ def tables(result: Result) -> list[Table]:
     kinds = (
         ('', f'Depth scaled by the ratio of medians of each image, {low:g} to {high:g} m'),
         ('_raw', 'Depth in metres, not scaled'),
-        ('_static', 'Static parts, scaled'),
-        ('_moving', 'What moves, scaled'),
     )
     found = []
     for kind, title in kinds:
@@ -68,6 +68,8 @@ def tables(result: Result) -> list[Table]:
         ]
         if rows:
             found.append(Table(title, columns, rows))
+    if any('_moving' in errors for errors in means.values()):
+        found.append(region_table(means, result.dynamic))
     motions = {
         own: motion_numbers(result.chains),
         STEADY: motion_numbers(straight_on(result.chains)),
@@ -106,13 +108,22 @@ def summary(result: Result) -> list[str]:
             lines.append(
                 f'ratio of medians {middle:.3f}, standard deviation {100 * spread / middle:.0f} %'
             )
-    return [*lines, *result.notes]
+    regions = [i.errors[result.predictors[0]] for i in scored]
+    known = [kinds for kinds in regions if '_moving' in kinds and kinds[''].pixels]
+    if known:
+        moving = [kinds['_moving'].pixels / kinds[''].pixels for kinds in known]
+        lines.append(
+            f'dynamic: {result.dynamic}; {100 * np.mean(moving):.2f} % of the scored pixels, in '
+            f'{np.count_nonzero(moving)} of {len(known)} images'
+        )
+    traffic = result.traffic()
+    return [*lines, *([str(traffic)] if traffic else []), *result.notes]
 
 
 def show(result: Result, console: Console) -> None:
     """Print the summary and the tables."""
     for line in summary(result):
-        console.print(line)
+        console.print(line, soft_wrap=True)
     for table in tables(result):
         print_table(table, console)
 
@@ -120,7 +131,7 @@ def show(result: Result, console: Console) -> None:
 def print_table(table: Table, console: Console) -> None:
     """Print a table after an empty line; one of rich would cut it in a log file."""
     console.print()
-    console.print(table.title)
+    console.print(table.title, soft_wrap=True)
     for line in _aligned([table.columns, *table.rows]):
         console.print(line, soft_wrap=True)
 
@@ -129,6 +140,20 @@ def markdown_of(table: Table) -> list[str]:
     """The lines of a table under its heading, and an empty one."""
     cells = [[plain(cell) for cell in row] for row in table.rows]
     return [f'## {plain(table.title)}', '', *markdown('', table.columns[1:], cells), '']
+
+
+def region_table(means: Mapping[str, Errors], dynamic: str) -> Table:
+    """The protocol of Mining Supervision: `PAPER` of all pixels, of what stands and what moves.
+
+    dynamic  what moves, in words
+    """
+    rows = []
+    for name, errors in means.items():
+        if '_moving' in errors:
+            numbers = [getattr(errors[kind], score) for kind in REGIONS for score in PAPER]
+            rows.append([name, *('-' if math.isnan(n) else f'{n:.3f}' for n in numbers)])
+    title = f'Depth by region, scaled by one ratio of medians of all; dynamic is {dynamic}'
+    return Table(title, ['', *region_columns()], rows)
 
 
 def region_columns() -> list[str]:
@@ -160,7 +185,9 @@ def write(result: Result, folder: Path) -> None:
     lines += [line for table in tables(result) for line in markdown_of(table)]
     (folder / 'scores.md').write_text('\n'.join(lines), encoding='utf-8')
     model, motion = result.predictors[0], motion_numbers(result.chains)
-    others = {model: result.ranking() | result.agreement() | motion}
+    others = {
+        model: result.ranking() | result.agreement() | motion | _flat_traffic(result.traffic())
+    }
     others |= {STEADY: motion_numbers(straight_on(result.chains))} if result.chains else {}
     means = result.means()
     names = dict.fromkeys([*means, *others])
@@ -176,6 +203,7 @@ def write(result: Result, folder: Path) -> None:
             'consistency': image.consistency,
             'consistency_true': image.consistency_true,
             'ause': math.nan if image.ranking is None else image.ranking.ause,
+            **_flat_traffic(image.traffic),
         }
         for name in result.predictors:
             own = agreement if name == model else {}
@@ -188,6 +216,16 @@ def write(result: Result, folder: Path) -> None:
 def _flat(errors: Errors) -> dict[str, float]:
     names = (*SCORES, 'ratio', 'coverage', 'pixels')
     return {f'{n}{kind}': getattr(e, n) for kind, e in errors.items() for n in names}
+
+
+def _flat_traffic(traffic: Traffic | None) -> dict[str, float]:
+    if traffic is None:
+        return {}
+    return {
+        'moving_share': traffic.share,
+        'moving_things': traffic.objects,
+        'large_moving_things': traffic.large,
+    }
 
 
 def write_csv(path: Path, rows: list[dict[str, object]]) -> None:

@@ -29,6 +29,7 @@ from mdepth_training.evaluation.motion import Chain, Drives
 from mdepth_training.evaluation.predict import Predictor, at_pixels, positions
 from mdepth_training.evaluation.protocols import Protocol, scored_box
 from mdepth_training.evaluation.shots import Array, Shot, Shots
+from mdepth_training.evaluation.traffic import Traffic, mean_traffic, traffic_of
 from mdepth_training.evaluation.trivial import flat_ground
 
 WALL = 7.5  # metres from the camera to the walls beside the flat ground
@@ -46,6 +47,7 @@ class ImageScore:
     consistency       by the model's own motion, see `inconsistency`; NaN without a frame before
     consistency_true  by the true motion
     ranking           how the confidence ranks the errors of the model; None without true depth
+    traffic           what moves in the image; None where things are not told apart
     """
 
     name: str
@@ -55,6 +57,7 @@ class ImageScore:
     consistency: float
     consistency_true: float
     ranking: Sparsification | None
+    traffic: Traffic | None
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class Result:
 
     predictors  names, the model first
     chains      motions of the model beside the true ones, where those are known
+    dynamic     what the moving part is
     """
 
     predictors: tuple[str, ...]
@@ -71,6 +75,7 @@ class Result:
     images: list[ImageScore]
     chains: list[Chain]
     notes: list[str]
+    dynamic: str
 
     def means(self) -> dict[str, Errors]:
         """Mean over the images by predictor and kind; empty without true depth."""
@@ -88,6 +93,11 @@ class Result:
             if np.isfinite(values).any():
                 result[name] = float(np.nanmean(values))
         return result
+
+    def traffic(self) -> Traffic | None:
+        """Mean over the images in which what moves is known as things."""
+        known = [image.traffic for image in self.images if image.traffic is not None]
+        return mean_traffic(known) if known else None
 
     def ranking(self) -> dict[str, float]:
         """`ause` and `sparsification` (area relative to random), means over the images."""
@@ -112,7 +122,7 @@ def score(
     drives, images = Drives(), []
     for shot in track(shots, description=shots.name, total=shots.total):
         prediction, pair = predictor(shot, ('confidence',))
-        errors, ranking, ratio = dict[str, Errors](), None, math.nan
+        errors, ranking, ratio, traffic = dict[str, Errors](), None, math.nan, None
         if shot.truth is not None:
             pixels = TruePixels(shot, protocol, prediction.camera)
             depth = np.where(prediction.visible, prediction.depth, np.nan)
@@ -123,9 +133,12 @@ def score(
                 errors[name] = pixels.errors(seen, metric=name != 'constant')
             ratio = (unit or 1.0) * errors[card.name][''].ratio
             ranking = pixels.ranking(own, prediction.confidence)
+            traffic = None if shot.things is None else traffic_of(shot.things)
         agreement = drives.add(shot, prediction, ratio)
         images.append(
-            ImageScore(shot.name, shot.drive, bool(pair.reason), errors, *agreement, ranking)
+            ImageScore(
+                shot.name, shot.drive, bool(pair.reason), errors, *agreement, ranking, traffic
+            )
         )
     chains = drives.chains()
     if not chains and not any(i.errors and i.errors[card.name][''].pixels for i in images):
@@ -137,7 +150,7 @@ def score(
         )
     predictors = dict.fromkeys([card.name, *(name for image in images for name in image.errors)])
     said = [*shots.notes, *predictor.perception.warnings]
-    return Result(tuple(predictors), protocol, shots.name, images, chains, said)
+    return Result(tuple(predictors), protocol, shots.name, images, chains, said, shots.dynamic)
 
 
 class TruePixels:

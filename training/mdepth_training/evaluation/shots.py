@@ -38,6 +38,7 @@ class Shot:
     truth      [H, W] metres along z, 0 unknown; None: only the motion is scored
     camera     pinhole camera of the truth's pixels, in the place of the frame's camera
     moving     bool [H, W], what moves by itself, where that is known
+    things     ids [H, W] of what moves, 0 elsewhere, where things are told apart
     pose       T_world_camera [4, 4] of the frame, where that is known
     drive      name of the recording that it is a part of, '' for a single image
     """
@@ -49,6 +50,7 @@ class Shot:
     truth: Array | None = None
     camera: Camera | None = None
     moving: Array | None = None
+    things: Array | None = None
     pose: Array | None = None
     drive: str = ''
 
@@ -63,6 +65,7 @@ class Options:
     topic       camera topic of a bag, image folder of a KITTI sequence
     intrinsics  as `mdepth run --intrinsics` takes them
     rectified   as `mdepth run --rectified`
+    masks       folder with masks of what moves, see MaskFolder
     """
 
     interval: float
@@ -71,20 +74,23 @@ class Options:
     topic: str | None = None
     intrinsics: str | None = None
     rectified: bool | None = None
+    masks: Path | None = None
 
 
 @dataclass
 class Shots:
     """The images of one data set, read one after the other, as often as wanted.
 
-    read   iterates over them; it is given these Shots, for their notes
-    notes  for a person: what was left out or assumed. They grow while shots are read.
+    read     iterates over them; it is given these Shots, for their notes
+    notes    for a person: what was left out or assumed. They grow while shots are read.
+    dynamic  what the moving part is
     """
 
     name: str
     total: int
     read: Callable[[Shots], Iterator[Shot]]
     notes: list[str] = field(default_factory=list)
+    dynamic: str = 'what moves'
 
     def __iter__(self) -> Iterator[Shot]:
         return self.read(self)
@@ -93,7 +99,7 @@ class Shots:
         """At most the first `count` images."""
         if count is None or count >= self.total:
             return self
-        return Shots(self.name, count, lambda _: islice(self, count), self.notes)
+        return replace(self, total=count, read=lambda _: islice(self, count))
 
     def truth(self, read: Callable[..., Array], *where: Any) -> Array | None:
         """What `read` returns for `where`; None, and a note, where the file is damaged."""

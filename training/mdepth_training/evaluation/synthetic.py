@@ -25,8 +25,15 @@ from mdepth_training.evaluation.motion import STEADY, Chain, motion_numbers, str
 from mdepth_training.evaluation.pictures import draw
 from mdepth_training.evaluation.predict import Predictor
 from mdepth_training.evaluation.protocols import PROTOCOLS
-from mdepth_training.evaluation.report import PAPER, REGIONS, write, write_csv
-from mdepth_training.evaluation.score import Errors, score
+from mdepth_training.evaluation.report import (
+    PAPER,
+    REGIONS,
+    region_table,
+    write,
+    write_csv,
+)
+from mdepth_training.evaluation.report import print_table as print_regions
+from mdepth_training.evaluation.score import Errors, Result, score
 from mdepth_training.evaluation.shots import Shot, Shots
 from mdepth_training.evaluation.trivial import depth_statistics
 
@@ -82,6 +89,7 @@ def held_out(camera: Camera, world: WorldConfig, seeds: Sequence[int], frames: i
             drive, previous = make_drive(seed, frames, camera, world), None
             for index in range(drive.frames):
                 view = drive.render([index])
+                moving = view.moving[0].numpy()
                 frame = Frame(drive.stamps[index], view.image[0].numpy(), camera)
                 yield Shot(
                     f'{index:03d}',
@@ -89,7 +97,8 @@ def held_out(camera: Camera, world: WorldConfig, seeds: Sequence[int], frames: i
                     previous,
                     truth=None if previous is None else view.depth[0].numpy(),
                     camera=camera,
-                    moving=view.moving[0].numpy(),
+                    moving=moving,
+                    things=view.instance[0].numpy() * moving,
                     pose=np.asarray(drive.poses[index]),
                     drive=f'synthetic-{seed}',
                 )
@@ -106,6 +115,7 @@ def evaluate(
     appearance: float,
     first_seed: int,
     *,
+    moving: float = 1.0,
     record: bool = False,
     csv: Path | None = None,
     output: Path | None = None,
@@ -115,6 +125,7 @@ def evaluate(
 ) -> dict[str, dict[str, float]]:
     """Score a model as the vehicle runs it, print the table, and return its numbers.
 
+    moving  amount of traffic, of WorldConfig
     record  writes them into the model's card
     csv     the table as a file
     output  folder for tables, numbers of every image and pictures
@@ -128,7 +139,7 @@ def evaluate(
     predictor = Predictor(model, precision=precision, refined=refined, cues=cues)
     card, (height, width) = predictor.card, predictor.card.input_size
     camera = Camera.from_normalised(width, height, *card.camera)
-    world = WorldConfig(appearance=appearance, frame_interval=card.frame_interval)
+    world = WorldConfig(appearance, moving, frame_interval=card.frame_interval)
     shots = held_out(camera, world, range(first_seed, first_seed + drives), frames)
     seeds = track(_PRIOR_DRIVES, description='depth of training drives')
     statistics = depth_statistics(make_drive(seed, frames, camera, world) for seed in seeds)
@@ -136,7 +147,7 @@ def evaluate(
     numbers = {name: flat_numbers(errors, []) for name, errors in result.means().items()}
     numbers[card.name] |= flat_numbers({}, result.chains) | result.agreement() | result.ranking()
     numbers[STEADY] = flat_numbers({}, straight_on(result.chains))
-    _print(numbers, shots.name, sum(has_turns(truth) for _, truth in result.chains))
+    _print(numbers, result)
     if csv is not None:
         write_csv(csv, [{'predictor': n, **dict(sorted(v.items()))} for n, v in numbers.items()])
     if output is not None:
@@ -146,7 +157,8 @@ def evaluate(
         own = numbers[card.name]
         noise = (own['rpe_translation_percent'] / 100, float(np.radians(own['rotation_deg'])))
         text = f'{drives} held-out drives of {frames} frames, seeds from {first_seed}'
-        details = {**card.details, 'metrics measured on': f'{text}, appearance {appearance:g}'}
+        text += f', appearance {appearance:g}, moving {moving:g}'
+        details = {**card.details, 'metrics measured on': text}
         metrics = {name: value for name, value in own.items() if np.isfinite(value)}
         card = replace(card, metrics=metrics, motion_noise=noise, details=details)
         replace_card(model, card)
@@ -156,15 +168,14 @@ def evaluate(
 _DEPTH = {
     'abs_rel': 'AbsRel',
     'd1': 'd1',
-    'abs_rel_static': 'static',
-    'abs_rel_moving': 'moving',
     'abs_rel_raw': 'unscaled',
     'consistency': 'change in\ntime',
 }
 
 
-def _print(numbers: dict[str, dict[str, float]], drives: str, turning: int) -> None:
-    console = Console(highlight=False)
+def _print(numbers: dict[str, dict[str, float]], result: Result) -> None:
+    console, drives = Console(highlight=False), result.data
+    turning = sum(has_turns(truth) for _, truth in result.chains)
     tables = (
         (f'Depth, {drives}: AbsRel median-scaled, up to 80 m', '', _DEPTH),
         (f'Motion, {drives}', '', _MOTION),
@@ -178,6 +189,8 @@ def _print(numbers: dict[str, dict[str, float]], drives: str, turning: int) -> N
         ]
         if rows:
             print_table(console, title, ['', *map(Text, columns.values())], rows)
+    print_regions(region_table(result.means(), result.dynamic), console)
+    console.print(str(result.traffic()), soft_wrap=True)
     own, *constants, steady = numbers.values()
     if 'ause' in own:
         console.print(

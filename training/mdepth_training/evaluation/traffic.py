@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -20,39 +20,30 @@ class Traffic:
     """What moves in one image, or means over images.
 
     share    of the pixels
-    objects  things that move; None where they are not told apart
+    objects  things that move
     large    those of at least `LARGE` of the pixels
     """
 
     share: float
-    objects: float | None = None
-    large: float | None = None
+    objects: float
+    large: float
 
     def __str__(self) -> str:
         """A line for a person."""
-        pixels = f'{100 * self.share:.2f} % of the pixels move'
-        if self.objects is None or self.large is None:
-            return pixels
         return (
-            f'{pixels}; {self.objects:.2f} moving things per image, {self.large:.2f} of them of '
-            f'at least {100 * LARGE:g} % of its pixels'
+            f'{100 * self.share:.2f} % of the pixels move; {self.objects:.2f} moving things per '
+            f'image, {self.large:.2f} of them of at least {100 * LARGE:g} % of its pixels'
         )
 
 
-def traffic_of(moving: Array, ids: Array | None = None) -> Traffic:
-    """What moves in an image: `moving` bool [H, W], and which thing is where, `ids` [H, W]."""
-    share = float(moving.mean())
-    if ids is None:
-        return Traffic(share)
-    _, pixels = np.unique(ids[moving], return_counts=True)
-    return Traffic(share, len(pixels), int((pixels >= LARGE * moving.size).sum()))
+def traffic_of(things: Array) -> Traffic:
+    """What moves in an image: ids [H, W] of things that do, 0 elsewhere."""
+    _, pixels = np.unique(things[things > 0], return_counts=True)
+    large = (pixels >= LARGE * things.size).sum()
+    return Traffic(float(pixels.sum() / things.size), len(pixels), int(large))
 
 
 def mean_traffic(images: Sequence[Traffic]) -> Traffic:
-    """Means over images, those without traffic too; of things, over those that tell them apart."""
-    told = [i for i in images if i.objects is not None and i.large is not None]
-    share = float(np.mean([image.share for image in images]))
-    if not told:
-        return Traffic(share)
-    objects, large = ([getattr(image, name) for image in told] for name in ('objects', 'large'))
-    return Traffic(share, float(np.mean(objects)), float(np.mean(large)))
+    """Means over images, those without traffic too."""
+    means = (np.mean([getattr(image, f.name) for image in images]) for f in fields(Traffic))
+    return Traffic(*map(float, means))

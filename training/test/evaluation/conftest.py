@@ -144,9 +144,12 @@ def cityscapes(root: Path) -> Path:
         camera.write_text(
             json.dumps({'intrinsic': intrinsic, 'extrinsic': {'baseline': 0.209313}})
         )
-    labels = np.full((128, 256), 7, np.uint8)  # road
-    labels[50:60, 120:140] = 26  # car
-    path = root / 'gtFine/val/bonn/bonn_000003_000040_gtFine_labelIds.png'
+    labels = np.full((128, 256), 7, np.uint16)  # road
+    labels[50:60, 120:140] = 26001  # a car
+    labels[20:30, 30:46] = 24003  # a person of less than 0.5 %
+    labels[60:70, 200:220] = 33  # bicycles that are not told apart
+    labels[10:30, 200:220] = 17000  # a pole
+    path = root / 'gtFine/val/bonn/bonn_000003_000040_gtFine_instanceIds.png'
     path.parent.mkdir(parents=True)
     cv2.imwrite(str(path), labels)
     return root
