@@ -19,7 +19,6 @@ from mdepth_training.evaluation.shots import Array, Options, Shot, Shots, read_d
 from mdepth_training.evaluation.things import MaskFolder, read_things, without_small
 from mdepth_training.evaluation.traffic import LARGE
 
-MOVABLE = range(24, 34)  # label ids of person ... bicycle
 LEFT_IMAGE = 'leftImg8bit.png'
 _NAME = re.compile(r'(.+)_(\d{6})_disparity$')
 
@@ -78,7 +77,7 @@ def open_cityscapes(path: Path, options: Options) -> Shots:
             mask = masks.of(image) if masks else labels if labels.exists() else None
             things = None
             if mask is not None:
-                things = shots.truth(_things, mask, (width, height), masks is None)
+                things = shots.truth(_things, mask, (width, height))
             elif masks:
                 shots.note(f'images without a mask have no regions: {image} ...')
             yield Shot(
@@ -110,12 +109,5 @@ def _frame(root: Path, place: Path, sequence: str, number: int, camera: Camera) 
     return None
 
 
-def _things(path: Path, size: tuple[int, int], labels: bool) -> Array:
-    """Ids of what moves, or of what can move by labels: 1000 times the class plus a number.
-
-    A group whose things are not told apart has the class alone.
-    """
-    ids = read_things(path, size)
-    if labels:
-        ids = np.where(np.isin(np.where(ids < 1000, ids, ids // 1000), MOVABLE), ids, 0)
-    return without_small(ids, LARGE)
+def _things(path: Path, size: tuple[int, int]) -> Array:
+    return without_small(read_things(path, size), LARGE)

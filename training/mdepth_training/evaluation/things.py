@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Masks of things as PNGs: each value of a pixel is a thing, 0 is none."""
+"""Masks of things as PNGs, at the size of a truth."""
 
 from __future__ import annotations
 
@@ -11,27 +11,25 @@ import cv2
 import numpy as np
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.sources.picture import PictureError, decode_file
 from mdepth_training.evaluation.shots import Array, DamagedTruthError
+from mdepth_training.methods.dynamic_regions.mask_files import png_ids
 
 
 def read_things(path: Path, size: tuple[int, int]) -> Array:
-    """Ids [H, W] of things at a size (W, H), the nearest of each pixel.
+    """Ids [H, W] of things (`png_ids`) at a size (W, H), the nearest of each pixel.
 
-    Raises DamagedTruthError for what is no mask, MdepthError for one of another aspect.
+    Raises DamagedTruthError for a file that cannot be read, MdepthError for one of another aspect.
     """
     try:
-        pixels = decode_file(path).pixels
-    except PictureError as error:
-        raise DamagedTruthError(f'{path} is no mask: {error}') from None
-    if pixels.ndim != 2:
-        raise DamagedTruthError(f'{path} is no mask: it has colours, not one number for a pixel')
-    height, width = pixels.shape
+        ids = png_ids(path)
+    except MdepthError as error:
+        raise DamagedTruthError(str(error)) from None
+    height, width = ids.shape
     if width * size[1] != height * size[0]:
         raise MdepthError(
             f'{path} is {width}x{height}, its image {size[0]}x{size[1]}: one aspect is needed'
         )
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_NEAREST))
+    return np.asarray(cv2.resize(ids.astype(np.int32), size, interpolation=cv2.INTER_NEAREST))
 
 
 def without_small(ids: Array, least: float) -> Array:

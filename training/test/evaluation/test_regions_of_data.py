@@ -26,9 +26,10 @@ DRIVE = '2011_09_26_drive_0001_sync'  # not of Eigen's list
 
 
 def mask(path: Path, width: int, height: int, **things: tuple[slice, slice]) -> None:
+    """White things are told apart where they do not touch."""
     ids = np.zeros((height, width), np.uint8)
-    for number, place in enumerate(things.values(), 1):
-        ids[place] = number
+    for place in things.values():
+        ids[place] = 255
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(path), ids)
 
@@ -89,11 +90,10 @@ def test_masks_that_do_not_fit_are_one_line(tmp_path: Path, trees: ModuleType) -
     mask(file, 256, 96, car=np.s_[50:60])
     with pytest.raises(MdepthError, match=r'000040.* is 256x96, its image 256x128'):
         list(open_shots(root, 'cityscapes', options))
-    for damaged in (b'no picture', cv2.imencode('.png', np.zeros((128, 256, 3)))[1].tobytes()):
-        file.write_bytes(damaged)
-        shots = open_shots(root, 'cityscapes', options)
-        assert [shot.moving for shot in shots] == [None, None]
-        assert any('000040_leftImg8bit.png is no mask: ' in note for note in shots.notes)
+    file.write_bytes(b'no picture')
+    shots = open_shots(root, 'cityscapes', options)
+    assert [shot.moving for shot in shots] == [None, None]
+    assert any('000040_leftImg8bit.png: ' in note for note in shots.notes)
 
 
 def test_the_row_of_a_model_by_hand() -> None:
