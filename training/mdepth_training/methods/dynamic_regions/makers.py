@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mdepth_ros.core.machine import choose_device
-from mdepth_ros.geometry import pixel_grid, project_depth
+from mdepth_ros.geometry import project_depth
 from mdepth_ros.model.file import load_model
 from mdepth_training.data.sample import Sample
 from mdepth_training.labels import Kind, LabelStore
@@ -99,17 +99,13 @@ def things_maker(stage: Stage) -> LabelMaker:
             ground = ground_mask(depth, K)
         around = ground_around(ground, depth, K)
         transforms = transforms_of(labels['transforms'])
-        rigid = [None] * len(depth)
-        if settings.moves == 'relative':
-            seen = [project_depth(depth, T, K)[0] - pixel_grid(*size) for T in transforms]
-            rigid = list(torch.stack(seen, 1).permute(0, 1, 4, 2, 3).numpy())
         objects = [None] * len(depth)
         if OBJECTS in labels:
             objects = list(labels[OBJECTS][:, 0].int().numpy())
         found = []
         for i in range(len(depth)):
             own = torch.stack(flows, 1)[i].numpy()
-            moves = dynamic_mask(own, settings.least_motion, rigid[i])
+            moves = dynamic_mask(own, settings.least_motion)
             d, g, a = (x[i].numpy() for x in (depth, ground, around))
             found.append(np.stack(things_in(moves, d, g, a, rules, objects[i])))
         moving, still = torch.from_numpy(np.stack(found)).unbind(1)
@@ -150,7 +146,8 @@ def scene_of(
     s, transforms = learner.in_camera(sample, pose, ahead)
     depth = network.depth(disparities[0].float())[:, 0] * s[:, None, None]
     flows = []
-    translations = learner.own_motions(sample, depth, transforms)
+    # All motion, not only what the losses count: what drives ahead hardly moves in the image.
+    translations = learner.own_motions(sample, depth, transforms, chosen=False)
     for T, translation in zip(transforms, translations, strict=True):
         moved, _ = project_depth(depth, T, sample.K, translation)
         still, _ = project_depth(depth, T, sample.K)

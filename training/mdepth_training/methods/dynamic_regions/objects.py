@@ -43,24 +43,14 @@ class ObjectRules:
     moving: float = 0.5
 
 
-def dynamic_mask(
-    flows: NDArray[np.floating], least: float, rigid: NDArray[np.floating] | None = None
-) -> Mask:
-    """Where something moves by itself, [H, W].
+def dynamic_mask(flows: NDArray[np.floating], least: float) -> Mask:
+    """Where the own motion is at least so many pixels at a width of 512, [H, W].
 
-    flows [2, 2, H, W]: own motion to the previous and the next frame, x and y. Without `rigid` its
-    size |x| + |y|, mean over both, is at least so many pixels at a width of 512 (the authors'
-    code). With the flows of a still scene, `rigid`, it is compared with the whole motion: own
-    over rigid + seen + one pixel, lengths at a width of 512, is at least `least`.
+    flows [2, 2, H, W]: to the previous and the next frame, x and y. The size is |x| + |y|, its
+    mean over both (the authors' code).
     """
-    flows = flows * (512 / flows.shape[-1])
-    if rigid is None:
-        size = np.abs(flows).sum(1)
-    else:
-        rigid = rigid * (512 / rigid.shape[-1])
-        own, still, seen = (np.hypot(*f.swapaxes(0, 1)) for f in (flows, rigid, rigid + flows))
-        size = own / (still + seen + 1.0)
-    moves: Mask = size.mean(0) >= least
+    size = np.abs(flows).sum(1).mean(0)
+    moves: Mask = size >= least * flows.shape[-1] / 512
     return moves
 
 

@@ -42,16 +42,8 @@ class DynamicRegionsSettings(ImplicitCuesSettings):
         'labels: whether the scene has its cues; they explain what moves along by another depth, '
         'and nothing is left to be seen as its own motion',
     )
-    moves: Literal['relative', 'pixels'] = setting(
-        'relative',
-        'labels: what counts as own motion: a share of the whole motion of the pixel, so that '
-        'what is near does not count more (relative), or pixels (the code of the authors)',
-    )
     least_motion: float = setting(
-        0.4,
-        'labels: own motion from which on a pixel moves; pixels: 1.0 at a width of 512 in the '
-        'code',
-        0,
+        1.0, 'labels: own motion in pixels at a width of 512 from which on a pixel moves', 0
     )
     scale: Literal['contact', 'network'] = setting(
         'contact',

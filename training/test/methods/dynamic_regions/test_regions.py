@@ -78,17 +78,6 @@ def test_motion_counts_by_its_mean_over_both_directions() -> None:
     assert moves[0].all() and not moves[1:].any()
 
 
-def test_own_motion_counts_as_a_share_of_the_whole() -> None:
-    """A pixel that should move by 20 pixels and stands, and errors of 5 at 20, and of 1 at 0."""
-    rigid, flows = np.zeros((2, 2, 4, 512), np.float32), np.zeros((2, 2, 4, 512), np.float32)
-    rigid[:, 0, :2] = 20.0
-    flows[:, 0, 0], flows[:, 0, 1], flows[:, 0, 2] = -20.0, 5.0, 1.0
-    shares = [20 / 21, 5 / 46, 1 / 2, 0]
-    for least in (0.1, 0.3, 0.6):
-        moves = dynamic_mask(flows, least, rigid)
-        assert moves.all(1).tolist() == moves.any(1).tolist() == [s >= least for s in shares]
-
-
 def test_two_things_one_behind_the_other_are_two() -> None:
     depth, box = box_on_plane(10.0)
     _, far = box_on_plane(20.0)
