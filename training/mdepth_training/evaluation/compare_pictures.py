@@ -123,7 +123,7 @@ def _image(seen: Seen, height: int) -> Bgr:
         for number in np.unique(seen.moves[seen.moves > 0]):
             colour = tiles.colours_of_ids(np.full((1, 1), number))[0, 0].tolist()
             _outline(picture, seen.moves == number, colour)
-        said.append('coloured: by the labels')
+        said.append('coloured: by the labels' if said else 'coloured: moves, by the labels')
     caption = f'image: {seen.key.drive[-24:]} {seen.key.frame}'
     return tile(picture, caption, height, below=tiles.legend(', '.join(said)))
 

@@ -181,6 +181,12 @@ def test_the_command(model: Path, grey_drive: Path, tmp_path: Path) -> None:
     assert 'synthetic-7.mp4' in run(model, model, '--synthetic', 7, '--limit', 3, '-o', folder)
 
 
+def test_a_bag(model: Path, data_dir: Path, tmp_path: Path) -> None:
+    run(model, model, '--data', data_dir / 'bags/kitti_city', '--limit', 3, '-o', tmp_path)
+    sheet = np.asarray(cv2.imread(str(tmp_path / 'before-after.png')))
+    assert sheet.shape[1] == 4 * 324 and (tmp_path / 'kitti_city.mp4').exists()
+
+
 def test_what_cannot_be_compared(
     model: Path, grey_drive: Path, store: Path, tmp_path: Path
 ) -> None:
