@@ -15,7 +15,7 @@ import typer
 
 from mdepth_ros.cli.options import Rectified
 from mdepth_ros.terminal import checked, run_app, say
-from mdepth_training.ablation.command import ablate, regions, speeds
+from mdepth_training.ablation.command import ablate, masks, regions, speeds
 from mdepth_training.evaluation.command import evaluate
 from mdepth_training.evaluation.picture_commands import compare
 from mdepth_training.options import Cache, Minutes, Overrides
@@ -66,6 +66,7 @@ def fit(
 app.command()(checked(evaluate))
 app.command()(checked(ablate))
 app.command()(checked(regions))
+app.command()(checked(masks))
 app.command()(checked(speeds))
 app.command()(checked(compare))
 

@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The commands `mdepth-train ablate`, `regions` and `speeds`."""
+"""The commands `mdepth-train ablate`, `regions`, `speeds` and `masks`."""
 
 from __future__ import annotations
 
@@ -105,3 +105,28 @@ def speeds(
     from mdepth_training.ablation.speeds import speeds as run
 
     run(given.pop('models'), **given)
+
+
+def masks(
+    store: Annotated[Path, typer.Argument(help='Label store of the synthetic world.')],
+    experiment: Annotated[
+        Path | None, typer.Option(help='What was labelled; else as the stage beside it says.')
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help='Score so many frames, evenly spread.')
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option('--output', '-o', help='Also write the numbers here (.json).')
+    ] = None,
+) -> None:
+    """Score the masks of a label store against the exact ones of the synthetic world.
+
+    Precision and recall of `instances`, `dynamic` and `objects`, of pixels and of things, and the
+    recall of what comes towards the camera, drives ahead or crosses.
+
+    Example: mdepth-train masks runs/dynamic/things/labels
+    """
+    given = dict(locals())
+    from mdepth_training.ablation.masks import masks as run
+
+    run(given.pop('store'), **given)

@@ -71,6 +71,21 @@ def drive_camera(synthetic: SyntheticData, camera: Camera, seed: int) -> Camera:
     )
 
 
+def named_drive(experiment: Experiment, name: str) -> Drive:
+    """The drive of an experiment that its keys call so; MdepthError where it has none."""
+    seed = name.rpartition('-')[2]
+    for data in experiment.data.parts.values():
+        world = data.synthetic
+        if (
+            not data.recordings
+            and seed.isdecimal()
+            and int(seed) - world.first_seed in range(world.drives)
+        ):
+            camera = drive_camera(world, experiment_camera(experiment), int(seed))
+            return synthetic_drive(data, camera, int(seed), world.frames)
+    raise MdepthError(f'the experiment has no drive {name}: give the one that was labelled')
+
+
 class SyntheticTriplets(TripletSource):
     """All triplets of the experiment's drives; rendered once into a file in `folder`.
 

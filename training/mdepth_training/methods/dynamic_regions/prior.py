@@ -20,7 +20,7 @@ from mdepth_ros.synthetic import Drive
 from mdepth_ros.terminal import say
 from mdepth_training.config import Experiment
 from mdepth_training.data.sample import Key, Sample, TripletSource
-from mdepth_training.data.synthetic import drive_camera, experiment_camera, synthetic_drive
+from mdepth_training.data.synthetic import named_drive
 from mdepth_training.labels import Kind
 from mdepth_training.methods.dynamic_regions.coco import CocoMasks
 from mdepth_training.methods.dynamic_regions.mask_files import of_frames, png_ids, png_names
@@ -106,14 +106,7 @@ class ExactMasks:
 
         @lru_cache(2)
         def drive_of(name: str) -> Drive:
-            seed = int(name.rpartition('-')[2])
-            data = next(
-                data
-                for data in experiment.data.parts.values()
-                if 0 <= seed - data.synthetic.first_seed < data.synthetic.drives
-            )
-            camera = drive_camera(data.synthetic, experiment_camera(experiment), seed)
-            return synthetic_drive(data, camera, seed, data.synthetic.frames)
+            return named_drive(experiment, name)
 
         self._drive_of = drive_of
 
