@@ -1,12 +1,15 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How deep a thing is: as deep as the ground that it stands on (Mining Supervision, Obs. 2).
+"""How deep a thing is: as deep as the line on which it stands (Mining Supervision, Obs. 2).
 
 The closed form that competes with the network of the scale alignment (DSA): it has no parameters
 and needs no data set of static things.
 """
 
 from __future__ import annotations
+
+import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -15,14 +18,36 @@ from torch import Tensor
 from mdepth_training.methods.dynamic_regions.objects import Depth, Mask, below
 
 REACH = 2
+FEET = 0.15
+"""Share of the pixels of a thing, its lowest, that are its feet."""
 
 
 def contact_depth(mask: Mask, depth: Depth, ground: Mask | None = None) -> float:
+    """Depth of the line on which a thing stands: mean of the logs of both sides of it.
+
+    mask, depth, ground [H, W] as `ground_below`. Depth bleeds over the edge of a thing: the ground
+    below it is often too far, its feet are too near. Where no ground is seen the feet alone count.
+    """
+    feet, below = feet_depth(mask, depth), ground_below(mask, depth, ground)
+    return feet if math.isnan(below) else math.sqrt(feet * below)
+
+
+def feet_depth(mask: Mask, depth: Depth) -> float:
+    """Median depth of the lowest pixels of a thing; NaN where the mask is empty."""
+    rows = np.nonzero(mask)[0]
+    if not len(rows):
+        return float('nan')
+    return float(np.median(depth[mask][rows >= np.quantile(rows, 1 - FEET)]))
+
+
+def ground_below(mask: Mask, depth: Depth, ground: Mask | None = None) -> float:
     """Median depth of the ground in the two rows below a thing; NaN where none is seen.
 
     mask, depth, ground [H, W]; without `ground` all that is below counts. Only the lower half of
     the thing's own height counts: what is below a mirror is the side of the car, not its ground.
     """
+    if not mask.any():
+        return float('nan')
     rows, columns = below(mask, REACH)
     high = np.flatnonzero(mask.any(1))
     low_enough = rows > (high[0] + high[-1]) / 2
@@ -42,3 +67,11 @@ def depth_label(depth: Tensor, masks: Tensor, own: Tensor) -> Tensor:
         return depth
     nearest = own.where(masks, torch.inf).amin(0)
     return nearest.where(masks.any(0), depth)
+
+
+SCALES: dict[str, Callable[[Mask, Depth, Mask | None], float]] = {
+    'contact': contact_depth,
+    'ground': ground_below,
+    'feet': lambda mask, depth, _: feet_depth(mask, depth),
+}
+"""The closed forms by their name in the settings."""

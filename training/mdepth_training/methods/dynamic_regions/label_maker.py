@@ -17,7 +17,7 @@ from mdepth_training.data.sample import Sample
 from mdepth_training.labels import Kind
 from mdepth_training.methods.dynamic_regions.alignment import normalised, shapes
 from mdepth_training.methods.dynamic_regions.alignment_stage import AlignScale
-from mdepth_training.methods.dynamic_regions.contact import contact_depth, depth_label
+from mdepth_training.methods.dynamic_regions.contact import SCALES, depth_label
 from mdepth_training.methods.dynamic_regions.part import has_part
 from mdepth_training.methods.dynamic_regions.things import Things, things_of
 from mdepth_training.stages import LabelMaker
@@ -67,16 +67,16 @@ def own_depths(
 ) -> tuple[Tensor, Tensor]:
     """Depths [N, H, W] of things in units of the scene's, and which are known [N].
 
-    Unknown is a thing below which no ground is seen, where the ground decides (`contact`).
+    Unknown is a thing below which no ground is seen, where the ground alone decides (`ground`).
     """
     mask = things.current[:, 0]
     depth = sample.labels['scene_depth'].float()[things.places, 0]
     ground = sample.labels['ground'][things.places, 0] > 0
     alone, network = things.images(sample), learner.network if learner else None
     own = shapes(settings.shape, network, alone.previous, alone.current, depth)
-    if settings.scale == 'contact':
+    if closed_form := SCALES.get(settings.scale):
         frames = zip(*(x.cpu().numpy() for x in (mask, depth, ground)), strict=True)
-        scale = torch.tensor([contact_depth(*frame) for frame in frames]).to(depth)
+        scale = torch.tensor([closed_form(*frame) for frame in frames]).to(depth)
     else:
         assert learner is not None
         scale = learner.alignment.scale(sample.current[things.places], mask, own, depth, ground)
@@ -88,7 +88,7 @@ def own_depths(
 def _networks(stage: Stage) -> AlignScale | None:
     """Those that shape and scale need; None where they need none."""
     settings = cast('DynamicRegionsSettings', stage.settings.method)
-    if settings.scale == 'contact' and settings.shape != 'object':
+    if settings.scale in SCALES and settings.shape != 'object':
         return None
     if stage.model_file is None:
         raise MdepthError(

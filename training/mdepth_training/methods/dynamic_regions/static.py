@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mdepth_training.methods.dynamic_regions.contact import contact_depth
+from mdepth_training.methods.dynamic_regions.contact import ground_below
 from mdepth_training.methods.dynamic_regions.objects import (
     Depth,
     Mask,
@@ -37,7 +37,7 @@ def static_things(
         if not mask.any() or mask[:, middle].any():
             continue
         near, usual, far = np.quantile(depth[mask], (0.1, 0.5, 0.9))
-        below = contact_depth(mask, depth, ground)
+        below = ground_below(mask, depth, ground)
         if far <= rules.compact * near and usual <= rules.compact * below:
             number += 1
             found[mask] = number

@@ -19,7 +19,7 @@ from mdepth_training.methods.dynamic_regions.alignment import (
     widened_box,
 )
 from mdepth_training.methods.dynamic_regions.alignment_stage import AlignScale, alignment_loss
-from mdepth_training.methods.dynamic_regions.contact import contact_depth
+from mdepth_training.methods.dynamic_regions.contact import ground_below
 from mdepth_training.methods.dynamic_regions.part import has_part
 from mdepth_training.methods.dynamic_regions.settings import ScaleAlignmentSettings
 from mdepth_training.optimiser import Timetable
@@ -150,7 +150,7 @@ def test_the_scale_is_the_mean_depth_after_a_short_training() -> None:
 def test_the_closed_form_is_the_mean_depth_too() -> None:
     _, mask, _, depth, ground = drawn(24, 10_000)
     frames = zip(*(x.numpy() for x in (mask, depth, ground)), strict=True)
-    found = torch.tensor([contact_depth(*frame) for frame in frames])
+    found = torch.tensor([ground_below(*frame) for frame in frames])
     off = (found / mean_depth(depth, mask)).log().abs()
     assert off.median() < 0.1
 

@@ -28,7 +28,7 @@ TINY = Experiment(
     training=Training(batch_size=2),
 )
 CHOICES = [(scale, shape) for scale in ('contact', 'network') for shape in ('flat', 'object')]
-CHOICES += [('contact', 'scene'), ('network', 'scene')]
+CHOICES += [('contact', 'scene'), ('network', 'scene'), ('ground', 'flat'), ('feet', 'flat')]
 
 
 def given() -> tuple[Sample, Things]:
@@ -57,12 +57,12 @@ def test_the_depth_of_a_thing_is_its_shape_times_its_scale(scale: str, shape: st
     settings = replace(TINY.method, scale=scale, shape=shape)
     own, known = own_depths(things, sample, settings, learner())
     inside = own[0][things.current[0, 0]].view(20, 20)
-    if scale == 'contact':
-        # Rows 40 and 41 lie below the one; nothing lies below the other.
-        torch.testing.assert_close(inside.mean(), torch.tensor(20 - 18 / 63 * 40.5))
-        assert known.tolist() == [True, False]
-    else:
-        assert known.tolist() == [True, True]
+    # Rows 40 and 41 lie below the one; nothing lies below the other. Its own depth is 30 to 60.
+    below, feet = 20 - 18 / 63 * 40.5, 45.0
+    expected = {'contact': (below * feet) ** 0.5, 'ground': below, 'feet': feet}
+    if scale in expected:
+        torch.testing.assert_close(inside.mean(), torch.tensor(expected[scale]))
+    assert known.tolist() == [True, scale != 'ground']
     if shape == 'flat':
         assert (inside == inside[0, 0]).all()
     elif shape == 'scene':

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from mdepth_training.methods.dynamic_regions.contact import contact_depth, depth_label
+from mdepth_training.methods.dynamic_regions.contact import (
+    contact_depth,
+    depth_label,
+    feet_depth,
+    ground_below,
+)
 from mdepth_training.methods.dynamic_regions.ground import (
     ground_around,
     ground_mask,
@@ -108,8 +113,24 @@ def test_the_ground_below_says_how_deep_a_thing_is() -> None:
         depth, box = box_on_plane(distance)
         wrong = depth.copy()
         wrong[box] *= 3.0  # what a network says of a car that drives ahead
-        assert abs(contact_depth(box, wrong) / distance - 1) < 0.08
-    assert np.isnan(contact_depth(np.ones((96, 320), bool), depth))
+        assert abs(ground_below(box, wrong) / distance - 1) < 0.08
+    assert np.isnan(ground_below(np.ones((96, 320), bool), depth))
+
+
+def test_the_line_of_contact_lies_between_the_feet_and_the_ground() -> None:
+    depth, box = box_on_plane(10.0)
+    wrong = depth.copy()
+    rows = np.nonzero(box.any(1))[0]
+    wrong[box] = 40.0
+    low = box & (np.arange(96)[:, None] > rows[-1] - 4)  # 4 of 20 rows or more
+    wrong[low] = 8.0
+    assert feet_depth(box, wrong) == 8.0
+    assert abs(ground_below(box, wrong) / 10 - 1) < 0.08
+    found = np.log(contact_depth(box, wrong))
+    np.testing.assert_allclose(found, np.log([8.0, ground_below(box, wrong)]).mean())
+    nothing = np.zeros_like(box)
+    assert contact_depth(box, wrong, nothing) == 8.0  # no ground is seen below
+    assert np.isnan(contact_depth(nothing, wrong))
 
 
 def test_a_label_has_things_at_their_own_depth_and_the_nearer_one_on_top() -> None:
@@ -155,5 +176,5 @@ def test_the_ground_goes_on_to_the_feet_of_things() -> None:
     assert not ground[0, lowest + 1, 150:170].any() and around[lowest + 1, 150:170].all()
     high = np.flatnonzero(box.any(1))[:-4]
     assert not around[high].any(where=box[high])
-    contact = contact_depth(box, np.where(box, 30.0, depth), around)
+    contact = ground_below(box, np.where(box, 30.0, depth), around)
     assert abs(contact / 10 - 1) < 0.08
