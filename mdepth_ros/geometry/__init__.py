@@ -22,7 +22,7 @@ from mdepth_ros.geometry.motion import (
     transform_from_axis_angle,
 )
 from mdepth_ros.geometry.sampling import ImageSampler, seen_pixels, target_camera
-from mdepth_ros.geometry.splat import forward_warp, splat_depth
+from mdepth_ros.geometry.splat import forward_warp, splat_depth, splat_ids
 from mdepth_ros.geometry.warp import (
     backproject,
     in_view,
@@ -58,6 +58,7 @@ __all__ = [
     'se3_log',
     'seen_pixels',
     'splat_depth',
+    'splat_ids',
     'target_camera',
     'transform_from_axis_angle',
     'warp',

@@ -30,6 +30,36 @@ def splat_depth(
     Points of a depth that is not positive and finite are left out. translation [B, 3, H, W] moves
     the points in the target's frame, as in `project_depth`.
     """
+    return _splat(depth, T_target_source, K, translation, finer)[0]
+
+
+@torch.no_grad()
+def splat_ids(
+    ids: Tensor,
+    depth: Tensor,
+    T_target_source: Tensor,
+    K: Tensor,
+    translation: Tensor | None = None,
+    finer: int = 3,
+) -> Tensor:
+    """Ids of things [B, H, W], 0 is none, as the target view sees them; as `splat_depth`.
+
+    What is no thing hides nothing.
+    """
+    things = full_precision(depth).where(ids > 0, 0.0)
+    nearest, index, z = _splat(things, T_target_source, K, translation, finer)
+    fine = ids.repeat_interleave(finer, 1).repeat_interleave(finer, 2).flatten(1)
+    seen = z == nearest.flatten(1).gather(1, index)
+    # Where two things are at the same depth the larger id stays, so that the order is no matter.
+    found = torch.zeros_like(ids).flatten(1)
+    found.scatter_reduce_(1, index, fine.where(seen, torch.zeros_like(fine)), 'amax')
+    return found.view_as(ids)
+
+
+def _splat(
+    depth: Tensor, T_target_source: Tensor, K: Tensor, translation: Tensor | None, finer: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The splatted depth, and of each point [B, N] the pixel where it falls, and its depth."""
     depth = full_precision(depth)
     height, width = depth.shape[-2:]
     known = depth.isfinite() & (depth > 0)
@@ -44,8 +74,9 @@ def splat_depth(
     u, v = cells[..., 0].clamp(0, width - 1), cells[..., 1].clamp(0, height - 1)
     index = (v * width + u).flatten(1)
     nearest = torch.full_like(depth, torch.inf).flatten(1)
-    nearest.scatter_reduce_(1, index, z.where(known, torch.inf).flatten(1), 'amin')
-    return nearest.where(nearest.isfinite(), 0.0).view(-1, height, width)
+    z = z.where(known, torch.inf).flatten(1)
+    nearest.scatter_reduce_(1, index, z, 'amin')
+    return nearest.where(nearest.isfinite(), 0.0).view(-1, height, width), index, z
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.geometry import project_depth, splat_depth
+from mdepth_ros.geometry import project_depth, splat_ids
 from mdepth_ros.terminal import say
 from mdepth_training.data.sample import Sample
 from mdepth_training.labels import LabelStore
@@ -94,13 +94,7 @@ def seen_from(ids: Tensor, depth: Tensor, T: Tensor, K: Tensor, flow: Tensor) ->
     focal = torch.stack([K[:, 0, 0], K[:, 1, 1]], 1)[..., None, None]
     shift = flow * z[:, None] / focal  # a translation parallel to the image
     shift = torch.cat([shift, torch.zeros_like(shift[:, :1])], 1)
-    found, nearest = torch.zeros_like(ids), torch.full_like(depth, torch.inf)
-    for number in torch.bincount(ids.flatten().long()).nonzero().flatten().tolist():
-        if number:
-            seen = splat_depth(depth.where(ids == number, 0.0), T, K, shift)
-            nearer = (seen > 0) & (seen < nearest)
-            found[nearer], nearest[nearer] = number, seen[nearer]
-    return found
+    return splat_ids(ids, depth, T, K, shift)
 
 
 def require_things(stores: Sequence[str], names: Sequence[str], least: float, mend: str) -> None:
