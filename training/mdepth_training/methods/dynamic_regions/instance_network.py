@@ -85,11 +85,14 @@ def middles(ids: Tensor) -> Tensor:
     return ((found - places) * (flat > 0)[:, None]).view(b, 2, h, w)
 
 
-def instance_loss(said: tuple[Tensor, Tensor], ids: Tensor, unsure: Tensor) -> Tensor:
+def instance_loss(
+    said: tuple[Tensor, Tensor], ids: Tensor, unsure: Tensor, weight: float = 1.0
+) -> Tensor:
     """Cross entropy of thing or not, and the error of the middle where there is a thing.
 
     said  logit and offset as the network gives them; ids, unsure [B, 1, H, W] of full size:
-    pixels of which nobody knows whether they are of a thing do not count.
+    pixels of which nobody knows whether they are of a thing do not count. A pixel of a thing
+    counts as `weight` others.
     """
     logit, offset = said
     size = logit.shape[-2:]
@@ -97,7 +100,7 @@ def instance_loss(said: tuple[Tensor, Tensor], ids: Tensor, unsure: Tensor) -> T
     known = functional.interpolate(unsure.float(), size) == 0
     thing = (ids > 0) & known
     entropy = functional.binary_cross_entropy_with_logits(
-        logit, (ids > 0).float(), reduction='none'
+        logit, (ids > 0).float(), reduction='none', pos_weight=logit.new_tensor(weight)
     )
     error = (offset - middles(ids)).abs().sum(1, keepdim=True)
     loss: Tensor = (entropy * known).sum() / known.sum().clamp(min=1)

@@ -98,7 +98,8 @@ class LearnInstances(LearnPart):
         self.seen_any = True
         said = self.said(jittered.current, sample.labels['scene_depth'].float())
         with torch.autocast(self.device.type, enabled=False):
-            loss = instance_loss(said, ids, (unsure > 0) & (ids == 0))
+            unsure = (unsure > 0) & (ids == 0)
+            loss = instance_loss(said, ids, unsure, self.settings.found_weight)
         probability = said[0].detach().sigmoid()
         thing = torch.nn.functional.interpolate((ids > 0).float(), probability.shape[-2:])
         if self.watched:

@@ -204,6 +204,13 @@ class InstanceSettings(LaterSettings):
         'what it learns from: what moves, where what stands on the ground may be a thing too '
         '(instances, the first round), or what the round before says (objects)',
     )
+    found_weight: float = setting(
+        4.0,
+        'pixels of no thing that one of a thing counts as: the first round finds one thing in '
+        'three, and what it misses looks the same',
+        0.01,
+        1e3,
+    )
     least_score: float = setting(
         0.6,
         'labels: mean probability from which on a thing counts; the code rises 0.5 to 0.7',
