@@ -81,7 +81,7 @@ def experiment(tmp_path: Path) -> Experiment:
     path = tmp_path / 'tiny.yaml'
     path.write_text(
         'name: tiny\ninput_size: [64, 96]\ncamera: [0.58, 0.87, 0.5, 0.5]\n'
-        'method: {name: dynamic_instances}\nnetwork: {width: 0.125}\n'
+        'method: {name: dynamic_instances, found_weight: 1.0}\nnetwork: {width: 0.125}\n'
         'data: {synthetic: {drives: 1, frames: 3}}\n'
     )
     return load_experiment(path)
