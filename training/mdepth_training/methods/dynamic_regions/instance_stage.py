@@ -106,5 +106,6 @@ class LearnInstances(LearnPart):
             agrees = ((probability > 0.5) == (thing > 0)).float().mean()
             self.log({'thing_share': thing.mean(), 'agreement': agrees})
         if self.pictured:
-            self.pictures = {'image': sample.current, 'things': probability}
+            large = torch.nn.functional.interpolate(probability, scale_factor=SHRINK)
+            self.pictures = {'image': sample.current, 'things': large}
         return loss

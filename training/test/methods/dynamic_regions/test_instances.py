@@ -19,6 +19,7 @@ from mdepth_training.methods.dynamic_regions.instance_network import (
 )
 from mdepth_training.methods.dynamic_regions.instance_stage import LearnInstances
 from mdepth_training.methods.dynamic_regions.things import require_some
+from mdepth_training.run_log import contact_sheet
 from scipy import ndimage
 
 from mdepth_ros.errors import MdepthError
@@ -111,6 +112,10 @@ def test_it_learns_what_things_look_like(experiment: Experiment) -> None:
         loss.backward()
         optimizer.step()
     assert all(p.grad is None for p in learner.network.parameters())
+    learner.step = learner.shared.images_every - 1
+    learner.loss(given, given)
+    assert learner.pictures is not None
+    contact_sheet(learner.pictures)  # of one size
     given, ids = sample(range(1000, 1004))
     with torch.no_grad():
         logit, offset = learner.eval().said(given.current, depth)
