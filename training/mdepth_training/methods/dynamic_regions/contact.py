@@ -13,11 +13,14 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mdepth_training.methods.dynamic_regions.objects import Depth, Mask, below
 
 REACH = 2
+BESIDE = 5
+"""Columns on each side that count for one."""
 FEET = 0.15
 """Share of the pixels of a thing, its lowest, that are its feet."""
 
@@ -30,6 +33,29 @@ def contact_depth(mask: Mask, depth: Depth, ground: Mask | None = None) -> float
     """
     feet, below = feet_depth(mask, depth), ground_below(mask, depth, ground)
     return feet if math.isnan(below) else math.sqrt(feet * below)
+
+
+def column_depths(mask: Mask, depth: Depth, ground: Mask | None = None) -> NDArray[np.floating]:
+    """As `contact_depth`, for each column of a thing: [W], NaN where it has none.
+
+    What stands upright is right then even where one mask holds two things or a wall. Medians over
+    a few columns, for what hangs over: a mirror, the gap between two wheels.
+    """
+    columns = np.flatnonzero(mask.any(0))
+    logs, places = np.log(depth), np.arange(mask.shape[0])[:, None]
+    within = mask[:, columns]
+    left = within[::-1].cumsum(0)[::-1]  # pixels of the thing from here down
+    feet = within & (left <= np.maximum(np.round(FEET * within.sum(0)), 1))
+    lowest = mask.shape[0] - 1 - within[::-1].argmax(0)
+    below = (places > lowest) & (places <= lowest + REACH)
+    if ground is not None:
+        below &= ground[:, columns]
+    found = np.full(mask.shape[1], np.nan)
+    for place, column in enumerate(columns):
+        near = slice(max(place - BESIDE, 0), place + BESIDE + 1)
+        sides = [logs[:, columns[near]][side[:, near]] for side in (feet, below)]
+        found[column] = np.exp(np.mean([np.median(side) for side in sides if len(side)]))
+    return found
 
 
 def feet_depth(mask: Mask, depth: Depth) -> float:

@@ -85,6 +85,13 @@ def middles(ids: Tensor) -> Tensor:
     return ((found - places) * (flat > 0)[:, None]).view(b, 2, h, w)
 
 
+def edges(ids: Tensor, reach: int = 2) -> Tensor:
+    """Where another id, or none, is so near: found masks are blurred there. [B, 1, H, W]."""
+    given, size = ids.float(), 2 * reach + 1
+    most = functional.max_pool2d(given, size, 1, reach)
+    return most != -functional.max_pool2d(-given, size, 1, reach)
+
+
 def instance_loss(
     said: tuple[Tensor, Tensor], ids: Tensor, unsure: Tensor, weight: float = 1.0
 ) -> Tensor:

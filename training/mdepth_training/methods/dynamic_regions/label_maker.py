@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
+import cv2
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,7 +19,7 @@ from mdepth_training.data.sample import Sample
 from mdepth_training.labels import Kind
 from mdepth_training.methods.dynamic_regions.alignment import normalised, shapes
 from mdepth_training.methods.dynamic_regions.alignment_stage import AlignScale
-from mdepth_training.methods.dynamic_regions.contact import SCALES, depth_label
+from mdepth_training.methods.dynamic_regions.contact import SCALES, column_depths, depth_label
 from mdepth_training.methods.dynamic_regions.part import has_part
 from mdepth_training.methods.dynamic_regions.things import Things, things_of
 from mdepth_training.stages import LabelMaker
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 READS = ('scene_depth', 'ground', 'instances', 'things_previous', 'things_following')
 SMALLEST = 1e-3
+EDGE, MOST_EDGE = 0.08, 4.0
+"""Share of the square root of a thing's area that is its edge, and the most pixels of it."""
 
 
 def label_maker(stage: Stage) -> LabelMaker:
@@ -53,10 +57,19 @@ def label_maker(stage: Stage) -> LabelMaker:
                 of_frame = known & (things.places == i)
                 masks = things.current[of_frame, 0]
                 label[i] = depth_label(depth[i], masks, own[of_frame])
-                dynamic[i] = masks.any(0)
+                if len(masks):
+                    dynamic[i] = torch.stack([without_edge(mask) for mask in masks]).any(0)
         return {'depth_label': label[:, None], 'dynamic': dynamic[:, None]}
 
     return LabelMaker(kinds, maps, READS)
+
+
+def without_edge(mask: Tensor) -> Tensor:
+    """A mask [H, W] less its edge, which is often of what is behind the thing."""
+    radius = round(min(EDGE * float(mask.sum()) ** 0.5, MOST_EDGE))
+    kernel = np.ones((2 * radius + 1,) * 2, np.uint8)
+    eroded = cv2.erode(mask.cpu().numpy().astype(np.uint8), kernel, borderValue=1)
+    return torch.from_numpy(eroded > 0).to(mask.device)
 
 
 def own_depths(
@@ -72,10 +85,13 @@ def own_depths(
     mask = things.current[:, 0]
     depth = sample.labels['scene_depth'].float()[things.places, 0]
     ground = sample.labels['ground'][things.places, 0] > 0
+    frames = zip(*(x.cpu().numpy() for x in (mask, depth, ground)), strict=True)
+    if settings.scale == 'columns':
+        found = torch.from_numpy(np.stack([column_depths(*frame) for frame in frames]))
+        return found.nan_to_num(1.0).to(depth)[:, None].expand_as(depth), mask.any(2).any(1)
     alone, network = things.images(sample), learner.network if learner else None
     own = shapes(settings.shape, network, alone.previous, alone.current, depth)
     if closed_form := SCALES.get(settings.scale):
-        frames = zip(*(x.cpu().numpy() for x in (mask, depth, ground)), strict=True)
         scale = torch.tensor([closed_form(*frame) for frame in frames]).to(depth)
     else:
         assert learner is not None
@@ -88,7 +104,7 @@ def own_depths(
 def _networks(stage: Stage) -> AlignScale | None:
     """Those that shape and scale need; None where they need none."""
     settings = cast('DynamicRegionsSettings', stage.settings.method)
-    if settings.scale in SCALES and settings.shape != 'object':
+    if settings.scale == 'columns' or (settings.scale in SCALES and settings.shape != 'object'):
         return None
     if stage.model_file is None:
         raise MdepthError(

@@ -45,11 +45,12 @@ class DynamicRegionsSettings(ImplicitCuesSettings):
     least_motion: float = setting(
         1.0, 'labels: own motion in pixels at a width of 512 from which on a pixel moves', 0
     )
-    scale: Literal['contact', 'ground', 'feet', 'network'] = setting(
+    scale: Literal['columns', 'contact', 'ground', 'feet', 'network'] = setting(
         'contact',
-        'labels: how deep a thing is: as the line on which it stands (contact, closed form), as '
-        'the ground below or its own feet above that line alone (ground, feet), or as the network '
-        'of a stage scale_alignment says',
+        'labels: how deep a thing is: as the line on which it stands (contact, closed form), each '
+        'column of it for itself, upright and without a shape (columns), as the ground below or '
+        'its own feet above that line alone (ground, feet), or as the network of a stage '
+        'scale_alignment says',
     )
     shape: Literal['flat', 'scene', 'object'] = setting(
         'flat',

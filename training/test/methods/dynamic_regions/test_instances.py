@@ -105,7 +105,7 @@ def test_it_learns_what_things_look_like(experiment: Experiment) -> None:
         K = torch.eye(3).expand(len(ids), 3, 3)
         return Sample(images, images, images, K, labels=labels), ids
 
-    for step in range(150):
+    for step in range(200):
         given, _ = sample(range(4 * step, 4 * step + 4))
         loss = learner.loss(given, given)
         optimizer.zero_grad()

@@ -29,6 +29,7 @@ TINY = Experiment(
 )
 CHOICES = [(scale, shape) for scale in ('contact', 'network') for shape in ('flat', 'object')]
 CHOICES += [('contact', 'scene'), ('network', 'scene'), ('ground', 'flat'), ('feet', 'flat')]
+CHOICES += [('columns', 'flat')]
 
 
 def given() -> tuple[Sample, Things]:
@@ -63,7 +64,12 @@ def test_the_depth_of_a_thing_is_its_shape_times_its_scale(scale: str, shape: st
     if scale in expected:
         torch.testing.assert_close(inside.mean(), torch.tensor(expected[scale]))
     assert known.tolist() == [True, scale != 'ground']
-    if shape == 'flat':
+    if scale == 'columns':  # medians over 11 columns of a slanted thing
+        slant = torch.linspace(30, 60, 20)[5:-5]
+        torch.testing.assert_close(
+            inside[:, 5:-5], (below * slant).sqrt().expand(20, 10), rtol=1e-3, atol=0
+        )
+    elif shape == 'flat':
         assert (inside == inside[0, 0]).all()
     elif shape == 'scene':
         slant = torch.linspace(30, 60, 20) / 45
