@@ -86,7 +86,7 @@ def middles(ids: Tensor) -> Tensor:
 
 
 def edges(ids: Tensor, reach: int = 2) -> Tensor:
-    """Where another id, or none, is so near: found masks are blurred there. [B, 1, H, W]."""
+    """Where another id, or none, is so near: bool [B, 1, H, W]. Found masks are blurred there."""
     given, size = ids.float(), 2 * reach + 1
     most = functional.max_pool2d(given, size, 1, reach)
     return most != -functional.max_pool2d(-given, size, 1, reach)
@@ -98,14 +98,15 @@ def instance_loss(
     """Cross entropy of thing or not, and the error of the middle where there is a thing.
 
     said  logit and offset as the network gives them; ids, unsure [B, 1, H, W] of full size:
-    pixels of which nobody knows whether they are of a thing do not count. A pixel of a thing
+    pixels of which nobody knows whether they are of a thing do not count; at the edges of things
+    nobody knows either. A pixel of a thing
     counts as `weight` others.
     """
     logit, offset = said
     size = logit.shape[-2:]
+    known = functional.interpolate((unsure | edges(ids)).float(), size) == 0
+    thing = functional.interpolate((~unsure & (ids > 0)).float(), size) > 0
     ids = functional.interpolate(ids.float(), size)
-    known = functional.interpolate(unsure.float(), size) == 0
-    thing = (ids > 0) & known
     entropy = functional.binary_cross_entropy_with_logits(
         logit, (ids > 0).float(), reduction='none', pos_weight=logit.new_tensor(weight)
     )

@@ -21,7 +21,6 @@ from mdepth_training.labels import Kind
 from mdepth_training.methods.dynamic_regions.instance_network import (
     SHRINK,
     InstanceNetwork,
-    edges,
     instance_loss,
     instances_of,
 )
@@ -99,7 +98,7 @@ class LearnInstances(LearnPart):
         self.seen_any = True
         said = self.said(jittered.current, sample.labels['scene_depth'].float())
         with torch.autocast(self.device.type, enabled=False):
-            unsure = ((unsure > 0) & (ids == 0)) | edges(ids)
+            unsure = (unsure > 0) & (ids == 0)
             loss = instance_loss(said, ids, unsure, self.settings.found_weight)
         probability = said[0].detach().sigmoid()
         thing = torch.nn.functional.interpolate((ids > 0).float(), probability.shape[-2:])
