@@ -93,8 +93,8 @@ def compression(dtype: np.dtype[Any]) -> dict[str, Any]:
     return {'compressor': {'id': 'lz4', 'acceleration': 1}, 'filters': filters}
 
 
-def chunk_name(index: int) -> str:
-    """The file of frame `index` in the folder of its label."""
+def chunk_name(index: int | str) -> str:
+    """The file of frame `index` in the folder of its label, or of all frames (*)."""
     return f'{index}.0.0.0'
 
 

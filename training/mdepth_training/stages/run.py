@@ -14,7 +14,8 @@ from rich.table import Table
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.terminal import Console, say
-from mdepth_training.stages.stage import BEGUN, FINISHED, OUTDATED, Stage, name_of
+from mdepth_training.stages.cost import cost_of, counted
+from mdepth_training.stages.stage import BEGUN, FINISHED, OUTDATED, Stage, name_of, now
 
 
 def run(
@@ -75,24 +76,31 @@ def run_stage(stage: Stage, end: float | None, command: str = '', again: bool = 
     if end is not None and time.time() >= end:
         return False
     say(f'stage {stage.name} ({stage.kind}): {"goes on" if state == BEGUN else "begins"}')
-    stage.write_record(f'{command} --only {stage.name}' if command else '', finished=False)
+    stage.begin(f'{command} --only {stage.name}' if command else '')
     try:
-        done = stage.work()(stage, end)
+        with counted(stage):
+            done = stage.work()(stage, end)
     except KeyboardInterrupt:
         raise MdepthError(
             f'interrupted in stage {stage.name}: the same command goes on there'
         ) from None
     if done:
-        stage.write_record('', finished=True)
+        stage.note(finished=now())
     return done
 
 
 def print_stages(stages: Sequence[Stage]) -> None:
-    """Print a table of the stages and their states."""
-    table = Table()
-    for heading in ('stage', 'kind', 'reads', 'state', ''):
+    """Print a table of the stages: their states, and what they cost."""
+    table, remarks = Table(), dict[str, list[str]]()
+    for heading in ('stage', 'kind', 'reads', 'state', 'seconds', 'each'):
         table.add_column(heading, overflow='fold')
     for stage in stages:
         reads = ', '.join(map(name_of, stage.inputs().values()))
-        table.add_row(stage.name, stage.kind, reads, *stage.state())
-    Console(highlight=False).print(table)
+        state, remark = stage.state()
+        table.add_row(stage.name, stage.kind, reads, state, *cost_of(stage))
+        remarks.setdefault(remark, []).append(stage.name)
+    console = Console(highlight=False, markup=False)
+    console.print(table)
+    for remark, names in remarks.items():
+        if remark:
+            console.print(f'{", ".join(names)}: {remark}')

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -16,8 +17,15 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.texts import read_json
 from mdepth_training.config import Experiment
 from mdepth_training.files import write_whole
+from mdepth_training.labels.files import chunk_name
 from mdepth_training.labels.origin import as_json, differences
-from mdepth_training.run_folder import NO_EFFECT, code_version, settings_of
+from mdepth_training.run_folder import (
+    CHECKPOINT,
+    NO_EFFECT,
+    code_version,
+    is_first_process,
+    settings_of,
+)
 
 RECORD = 'stage.json'
 TO_DO, BEGUN, FINISHED, OUTDATED = 'to do', 'begun', 'finished', 'outdated'
@@ -121,7 +129,8 @@ class Stage:
     def state(self) -> tuple[str, str]:
         """TO_DO, BEGUN, FINISHED or OUTDATED, and what a person should know of it."""
         record = self.record()
-        if not record:
+        finished = bool(record.get('finished'))
+        if not record or not (finished or self.holds_work()):
             return TO_DO, ''
         differing = differences(record.get('made of', {}), self.made_of())
         for source in self.inputs().values():
@@ -129,27 +138,48 @@ class Stage:
                 differing.append(f'{source.name} is outdated')
         if differing:
             return OUTDATED, '; '.join(differing[:2])
-        code, now = record.get('code'), code_version()
-        other = '' if code == now else f'by other code: {code}, here is {now}'
+        code, here = record.get('code'), code_version()
+        other = '' if code == here else f'by other code: {code}, here is {here}'
         gone = self.kind == 'fit' and not self.made_model.exists()
-        return (FINISHED if record.get('finished') and not gone else BEGUN), other
+        return (FINISHED if finished and not gone else BEGUN), other
 
-    def write_record(self, command: str, finished: bool) -> None:
-        """Say that it was begun, or that it is finished; what is finished stays so."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+    def holds_work(self) -> bool:
+        """Whether its folder has something to go on from."""
+        if self.kind == 'fit':
+            return any(path.exists() for path in (self.folder / CHECKPOINT, self.made_model))
+        if self.kind == 'labels':
+            return any(self.made_labels.glob(f'*/*/{chunk_name("*")}'))
+        return self.kind != 'evaluate'
+
+    def begin(self, command: str) -> None:
+        """Say in its folder that it begins, or goes on."""
         record = self.record()
-        if record.get('finished'):
-            return
-        now = datetime.now(timezone.utc).isoformat(timespec='seconds')
-        record = record or {
-            'stage': self.name,
-            'command': command,
-            'made of': self.made_of(),
-            'code': code_version(),
-            'begun': now,
-        }
-        record['finished'] = now if finished else None
-        write_whole(self.folder / RECORD, json.dumps(record, indent=1) + '\n')
+        if self.state()[0] == TO_DO:
+            if not self.holds_work():  # an empty store may be of other settings
+                shutil.rmtree(self.made_labels, ignore_errors=True)
+            made_of = self.made_of()
+            record = {
+                'stage': self.name,
+                'command': command,
+                'made of': made_of,
+                'code': code_version(),
+                'begun': now(),
+                'finished': None,
+                'seconds': record.get('seconds', 0.0) if record.get('made of') == made_of else 0.0,
+            }
+        self.note(**record)
+
+    def note(self, **facts: Any) -> None:
+        """Add facts to its record; what is finished stays as it is."""
+        record = self.record()
+        if is_first_process() and not record.get('finished'):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_whole(self.folder / RECORD, json.dumps(record | facts, indent=1) + '\n')
+
+
+def now() -> str:
+    """The time as a record has it."""
+    return datetime.now(timezone.utc).isoformat(timespec='seconds')
 
 
 def name_of(source: Stage | Path) -> str:
