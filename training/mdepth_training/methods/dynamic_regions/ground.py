@@ -17,6 +17,8 @@ REACH = 11 / 512
 """From a pixel to the neighbours that give its normal, as a share of the width: 11 of 512."""
 TILT = math.cos(math.radians(10))
 HEIGHT_TOLERANCE, FEET = 0.3, 0.1
+TALLEST = 2.5
+"""The tallest thing in camera heights."""
 CERTAIN = 255
 """What the label `ground_probability` is where the probability is 1."""
 
@@ -52,6 +54,17 @@ def ground_around(ground: Tensor, depth: Tensor, K: Tensor) -> Tensor:
     height = backproject(depth, K)[:, 1]
     usual = masked_median(height, ground)[:, None, None]
     return ground | (near & ((height / usual - 1).abs() < FEET))
+
+
+@torch.no_grad()
+def low_above(ground: Tensor, depth: Tensor, K: Tensor) -> Tensor:
+    """What is above the ground, and no higher than things are: bool [B, H, W].
+
+    Up to 2.5 camera heights above the ground, which lies one below the camera.
+    """
+    y = backproject(depth, K)[:, 1]
+    usual = masked_median(y, ground)[:, None, None]
+    return ~ground & (y > -(TALLEST - 1) * usual) & usual.isfinite()
 
 
 def surface_normals(points: Tensor, reach: int = 1) -> Tensor:

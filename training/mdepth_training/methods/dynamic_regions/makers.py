@@ -17,7 +17,12 @@ from mdepth_ros.geometry import project_depth
 from mdepth_ros.model.file import load_model
 from mdepth_training.data.sample import Sample
 from mdepth_training.labels import Kind, LabelStore
-from mdepth_training.methods.dynamic_regions.ground import CERTAIN, ground_around, ground_mask
+from mdepth_training.methods.dynamic_regions.ground import (
+    CERTAIN,
+    ground_around,
+    ground_mask,
+    low_above,
+)
 from mdepth_training.methods.dynamic_regions.objects import (
     Mask,
     ObjectRules,
@@ -85,6 +90,7 @@ def things_maker(stage: Stage) -> LabelMaker:
         'ground': Kind('mask', size, description='level and low, up to where things stand'),
         'instances': ids('things that move'),
         'static_things': ids('things that stand still, numbered on after those that move'),
+        'unsure': Kind('mask', size, description='as low as things are, and none was found'),
         'things_previous': ids('where both are in the previous frame'),
         'things_following': ids('where both are in the following frame'),
     }
@@ -113,7 +119,8 @@ def things_maker(stage: Stage) -> LabelMaker:
         seen = [
             seen_from(things, depth, T, K, flow) for T, flow in zip(transforms, flows, strict=True)
         ]
-        everything = (around & (things == 0), moving, still, *seen)
+        unsure = low_above(around, depth, K) & (moving == 0)
+        everything = (around & (things == 0), moving, still, unsure, *seen)
         return {name: one[:, None] for name, one in zip(kinds, everything, strict=True)}
 
     return LabelMaker(kinds, maps, reads)

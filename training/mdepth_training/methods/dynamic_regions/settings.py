@@ -202,15 +202,11 @@ class InstanceSettings(LaterSettings):
     name: str = setting('dynamic_instances', 'the method')
     found: Literal['instances', 'objects'] = setting(
         'instances',
-        'what it learns from: what moves, where what stands on the ground may be a thing too '
+        'what it learns from: what moves, where all that is as low as things are may be one too '
         '(instances, the first round), or what the round before says (objects)',
     )
     found_weight: float = setting(
-        4.0,
-        'pixels of no thing that one of a thing counts as: the first round finds one thing in '
-        'three, and what it misses looks the same',
-        0.01,
-        1e3,
+        1.0, 'pixels of no thing that one of a thing counts as in the loss', 0.01, 1e3
     )
     least_score: float = setting(
         0.6,
@@ -229,5 +225,4 @@ class InstanceSettings(LaterSettings):
     @property
     def labels(self) -> tuple[str, ...]:  # type: ignore[override]
         """The depth, what was found, and where nobody knows."""
-        unsure = 'static_things' if self.found == 'instances' else 'unsure'
-        return ('scene_depth', self.found, unsure)
+        return ('scene_depth', self.found, 'unsure')

@@ -100,7 +100,7 @@ def test_it_learns_what_things_look_like(experiment: Experiment) -> None:
         labels = {
             'scene_depth': depth[: len(ids)],
             'instances': ids * (ids != 3),
-            'static_things': ids * (ids == 3),
+            'unsure': ids == 3,
         }
         K = torch.eye(3).expand(len(ids), 3, 3)
         return Sample(images, images, images, K, labels=labels), ids
