@@ -61,7 +61,7 @@ def test_overrides_and_round_trip(tmp_path: Path) -> None:
         ('method: {photometric: {window: 4}}', 'method.photometric.window is 4: it must be odd'),
         (
             'method: {name: explicit}',
-            'choose from dynamic_objects, dynamic_regions',
+            'choose from dynamic_instances, dynamic_objects, dynamic_regions',
         ),
         ('method: implicit_cues', 'method must be a mapping'),
         (

@@ -21,6 +21,7 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.synthetic import Drive
 from mdepth_ros.synthetic.render import FIRST
 from mdepth_ros.terminal import Console
+from mdepth_ros.texts import read_json
 from mdepth_training.config import Data, Experiment, load_experiment
 from mdepth_training.data.synthetic import named_drive
 from mdepth_training.evaluation.report import Table, print_table
@@ -221,7 +222,7 @@ def _things(stored: Ids) -> Ids:
 def _experiment_of(store: Path) -> Experiment:
     """Data, camera and size of the stage that made a store."""
     try:
-        settings = json.loads((store.parent / RECORD).read_text('utf-8'))['made of']['settings']
+        settings = read_json(store.parent / RECORD)['made of']['settings']
         nested: dict[str, Any] = {}
         for name, value in settings.items():
             *blocks, last = name.split('.')

@@ -124,7 +124,8 @@ def store(tmp_path: Path) -> Path:
     kinds = {'instances': Kind('ids', SIZE, dtype='uint8'), 'dynamic': Kind('mask', SIZE)}
     kinds['objects'] = Kind('ids', SIZE, dtype='uint8')
     stage = Stage('things', 'labels', tmp_path / 'things', WORLD)
-    stage.write_record('', finished=True)
+    stage.begin('')
+    stage.note(finished='now')
     made = LabelStore.create(stage.made_labels, kinds, {'made by': 'a test'})
     for seed in (7, 8):
         drive = named_drive(WORLD, f'synthetic-{seed}')

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from mdepth_training.ablation.plan import TABLES, Run, plan
 from mdepth_training.methods.implicit_cues.method import ImplicitCues
+from mdepth_training.run_folder import CHECKPOINT
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.networks import JointDepthPose
@@ -112,7 +113,8 @@ def test_stages_split_steps_or_epochs(config: Path) -> None:
 
 def test_a_folder_of_another_budget_is_refused(config: Path) -> None:
     run = planned(config, 'ham')[0]
-    run.stages[0].write_record('', finished=False)
+    run.stages[0].begin('')
+    (run.stages[0].folder / CHECKPOINT).touch()  # something to go on from
     planned(config, 'ham')
     with pytest.raises(MdepthError, match='begun with other settings'):
         planned(config, 'ham', 1, 'training.steps=11')
