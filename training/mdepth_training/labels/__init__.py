@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Labels: named maps of every frame of a data set, on disk, with what made them."""
 
+from mdepth_training.labels.drive import StoredDrive
 from mdepth_training.labels.kind import Kind
 from mdepth_training.labels.loading import Labelled, load_labels
 from mdepth_training.labels.origin import identity_of, make_origin
@@ -11,6 +12,7 @@ __all__ = [
     'Kind',
     'LabelStore',
     'Labelled',
+    'StoredDrive',
     'identity_of',
     'load_labels',
     'make_origin',

@@ -68,7 +68,11 @@ class Method(nn.Module):
                 part.compile()
         self.pictures: dict[str, Tensor] | None = None
         self.logged: dict[str, float | Tensor] = {}
-        self.step, self.process = 0, (0, 1)
+        self.step, self.process, self._looked = 0, (0, 1), False
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Add what it has beside the network; called once, when all else is there."""
 
     def loss(self, sample: Sample, jittered: Sample, *drawn: Tensor) -> Tensor:
         """The loss of a batch: clean images to compare, jittered ones for the networks.
@@ -80,6 +84,15 @@ class Method(nn.Module):
     def describe(self) -> tuple[str, dict[str, str]]:
         """What the card says of the method: one line, and details."""
         raise NotImplementedError
+
+    def look_at(self, found: Tensor) -> None:
+        """`if_nothing`, where the first batch has nothing to learn from: perhaps none has."""
+        if not self._looked and not found.any():
+            self.if_nothing()
+        self._looked = True
+
+    def if_nothing(self) -> None:
+        """Raise MdepthError, or say so, where no frame of the label stores can be learned from."""
 
     def chances(self) -> tuple[float, ...]:
         """Probabilities, drawn for every sample of a step; `loss` gets the results as `drawn`."""

@@ -11,15 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mdepth_ros.networks import JointDepthPose
-from mdepth_training.config import Experiment
 from mdepth_training.data.sample import Sample
 from mdepth_training.losses import masked_mean
 from mdepth_training.methods.dynamic_regions.alignment import ScaleAlignment, normalised, shapes
 from mdepth_training.methods.dynamic_regions.part import LearnPart
 from mdepth_training.methods.dynamic_regions.settings import ScaleAlignmentSettings
 from mdepth_training.methods.dynamic_regions.things import Things, require_things, things_of
-from mdepth_training.optimiser import Timetable
 
 HUBER = 0.005
 NOTHING = (
@@ -35,15 +32,10 @@ class AlignScale(LearnPart):
     part = 'alignment'
     columns = ('things', 'log_scale_error')
     progress = {'error': 'log_scale_error'}  # noqa: RUF012
-    seen_any = False
 
-    def __init__(
-        self,
-        experiment: Experiment,
-        timetable: Timetable | None = None,
-        network: JointDepthPose | None = None,
-    ) -> None:
-        super().__init__(experiment, timetable, network)
+    def prepare(self) -> None:
+        """Add the scale alignment."""
+        super().prepare()
         config = self.network.config
         self.alignment = ScaleAlignment(config.encoder, config.width)
 
@@ -82,11 +74,13 @@ class AlignScale(LearnPart):
         labels, least = sample.labels, self.settings.least_area
         ids = [labels[name] for name in self.settings.thing_labels]
         things = things_of(ids[0], ids[1], ids[2], least, how)
-        if things.none and not self.seen_any:
-            names = self.settings.thing_labels
-            require_things(self.experiment.data.labels, names, least, NOTHING)
-        self.seen_any = True
+        self.look_at(things.ids)
         return things
+
+    def if_nothing(self) -> None:
+        """Raise MdepthError where no frame has a thing that stands still."""
+        settings, stores = self.settings, self.experiment.data.labels
+        require_things(stores, settings.thing_labels, settings.least_area, NOTHING)
 
 
 def alignment_loss(scale: Tensor, own: Tensor, depth: Tensor, mask: Tensor, how: str) -> Tensor:

@@ -5,18 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
-import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera
-from mdepth_ros.networks import JointDepthPose
-from mdepth_training.config import Experiment
 from mdepth_training.data.sample import Sample
-from mdepth_training.labels import Kind, LabelStore
+from mdepth_training.labels import Kind, StoredDrive
 from mdepth_training.losses import smoothness_between_edges
 from mdepth_training.methods.dynamic_regions.ground import CERTAIN, ground_mask
 from mdepth_training.methods.dynamic_regions.ground_network import (
@@ -26,7 +22,7 @@ from mdepth_training.methods.dynamic_regions.ground_network import (
 )
 from mdepth_training.methods.dynamic_regions.part import LearnPart, learned
 from mdepth_training.methods.dynamic_regions.settings import GroundNetworkSettings
-from mdepth_training.optimiser import Timetable
+from mdepth_training.methods.dynamic_regions.things import Maps, without
 from mdepth_training.stages import LabelMaker, Stage
 
 
@@ -52,15 +48,10 @@ class LearnGround(LearnPart):
     columns = ('ground_share', 'agreement')
     progress = {'agreement': 'agreement'}  # noqa: RUF012
     makers = {'ground': ground_maker}  # noqa: RUF012
-    seen_any = False
 
-    def __init__(
-        self,
-        experiment: Experiment,
-        timetable: Timetable | None = None,
-        network: JointDepthPose | None = None,
-    ) -> None:
-        super().__init__(experiment, timetable, network)
+    def prepare(self) -> None:
+        """Add the network of the ground."""
+        super().prepare()
         self.ground = GroundNetwork(self.settings.ground_channels).to(memory_format=self.layout)  # type: ignore[call-overload]
 
     def describe(self) -> tuple[str, dict[str, str]]:
@@ -71,9 +62,7 @@ class LearnGround(LearnPart):
         """Against the closed form, and smooth; later against itself too, and less against that."""
         settings, depth = self.settings, sample.labels['scene_depth'].float()
         label = ground_mask(depth[:, 0], sample.K)[:, None].float()
-        if not self.seen_any and not label.any():
-            require_ground(self.experiment)
-        self.seen_any = True
+        self.look_at(label)
         inputs = ground_inputs(jittered.current, depth)
         logits = self.ground(inputs).float()
         probability, clean = logits.sigmoid(), ground_inputs(sample.current, depth)
@@ -89,19 +78,18 @@ class LearnGround(LearnPart):
             self.pictures = {'image': sample.current, 'ground': probability.detach()}
         return loss
 
+    def if_nothing(self) -> None:
+        """Raise MdepthError where the closed form sees ground in no frame."""
 
-def require_ground(experiment: Experiment) -> None:
-    """Raise MdepthError where the closed form sees ground in no frame of the label stores."""
-    opened = [LabelStore.open(Path(path).expanduser()) for path in experiment.data.labels]
-    store = next(store for store in opened if 'scene_depth' in store.kinds)
-    for drive in store.drives():
-        for key in store.keys(drive.name):
-            depth = torch.from_numpy(store.read(key, ['scene_depth'])['scene_depth']).float()
+        def is_seen(maps: Maps, drive: StoredDrive) -> bool:
+            depth = maps['scene_depth'][:, 0].float()
             height, width = depth.shape[-2:]
-            camera = Camera.from_normalised(width, height, *(drive.view or experiment.camera))
-            if ground_mask(depth, camera.matrix()[None].float()).any():
-                return
-    raise MdepthError(
-        f'no ground is seen in any frame of {store.path}: leave this stage out (things then find '
-        'nothing that stands either), or give a scene stage that learned longer'
-    )
+            camera = Camera.from_normalised(width, height, *(drive.view or self.experiment.camera))
+            return bool(ground_mask(depth, camera.matrix()[None].float()).any())
+
+        stores = self.experiment.data.labels
+        if (store := without(stores, ['scene_depth'], is_seen)) is not None:
+            raise MdepthError(
+                f'no ground is seen in any frame of {store}: leave this stage out (things then '
+                'find nothing that stands either), or give a scene stage that learned longer'
+            )

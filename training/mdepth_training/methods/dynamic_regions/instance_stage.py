@@ -14,8 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mdepth_ros.networks import JointDepthPose
-from mdepth_training.config import Experiment
 from mdepth_training.data.sample import Sample
 from mdepth_training.labels import Kind
 from mdepth_training.methods.dynamic_regions.instance_network import (
@@ -27,7 +25,6 @@ from mdepth_training.methods.dynamic_regions.instance_network import (
 from mdepth_training.methods.dynamic_regions.part import LearnPart, learned
 from mdepth_training.methods.dynamic_regions.settings import InstanceSettings
 from mdepth_training.methods.dynamic_regions.things import require_some
-from mdepth_training.optimiser import Timetable
 from mdepth_training.stages import LabelMaker, Stage
 
 PERHAPS = 0.3
@@ -66,15 +63,10 @@ class LearnInstances(LearnPart):
     columns = ('thing_share', 'agreement')
     progress = {'agreement': 'agreement'}  # noqa: RUF012
     makers = {'instances': instance_maker}  # noqa: RUF012
-    seen_any = False
 
-    def __init__(
-        self,
-        experiment: Experiment,
-        timetable: Timetable | None = None,
-        network: JointDepthPose | None = None,
-    ) -> None:
-        super().__init__(experiment, timetable, network)
+    def prepare(self) -> None:
+        """Add the network of the instances."""
+        super().prepare()
         self.instances = InstanceNetwork(self.network.depth_encoder.channels)
 
     def describe(self) -> tuple[str, dict[str, str]]:
@@ -91,11 +83,7 @@ class LearnInstances(LearnPart):
     def loss(self, sample: Sample, jittered: Sample, *_: Tensor) -> Tensor:
         """Against what was found; pixels that may be of a thing do not count."""
         ids, unsure = (sample.labels[name] for name in self.settings.labels[1:])
-        if not self.seen_any and not ids.any():
-            name = self.settings.labels[1]
-            mend = 'give data with traffic, or a scene stage that learned longer'
-            require_some(self.experiment.data.labels, name, mend)
-        self.seen_any = True
+        self.look_at(ids)
         said = self.said(jittered.current, sample.labels['scene_depth'].float())
         with torch.autocast(self.device.type, enabled=False):
             unsure = (unsure > 0) & (ids == 0)
@@ -109,3 +97,8 @@ class LearnInstances(LearnPart):
             large = torch.nn.functional.interpolate(probability, scale_factor=SHRINK)
             self.pictures = {'image': sample.current, 'things': large}
         return loss
+
+    def if_nothing(self) -> None:
+        """Raise MdepthError where nothing was found in any frame."""
+        mend = 'give data with traffic, or a scene stage that learned longer'
+        require_some(self.experiment.data.labels, self.settings.labels[1], mend)

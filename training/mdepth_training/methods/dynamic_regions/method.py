@@ -17,8 +17,6 @@ from torch.nn import functional
 
 from mdepth_ros.geometry import forward_warp, project_depth
 from mdepth_ros.geometry import sample as sampled
-from mdepth_ros.networks import JointDepthPose
-from mdepth_training.config import Experiment
 from mdepth_training.data.sample import Sample
 from mdepth_training.losses import label_loss, motion_sparsity
 from mdepth_training.methods.dynamic_regions.label_maker import label_maker
@@ -30,7 +28,6 @@ from mdepth_training.methods.dynamic_regions.tables import TABLES
 from mdepth_training.methods.dynamic_regions.things import says_if_nothing_moves
 from mdepth_training.methods.implicit_cues.method import ImplicitCues
 from mdepth_training.methods.view_synthesis import View
-from mdepth_training.optimiser import Timetable
 
 SMALLEST = 1e-5
 
@@ -47,15 +44,10 @@ class DynamicRegions(ImplicitCues):
         'prior': prior_maker,
     }
     tables = TABLES
-    looked = False
 
-    def __init__(
-        self,
-        experiment: Experiment,
-        timetable: Timetable | None = None,
-        network: JointDepthPose | None = None,
-    ) -> None:
-        super().__init__(experiment, timetable, network)
+    def prepare(self) -> None:
+        """Add the network of the motion."""
+        super().prepare()
         self.motion: MotionNetwork | None = None
         if self.settings.motion != 'none':
             channels = int(self.settings.motion[0])
@@ -85,9 +77,7 @@ class DynamicRegions(ImplicitCues):
         if not self.settings.label_weight:
             return super().depth_loss(sample, depths)
         label, dynamic = sample.labels['depth_label'], sample.labels['dynamic'] > 0
-        if not self.looked and not dynamic.any():
-            says_if_nothing_moves(self.experiment.data.labels)
-        self.looked = True
+        self.look_at(dynamic)
         losses = []
         for depth in depths:
             size = depth.shape[-2:]
@@ -98,6 +88,10 @@ class DynamicRegions(ImplicitCues):
         if self.watched:
             self.log({'label_loss': loss.detach()})
         return self.settings.label_weight * loss
+
+    def if_nothing(self) -> None:
+        """Say that nothing moves: it may be meant so."""
+        says_if_nothing_moves(self.experiment.data.labels)
 
     def with_motion(self, sample: Sample, depth: Tensor, views: list[View]) -> list[View]:
         """The neighbours, and from `motion_from` on what moves by itself between them."""

@@ -15,8 +15,6 @@ import torch
 from torch import Tensor, nn
 
 from mdepth_ros.geometry import warp
-from mdepth_ros.networks import JointDepthPose
-from mdepth_training.config import Experiment
 from mdepth_training.data.sample import Sample
 from mdepth_training.losses import (
     Moments,
@@ -32,7 +30,6 @@ from mdepth_training.methods.dynamic_regions.settings import DynamicObjectsSetti
 from mdepth_training.methods.dynamic_regions.things import Things, require_things, things_of
 from mdepth_training.methods.implicit_cues.method import ImplicitCues
 from mdepth_training.methods.view_synthesis import Reconstruction, ViewSynthesis
-from mdepth_training.optimiser import Timetable
 
 NOTHING = (
     'no thing can be learned from: leave this stage out and set method.shape=scene or flat, or '
@@ -46,15 +43,10 @@ class DynamicObjects(ImplicitCues):
     settings: DynamicObjectsSettings
     columns = ('things', 'thing_area', 'mask_share', 'log_depth_spread')
     progress = {'things': 'things'}  # noqa: RUF012
-    seen_any = False
 
-    def __init__(
-        self,
-        experiment: Experiment,
-        timetable: Timetable | None = None,
-        network: JointDepthPose | None = None,
-    ) -> None:
-        super().__init__(experiment, timetable, network)
+    def prepare(self) -> None:
+        """Lay out the network for any number of things."""
+        super().prepare()
         if not torch.cuda.is_available():
             # The number of things differs from step to step, and on a CPU a convolution of
             # channels last writes outside of its memory for 3, 5 or 7 small images (torch 2.13).
@@ -107,11 +99,13 @@ class DynamicObjects(ImplicitCues):
         labels, least = sample.labels, self.settings.least_area
         ids = torch.maximum(labels['instances'], labels['static_things'])
         things = things_of(ids, labels['things_previous'], labels['things_following'], least, how)
-        if things.none and not self.seen_any:
-            names = self.settings.labels
-            require_things(self.experiment.data.labels, names, least, NOTHING)
-        self.seen_any = True
+        self.look_at(things.ids)
         return things
+
+    def if_nothing(self) -> None:
+        """Raise MdepthError where no frame has a thing that is seen in all three."""
+        settings, stores = self.settings, self.experiment.data.labels
+        require_things(stores, settings.labels, settings.least_area, NOTHING)
 
     def _watch_things(self, things: Things, depth: Tensor, shown: Reconstruction) -> None:
         inside = things.current[:, 0]

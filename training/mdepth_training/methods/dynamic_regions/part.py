@@ -12,10 +12,7 @@ from safetensors import SafetensorError, safe_open
 from mdepth_ros.core.machine import choose_device
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.model.file import load_model
-from mdepth_ros.networks import JointDepthPose
-from mdepth_training.config import Experiment
 from mdepth_training.methods.method import Method, parts_file
-from mdepth_training.optimiser import Timetable
 from mdepth_training.stages import Stage
 
 P = TypeVar('P', bound='LearnPart')
@@ -26,13 +23,9 @@ class LearnPart(Method):
 
     part: ClassVar[str]
 
-    def __init__(
-        self,
-        experiment: Experiment,
-        timetable: Timetable | None = None,
-        network: JointDepthPose | None = None,
-    ) -> None:
-        super().__init__(experiment, timetable, network)
+    def prepare(self) -> None:
+        """Keep the network; a stage adds its part."""
+        super().prepare()
         self.network.requires_grad_(False)
 
     def train(self: P, mode: bool = True) -> P:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import project_depth, splat_ids
 from mdepth_ros.terminal import say
 from mdepth_training.data.sample import Sample
-from mdepth_training.labels import LabelStore
+from mdepth_training.labels import LabelStore, StoredDrive
 from mdepth_training.run_folder import is_first_process
 
 IDS = 256
@@ -97,46 +97,61 @@ def seen_from(ids: Tensor, depth: Tensor, T: Tensor, K: Tensor, flow: Tensor) ->
     return splat_ids(ids, depth, T, K, shift)
 
 
+Maps = Mapping[str, Tensor]
+
+
 def require_things(stores: Sequence[str], names: Sequence[str], least: float, mend: str) -> None:
     """Raise MdepthError where no frame of the label stores has a thing that can be learned from.
 
     names  of the ids that count (the first ones), then of those in the two other frames
     mend   what a person does about it
     """
-    opened = [LabelStore.open(Path(path).expanduser()) for path in stores]
     *own, previous, following = names
-    store = next((s for s in opened if set(names) <= s.kinds.keys()), None)
-    if store is None:
-        return
-    for drive in store.drives():
-        for key in store.keys(drive.name):
-            maps = {name: torch.from_numpy(m)[None] for name, m in store.read(key, names).items()}
-            ids = torch.stack([maps[name] for name in own]).amax(0)
-            if not things_of(ids, maps[previous], maps[following], least).none:
-                return
-    raise MdepthError(f'{store.path} has no usable {own[0]} in any frame: {mend}')
+
+    def usable(maps: Maps, _: StoredDrive) -> bool:
+        ids = torch.stack([maps[name] for name in own]).amax(0)
+        return not things_of(ids, maps[previous], maps[following], least).none
+
+    if (store := without(stores, names, usable)) is not None:
+        raise MdepthError(f'{store} has no usable {own[0]} in any frame: {mend}')
 
 
 def require_some(stores: Sequence[str], name: str, mend: str) -> None:
     """Raise MdepthError where no frame of the label stores has any of this label."""
-    if (store := _without(stores, name)) is not None:
+    if (store := without(stores, [name])) is not None:
         raise MdepthError(f'{store} has no {name} in any frame: {mend}')
 
 
 def says_if_nothing_moves(stores: Sequence[str]) -> None:
     """Print a line where no frame of the label stores has anything `dynamic`."""
-    if is_first_process() and (store := _without(stores, 'dynamic')) is not None:
+    if is_first_process() and (store := without(stores, ['dynamic'])) is not None:
         say(
             f'nothing moves in {store}: these labels teach nothing; give data with traffic, '
             'or a scene stage that learned longer'
         )
 
 
-def _without(stores: Sequence[str], name: str) -> Path | None:
-    """The store that has this label, if it is empty in all frames."""
+def any_at_all(maps: Maps, _: StoredDrive) -> bool:
+    """Whether a label of a frame is not 0 everywhere."""
+    return any(bool(of_frame.any()) for of_frame in maps.values())
+
+
+def without(
+    stores: Sequence[str],
+    names: Sequence[str],
+    some: Callable[[Maps, StoredDrive], bool] = any_at_all,
+) -> Path | None:
+    """The first store that has all these labels, if `some` is true of none of its frames.
+
+    some  gets the labels of a frame, each [1, C, H, W], and its drive
+    """
     opened = [LabelStore.open(Path(path).expanduser()) for path in stores]
-    store = next((s for s in opened if name in s.kinds), None)
+    store = next((s for s in opened if set(names) <= s.kinds.keys()), None)
     if store is None:
         return None
-    keys = (key for drive in store.drives() for key in store.keys(drive.name))
-    return None if any(store.read(key, [name])[name].any() for key in keys) else store.path
+    for drive in store.drives():
+        for key in store.keys(drive.name):
+            maps = {name: torch.from_numpy(m)[None] for name, m in store.read(key, names).items()}
+            if some(maps, drive):
+                return None
+    return store.path

@@ -21,7 +21,6 @@ from mdepth_ros.geometry import (
     inverse_transform,
     transform_from_axis_angle,
 )
-from mdepth_ros.networks import JointDepthPose
 from mdepth_training.config import Experiment
 from mdepth_training.data.sample import Sample
 from mdepth_training.losses import mean_over_processes, not_finite, velocity_change
@@ -35,7 +34,6 @@ from mdepth_training.methods.view_synthesis import (
     multi_scale_loss,
     stereo_view,
 )
-from mdepth_training.optimiser import Timetable
 
 if TYPE_CHECKING:
     from mdepth_training.methods.variant import Variant
@@ -61,16 +59,12 @@ class ImplicitCues(Method):
     progress = {'spread': 'log_depth_spread', 'mask': 'mask_share'}  # noqa: RUF012
     tables: ClassVar[Mapping[str, Callable[[Experiment], list[Variant]]]] = TABLES
 
-    def __init__(
-        self,
-        experiment: Experiment,
-        timetable: Timetable | None = None,
-        network: JointDepthPose | None = None,
-    ) -> None:
-        super().__init__(experiment, timetable, network)
+    def prepare(self) -> None:
+        """Add the losses, and the focal length of the nominal camera, pixels."""
+        super().prepare()
         self.losses = torch.compile(multi_scale_loss) if self.shared.compile else multi_scale_loss
-        height, width = experiment.input_size
-        camera = Camera.from_normalised(width, height, *experiment.camera)
+        height, width = self.experiment.input_size
+        camera = Camera.from_normalised(width, height, *self.experiment.camera)
         self.nominal_focal = (camera.fx * camera.fy) ** 0.5
 
     def describe(self) -> tuple[str, dict[str, str]]:
