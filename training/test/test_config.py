@@ -59,10 +59,7 @@ def test_overrides_and_round_trip(tmp_path: Path) -> None:
         ('method: {constant_velocity: .inf}', 'constant_velocity: a number from 0, not inf'),
         ('method: {photometric: {ssim: -1}}', 'photometric.ssim: a number from 0 to 1000, not -1'),
         ('method: {photometric: {window: 4}}', 'method.photometric.window is 4: it must be odd'),
-        (
-            'method: {name: explicit}',
-            'choose from dynamic_instances, dynamic_objects, dynamic_regions',
-        ),
+        ('method: {name: explicit}', "there is no method 'explicit': choose from "),
         ('method: implicit_cues', 'method must be a mapping'),
         (
             'training: {steps: 3, joint_from: 1, sources: M}',

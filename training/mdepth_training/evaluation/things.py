@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from mdepth_ros.errors import MdepthError
+from mdepth_training.data.masks import png_ids
 from mdepth_training.evaluation.shots import Array, DamagedTruthError
-from mdepth_training.methods.dynamic_regions.mask_files import png_ids
 
 
 def read_things(path: Path, size: tuple[int, int]) -> Array:

@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A person's masks of things: which file is of which frame, and what its pixels say."""
+"""A person's masks of things: which file is of which frame."""
 
 from __future__ import annotations
 
@@ -9,18 +9,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.sources.picture import PictureError, decode_file
+from mdepth_training.data.masks import CITYSCAPES
 from mdepth_training.data.sample import Frames, Key
 
-CITYSCAPES = '_instanceIds'
 _CITYSCAPES_ENDS = re.compile(f'_(leftImg8bit|gt(Fine|Coarse){CITYSCAPES})$')
-THINGS = range(24, 34)
-"""Classes of Cityscapes that have instances: people, riders and vehicles."""
 DIGITS = 20
 """More than any stamp has."""
 
@@ -33,29 +26,6 @@ def png_names(folder: Path) -> list[str]:
             f'method.masks: {folder} has no PNG: give a folder of masks, a json of COCO, or exact'
         )
     return [str(file.relative_to(folder)) for file in files]
-
-
-def png_ids(path: Path) -> NDArray[np.int64]:
-    """Ids [H, W] of a PNG: each value or colour is a thing, 0 or black is none.
-
-    Where all that is there is white, or the one largest value, each connected part is a thing. Of
-    Cityscapes' instanceIds things are 24000 and above: 1000 times the class, and a number.
-    Raises MdepthError for a file that cannot be read.
-    """
-    try:
-        pixels = decode_file(path).pixels
-    except PictureError as error:
-        raise MdepthError(f'{path}: {error}: make this mask again') from None
-    white = np.iinfo(pixels.dtype).max
-    ids = pixels.astype(np.int64)
-    if ids.ndim == 3:
-        ids = ids @ np.array([1, white + 1, (white + 1) ** 2])
-        white = (white + 1) ** 3 - 1
-    if path.stem.endswith(CITYSCAPES):
-        return ids * np.isin(ids // 1000, THINGS)
-    if np.isin(ids, (0, white)).all():
-        ids = cv2.connectedComponents((ids > 0).astype(np.uint8), connectivity=8)[1]
-    return ids.astype(np.int64)
 
 
 def of_frames(

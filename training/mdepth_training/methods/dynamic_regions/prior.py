@@ -19,11 +19,12 @@ from mdepth_ros.geometry import Camera, seen_pixels
 from mdepth_ros.synthetic import Drive
 from mdepth_ros.terminal import say
 from mdepth_training.config import Experiment
+from mdepth_training.data.masks import png_ids
 from mdepth_training.data.sample import Key, Sample, TripletSource
 from mdepth_training.data.synthetic import named_drive
 from mdepth_training.labels import Kind
 from mdepth_training.methods.dynamic_regions.coco import CocoMasks
-from mdepth_training.methods.dynamic_regions.mask_files import of_frames, png_ids, png_names
+from mdepth_training.methods.dynamic_regions.mask_files import of_frames, png_names
 from mdepth_training.methods.dynamic_regions.things import IDS
 from mdepth_training.stages import LabelMaker
 
