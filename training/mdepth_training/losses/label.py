@@ -34,14 +34,18 @@ def median_ratio(depth: Tensor, label: Tensor, mask: Tensor) -> tuple[Tensor, Te
     return masked_median(ratio, counts), counts
 
 
-def label_loss(depth: Tensor, label: Tensor, dynamic: Tensor) -> Tensor:
+def label_loss(depth: Tensor, label: Tensor, dynamic: Tensor, log: bool = False) -> Tensor:
     """Mean of |depth - r label| over what moves (Eq. 19); r (Eq. 20) has no gradient.
 
     depth, label [B, H, W]; label 0 where there is none; dynamic bool [B, H, W]. A scalar, 0 where
-    nothing moves. A factor on the labels of an image changes nothing.
+    nothing moves. A factor on the labels of an image changes nothing. `log`: of the logs of both.
     """
     factor, counts = median_ratio(depth.detach(), label, label > 0)
     used = counts & dynamic & factor.isfinite()[:, None, None]
     target = factor.nan_to_num(1.0)[:, None, None] * label
-    off = (depth - target).abs().masked_fill(~used, 0.0)
-    return off.sum() / used.sum().clamp(min=1)
+    if log:
+        # Where nothing is used both are 1: a log of 0 has no gradient that a mask could stop.
+        off = depth.where(used, 1.0).log() - target.where(used, 1.0).log()
+    else:
+        off = (depth - target).masked_fill(~used, 0.0)
+    return off.abs().sum() / used.sum().clamp(min=1)

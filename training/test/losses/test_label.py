@@ -45,6 +45,23 @@ def test_a_label_beyond_the_ninetieth_percentile_does_not_count() -> None:
     assert counts.sum() == np.sum(depth.numpy() <= np.quantile(depth.numpy(), 0.9))
 
 
+def test_of_logs_a_share_counts_alike_near_and_far() -> None:
+    depth, some = depths(), everywhere()
+    some[:, :, :8] = False
+    label = depth * torch.where(some, 1.25, 1.0)
+    for factor in (1.0, 50.0):
+        loss = label_loss(factor * depth, factor * label, some, log=True)
+        torch.testing.assert_close(loss, torch.tensor(1.25).log(), rtol=1e-4, atol=0)
+
+
+def test_of_logs_what_has_no_label_has_no_gradient() -> None:
+    depth, label = depths().requires_grad_(), depths(1)
+    label[:, :3] = 0
+    label_loss(depth, label, everywhere(), log=True).backward()
+    assert depth.grad.isfinite().all()
+    assert depth.grad.any() and not depth.grad[:, :3].any()
+
+
 def test_only_what_moves_and_has_a_label_is_taught() -> None:
     depth = depths().requires_grad_()
     label = depths(1)

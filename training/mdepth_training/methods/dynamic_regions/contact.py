@@ -2,14 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """How deep a thing is: as deep as the line on which it stands (Mining Supervision, Obs. 2).
 
-The closed form that competes with the network of the scale alignment (DSA): it has no parameters
-and needs no data set of static things.
+Closed forms that compete with the network of the scale alignment (DSA): they have no parameters
+and need no data set of static things.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -23,6 +22,10 @@ BESIDE = 5
 """Columns on each side that count for one."""
 FEET = 0.15
 """Share of the pixels of a thing, its lowest, that are its feet."""
+LOWEST = 0.3
+"""Share of the height of a thing, its lowest, in which it may stand."""
+LEAST_PIXELS, LEAST_ROWS = 5, 5
+"""Pixels of ground that say the depth of a row, and rows that are enough."""
 
 
 def contact_depth(mask: Mask, depth: Depth, ground: Mask | None = None) -> float:
@@ -35,11 +38,70 @@ def contact_depth(mask: Mask, depth: Depth, ground: Mask | None = None) -> float
     return feet if math.isnan(below) else math.sqrt(feet * below)
 
 
-def column_depths(mask: Mask, depth: Depth, ground: Mask | None = None) -> NDArray[np.floating]:
+def standing_depths(mask: Mask, things: Mask, depth: Depth, ground: Mask) -> NDArray[np.floating]:
+    """Depth of an upright thing in each of its columns, from the ground beside it: [W], else NaN.
+
+    mask, things (all of the frame), depth, ground [H, W]. On a road a row of the image has one
+    depth, whoever stands in it: that of its ground where this is seen, which needs no depth of
+    the thing itself. The line on which the thing stands is the lower convex hull of its mask: it
+    passes below the body of a car from wheel to wheel. Columns and the whole thing each have a
+    say (mean of logs), since a mask is not exact. Where the image ends above that line, the
+    closed forms of the thing itself count; where other things hide it, the row is too far away,
+    and the feet that are seen are often too near.
+    """
+    columns = np.flatnonzero(mask.any(0))
+    found = np.full(mask.shape[1], np.nan)
+    if not len(columns):
+        return found
+    rows, inverse = ground_rows(depth, ground)
+    bottom = mask.shape[0] - 1
+    lows = bottom - mask[::-1, columns].argmax(0)
+    cut = lows >= bottom - 1
+    free = ~cut & ~things[np.minimum(lows + 1, bottom), columns]
+    height = lows.max() - np.flatnonzero(mask.any(1))[0]
+    lowest = lows >= lows.max() - max(LOWEST * height, 1)
+    if cut[lowest].mean() > 0.5 or len(rows) < LEAST_ROWS:
+        whole: float | NDArray[np.floating] = contact_depth(mask, depth, ground)
+        each = column_depths(mask, depth, ground)[columns]
+    elif free[lowest].mean() < 0.5:
+        whole = feet_depth(mask, depth)
+        each = 1 / np.full(len(columns), np.median(np.interp(lows[lowest] + 0.5, rows, inverse)))
+    else:
+        line = lower_hull(columns, lows)
+        each = 1 / np.interp(line + 0.5, rows, inverse)
+        whole = np.median(each[free & lowest])
+        outside = line >= bottom - 1
+        each[outside] = column_depths(mask, depth, ground)[columns][outside]
+    found[columns] = np.sqrt(whole * each)
+    return found
+
+
+def ground_rows(depth: Depth, ground: Mask) -> tuple[NDArray[np.intp], NDArray[np.floating]]:
+    """Rows with enough ground, and the median inverse depth of it there, which rises downwards."""
+    rows = np.flatnonzero(ground.sum(1) >= LEAST_PIXELS)
+    inverse = np.array([np.median(1 / depth[row, ground[row]]) for row in rows])
+    return rows, np.maximum.accumulate(inverse) if len(inverse) else inverse
+
+
+def lower_hull(columns: NDArray[np.intp], rows: NDArray[np.intp]) -> NDArray[np.floating]:
+    """The lower convex hull, as an image is seen (largest rows), at each of the columns."""
+    kept: list[tuple[int, int]] = []
+    for x, y in zip(columns.tolist(), rows.tolist(), strict=True):
+        while len(kept) > 1:
+            (x0, y0), (x1, y1) = kept[-2:]
+            if (x1 - x0) * (y - y0) < (y1 - y0) * (x - x0):
+                break
+            kept.pop()
+        kept.append((x, y))
+    x, y = np.array(kept).T
+    line: NDArray[np.floating] = np.interp(columns, x, y)
+    return line
+
+
+def column_depths(mask: Mask, depth: Depth, ground: Mask) -> NDArray[np.floating]:
     """As `contact_depth`, for each column of a thing: [W], NaN where it has none.
 
-    What stands upright is right then even where one mask holds two things or a wall. Medians over
-    a few columns, for what hangs over: a mirror, the gap between two wheels.
+    Medians over a few columns, for what hangs over: a mirror, the gap between two wheels.
     """
     columns = np.flatnonzero(mask.any(0))
     logs, places = np.log(depth), np.arange(mask.shape[0])[:, None]
@@ -47,9 +109,7 @@ def column_depths(mask: Mask, depth: Depth, ground: Mask | None = None) -> NDArr
     left = within[::-1].cumsum(0)[::-1]  # pixels of the thing from here down
     feet = within & (left <= np.maximum(np.round(FEET * within.sum(0)), 1))
     lowest = mask.shape[0] - 1 - within[::-1].argmax(0)
-    below = (places > lowest) & (places <= lowest + REACH)
-    if ground is not None:
-        below &= ground[:, columns]
+    below = (places > lowest) & (places <= lowest + REACH) & ground[:, columns]
     found = np.full(mask.shape[1], np.nan)
     for place, column in enumerate(columns):
         near = slice(max(place - BESIDE, 0), place + BESIDE + 1)
@@ -93,11 +153,3 @@ def depth_label(depth: Tensor, masks: Tensor, own: Tensor) -> Tensor:
         return depth
     nearest = own.where(masks, torch.inf).amin(0)
     return nearest.where(masks.any(0), depth)
-
-
-SCALES: dict[str, Callable[[Mask, Depth, Mask | None], float]] = {
-    'contact': contact_depth,
-    'ground': ground_below,
-    'feet': lambda mask, depth, _: feet_depth(mask, depth),
-}
-"""The closed forms by their name in the settings."""

@@ -19,7 +19,11 @@ from mdepth_training.data.sample import Sample
 from mdepth_training.labels import Kind
 from mdepth_training.methods.dynamic_regions.alignment import normalised, shapes
 from mdepth_training.methods.dynamic_regions.alignment_stage import AlignScale
-from mdepth_training.methods.dynamic_regions.contact import SCALES, column_depths, depth_label
+from mdepth_training.methods.dynamic_regions.contact import (
+    contact_depth,
+    depth_label,
+    standing_depths,
+)
 from mdepth_training.methods.dynamic_regions.part import has_part
 from mdepth_training.methods.dynamic_regions.things import Things, things_of
 from mdepth_training.stages import LabelMaker
@@ -28,10 +32,17 @@ if TYPE_CHECKING:
     from mdepth_training.methods.dynamic_regions.settings import DynamicRegionsSettings
     from mdepth_training.stages import Stage
 
-READS = ('scene_depth', 'ground', 'instances', 'things_previous', 'things_following')
+READS = (
+    'scene_depth',
+    'ground',
+    'static_things',
+    'instances',
+    'things_previous',
+    'things_following',
+)
 SMALLEST = 1e-3
-EDGE, MOST_EDGE = 0.08, 4.0
-"""Share of the square root of a thing's area that is its edge, and the most pixels of it."""
+MOST_EDGE = 4.0
+"""The most pixels of a thing's edge."""
 
 
 def label_maker(stage: Stage) -> LabelMaker:
@@ -41,6 +52,11 @@ def label_maker(stage: Stage) -> LabelMaker:
     """
     size, learner = stage.experiment.input_size, _networks(stage)
     settings = cast('DynamicRegionsSettings', stage.settings.method)
+    if settings.scale == 'rows' and settings.shape != 'flat':
+        raise MdepthError(
+            f'stage {stage.name}: method.shape={settings.shape} is not used by method.scale=rows: '
+            'set method.scale=contact or network, or leave the shape out'
+        )
     kinds = {
         'depth_label': Kind('depth', size, description='Eq. 5: scene depth, things at their own'),
         'dynamic': Kind('mask', size, description='things that move, and have a label'),
@@ -49,7 +65,7 @@ def label_maker(stage: Stage) -> LabelMaker:
     def maps(sample: Sample) -> Mapping[str, Tensor]:
         depth = sample.labels['scene_depth'].float()[:, 0]
         label, dynamic = depth.clone(), torch.zeros_like(depth, dtype=torch.bool)
-        ids, previous, following = (sample.labels[name] for name in READS[2:])
+        ids, previous, following = (sample.labels[name] for name in READS[3:])
         things = things_of(ids, previous, following, 0)
         if not things.none:
             own, known = own_depths(things, sample, settings, learner)
@@ -58,15 +74,17 @@ def label_maker(stage: Stage) -> LabelMaker:
                 masks = things.current[of_frame, 0]
                 label[i] = depth_label(depth[i], masks, own[of_frame])
                 if len(masks):
-                    dynamic[i] = torch.stack([without_edge(mask) for mask in masks]).any(0)
+                    dynamic[i] = torch.stack([without_edge(m, settings.edge) for m in masks]).any(
+                        0
+                    )
         return {'depth_label': label[:, None], 'dynamic': dynamic[:, None]}
 
     return LabelMaker(kinds, maps, READS)
 
 
-def without_edge(mask: Tensor) -> Tensor:
-    """A mask [H, W] less its edge, which is often of what is behind the thing."""
-    radius = round(min(EDGE * float(mask.sum()) ** 0.5, MOST_EDGE))
+def without_edge(mask: Tensor, share: float) -> Tensor:
+    """A mask [H, W] less its edge, this share of the root of its area."""
+    radius = round(min(share * float(mask.sum()) ** 0.5, MOST_EDGE))
     kernel = np.ones((2 * radius + 1,) * 2, np.uint8)
     eroded = cv2.erode(mask.cpu().numpy().astype(np.uint8), kernel, borderValue=1)
     return torch.from_numpy(eroded > 0).to(mask.device)
@@ -78,21 +96,22 @@ def own_depths(
     settings: DynamicRegionsSettings,
     learner: AlignScale | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Depths [N, H, W] of things in units of the scene's, and which are known [N].
-
-    Unknown is a thing below which no ground is seen, where the ground alone decides (`ground`).
-    """
+    """Depths [N, H, W] of things in units of the scene's, and which are known [N]."""
     mask = things.current[:, 0]
     depth = sample.labels['scene_depth'].float()[things.places, 0]
     ground = sample.labels['ground'][things.places, 0] > 0
-    frames = zip(*(x.cpu().numpy() for x in (mask, depth, ground)), strict=True)
-    if settings.scale == 'columns':
-        found = torch.from_numpy(np.stack([column_depths(*frame) for frame in frames]))
+    if settings.scale == 'rows':
+        every = ((sample.labels['instances'] > 0) | (sample.labels['static_things'] > 0))[:, 0]
+        frames = zip(
+            *(x.cpu().numpy() for x in (mask, every[things.places], depth, ground)), strict=True
+        )
+        found = torch.from_numpy(np.stack([standing_depths(*frame) for frame in frames]))
         return found.nan_to_num(1.0).to(depth)[:, None].expand_as(depth), mask.any(2).any(1)
     alone, network = things.images(sample), learner.network if learner else None
     own = shapes(settings.shape, network, alone.previous, alone.current, depth)
-    if closed_form := SCALES.get(settings.scale):
-        scale = torch.tensor([closed_form(*frame) for frame in frames]).to(depth)
+    if settings.scale == 'contact':
+        frames = zip(*(x.cpu().numpy() for x in (mask, depth, ground)), strict=True)
+        scale = torch.tensor([contact_depth(*frame) for frame in frames]).to(depth)
     else:
         assert learner is not None
         scale = learner.alignment.scale(sample.current[things.places], mask, own, depth, ground)
@@ -104,7 +123,7 @@ def own_depths(
 def _networks(stage: Stage) -> AlignScale | None:
     """Those that shape and scale need; None where they need none."""
     settings = cast('DynamicRegionsSettings', stage.settings.method)
-    if settings.scale == 'columns' or (settings.scale in SCALES and settings.shape != 'object'):
+    if settings.scale == 'rows' or (settings.scale == 'contact' and settings.shape != 'object'):
         return None
     if stage.model_file is None:
         raise MdepthError(

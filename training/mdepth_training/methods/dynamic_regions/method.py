@@ -78,16 +78,19 @@ class DynamicRegions(ImplicitCues):
             return super().depth_loss(sample, depths)
         label, dynamic = sample.labels['depth_label'], sample.labels['dynamic'] > 0
         self.look_at(dynamic)
-        losses = []
+        losses, log = [], self.settings.label_error == 'log'
         for depth in depths:
             size = depth.shape[-2:]
             at_size = functional.interpolate(label.float(), size)[:, 0]
             moves = functional.interpolate(dynamic.float(), size)[:, 0] > 0
-            losses.append(label_loss(depth, at_size, moves))
-        loss = torch.stack(losses).mean()
+            still = ~moves & (at_size > 0)
+            losses.append(
+                torch.stack([label_loss(depth, at_size, where, log) for where in (moves, still)])
+            )
+        on_moving, on_still = torch.stack(losses).mean(0).unbind()
         if self.watched:
-            self.log({'label_loss': loss.detach()})
-        return self.settings.label_weight * loss
+            self.log({'label_loss': on_moving.detach()})
+        return self.settings.label_weight * on_moving + self.settings.still_weight * on_still
 
     def if_nothing(self) -> None:
         """Say that nothing moves: it may be meant so."""

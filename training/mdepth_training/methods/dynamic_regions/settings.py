@@ -37,6 +37,17 @@ class DynamicRegionsSettings(ImplicitCuesSettings):
     label_weight: float = setting(
         0.0, 'weight of the depth labels of what moves, 0.1 in the paper; 0: no labels', 0, 1e3
     )
+    label_error: Literal['depth', 'log'] = setting(
+        'depth',
+        'what the labels are compared in: depth (the paper), where far things count most, or its '
+        'log, where a share counts alike near and far',
+    )
+    still_weight: float = setting(
+        0.0,
+        'weight of the depth that the scene stage had where nothing has a label; 0 in the paper',
+        0,
+        1e3,
+    )
     scene_cues: bool = setting(
         False,
         'labels: whether the scene has its cues; they explain what moves along by another depth, '
@@ -45,12 +56,19 @@ class DynamicRegionsSettings(ImplicitCuesSettings):
     least_motion: float = setting(
         1.0, 'labels: own motion in pixels at a width of 512 from which on a pixel moves', 0
     )
-    scale: Literal['columns', 'contact', 'ground', 'feet', 'network'] = setting(
-        'contact',
-        'labels: how deep a thing is: as the line on which it stands (contact, closed form), each '
-        'column of it for itself, upright and without a shape (columns), as the ground below or '
-        'its own feet above that line alone (ground, feet), or as the network of a stage '
-        'scale_alignment says',
+    scale: Literal['rows', 'contact', 'network'] = setting(
+        'rows',
+        'labels: how deep a thing is: as the ground in the rows of the image in which it stands '
+        '(rows, closed form; each column for itself, upright and without a shape), as the line on '
+        'which it stands (contact, closed form: ground and feet there), or as the network of a '
+        'stage scale_alignment says',
+    )
+    edge: float = setting(
+        0.08,
+        'labels: what is left out at the edge of a thing, as a share of the root of its area, at '
+        'most 4 pixels; found masks are blurred there, 0 for exact ones',
+        0,
+        0.5,
     )
     shape: Literal['flat', 'scene', 'object'] = setting(
         'flat',

@@ -17,7 +17,7 @@ def labels(_: Experiment) -> list[Variant]:
     kinds = [
         (scale, shape) for shape in ('flat', 'scene', 'object') for scale in ('contact', 'network')
     ]
-    kinds += [(scale, 'flat') for scale in ('columns', 'ground', 'feet')]
+    kinds.append(('rows', 'flat'))
     return [
         Variant('no-labels', ('method.label_weight=0',)),
         *(
