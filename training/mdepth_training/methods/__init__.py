@@ -15,6 +15,7 @@ _OURS = {
     'dynamic_instances': f'{_HERE}.dynamic_regions.settings:InstanceSettings',
     'dynamic_objects': f'{_HERE}.dynamic_regions.settings:DynamicObjectsSettings',
     'dynamic_regions': f'{_HERE}.dynamic_regions.settings:DynamicRegionsSettings',
+    'dynamic_slots': f'{_HERE}.dynamic_regions.settings:SlotSettings',
     'ground_network': f'{_HERE}.dynamic_regions.settings:GroundNetworkSettings',
     'implicit_cues': f'{_HERE}.implicit_cues.settings:ImplicitCuesSettings',
     'scale_alignment': f'{_HERE}.dynamic_regions.settings:ScaleAlignmentSettings',

@@ -43,6 +43,8 @@ STILL = 0.01
 """Own motion in pixels below which a pixel stands still (the authors' code)."""
 OBJECTS = 'objects'
 """Ids of all things of a frame, whether they move or not."""
+SLOTS = 'slots'
+"""The slot that each moving pixel is of."""
 GROUND = 'ground_probability'
 SCENE = ('scene_depth', 'flow_previous', 'flow_following', 'transforms')
 
@@ -76,12 +78,12 @@ def things_maker(stage: Stage) -> LabelMaker:
     """The ground, and the things on it: those that move, those that stand still.
 
     Where a store of the stage has `objects`, these are the things; else they are components of
-    what moves, and of what stands on the ground. The ground is where a label `ground_probability`
-    says so; without one, the closed form.
+    what moves (within `slots`, where a store has these), and of what stands on the ground. The
+    ground is where a label `ground_probability` says so; without one, the closed form.
     """
     size, rules = stage.experiment.input_size, ObjectRules()
     settings = cast('DynamicRegionsSettings', stage.settings.method)
-    reads = (*SCENE, *available(stage, (OBJECTS, GROUND)))
+    reads = (*SCENE, *available(stage, (OBJECTS, SLOTS, GROUND)))
 
     def ids(description: str) -> Kind:
         return Kind('ids', size, dtype='uint8', description=description)
@@ -105,15 +107,16 @@ def things_maker(stage: Stage) -> LabelMaker:
             ground = ground_mask(depth, K)
         around = ground_around(ground, depth, K)
         transforms = transforms_of(labels['transforms'])
-        objects = [None] * len(depth)
-        if OBJECTS in labels:
-            objects = list(labels[OBJECTS][:, 0].int().numpy())
+        objects, slots = (
+            labels[name][:, 0].int().numpy() if name in labels else [None] * len(depth)
+            for name in (OBJECTS, SLOTS)
+        )
         found = []
         for i in range(len(depth)):
             own = torch.stack(flows, 1)[i].numpy()
             moves = dynamic_mask(own, settings.least_motion)
             d, g, a = (x[i].numpy() for x in (depth, ground, around))
-            found.append(np.stack(things_in(moves, d, g, a, rules, objects[i])))
+            found.append(np.stack(things_in(moves, d, g, a, rules, objects[i], slots[i])))
         moving, still = torch.from_numpy(np.stack(found)).unbind(1)
         things = torch.maximum(moving, still)
         seen = [
@@ -170,14 +173,16 @@ def things_in(
     around: np.ndarray,
     rules: ObjectRules,
     objects: np.ndarray | None = None,
+    slots: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Ids [H, W] (uint8) of what moves in a frame, and of what stands still.
 
     moves, depth [H, W]; ground, around [H, W] as `ground_mask` and `ground_around`; objects ids
-    of all things [H, W], if they are known. The ids of the latter go on after the former.
+    of all things [H, W], slots of what moves [H, W], if they are known. The ids of the latter go
+    on after the former.
     """
     if objects is None:
-        moving = components(moves, depth, ground, rules)
+        moving = components(moves, depth, ground, rules, slots)
         still = static_things(moves, depth, around, rules)
     else:
         moving, still = sorted_objects(objects, moves, ground, rules)

@@ -1,9 +1,9 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From pixels that move to things that move, without learning: components, split by depth.
+"""From pixels that move to things that move: components, split by depth or by slots.
 
-Mining Supervision finds them by slot attention and an instance network (1.1, 1.3); this is the
-parameter-free step before, with the filters of its 3.6.
+By depth nothing is learned. Mining Supervision finds them by slot attention and an instance
+network (1.1, 1.3); the filters are those of the latter.
 """
 
 from __future__ import annotations
@@ -79,21 +79,22 @@ def columns_ahead(width: int, rules: ObjectRules) -> slice:
     return slice(round(width * (1 - rules.ahead) / 2), round(width * (1 + rules.ahead) / 2))
 
 
-def components(moves: Mask, depth: Depth, ground: Mask, rules: ObjectRules) -> NDArray[np.int32]:
+def components(
+    moves: Mask,
+    depth: Depth,
+    ground: Mask,
+    rules: ObjectRules,
+    slots: NDArray[np.integer] | None = None,
+) -> NDArray[np.int32]:
     """Instances [H, W]: 0 none, then 1, 2, ...
 
-    Parts of the moving pixels that hang together without a jump of depth, that are not ground,
-    but stand on it, and are neither specks nor half of the image.
+    Parts of the moving pixels that hang together without a jump of depth, or within one of the
+    slots [H, W] (0 is none) where these are known; that are not ground, but stand on it, and are
+    neither specks nor half of the image.
     """
-    height, width = moves.shape
     inside = moves & ~ground
-    log_depth = np.log(np.maximum(depth, 1e-6))
-    edges = np.zeros_like(inside)
-    edges[:, 1:] |= np.abs(np.diff(log_depth, axis=1)) > rules.jump
-    edges[1:] |= np.abs(np.diff(log_depth, axis=0)) > rules.jump
-    _, parts = cv2.connectedComponents((inside & ~edges).astype(np.uint8), connectivity=4)
-    parts = _grown(parts, inside)
-    found = np.zeros((height, width), np.int32)
+    parts = _cut(inside, depth, rules) if slots is None else parts_of(slots, inside)
+    found = np.zeros(moves.shape, np.int32)
     number = 0
     kernel = np.ones((5, 5), np.uint8)
     for part in range(1, parts.max() + 1):
@@ -108,6 +109,25 @@ def components(moves: Mask, depth: Depth, ground: Mask, rules: ObjectRules) -> N
         number += 1
         found[(mask > 0) & (found == 0)] = number
     return found
+
+
+def _cut(inside: Mask, depth: Depth, rules: ObjectRules) -> NDArray[np.int32]:
+    log_depth = np.log(np.maximum(depth, 1e-6))
+    edges = np.zeros_like(inside)
+    edges[:, 1:] |= np.abs(np.diff(log_depth, axis=1)) > rules.jump
+    edges[1:] |= np.abs(np.diff(log_depth, axis=0)) > rules.jump
+    _, parts = cv2.connectedComponents((inside & ~edges).astype(np.uint8), connectivity=4)
+    return _grown(parts, inside)
+
+
+def parts_of(slots: NDArray[np.integer], inside: Mask) -> NDArray[np.int32]:
+    """Connected parts [H, W] of each slot, from 1 on: a street has more things than slots."""
+    parts = np.zeros(slots.shape, np.int32)
+    for slot in np.unique(slots[slots > 0]):
+        mask = (inside & (slots == slot)).astype(np.uint8)
+        _, own = cv2.connectedComponents(mask, connectivity=4)
+        parts = np.where(own > 0, own + parts.max(), parts)
+    return parts
 
 
 def _grown(parts: NDArray[np.int32], inside: Mask) -> NDArray[np.int32]:

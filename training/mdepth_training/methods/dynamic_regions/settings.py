@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mdepth_training.methods.dynamic_regions.instance_stage import LearnInstances
     from mdepth_training.methods.dynamic_regions.method import DynamicRegions
     from mdepth_training.methods.dynamic_regions.objects_stage import DynamicObjects
+    from mdepth_training.methods.dynamic_regions.slot_stage import LearnSlots
 
 
 @dataclass(frozen=True)
@@ -244,3 +245,46 @@ class InstanceSettings(LaterSettings):
     def labels(self) -> tuple[str, ...]:  # type: ignore[override]
         """The depth, what was found, and where nobody knows."""
         return ('scene_depth', self.found, 'unsure')
+
+
+@dataclass(frozen=True)
+class SlotSettings(LaterSettings):
+    """What moves, parted by slot attention (Mining Supervision, 1.1).
+
+    Shares are of the steps of the run; the defaults are the authors' but for those of z.
+    """
+
+    name: str = setting('dynamic_slots', 'the method')
+    slot_masks: Literal['attended', 'drawn'] = setting(
+        'attended',
+        'masks are where the slots looked at last (attended, ours: no decoder to learn), '
+        'or what the decoder draws (drawn, the paper)',
+    )
+    slot_shrink: int = setting(
+        2, 'the slots see motion and depth at the size of the image over this', 1, 16
+    )
+    slot_channels: int = setting(64, 'features of the convolutions', 1, 1024)
+    still_weight: float = setting(
+        0.05, 'weight of what slot 0 must be, what stands still; 0.005 in the code', 0, 1e3
+    )
+    still_from: float = setting(0.0, 'share of the run from which on this weight counts', 0, 1)
+    empty_weight: float = setting(
+        0.002, 'weight of the number of slots that have something', 0, 1e3
+    )
+    empty_rise: tuple[float, float] = setting(
+        (0.5, 0.9),
+        'shares of the run between which this weight rises, (0.06, 0.35) in the code; from the '
+        'first on empty slots have no mask',
+    )
+
+    @staticmethod
+    def learner() -> type[LearnSlots]:  # type: ignore[override]
+        """Return the method itself."""
+        from mdepth_training.methods.dynamic_regions.slot_stage import LearnSlots
+
+        return LearnSlots
+
+    @property
+    def labels(self) -> tuple[str, ...]:  # type: ignore[override]
+        """What the scene stage sees."""
+        return ('scene_depth', 'flow_previous', 'flow_following')

@@ -27,6 +27,14 @@ network:
 data: {workers: 0, synthetic: {drives: 1, frames: 5}}
 training: {steps: 4, batch_size: 2, save_every: 1}
 """
+SLOTS = ', '.join(
+    (
+        'method.name=dynamic_slots',
+        'method.slot_channels=8',
+        'method.slot_shrink=8',
+        'method.least_motion=0',  # nobody learned motion: all of the little there is counts
+    )
+)
 RECIPE = f"""
 experiment: tiny.yaml
 stages:
@@ -42,6 +50,13 @@ stages:
     labels: [maps]
     set: [method.name=ground_network, method.ground_channels=8]
   things: {{kind: labels, maker: things, labels: [maps, ground]}}
+  slots: {{model: {MODEL}, labels: [maps], set: [{SLOTS}]}}
+  masks: {{kind: labels, maker: slots, model: slots, labels: [maps], set: [{SLOTS}]}}
+  parted:
+    kind: labels
+    maker: things
+    labels: [maps, masks]
+    set: [method.least_motion=0]
 """
 Stages = dict[str, Stage]
 
@@ -99,6 +114,21 @@ def test_things_stand_on_the_ground_that_the_network_sees(chain: Stages) -> None
     assert covered[60:].all() and not things.read(key)['ground'][0, 60:].all()
 
 
+def test_things_are_parts_of_slots(chain: Stages) -> None:
+    masks, parted = made(chain, 'slots', 'masks', 'parted')
+    again = replace(chain['masks'], folder=chain['masks'].folder.with_name('again'))
+    assert run([again], again.folder.parent)
+    for key in masks.keys(masks.drives()[0].name):
+        slots = masks.read(key)['slots'][0]
+        other = LabelStore.open(again.made_labels).read(key)['slots'][0]
+        np.testing.assert_array_equal(other, slots)
+        assert slots.shape == (96, 320) and 0 < slots.max() < 5
+        things = parted.read(key)['instances'][0]
+        for thing in range(1, things.max() + 1):  # but for gaps that were closed
+            counts = np.bincount(slots[things == thing])
+            assert counts[1:].max() > 0.7 * counts.sum()
+
+
 def test_what_cannot_be_done_is_one_line(
     chain: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,3 +149,7 @@ def test_what_cannot_be_done_is_one_line(
     monkeypatch.setattr(ground_stage, 'ground_mask', nothing)
     with pytest.raises(MdepthError, match='no ground is seen in any frame of'):
         run([replace(learner, folder=tmp_path / 'blind')], tmp_path)
+    still = replace(chain['slots'].settings.method, least_motion=1e6)
+    slots = replace(chain['slots'].settings, method=still)
+    with pytest.raises(MdepthError, match=r'nothing moves in any frame of .*: give data'):
+        run([replace(chain['slots'], settings=slots, folder=tmp_path / 'still')], tmp_path)
