@@ -20,7 +20,7 @@ SLOTS, DIM, ITERATIONS = 5, 64, 3
 SHRINK = 16
 """The decoder begins with cells of so many pixels."""
 KEPT = 0.01
-"""Target of the mean of z: that many slots are needed even where nothing moves."""
+"""What z of an empty slot is drawn to (the authors' code)."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Seen:
     """What the slots see in B inputs of h x w; masks are of all slots, the still one first.
 
     masks  [B, 5, h, w], their sum is 1
-    drawn  colours and depth [B, 5, 4, h, w] as each slot has them
+    drawn  colours and depth of each slot [B, 5, 4, h, w], or one of each, [B, 5, 4, 1, 1]
     z      whether there is something in each slot but the first [B, 4], in 0..1
     """
 
@@ -208,7 +208,7 @@ def slot_inputs(flow: Tensor, depth: Tensor, moves: Tensor, shrink: int = 1) -> 
 
 @dataclass(frozen=True)
 class SlotWeights:
-    """Of the losses now; the second column of the paper's phases is zero before they begin.
+    """Of the losses in a step; those of later phases are zero before these begin.
 
     depth       of the depth, the colours have 1
     still       of what slot 0 must be: the cross entropy with what stands still
@@ -225,10 +225,11 @@ class SlotWeights:
 
 
 def slot_loss(seen: Seen, inputs: Tensor, still: Tensor, weights: SlotWeights) -> Tensor:
-    """What the slots draw together against the inputs, and slot 0 against what stands still.
+    """What the slots draw against the inputs, and slot 0 against what stands still.
 
-    inputs [B, 4, h, w], still [B, 1, h, w] in 0..1. The cross entropy is plain: the authors
-    squash the masks twice.
+    inputs [B, 4, h, w], still [B, 1, h, w] in 0..1. Slots that draw explain a pixel together;
+    means do so one by one, or a mixture of two would do for two things. The cross entropy is
+    plain: the authors squash the masks twice.
     """
     masks = seen.surely if weights.surely else seen.masks
     if seen.drawn.shape[-1] == 1:
