@@ -73,8 +73,11 @@ class DynamicRegions(ImplicitCues):
         return loss
 
     def depth_loss(self, sample: Sample, depths: Sequence[Tensor]) -> Tensor:
-        """Eq. 19 at every scale; labels are those of the frame, so nearest values are taken."""
-        if not self.settings.label_weight:
+        """Eq. 19 at every scale; labels are those of the frame, so nearest values are taken.
+
+        Ours, not the paper's: the scene's own depth, where nothing has a label, holds it there.
+        """
+        if not self.settings.labels:
             return super().depth_loss(sample, depths)
         label, dynamic = sample.labels['depth_label'], sample.labels['dynamic'] > 0
         self.look_at(dynamic)
@@ -90,7 +93,7 @@ class DynamicRegions(ImplicitCues):
         on_moving, on_still = torch.stack(losses).mean(0).unbind()
         if self.watched:
             self.log({'label_loss': on_moving.detach()})
-        return self.settings.label_weight * on_moving + self.settings.still_weight * on_still
+        return self.settings.label_weight * on_moving + self.settings.scene_weight * on_still
 
     def if_nothing(self) -> None:
         """Say that nothing moves: it may be meant so."""

@@ -43,7 +43,7 @@ class DynamicRegionsSettings(ImplicitCuesSettings):
         'what the labels are compared in: depth (the paper), where far things count most, or its '
         'log, where a share counts alike near and far',
     )
-    still_weight: float = setting(
+    scene_weight: float = setting(
         0.0,
         'weight of the depth that the scene stage had where nothing has a label; 0 in the paper',
         0,
@@ -95,7 +95,7 @@ class DynamicRegionsSettings(ImplicitCuesSettings):
     @property
     def labels(self) -> tuple[str, ...]:  # type: ignore[override]
         """What the last stage reads: the label, and where something moves."""
-        return ('depth_label', 'dynamic') if self.label_weight else ()
+        return ('depth_label', 'dynamic') if self.label_weight or self.scene_weight else ()
 
     @property
     def stages(self) -> dict[str, int]:

@@ -19,7 +19,7 @@ def labels(_: Experiment) -> list[Variant]:
     ]
     kinds.append(('rows', 'flat'))
     return [
-        Variant('no-labels', ('method.label_weight=0',)),
+        Variant('no-labels', ('method.label_weight=0', 'method.scene_weight=0')),
         *(
             Variant(f'{scale}-{shape}', (f'method.scale={scale}', f'method.shape={shape}'))
             for scale, shape in kinds

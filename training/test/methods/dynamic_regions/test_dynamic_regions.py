@@ -125,3 +125,16 @@ def test_labels_pull_the_depth_of_what_moves() -> None:
     assert (depth.grad[:, 20:40, 30:60] > 0).float().mean() > 0.9  # nearer, please
     depth.grad[:, 20:40, 30:60] = 0
     assert (depth.grad == 0).all()
+
+
+def test_the_depth_of_the_scene_holds_what_has_no_label() -> None:
+    label = torch.full((2, 1, HEIGHT, WIDTH), 8.0)
+    dynamic = torch.zeros(2, 1, HEIGHT, WIDTH)
+    dynamic[:, :, 20:40, 30:60] = 1
+    learner = method(motion='none', label_error='log', scene_weight=0.1)
+    given = sample({'depth_label': label, 'dynamic': dynamic})
+    depth = torch.linspace(1, 10, WIDTH).expand(2, HEIGHT, WIDTH).clone().requires_grad_()
+    learner.depth_loss(given, [depth]).backward()
+    assert (depth.grad[:, 20:40, 30:60] == 0).all()
+    # The median is the scale: what is nearer than it goes away, what is farther comes nearer.
+    assert (depth.grad[:, :20, 5:40] < 0).all() and (depth.grad[:, :20, 60:85] > 0).all()

@@ -76,6 +76,6 @@ def test_the_depth_of_a_thing_is_its_shape_times_its_scale(scale: str, shape: st
 
 def test_the_table_of_the_ablation_has_them_all() -> None:
     first, *variants = DynamicRegions.tables['labels'](TINY)
-    assert first.settings == ('method.label_weight=0',)
+    assert first.settings == ('method.label_weight=0', 'method.scene_weight=0')
     wanted = {(f'method.scale={a}', f'method.shape={b}') for a, b in CHOICES}
     assert {variant.settings for variant in variants} == wanted
