@@ -16,6 +16,8 @@ from torch import Tensor
 
 from mdepth_training.data.sample import Sample
 from mdepth_training.labels import Kind
+from mdepth_training.methods.dynamic_regions.credible import credible_things
+from mdepth_training.methods.dynamic_regions.ground import ground_around, ground_mask
 from mdepth_training.methods.dynamic_regions.instance_network import (
     SHRINK,
     InstanceNetwork,
@@ -41,16 +43,22 @@ def instance_maker(stage: Stage) -> LabelMaker:
     }
 
     def maps(sample: Sample) -> Mapping[str, Tensor]:
-        logit, offset = learner.said(sample.current, sample.labels['scene_depth'].float())
+        depth = sample.labels['scene_depth'].float()
+        logit, offset = learner.said(sample.current, depth)
         probability = logit[:, 0].sigmoid().cpu().numpy()
         pairs = zip(probability, offset.cpu().numpy(), strict=True)
         found = np.stack([instances_of(p, o, least) for p, o in pairs])
         unsure = (probability > PERHAPS) & (found == 0)
-        large = [
-            torch.from_numpy(a.repeat(SHRINK, 1).repeat(SHRINK, 2))[:, None]
-            for a in (found, unsure)
-        ]
-        return dict(zip(kinds, large, strict=True))
+        found, unsure = (a.repeat(SHRINK, 1).repeat(SHRINK, 2) for a in (found, unsure))
+        ground = ground_around(ground_mask(depth[:, 0], sample.K), depth[:, 0], sample.K)
+        seen = zip(found, *(x.cpu().numpy() for x in (depth[:, 0], ground, sample.K)), strict=True)
+        found = np.stack(
+            [credible_things(ids, None, d, g & (ids == 0), K) for ids, d, g, K in seen]
+        )
+        return {
+            name: torch.from_numpy(one)[:, None]
+            for name, one in zip(kinds, (found, unsure), strict=True)
+        }
 
     return LabelMaker(kinds, maps, ('scene_depth',))
 

@@ -17,6 +17,7 @@ from mdepth_ros.geometry import project_depth
 from mdepth_ros.model.file import load_model
 from mdepth_training.data.sample import Sample
 from mdepth_training.labels import Kind, LabelStore
+from mdepth_training.methods.dynamic_regions.credible import credible_things
 from mdepth_training.methods.dynamic_regions.ground import (
     CERTAIN,
     ground_around,
@@ -116,14 +117,18 @@ def things_maker(stage: Stage) -> LabelMaker:
             own = torch.stack(flows, 1)[i].numpy()
             moves = dynamic_mask(own, settings.least_motion)
             d, g, a = (x[i].numpy() for x in (depth, ground, around))
-            found.append(np.stack(things_in(moves, d, g, a, rules, objects[i], slots[i])))
-        moving, still = torch.from_numpy(np.stack(found)).unbind(1)
-        things = torch.maximum(moving, still)
+            moving, still = things_in(moves, d, g, a, rules, objects[i], slots[i])
+            if objects[i] is None:
+                free = a & (moving == 0) & (still == 0)
+                moving = credible_things(moving, own, d, free, K[i].numpy())
+            found.append(np.stack([moving, still]))
+        instances, static = torch.from_numpy(np.stack(found)).unbind(1)
+        things = torch.maximum(instances, static)
         seen = [
             seen_from(things, depth, T, K, flow) for T, flow in zip(transforms, flows, strict=True)
         ]
-        unsure = low_above(around, depth, K) & (moving == 0)
-        everything = (around & (things == 0), moving, still, unsure, *seen)
+        unsure = low_above(around, depth, K) & (instances == 0)
+        everything = (around & (things == 0), instances, static, unsure, *seen)
         return {name: one[:, None] for name, one in zip(kinds, everything, strict=True)}
 
     return LabelMaker(kinds, maps, reads)
