@@ -67,6 +67,7 @@ def found(monkeypatch: pytest.MonkeyPatch) -> None:
         return moving, still
 
     monkeypatch.setattr(makers, 'things_in', things_in)
+    monkeypatch.setattr(makers, 'credible_things', lambda ids, *_: ids)
 
 
 @pytest.fixture(autouse=True)
