@@ -24,6 +24,7 @@ from mdepth_ros.synthetic import Drive, WorldConfig, make_drive
 from mdepth_ros.synthetic.config import Random
 from mdepth_training.config import Data, Experiment, SyntheticData
 from mdepth_training.data.sample import Frames, Key, Sample, TripletSource
+from mdepth_training.machine import when_parent_ends
 
 _LOOKS, _CAMERA = -1, -2  # streams of random numbers beside those of a drive
 _FEW = 8  # drives for which another process is not worth its start
@@ -185,9 +186,7 @@ def _rendered(experiment: Experiment, partial: Path, missing: list[int]) -> Iter
             yield _render(experiment, partial, index)
         return
     context = multiprocessing.get_context('spawn')  # a fork would inherit torch's threads, stuck
-    with ProcessPoolExecutor(
-        jobs, mp_context=context, initializer=torch.set_num_threads, initargs=(1,)
-    ) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin_process) as pool:
         tasks = [pool.submit(_render, experiment, partial, index) for index in missing]
         for task in as_completed(tasks):
             try:
@@ -197,6 +196,11 @@ def _rendered(experiment: Experiment, partial: Path, missing: list[int]) -> Iter
                     'a process that renders drives was killed, perhaps for want of memory: run '
                     'the same command again with fewer processors (taskset); what is done stays'
                 ) from None
+
+
+def _begin_process() -> None:
+    torch.set_num_threads(1)
+    when_parent_ends(lambda: os._exit(1))  # a process without work waits for ever
 
 
 def _render(experiment: Experiment, partial: Path, index: int) -> int:
