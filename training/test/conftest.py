@@ -24,6 +24,18 @@ def data_dir() -> Path:
 
 
 @pytest.fixture
+def no_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The unit of each model is measured on rendered drives; nothing here asks for it."""
+    monkeypatch.setattr('mdepth_training.fit.metres_per_unit', lambda *_: 5.0)
+
+
+@pytest.fixture
+def few_priors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What needs no learning is told from two drives of the synthetic world, not from 24."""
+    monkeypatch.setattr('mdepth_training.evaluation.synthetic._PRIOR_DRIVES', range(2))
+
+
+@pytest.fixture
 def grey_drive(tmp_path: Path) -> Path:
     """A folder of eight grey images of 120x40, 0.1 s apart."""
     folder = tmp_path / 'grey'

@@ -35,6 +35,7 @@ def model(path: Path, size: tuple[int, int]) -> Path:
     return path
 
 
+@pytest.mark.usefixtures('few_priors')
 def test_scores_are_those_of_evaluate(tmp_path: Path) -> None:
     tiny = model(tmp_path / 'tiny.safetensors', (64, 96))
     scores = HELD_OUT.score(tiny, tmp_path)

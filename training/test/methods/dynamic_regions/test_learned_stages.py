@@ -59,6 +59,7 @@ stages:
     set: [method.least_motion=0]
 """
 Stages = dict[str, Stage]
+pytestmark = pytest.mark.usefixtures('no_unit')
 
 
 @pytest.fixture(scope='module')
@@ -70,12 +71,6 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Stages:
     stages = load_recipe(folder / 'recipe.yaml', folder / 'out')
     assert run(stages[:1], folder / 'out')
     return {stage.name: stage for stage in stages}
-
-
-@pytest.fixture(autouse=True)
-def no_unit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The unit of each model is measured on many drives; nothing here asks for it."""
-    monkeypatch.setattr('mdepth_training.fit.metres_per_unit', lambda *_: 5.0)
 
 
 def made(chain: Stages, *names: str) -> list[LabelStore]:
