@@ -90,8 +90,6 @@ def test_it_is_ablated_and_scored(config: Path, tmp_path: Path) -> None:
     assert re.search(r'\| far +\| 1 +\| 0\.\d', (tmp_path / 'runs' / 'far.md').read_text())
     model = tmp_path / 'runs' / 'far-seed0' / 'flat.safetensors'
     assert load_model(model)[1].details['distance'] == '20'
-    result = CliRunner().invoke(app, ['evaluate', str(model), '--drives', '1', '--frames', '5'])
-    assert result.exit_code == 0 and 'AbsRel' in result.output
 
 
 RECIPE = """
@@ -105,6 +103,7 @@ stages:
 """
 
 
+@pytest.mark.usefixtures('few_priors', 'no_unit')
 def test_it_is_a_chain_of_stages_with_labels_of_its_own(config: Path, tmp_path: Path) -> None:
     """What the copy learns is the depth of the first, not the distance that it is told."""
     recipe, out = tmp_path / 'chain.yaml', tmp_path / 'out'
@@ -135,10 +134,12 @@ def test_it_is_a_chain_of_stages_with_labels_of_its_own(config: Path, tmp_path: 
     ]
 
 
+@pytest.mark.usefixtures('no_unit')
 def test_labels_that_are_interrupted_go_on(config: Path, tmp_path: Path, monkeypatch) -> None:
     recipe, out, written = tmp_path / 'chain.yaml', tmp_path / 'out', []
     recipe.write_text(RECIPE)
-    stages, write = load_recipe(recipe, out, ['training.batch_size=1']), LabelStore.write
+    few = ['training.batch_size=1', 'training.steps=2']
+    stages, write = load_recipe(recipe, out, few), LabelStore.write
 
     def pressed(store: LabelStore, key: Key, maps: object) -> None:
         if len(written) == 3:
