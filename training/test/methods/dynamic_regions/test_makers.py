@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,7 +34,6 @@ stages:
   maps: {kind: labels, maker: scene, model: scene}
   things: {kind: labels, maker: things, labels: [maps]}
   labels: {kind: labels, maker: labels, labels: [maps, things]}
-  final: {model: scene, labels: [labels], set: [method.label_weight=0.1]}
 """
 WHOLE = """
 experiment: tiny.yaml
@@ -54,6 +54,7 @@ stages:
     set: [method.scale=network, method.shape=object]
   final: {model: scene, labels: [labels], set: [method.label_weight=0.1]}
 """
+pytestmark = pytest.mark.usefixtures('no_unit')
 MOVING, STILL = (slice(30, 50), slice(20, 45)), (slice(30, 50), slice(60, 90))
 
 
@@ -70,25 +71,31 @@ def found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(makers, 'credible_things', lambda ids, *_: ids)
 
 
-@pytest.fixture(autouse=True)
-def no_unit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The unit of each model is measured on many drives; nothing here asks for it."""
-    monkeypatch.setattr('mdepth_training.fit.metres_per_unit', lambda *_: 5.0)
+@pytest.fixture(scope='module')
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the whole chain, of which the scene stage and its maps are made."""
+    folder = tmp_path_factory.mktemp('begun')
+    (folder / 'tiny.yaml').write_text(TINY)
+    (folder / 'recipe.yaml').write_text(WHOLE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('mdepth_training.fit.metres_per_unit', lambda *_: 5.0)
+        output = folder / 'out'
+        assert run(load_recipe(folder / 'recipe.yaml', output)[:2], output)
+    return folder
 
 
 @pytest.fixture
-def recipe(tmp_path: Path) -> Path:
-    (tmp_path / 'tiny.yaml').write_text(TINY)
-    path = tmp_path / 'recipe.yaml'
-    path.write_text(RECIPE)
-    return path
+def recipe(begun: Path, tmp_path: Path) -> Path:
+    """The chain in a folder of this test alone."""
+    return shutil.copytree(begun, tmp_path / 'chain') / 'recipe.yaml'
 
 
-def test_the_chain_runs_from_views_to_a_model(recipe: Path) -> None:
+def test_labels_of_the_closed_form(recipe: Path) -> None:
     output = recipe.parent / 'out'
+    recipe.write_text(RECIPE)
     stages = load_recipe(recipe, output)
+    assert [stage.state()[0] for stage in stages] == ['finished', 'finished', 'to do', 'to do']
     assert run(stages, output)
-    load_model(output / 'final' / 'tiny.safetensors')
     assert (output / 'scene' / 'tiny.parts.safetensors').exists()
     maps, things, labels = (
         LabelStore.open(output / name / 'labels') for name in ('maps', 'things', 'labels')
@@ -109,9 +116,7 @@ def test_the_chain_runs_from_views_to_a_model(recipe: Path) -> None:
 
 def test_parts_of_other_settings_are_refused(recipe: Path) -> None:
     output = recipe.parent / 'out'
-    scene, *_ = load_recipe(recipe, output)
-    assert run([scene], output)
-    *_, final = load_recipe(recipe, output, ['final.method.motion=2d'])
+    scene, *_, final = load_recipe(recipe, output, ['final.method.motion=2d'])
     with pytest.raises(MdepthError, match='other settings of the method'):
         from mdepth_training.fit import fit
 
@@ -126,9 +131,9 @@ def test_parts_of_other_settings_are_refused(recipe: Path) -> None:
 def test_the_whole_chain_runs(recipe: Path, found: None) -> None:
     """Shape from the object stage, scale from DSA: the label is what these networks say."""
     output = recipe.parent / 'out'
-    recipe.write_text(WHOLE)
     stages = load_recipe(recipe, output)
     assert run(stages, output)
+    load_model(output / 'final' / 'tiny.safetensors')
     assert (output / 'alignment' / 'tiny.parts.safetensors').exists()
     objects, _ = load_model(output / 'objects' / 'tiny.safetensors')
     alignment, _ = load_model(output / 'alignment' / 'tiny.safetensors')
@@ -153,10 +158,9 @@ def test_what_cannot_be_learned_or_labelled_is_one_line(
 ) -> None:
     nothing = np.zeros((64, 96), np.uint8)
     monkeypatch.setattr(makers, 'things_in', lambda *_: (nothing, nothing))
-    recipe.write_text(WHOLE)
     output = recipe.parent / 'out'
     stages = {stage.name: stage for stage in load_recipe(recipe, output)}
-    assert run([stages[name] for name in ('scene', 'maps', 'things')], output)
+    assert run([stages['things']], output)
     with pytest.raises(MdepthError, match=r'no usable instances .* set method\.shape=scene'):
         run([stages['objects']], output)
     alignment = replace(stages['alignment'], model=stages['scene'])
