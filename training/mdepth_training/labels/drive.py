@@ -79,9 +79,9 @@ def put_drive(
     header = files.array_header(times.shape, times.dtype, None)
     _put_array(folder / 'stamp', header | {'chunks': times.shape}, {_DIMENSIONS: ['frame']})
     for label, kind in kinds.items():
-        header = files.array_header((len(times), *kind.shape), kind.stored, kind.unknown)
-        header |= files.compression(kind.stored)
-        axes = zip(('channel', 'row', 'column'), kind.shape, strict=True)
+        header = files.array_header((len(times), *kind.stored_shape), kind.stored, kind.unknown)
+        header |= files.compression(kind)
+        axes = zip(('channel', 'row', 'column'), kind.stored_shape, strict=True)
         dimensions = ['frame', *(f'{axis}_of_{length}' for axis, length in axes)]
         _put_array(folder / label, header, {**asdict(kind), _DIMENSIONS: dimensions})
     files.put_json(folder / GROUP, {'zarr_format': 2})

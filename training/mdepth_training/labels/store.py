@@ -3,9 +3,10 @@
 """A label store: maps of every frame of a data set, written by many processes without locks.
 
 It is a folder in zarr format 2, so zarr, xarray and others read it: `zarr.open(STORE)` has a
-group for each drive, in it `stamp` [N] int64 ns and each label [N, C, H, W]; a frame that nobody
-wrote is unknown there (NaN, 0). Each map is a file of its own that comes whole or not at all, so
-any number of processes and machines write different frames at once.
+group for each drive, in it `stamp` [N] int64 ns and each label [N, C, H, W], perhaps in steps and
+smaller (`Kind.step`); a frame that nobody wrote is unknown there (NaN, 0). Each map is a file of
+its own that comes whole or not at all, so any number of processes and machines write different
+frames at once.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from mdepth_training.labels.kind import Array, Kind, check_kinds
 from mdepth_training.labels.origin import Origin, as_json, differences
 
 _OURS = 'mdepth_labels'
+_FORMAT = max(files.DECODERS)
 
 
 class LabelStore:
@@ -44,10 +46,15 @@ class LabelStore:
     """
 
     def __init__(
-        self, path: Path, kinds: dict[str, Kind], origin: Origin, command: str, writes: bool
+        self,
+        path: Path,
+        kinds: dict[str, Kind],
+        origin: Origin,
+        command: str,
+        store_format: int = _FORMAT,
     ) -> None:
-        self.path, self.kinds, self.origin, self._writes = path, kinds, origin, writes
-        self.command = command
+        self.path, self.kinds, self.origin, self._writes = path, kinds, origin, False
+        self.command, self._format = command, store_format
         self._drives: dict[str, StoredDrive] = {}
 
     @classmethod
@@ -67,10 +74,16 @@ class LabelStore:
         if not (path / ATTRIBUTES).exists():
             if used:
                 raise MdepthError(f'{path} holds something else: choose another folder')
-            ours = {'format': 1, 'origin': origin, 'kinds': _facts(kinds), 'command': command}
+            ours = {
+                'format': _FORMAT,
+                'origin': origin,
+                'kinds': _facts(kinds),
+                'command': command,
+            }
             files.put_json(path / GROUP, {'zarr_format': 2})
             files.put_json(path / ATTRIBUTES, {_OURS: ours})
         store = cls.open(path)
+        store._refuse_another(differences(store._format, _FORMAT, 'format'))
         store._refuse_another(differences(store.origin, origin))
         store._refuse_another(differences(_facts(store.kinds), _facts(kinds)))
         store._writes = True
@@ -81,11 +94,11 @@ class LabelStore:
         """Open a store to read; MdepthError where there is none."""
         try:
             ours = read_json(path / ATTRIBUTES)[_OURS]
-            if ours['format'] != 1:
+            if ours['format'] not in files.DECODERS:
                 raise MdepthError(f'{path} is of a newer program: update mdepth-training')
             found = {name: Kind(**facts) for name, facts in ours['kinds'].items()}
             command = str(ours.get('command', ''))
-            return cls(path, found, dict(ours['origin']), command, writes=False)
+            return cls(path, found, dict(ours['origin']), command, ours['format'])
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             there = 'is no label store, or damaged' if path.exists() else 'is not there'
             raise MdepthError(
@@ -113,7 +126,8 @@ class LabelStore:
         folder = self._frame(key).folder
         checked = {name: kind.checked(name, maps[name]) for name, kind in self.kinds.items()}
         for name, array in checked.items():
-            files.put(folder / name / files.chunk_name(key[1]), files.encode(array))
+            data = files.encode(array, self.kinds[name])
+            files.put(folder / name / files.chunk_name(key[1]), data)
 
     def read(self, key: Key, names: Iterable[str] | None = None) -> dict[str, Array]:
         """Return labels of a frame (all, or those of these names), each [C, H, W].
@@ -124,7 +138,7 @@ class LabelStore:
         for name in self.kinds if names is None else names:
             kind, path = self._kind(name), folder / name / files.chunk_name(key[1])
             try:
-                maps[name] = files.decode(path.read_bytes(), kind)
+                maps[name] = files.read(path, kind, self._format)
             except FileNotFoundError:
                 raise MdepthError(
                     f'{self.path} has no {name} of frame {key[1]} of {key[0]}: {self.how_to_make}'

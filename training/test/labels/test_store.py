@@ -7,13 +7,14 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from lz4.block import decompress  # type: ignore[import-untyped]
+from lz4.block import compress  # type: ignore[import-untyped]
 from mdepth_training import run_folder
 from mdepth_training.labels import Kind, LabelStore, identity_of, make_origin
 
@@ -92,7 +93,7 @@ def test_tensors_and_maps_without_channel(store: LabelStore) -> None:
 
 
 def test_the_files_are_zarr_format_2(store: LabelStore) -> None:
-    """Decoded here by the words of the format: header, LZ4 with its size in front, shuffle."""
+    """Decoded here by the words of the format: header, zlib, shuffle, bits of masks."""
     store.write(keys_of('monday')[5], maps_of(5))
     assert json.loads((store.path / '.zgroup').read_text()) == {'zarr_format': 2}
     for name, array in maps_of(5).items():
@@ -100,10 +101,13 @@ def test_the_files_are_zarr_format_2(store: LabelStore) -> None:
         header = json.loads((folder / '.zarray').read_text())
         assert header['shape'] == [8, *array.shape]
         assert header['chunks'] == [1, *array.shape]
-        assert header['order'] == 'C' and header['compressor']['id'] == 'lz4'
-        data = decompress((folder / '5.0.0.0').read_bytes())
+        assert header['order'] == 'C' and header['compressor']['id'] == 'zlib'
+        data = zlib.decompress((folder / '5.0.0.0').read_bytes())
         width = np.dtype(header['dtype']).itemsize
-        if header['filters']:
+        if name == 'moving':
+            assert header['filters'] == [{'id': 'packbits'}]
+            data = np.unpackbits(np.frombuffer(data[1:], np.uint8))[: -data[0]].tobytes()
+        elif header['filters']:
             assert header['filters'] == [{'id': 'shuffle', 'elementsize': width}]
             count = len(data) // width
             data = b''.join(data[first::count] for first in range(count))
@@ -122,6 +126,29 @@ def test_zarr_reads_it(store: LabelStore) -> None:
     assert np.isnan(group['monday']['depth'][3]).all()
     assert group['monday']['stamp'][:].tolist() == STAMPS
     assert group.attrs['mdepth_labels']['origin']['method'] == 'trial'
+
+
+def test_a_store_of_before_is_read_and_left_as_it_is(store: LabelStore) -> None:
+    """Format 1: numbers by the significance of their bytes, LZ4 with its size in front."""
+    for name, array in maps_of(2).items():
+        planes = array.view(np.uint8).reshape(-1, array.itemsize).T.tobytes()
+        (store.path / 'monday' / name / '2.0.0.0').write_bytes(compress(planes))
+    about = json.loads((store.path / '.zattrs').read_text())
+    about['mdepth_labels']['format'] = 1
+    for facts in about['mdepth_labels']['kinds'].values():
+        del facts['step'], facts['shrink']
+    (store.path / '.zattrs').write_text(json.dumps(about))
+    assert_same(LabelStore.open(store.path).read(keys_of('monday')[2]), maps_of(2))
+    with pytest.raises(MdepthError, match='format is 1 there and 2 here: choose another'):
+        LabelStore.create(store.path, KINDS, ORIGIN)
+    path = store.path / 'monday' / 'depth' / '2.0.0.0'
+    path.write_bytes(b'\xff' * 900)
+    with pytest.raises(MdepthError, match=f'{path} is damaged'):
+        LabelStore.open(store.path).read(keys_of('monday')[2])
+    about['mdepth_labels']['format'] = 3
+    (store.path / '.zattrs').write_text(json.dumps(about))
+    with pytest.raises(MdepthError, match='of a newer program'):
+        LabelStore.open(store.path)
 
 
 def test_missing_and_resuming(store: LabelStore) -> None:
@@ -317,7 +344,15 @@ def test_what_cannot_be_stored_is_refused(
 
 @pytest.mark.parametrize('name', ['depth', 'moving'])
 @pytest.mark.parametrize(
-    'damage', [lambda data: b'', lambda data: data[:-3], lambda data: b'\xff' * 900]
+    'damage',
+    [
+        lambda data: b'',
+        lambda data: data[:-3],
+        lambda data: b'\xff' * 900,
+        lambda data: data + b'x',
+        lambda data: zlib.compress(zlib.decompress(data) + b'x'),
+        lambda data: zlib.compress(bytes(10**8)),  # 100 MB in 100 KB
+    ],
 )
 def test_a_damaged_map_is_named(store: LabelStore, name: str, damage: Any) -> None:
     key = keys_of('monday')[4]
@@ -328,6 +363,14 @@ def test_a_damaged_map_is_named(store: LabelStore, name: str, damage: Any) -> No
         store.read(key)
     path.unlink()
     assert store.missing(keys_of('monday')[4:5]) == [key]
+
+
+def test_of_a_file_no_more_is_read_than_a_map_can_have(store: LabelStore) -> None:
+    key = keys_of('monday')[4]
+    store.write(key, maps_of(4))
+    os.truncate(store.path / 'monday' / 'depth' / '4.0.0.0', 2**40)
+    with pytest.raises(MdepthError, match='is damaged: remove it'):
+        store.read(key)
 
 
 def test_folders_that_are_no_stores(tmp_path: Path, store: LabelStore) -> None:
@@ -358,6 +401,11 @@ def test_folders_that_are_no_stores(tmp_path: Path, store: LabelStore) -> None:
         {'what': 'mask', 'size': (0, 2)},
         {'what': 'mask', 'size': (2,)},
         {'what': 'mask', 'size': (10**6, 10**6)},
+        {'what': 'mask', 'size': (2, 2), 'step': 0.5},
+        {'what': 'depth', 'size': (2, 2), 'step': -1},
+        {'what': 'depth', 'size': (2, 3), 'step': 0.5, 'shrink': 2},
+        {'what': 'depth', 'size': (2, 2), 'step': 0.5, 'shrink': 0},
+        {'what': 'depth', 'size': (2, 2), 'shrink': 2},
     ],
 )
 def test_kinds_that_cannot_be(facts: dict[str, Any]) -> None:

@@ -25,17 +25,21 @@ from mdepth_training.methods.dynamic_regions.settings import GroundNetworkSettin
 from mdepth_training.methods.dynamic_regions.things import Maps, without
 from mdepth_training.stages import LabelMaker, Stage
 
+LEVELS = 15
+"""Steps of a stored probability: more say nothing, and fill a disk. A half lies between two."""
+
 
 def ground_maker(stage: Stage) -> LabelMaker:
     """Labels of what the network of the stage's model says."""
     learner = learned(stage, LearnGround)
-    description = f'probability of ground, {CERTAIN} is 1'
+    description = f'probability of ground in {LEVELS}ths, {CERTAIN} is 1'
     kind = Kind('value', stage.experiment.input_size, dtype='uint8', description=description)
 
     def maps(sample: Sample) -> Mapping[str, Tensor]:
         inputs = ground_inputs(sample.current, sample.labels['scene_depth'].float())
         probability = learner.ground(inputs).float().sigmoid()
-        return {'ground_probability': (CERTAIN * probability).round().byte()}
+        levels = (LEVELS * probability).round()
+        return {'ground_probability': (CERTAIN // LEVELS * levels).byte()}
 
     return LabelMaker({'ground_probability': kind}, maps, ('scene_depth',))
 

@@ -58,7 +58,7 @@ def label_maker(stage: Stage) -> LabelMaker:
             'set method.scale=contact or network, or leave the shape out'
         )
     kinds = {
-        'depth_label': Kind('depth', size, description='Eq. 5: scene depth, things at their own'),
+        'depth_label': Kind.rounded('depth', size, 'Eq. 5: scene depth, things at their own'),
         'dynamic': Kind('mask', size, description='things that move, and have a label'),
     }
 

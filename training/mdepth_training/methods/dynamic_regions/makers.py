@@ -55,9 +55,9 @@ def scene_maker(stage: Stage) -> LabelMaker:
     learner, size = _learner(stage), stage.experiment.input_size
     cues = cast('DynamicRegionsSettings', stage.settings.method).scene_cues
     kinds = {
-        'scene_depth': Kind('depth', size, description='network units, as the scene stage has it'),
-        'flow_previous': Kind('flow', size, description='own motion to the previous frame'),
-        'flow_following': Kind('flow', size, description='own motion to the following frame'),
+        'scene_depth': Kind.rounded('depth', size, 'network units, as the scene stage has it'),
+        'flow_previous': Kind.rounded('flow', size, 'own motion to the previous frame'),
+        'flow_following': Kind.rounded('flow', size, 'own motion to the following frame'),
         'transforms': Kind(
             'value',
             (1, 1),
