@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from mdepth_training.cli import app
 from mdepth_training.data.synthetic import SyntheticTriplets
+from mdepth_training.optimiser import Timetable
 from mdepth_training.stages import load_recipe, run
 from mdepth_training.stages.stage import BEGUN, FINISHED, OUTDATED, TO_DO
 from typer.testing import CliRunner
@@ -186,3 +187,33 @@ def test_our_recipes_can_be_read(path: Path, tmp_path: Path) -> None:
     stages = load_recipe(path, tmp_path)
     assert len(stages) > 1 and {stage.state()[0] for stage in stages} == {TO_DO}
     assert all(stage.experiment.training.initial for stage in stages[1:] if stage.kind == 'fit')
+
+
+MADE = {
+    'scene': ('scene_depth', 'flow_previous', 'flow_following', 'transforms'),
+    'prior': ('objects',),
+    'ground': ('ground_probability',),
+    'instances': ('objects', 'unsure'),
+    'labels': ('depth_label', 'dynamic'),
+    'slots': ('slots',),
+    'things': (
+        *('ground', 'instances', 'static_things', 'unsure'),
+        *('things_previous', 'things_following'),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    'path', sorted(CONFIGS.glob('recipes/*.yaml')), ids=lambda path: path.stem
+)
+def test_stages_of_our_recipes_are_given_what_they_read(path: Path, tmp_path: Path) -> None:
+    for stage in load_recipe(path, tmp_path):
+        made = {
+            name
+            for store in stage.stores
+            for name in MADE[store.maker]  # type: ignore[union-attr]
+        }
+        if stage.kind == 'fit':
+            assert set(stage.settings.method.labels) <= made, stage.name
+            times = Timetable.of(stage.settings.training, stage.settings.method, 100)
+            assert all(start < times.steps for start in times.stages), stage.name
