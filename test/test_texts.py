@@ -68,7 +68,7 @@ def test_one_line_for_yaml(text: str, line: str) -> None:
     with pytest.raises(TextError, match=line) as refused:
         parse_yaml(text)
     assert '\n' not in str(refused.value) and len(str(refused.value)) < 200
-    assert time.process_time() - start < 3
+    assert time.process_time() - start < 30  # a bound for what grows without one, not a speed
 
 
 @pytest.mark.parametrize(
