@@ -32,14 +32,8 @@ if TYPE_CHECKING:
     from mdepth_training.methods.dynamic_regions.settings import DynamicRegionsSettings
     from mdepth_training.stages import Stage
 
-READS = (
-    'scene_depth',
-    'ground',
-    'static_things',
-    'instances',
-    'things_previous',
-    'things_following',
-)
+IDS = ('instances', 'things_previous', 'things_following')
+READS = ('scene_depth', 'ground', 'static_things', *IDS)
 SMALLEST = 1e-3
 MOST_EDGE = 4.0
 """The most pixels of a thing's edge."""
@@ -65,7 +59,7 @@ def label_maker(stage: Stage) -> LabelMaker:
     def maps(sample: Sample) -> Mapping[str, Tensor]:
         depth = sample.labels['scene_depth'].float()[:, 0]
         label, dynamic = depth.clone(), torch.zeros_like(depth, dtype=torch.bool)
-        ids, previous, following = (sample.labels[name] for name in READS[3:])
+        ids, previous, following = (sample.labels[name] for name in IDS)
         things = things_of(ids, previous, following, 0)
         if not things.none:
             own, known = own_depths(things, sample, settings, learner)
@@ -74,9 +68,8 @@ def label_maker(stage: Stage) -> LabelMaker:
                 masks = things.current[of_frame, 0]
                 label[i] = depth_label(depth[i], masks, own[of_frame])
                 if len(masks):
-                    dynamic[i] = torch.stack([without_edge(m, settings.edge) for m in masks]).any(
-                        0
-                    )
+                    inner = [without_edge(mask, settings.edge) for mask in masks]
+                    dynamic[i] = torch.stack(inner).any(0)
         return {'depth_label': label[:, None], 'dynamic': dynamic[:, None]}
 
     return LabelMaker(kinds, maps, READS)

@@ -86,14 +86,15 @@ class DynamicRegions(ImplicitCues):
             size = depth.shape[-2:]
             at_size = functional.interpolate(label.float(), size)[:, 0]
             moves = functional.interpolate(dynamic.float(), size)[:, 0] > 0
-            still = ~moves & (at_size > 0)
-            losses.append(
-                torch.stack([label_loss(depth, at_size, where, log) for where in (moves, still)])
-            )
-        on_moving, on_still = torch.stack(losses).mean(0).unbind()
+            on_moving = label_loss(depth, at_size, moves, log)
+            on_scene = on_moving.new_zeros(())
+            if self.settings.scene_weight:
+                on_scene = label_loss(depth, at_size, ~moves & (at_size > 0), log)
+            losses.append(torch.stack([on_moving, on_scene]))
+        on_moving, on_scene = torch.stack(losses).mean(0).unbind()
         if self.watched:
             self.log({'label_loss': on_moving.detach()})
-        return self.settings.label_weight * on_moving + self.settings.scene_weight * on_still
+        return self.settings.label_weight * on_moving + self.settings.scene_weight * on_scene
 
     def if_nothing(self) -> None:
         """Say that nothing moves: it may be meant so."""
