@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mdepth_ros.geometry import backproject
-from mdepth_training.losses import masked_median
+from mdepth_training.losses import masked_median, surface_normals
 
 REACH = 11 / 512
 """From a pixel to the neighbours that give its normal, as a share of the width: 11 of 512."""
@@ -65,22 +65,3 @@ def low_above(ground: Tensor, depth: Tensor, K: Tensor) -> Tensor:
     y = backproject(depth, K)[:, 1]
     usual = masked_median(y, ground)[:, None, None]
     return ~ground & (y > -(TALLEST - 1) * usual) & usual.isfinite()
-
-
-def surface_normals(points: Tensor, reach: int = 1) -> Tensor:
-    """Unit normals [B, 3, H, W] of points [B, 3, H, W], from neighbours so many pixels away."""
-    padded = functional.pad(points, (reach,) * 4, mode='replicate')
-    height, width = points.shape[-2:]
-
-    def way(down: int, right: int) -> Tensor:
-        top, left = reach * (1 + down), reach * (1 + right)
-        return padded[..., top : top + height, left : left + width] - points
-
-    around = [(-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1)]
-    ways = [way(*step) for step in around]
-    total = torch.zeros_like(points)
-    for i in range(4):
-        # Two ways at a right angle; opposite corners meet in the same sum.
-        one, other = ways[2 * i], ways[(2 * i + 2) % 8]
-        total = total + functional.normalize(torch.linalg.cross(one, other, dim=1), dim=1)
-    return functional.normalize(total, dim=1)

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from mdepth_training.losses import surface_normals
 from mdepth_training.methods.dynamic_regions.contact import (
     contact_depth,
     depth_label,
     feet_depth,
     ground_below,
 )
-from mdepth_training.methods.dynamic_regions.ground import (
-    ground_around,
-    ground_mask,
-    surface_normals,
-)
+from mdepth_training.methods.dynamic_regions.ground import ground_around, ground_mask
 from mdepth_training.methods.dynamic_regions.objects import (
     ObjectRules,
     components,
