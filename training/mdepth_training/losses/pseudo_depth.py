@@ -55,14 +55,15 @@ def edge_normal_loss(
     are left out. Edges and distances are drawn by torch's default generator.
     """
     ours, theirs = _normals(depth, target, K, counts)
-    of_image, direction = _edges(image.mean(1, keepdim=True))
-    of_normals, direction_n = _edges(theirs)
+    certain = inner(inner(counts))
+    of_image, direction = _edges(image.mean(1, keepdim=True), certain)
+    of_normals, direction_n = _edges(theirs, certain)
     edge = torch.maximum(of_image, of_normals) >= EDGE
     direction = direction.where((of_image >= of_normals)[:, None], direction_n)
     log_target = target.where(counts, 1.0).log()[:, None]
     highest, lowest = (functional.max_pool2d(sign * log_target, 3, 1, 1)[:, 0] for sign in (1, -1))
     usable = inner(counts) & (highest + lowest < JUMP)
-    chosen, some = drawn(edge & inner(counts), points)
+    chosen, some = drawn(edge & certain, points)
     batch, (height, width) = len(depth), depth.shape[-2:]
     at = pixel_grid(height, width, depth.device).reshape(1, -1, 2).expand(batch, -1, -1)
     at = at.gather(1, chosen[..., None].expand(-1, -1, 2))
@@ -131,10 +132,10 @@ def _normals(depth: Tensor, target: Tensor, K: Tensor, counts: Tensor) -> tuple[
     return surface_normals(backproject(depth, K)), theirs
 
 
-def _edges(maps: Tensor) -> tuple[Tensor, Tensor]:
+def _edges(maps: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """The gradient of maps [B, C, H, W]: strength [B, H, W] and unit direction [B, 2, H, W].
 
-    Of several channels that of the one where it is longest; 1 is the strongest of the image.
+    Of several channels that of the one where it is longest; 1 is the strongest in the mask.
     """
     with torch.no_grad():
         padded = functional.pad(maps, (1, 1, 1, 1), mode='replicate')
@@ -143,5 +144,6 @@ def _edges(maps: Tensor) -> tuple[Tensor, Tensor]:
         both = torch.stack([right, down], 2)
         length, channel = both.norm(dim=2).max(1)
         place = channel[:, None, None].expand(-1, 1, 2, -1, -1)
-        length = length / length.amax((1, 2), keepdim=True).clamp(min=1e-6)
+        strongest = (length * mask).amax((1, 2), keepdim=True)
+        length = length / strongest.clamp(min=1e-6)
         return length, functional.normalize(both.gather(1, place)[:, 0], dim=1)

@@ -75,11 +75,14 @@ def roof(slope: float) -> torch.Tensor:
 def across_the_roof(slope: float, distances: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """Cosines [N, 3] between the normals of neighbours among points beside the ridge.
 
-    The two columns at the ridge see both sides: their normal looks straight ahead.
+    At the two columns of the ridge half of the ways see both sides: the normal is the mean of
+    that of the plane and one straight ahead.
     """
     columns = edges[:, None] + distances * [-1, -1, 1, 1]
-    x = slope * np.select([columns < 30.5, columns > 32.5], [1.0, -1.0], 0.0)
-    normals = np.stack([x, np.ones_like(x)], -1) / np.sqrt(1 + x**2)[..., None]
+    left = np.array([slope, 1.0]) / np.hypot(slope, 1)
+    ridge = (left + [0, 1]) / np.linalg.norm(left + [0, 1])
+    near = ((columns == 31) | (columns == 32))[..., None]
+    normals = np.where(near, ridge, left) * np.where(columns < 31.5, 1, -1)[..., None] ** [1, 0]
     return (normals[:, 1:] * normals[:, :-1]).sum(-1)
 
 
