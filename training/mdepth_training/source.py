@@ -4,9 +4,8 @@
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from mdepth_training.config import Data, Experiment
 from mdepth_training.data import TripletSource, open_triplets
 from mdepth_training.data.mixed import Mixed
 from mdepth_training.data.synthetic import SyntheticTriplets
+from mdepth_training.files import alone
 from mdepth_training.labels import Labelled, LabelStore
 from mdepth_training.run_folder import is_first_process
 
@@ -100,10 +100,11 @@ def _one(experiment: Experiment, data: Data, cache: Path) -> TripletSource:
     )
 
 
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Let one process at a time prepare data in a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / '.lock').open('w') as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+def _alone(cache: Path) -> AbstractContextManager[None]:
+    """Let one process at a time prepare data; the first one of a run says that it waits."""
+
+    def wait() -> None:
+        if is_first_process():
+            Console().print(f'waiting for another run that prepares data in {cache}')
+
+    return alone(cache, wait)

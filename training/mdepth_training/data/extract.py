@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -29,7 +28,7 @@ from mdepth_training.config import load_experiment
 from mdepth_training.data.extract_drive import FACTS, Options
 from mdepth_training.data.extract_pool import Pool
 from mdepth_training.data.folder import recordings_in
-from mdepth_training.files import write_whole
+from mdepth_training.files import alone, write_whole
 from mdepth_training.machine import version_of
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -107,9 +106,9 @@ def extract(
     """
     options = options or Options()
     jobs = jobs or len(os.sched_getaffinity(0))
-    output.mkdir(parents=True, exist_ok=True)
     dataset = Dataset(output)
-    with _locked(dataset):
+    message = f'waiting for another extraction into {output}'
+    with alone(output, lambda: dataset.tell(message)):
         listed, whole = read_dataset_file(output), _unlisted(output)
         dataset.drives = whole | listed
         if whole.keys() - listed.keys():
@@ -123,18 +122,6 @@ def extract(
     if not dataset.drives:
         raise MdepthError(f'nothing to extract: {dataset.failures[0]}')
     return dataset
-
-
-@contextlib.contextmanager
-def _locked(dataset: Dataset) -> Iterator[None]:
-    """Keep a second extraction into the same folder waiting, such as that of another rank."""
-    with (dataset.folder / '.lock').open('w') as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            dataset.tell(f'waiting for another extraction into {dataset.folder}')
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _plan(
