@@ -108,7 +108,8 @@ class ModelCard:
                 )
             values.setdefault('calibration', {})
             if isinstance(network := values.get('network'), dict):
-                network.setdefault('motion', 'resnet')  # older cards do not say it
+                network.setdefault('motion', 'resnet')  # older cards do not say these
+                network.setdefault('decoder', 'plain')
             return _converted(values)
         except TextError as error:
             raise ModelFileError(
@@ -139,6 +140,7 @@ class ModelCard:
         return [
             ('name', self.name),
             ('encoder', f'{net.encoder}, width {net.width:g}'),
+            ('decoder', net.decoder),
             ('cues', cues),
             ('attention', attention),
             ('input size', f'{width} x {height}'),

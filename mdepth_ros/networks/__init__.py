@@ -4,6 +4,7 @@
 
 from mdepth_ros.networks.attention import HAM, ChannelAttention
 from mdepth_ros.networks.cues import IDCE
+from mdepth_ros.networks.dense_depth import DenseDepthDecoder
 from mdepth_ros.networks.depth import DepthDecoder, disparity_to_depth
 from mdepth_ros.networks.joint import JointDepthPose, NetworkConfig
 from mdepth_ros.networks.pose import PoseDecoder
@@ -13,6 +14,7 @@ __all__ = [
     'HAM',
     'IDCE',
     'ChannelAttention',
+    'DenseDepthDecoder',
     'DepthDecoder',
     'JointDepthPose',
     'NetworkConfig',

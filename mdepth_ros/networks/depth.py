@@ -22,7 +22,7 @@ def disparity_to_depth(disparity: Tensor, depth_range: tuple[float, float]) -> T
     return 1 / (1 / far + (1 / near - 1 / far) * disparity)
 
 
-def _reflected(x: Tensor) -> Tensor:
+def reflected(x: Tensor) -> Tensor:
     """One more pixel on each side. Autocast of a CPU would do it in float32, and cast twice."""
     with torch.autocast(x.device.type, enabled=False):
         return functional.pad(x, (1, 1, 1, 1), mode='reflect')
@@ -60,11 +60,11 @@ class DepthDecoder(nn.Module):
         disparities: list[Tensor] = []
         x = features[4]
         for i in range(4, -1, -1):
-            x = functional.elu(self.reduce[i](_reflected(x)))
+            x = functional.elu(self.reduce[i](reflected(x)))
             x = functional.interpolate(x, scale_factor=2.0, mode='nearest')
             if i > 0:
                 x = torch.cat([x, features[i - 1]], 1)
-            x = functional.elu(self.fuse[i](_reflected(x)))
+            x = functional.elu(self.fuse[i](reflected(x)))
             if i < scales:
-                disparities.insert(0, torch.sigmoid(self.heads[i](_reflected(x))))
+                disparities.insert(0, torch.sigmoid(self.heads[i](reflected(x))))
         return disparities

@@ -15,7 +15,8 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.limits import DEPTH_RANGE, LARGEST_FACTOR, check_input_size
 from mdepth_ros.networks.attention import ATTENTIONS
 from mdepth_ros.networks.cues import IDCE
-from mdepth_ros.networks.depth import SCALES, DepthDecoder, disparity_to_depth
+from mdepth_ros.networks.dense_depth import DECODERS
+from mdepth_ros.networks.depth import SCALES, disparity_to_depth
 from mdepth_ros.networks.pose import MotionCNN, PoseDecoder
 from mdepth_ros.networks.resnet import ENCODERS, ResNetEncoder
 
@@ -29,6 +30,7 @@ class NetworkConfig:
     encoder            resnet18, resnet34 or resnet50, for both encoders
     motion             the motion encoder: resnet, as `encoder` says, or posecnn, a small plain
                        network to compare with (table VI), which has no cues to give
+    decoder            of the depth: plain (Monodepth2), or dense: skips between all levels
     width              multiplies the channels of every layer
     attention          variant of HAM: elementwise, pairwise, gate; channel (CAM), or none
     cues, cues_gate    whether IDCE feeds the depth decoder, and through a gate that starts at 0
@@ -52,6 +54,7 @@ class NetworkConfig:
     mean: float = 0.45
     std: float = 0.225
     motion: str = 'resnet'
+    decoder: str = 'plain'
 
     def __post_init__(self) -> None:
         if self.encoder not in ENCODERS:
@@ -62,6 +65,8 @@ class NetworkConfig:
             )
         if self.motion not in MOTIONS:
             raise MdepthError(f'unknown motion {self.motion!r}: one of {", ".join(MOTIONS)}')
+        if self.decoder not in DECODERS:
+            raise MdepthError(f'unknown decoder {self.decoder!r}: one of {", ".join(DECODERS)}')
         if self.motion == 'posecnn' and self.cues:
             raise MdepthError('a posecnn has no cues to give: set cues to false, or motion resnet')
         if not 0 < self.width <= 4:
@@ -101,7 +106,8 @@ class JointDepthPose(nn.Module):
         )
         channels = self.depth_encoder.channels
         self.cues = IDCE(channels[4], config.cues_gate) if config.cues else None
-        self.depth_decoder = DepthDecoder(channels, config.width, config.disparity_bias)
+        decoder = DECODERS[config.decoder]
+        self.depth_decoder = decoder(channels, config.width, config.disparity_bias)
         self.pose_decoder = PoseDecoder(
             self.motion_encoder.channels[-1],
             config.width,

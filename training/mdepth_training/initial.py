@@ -26,6 +26,7 @@ _MEANING = (
     'encoder',
     'width',
     'motion',
+    'decoder',
     'depth_range',
     'rotation_scale',
     'translation_scale',

@@ -29,6 +29,11 @@ def widened(narrow: Mapping[str, Tensor], wide: Mapping[str, Tensor]) -> dict[st
                 own = name.replace('.fuse.', '.reduce.')
                 first = len(narrow[own]), len(wide[own])
                 inputs = [first, (value.shape[1] - first[0], shape[1] - first[1])]
+            if '.merge.' in name:  # of a dense decoder: the encoder's, then so many times its own
+                own = name.replace('.merge.', '.below.')
+                times, few, many = int(name.split('.')[-2][1:]), len(narrow[own]), len(wide[own])
+                first = value.shape[1] - times * few, shape[1] - times * many
+                inputs = [first, *[(few, many)] * times]
             parts = torch.split_with_sizes(value, [few for few, _ in inputs], 1)
             value = torch.cat(
                 [_divided(part, many) for part, (_, many) in zip(parts, inputs, strict=True)], 1

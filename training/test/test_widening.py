@@ -33,6 +33,7 @@ def trained_looking(config: NetworkConfig) -> JointDepthPose:
         {'attention': 'pairwise', 'cues_gate': False},
         {'attention': 'none', 'cues': False, 'motion': 'posecnn'},
         {'encoder': 'resnet50'},
+        {'decoder': 'dense'},
     ],
 )
 def test_says_what_the_narrow_network_says(options: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ _OURS = {
     'ground_network': f'{_HERE}.dynamic_regions.settings:GroundNetworkSettings',
     'implicit_cues': f'{_HERE}.implicit_cues.settings:ImplicitCuesSettings',
     'scale_alignment': f'{_HERE}.dynamic_regions.settings:ScaleAlignmentSettings',
+    'self_distillation': f'{_HERE}.self_distillation.settings:SelfDistillationSettings',
 }
 
 

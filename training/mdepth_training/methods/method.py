@@ -38,6 +38,7 @@ class Method(nn.Module):
     kinds     kinds of stages that it brings: name -> does a stage until it is done (True), or
               until a time of time.time (False)
     network   is what becomes the model; all modules of the method learn
+    not_parts  beginnings of names in its state that `save_parts` leaves out
     pictures  of the last step that was asked for them: kind -> [B, 1 or 3, h, w]
     step      number of the present step, from 0
     process   (number of this process, from 0; how many processes learn together)
@@ -48,6 +49,7 @@ class Method(nn.Module):
     tables: ClassVar[Mapping[str, Callable[[Experiment], list[Variant]]]] = {}
     makers: ClassVar[Mapping[str, Callable[[Stage], LabelMaker]]] = {}
     kinds: ClassVar[Mapping[str, Callable[[Stage, float | None], bool]]] = {}
+    not_parts: ClassVar[tuple[str, ...]] = ('network.',)
 
     def __init__(
         self,
@@ -117,8 +119,7 @@ class Method(nn.Module):
 
         It is not deployed, but a later stage begins with it.
         """
-        parts = {k: v for k, v in self.state_dict().items() if not k.startswith('network.')}
-        if parts:
+        if parts := self._parts():
             save_file({k: v.contiguous() for k, v in parts.items()}, parts_file(model))
 
     def load_parts(self, model: Path) -> None:
@@ -129,7 +130,7 @@ class Method(nn.Module):
         file = parts_file(model)
         if not file.exists():
             return
-        own = {k: v for k, v in self.state_dict().items() if not k.startswith('network.')}
+        own = self._parts()
         try:
             given = load_file(file)
         except (OSError, SafetensorError) as error:
@@ -141,6 +142,10 @@ class Method(nn.Module):
                 'or the settings of its experiment.yaml'
             )
         self.load_state_dict({k: given[k] for k in own}, strict=False)
+
+    def _parts(self) -> dict[str, Tensor]:
+        state = self.state_dict()
+        return {k: v for k, v in state.items() if not k.startswith(self.not_parts)}
 
     @property
     def stage(self) -> int:

@@ -77,7 +77,7 @@ class DynamicRegions(ImplicitCues):
 
         Ours, not the paper's: the scene's own depth, where nothing has a label, holds it there.
         """
-        if not self.settings.labels:
+        if 'depth_label' not in self.settings.labels:
             return super().depth_loss(sample, depths)
         label, dynamic = sample.labels['depth_label'], sample.labels['dynamic'] > 0
         self.look_at(dynamic)

@@ -159,7 +159,7 @@ class ImplicitCues(Method):
         Depth and poses of a camera with another focal length than the experiment's are corrected
         as on the vehicle, see `focal_correction`.
         """
-        s = (sample.K[:, 0, 0] * sample.K[:, 1, 1]).sqrt() / self.nominal_focal
+        s = self.focal_ratio(sample.K)
         factors = focal_correction(s)
         turn, shift = factors[:, :3], factors[:, 3:]
         backward, forward = (
@@ -167,6 +167,11 @@ class ImplicitCues(Method):
             for p in (pose, pose_ahead)
         )
         return s, (inverse_transform(backward), forward)
+
+    def focal_ratio(self, K: Tensor) -> Tensor:
+        """Focal lengths of cameras K [B, 3, 3] over that of the experiment: [B]."""
+        ratio: Tensor = (K[:, 0, 0] * K[:, 1, 1]).sqrt() / self.nominal_focal
+        return ratio
 
     def with_motion(self, sample: Sample, depth: Tensor, views: list[View]) -> list[View]:
         """The neighbours with what moves by itself between them and the depth: nothing here."""
