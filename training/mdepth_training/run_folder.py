@@ -33,7 +33,8 @@ CHECKPOINT = 'last.ckpt'
 NO_EFFECT = {'save_every', 'images_every', 'validate_every', 'workers'}  # on what is learned
 # A run that goes on may find its data elsewhere.
 _MAY_CHANGE = {
-    *('recordings', 'split', 'validation', 'validation_split', 'labels', 'initial'),
+    *('recordings', 'split', 'validation', 'validation_split', 'labels'),
+    *('initial', 'teacher_model'),
     *NO_EFFECT,
 }
 _PACKAGES = (

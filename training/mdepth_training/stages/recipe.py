@@ -27,6 +27,7 @@ class StageSettings:
     model: str = setting(
         '', 'the model that it begins with, makes labels with or scores: a stage, or a file'
     )
+    teacher: str = setting('', 'fit: a frozen model that it learns from: a stage, or a file')
     labels: tuple[str, ...] = setting((), 'label stores that it reads: stages, or folders')
     maker: str = setting('', 'labels: which of the labels that the method makes')
     options: tuple[str, ...] = setting((), 'evaluate: options of mdepth-train evaluate')
@@ -80,9 +81,12 @@ def _stage(
     before: dict[str, Stage],
 ) -> Stage:
     """A stage with its inputs: those of stages before it by their names, all else are paths."""
-    model = before.get(settings.model) or (Path(settings.model) if settings.model else None)
+    model, teacher = (
+        before.get(given) or (Path(given) if given else None)
+        for given in (settings.model, settings.teacher)
+    )
     stores = tuple(before.get(label) or Path(label) for label in settings.labels)
     stage = Stage(name, settings.kind, folder, experiment, model, stores)
-    stage = replace(stage, maker=settings.maker, options=settings.options)
+    stage = replace(stage, teacher=teacher, maker=settings.maker, options=settings.options)
     stage.work()  # an unknown kind is said before anything is done
     return stage

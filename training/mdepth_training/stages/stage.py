@@ -37,6 +37,7 @@ class Stage:
 
     folder    where it leaves what it makes
     model     whose networks it begins with: of a stage, or a file
+    teacher   a frozen model that it learns from, for a method that takes one (`teacher_model`)
     stores    labels that it reads: of stages, or folders
     maker     kind labels: which labels of the method
     options   kind evaluate: of the command
@@ -52,6 +53,7 @@ class Stage:
     maker: str = ''
     options: tuple[str, ...] = ()
     cache: Path | None = None
+    teacher: Stage | Path | None = None
 
     @property
     def model_file(self) -> Path | None:
@@ -76,7 +78,11 @@ class Stage:
             training = replace(training, initial=str(self.model_file))
         stores = [s.made_labels if isinstance(s, Stage) else s for s in self.stores]
         data = replace(data, labels=(*map(str, stores), *data.labels))
-        return replace(self.settings, training=training, data=data)
+        method = self.settings.method
+        if (teacher := self.teacher) is not None:
+            file = teacher.made_model if isinstance(teacher, Stage) else teacher
+            method = replace(method, teacher_model=str(file))  # type: ignore[call-arg]
+        return replace(self.settings, training=training, data=data, method=method)
 
     def work(self) -> Callable[[Stage, float | None], bool]:
         """What does it; MdepthError for a kind or a maker that nobody knows."""
@@ -96,12 +102,17 @@ class Stage:
             )
         if self.kind == 'evaluate' and self.model is None:
             raise MdepthError(f'stage {self.name} scores no model: set its `model`')
+        if self.teacher is not None and not hasattr(self.settings.method, 'teacher_model'):
+            raise MdepthError(
+                f'stage {self.name} has a `teacher`, but {self.settings.method.name} takes none'
+            )
         return known[self.kind]
 
     def inputs(self) -> dict[str, Stage | Path]:
         """Everything that it reads, by what it is there."""
         stores = {f'labels {place}': store for place, store in enumerate(self.stores)}
-        return {'model': self.model, **stores} if self.model is not None else {**stores}
+        given = {'model': self.model, 'teacher': self.teacher, **stores}
+        return {name: source for name, source in given.items() if source is not None}
 
     def made_of(self) -> dict[str, Any]:
         """What decides what it makes: settings and inputs, as a record has them."""

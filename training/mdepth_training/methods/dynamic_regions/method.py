@@ -67,7 +67,7 @@ class DynamicRegions(ImplicitCues):
         moved = self.translations
         if self.watched:
             share = torch.stack([(m != 0).any(1).float().mean() for m in moved] or [loss * 0])
-            self.log({'moving_share': share.mean()})
+            self.log({'moving_share': share.mean().detach()})
         if moved and self.begun('together_from'):
             loss = loss + self.settings.sparsity * sum(map(motion_sparsity, moved)) / len(moved)
         return loss

@@ -81,8 +81,8 @@ class SelfDistillation(DynamicRegions):
         if name := settings.pseudo_label:
             paths = (Path(path).expanduser() for path in self.experiment.data.labels)
             stores = map(LabelStore.open, paths)
-            made = [str(s.origin.get('method', '')) for s in stores if name in s.kinds]
-            details['pseudo-depth'] = ', '.join([name, *made[:1]])
+            made = [s.kinds[name].description for s in stores if name in s.kinds]
+            details['pseudo-depth'] = (made and made[0]) or name
         return text, {**super().describe()[1], **details}
 
     def train(self, mode: bool = True) -> SelfDistillation:

@@ -263,12 +263,12 @@ def test_the_card_says_that_it_is_a_reconstruction(tmp_path: Path) -> None:
     experiment = replace(ours.experiment, data=Data(labels=(str(tmp_path / 'labels'),)))
     text, details = SelfDistillation(experiment, ours.timetable).describe()
     assert 'reconstruction of SS-MDE' in text
-    assert details['pseudo-depth'] == 'pseudo_depth, test' and details['teacher'] == 'none'
+    assert details['pseudo-depth'] == 'depth of a test' and details['teacher'] == 'none'
 
 
 def store_of(folder: Path, maps: Tensor) -> str:
     origin = make_origin('test', data='none', settings={})
-    kinds = {'pseudo_depth': Kind('depth', (HEIGHT, WIDTH), dtype='float32')}
+    kinds = {'pseudo_depth': Kind('depth', (HEIGHT, WIDTH), 1, 'float32', 'depth of a test')}
     store = LabelStore.create(folder / 'labels', kinds, origin)
     store.add_drive('one', [0, 1])
     for key, depth in zip(keys(), maps, strict=True):
