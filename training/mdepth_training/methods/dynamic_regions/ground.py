@@ -20,7 +20,8 @@ HEIGHT_TOLERANCE, FEET = 0.3, 0.1
 TALLEST = 2.5
 """The tallest thing in camera heights."""
 CERTAIN = 255
-"""What the label `ground_probability` is where the probability is 1."""
+"""What the label GROUND is where the probability is 1."""
+GROUND = 'ground_probability'
 
 
 @torch.no_grad()

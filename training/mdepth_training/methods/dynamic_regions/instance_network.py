@@ -9,6 +9,7 @@ pixel of a thing points at the middle of the thing (Neven et al. 2019, Panoptic-
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -17,20 +18,29 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mdepth_training.data.sample import Sample
+from mdepth_training.methods.dynamic_regions.detector import LEAST_AREA, Detector
+
+if TYPE_CHECKING:
+    from mdepth_ros.networks import JointDepthPose
+
+Seen = tuple[Sequence[Tensor], Tensor]
 SHRINK = 2
 """Its outputs are of half the size of the image."""
 CELL = 4
 """Votes for a middle are counted in cells of so many pixels of the outputs."""
 
 
-class InstanceNetwork(nn.Module):
+class InstanceNetwork(Detector):
     """Features of a ResNet encoder, and a depth -> logit and offset of each pixel.
 
     channels  of the five features, full size over 2 to 32, and of the layers here
+    weight    pixels of no thing that one of a thing counts as in the loss
     """
 
-    def __init__(self, channels: Sequence[int], hidden: int = 32) -> None:
+    def __init__(self, channels: Sequence[int], hidden: int = 32, weight: float = 1.0) -> None:
         super().__init__()
+        self.weight = weight
         inputs = (channels[0] + 1, *channels[1:])
         self.lateral = nn.ModuleList(nn.Conv2d(c, hidden, 1) for c in inputs)
         self.smooth = nn.ModuleList(
@@ -63,6 +73,25 @@ class InstanceNetwork(nn.Module):
         assert above is not None
         said = self.said(above).float()
         return said[:, :1], said[:, 1:]
+
+    def seen(self, network: JointDepthPose, image: Tensor, sample: Sample) -> Seen:
+        """Features of the image, and the depth."""
+        with torch.no_grad():
+            return network.features(image), sample.labels['scene_depth'].float()
+
+    def loss(self, seen: Seen, ids: Tensor, unsure: Tensor) -> Tensor:
+        """As `instance_loss`."""
+        return instance_loss(self(*seen), ids, unsure, self.weight)
+
+    @torch.no_grad()
+    def found(self, seen: Seen, least_score: float) -> tuple[NDArray[np.uint8], NDArray[Any]]:
+        """As `instances_of`, at full size."""
+        logit, offset = self(*seen)
+        probability = logit[:, 0].sigmoid().cpu().numpy()
+        pairs = zip(probability, offset.cpu().numpy(), strict=True)
+        ids = np.stack([instances_of(p, o, least_score) for p, o in pairs])
+        ids, probability = (a.repeat(SHRINK, 1).repeat(SHRINK, 2) for a in (ids, probability))
+        return ids, probability
 
 
 def middles(ids: Tensor) -> Tensor:
@@ -119,7 +148,7 @@ def instances_of(
     probability: NDArray[np.floating],
     offset: NDArray[np.floating],
     least_score: float,
-    least_area: float = 0.001,
+    least_area: float = LEAST_AREA,
     most: int = 255,
 ) -> NDArray[np.uint8]:
     """Ids [H, W] of half the image's size: 0 none, then 1, 2, ..., the largest votes first.

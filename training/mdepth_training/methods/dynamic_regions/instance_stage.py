@@ -8,7 +8,7 @@ Found are at first those that move. What it says of all frames is what the next 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -17,13 +17,8 @@ from torch import Tensor
 from mdepth_training.data.sample import Sample
 from mdepth_training.labels import Kind
 from mdepth_training.methods.dynamic_regions.credible import credible_things
+from mdepth_training.methods.dynamic_regions.detector import make_detector
 from mdepth_training.methods.dynamic_regions.ground import ground_around, ground_mask
-from mdepth_training.methods.dynamic_regions.instance_network import (
-    SHRINK,
-    InstanceNetwork,
-    instance_loss,
-    instances_of,
-)
 from mdepth_training.methods.dynamic_regions.part import LearnPart, learned
 from mdepth_training.methods.dynamic_regions.settings import InstanceSettings
 from mdepth_training.methods.dynamic_regions.things import require_some
@@ -36,7 +31,7 @@ PERHAPS = 0.3
 def instance_maker(stage: Stage) -> LabelMaker:
     """Labels of all things that the network of the stage's model sees."""
     learner, size = learned(stage, LearnInstances), stage.experiment.input_size
-    least = cast('InstanceSettings', stage.settings.method).least_score
+    settings = cast('InstanceSettings', stage.settings.method)
     kinds = {
         'objects': Kind('ids', size, dtype='uint8', description='things, moving or not'),
         'unsure': Kind('mask', size, description='perhaps things: the next round skips them'),
@@ -44,14 +39,11 @@ def instance_maker(stage: Stage) -> LabelMaker:
 
     def maps(sample: Sample) -> Mapping[str, Tensor]:
         depth = sample.labels['scene_depth'].float()
-        logit, offset = learner.said(sample.current, depth)
-        probability = logit[:, 0].sigmoid().cpu().numpy()
-        pairs = zip(probability, offset.cpu().numpy(), strict=True)
-        found = np.stack([instances_of(p, o, least) for p, o in pairs])
-        unsure = (probability > PERHAPS) & (found == 0)
-        found, unsure = (a.repeat(SHRINK, 1).repeat(SHRINK, 2) for a in (found, unsure))
+        looked_at = learner.seen(sample.current, sample)
+        said, probability = learner.instances.found(looked_at, settings.least_score)
+        unsure = (probability > PERHAPS) & (said == 0)
         ground = ground_around(ground_mask(depth[:, 0], sample.K), depth[:, 0], sample.K)
-        seen = zip(found, *(x.cpu().numpy() for x in (depth[:, 0], ground, sample.K)), strict=True)
+        seen = zip(said, *(x.cpu().numpy() for x in (depth[:, 0], ground, sample.K)), strict=True)
         found = np.stack(
             [credible_things(ids, None, d, g & (ids == 0), K) for ids, d, g, K in seen]
         )
@@ -60,7 +52,7 @@ def instance_maker(stage: Stage) -> LabelMaker:
             for name, one in zip(kinds, (found, unsure), strict=True)
         }
 
-    return LabelMaker(kinds, maps, ('scene_depth',))
+    return LabelMaker(kinds, maps, ('scene_depth', *settings.labels[3:]))
 
 
 class LearnInstances(LearnPart):
@@ -75,35 +67,31 @@ class LearnInstances(LearnPart):
     def prepare(self) -> None:
         """Add the network of the instances."""
         super().prepare()
-        self.instances = InstanceNetwork(self.network.depth_encoder.channels)
+        size = self.experiment.input_size
+        self.instances = make_detector(self.settings, self.network, size)
 
     def describe(self) -> tuple[str, dict[str, str]]:
         """Say what it is."""
-        return 'instances (Mining Supervision, 1.3), and the network of the scene', {}
+        what = f'instances (Mining Supervision, 1.3; {self.settings.detector})'
+        return f'{what}, and the network of the scene', {}
 
-    def said(self, image: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
-        """Of images [B, 3, H, W] in 0..1 and depths [B, 1, H, W], as `InstanceNetwork`."""
-        with torch.no_grad():
-            features = self.network.features(image)
-        said: tuple[Tensor, Tensor] = self.instances(features, depth)
-        return said
+    def seen(self, image: Tensor, sample: Sample) -> Any:
+        """What the network of the instances looks at: an image [B, 3, H, W] of the sample."""
+        return self.instances.seen(self.network, image, sample)
 
     def loss(self, sample: Sample, jittered: Sample, *_: Tensor) -> Tensor:
         """Against what was found; pixels that may be of a thing do not count."""
-        ids, unsure = (sample.labels[name] for name in self.settings.labels[1:])
+        ids, unsure = (sample.labels[name] for name in self.settings.labels[1:3])
         self.look_at(ids)
-        said = self.said(jittered.current, sample.labels['scene_depth'].float())
+        seen = self.seen(jittered.current, sample)
         with torch.autocast(self.device.type, enabled=False):
-            unsure = (unsure > 0) & (ids == 0)
-            loss = instance_loss(said, ids, unsure, self.settings.found_weight)
-        probability = said[0].detach().sigmoid()
-        thing = torch.nn.functional.interpolate((ids > 0).float(), probability.shape[-2:])
-        if self.watched:
-            agrees = ((probability > 0.5) == (thing > 0)).float().mean()
-            self.log({'thing_share': thing.mean(), 'agreement': agrees})
-        if self.pictured:
-            large = torch.nn.functional.interpolate(probability, scale_factor=SHRINK)
-            self.pictures = {'image': sample.current, 'things': large}
+            loss = self.instances.loss(seen, ids, (unsure > 0) & (ids == 0))
+        if self.watched or self.pictured:
+            found = self.instances.found(seen, self.settings.least_score)[1]
+            probability = torch.from_numpy(found).to(self.device)[:, None]
+            agrees = ((probability > 0.5) == (ids > 0)).float().mean()
+            self.log({'thing_share': (ids > 0).float().mean(), 'agreement': agrees})
+            self.pictures = {'image': sample.current, 'things': probability}
         return loss
 
     def if_nothing(self) -> None:

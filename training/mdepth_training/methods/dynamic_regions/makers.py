@@ -20,6 +20,7 @@ from mdepth_training.labels import Kind, LabelStore
 from mdepth_training.methods.dynamic_regions.credible import credible_things
 from mdepth_training.methods.dynamic_regions.ground import (
     CERTAIN,
+    GROUND,
     ground_around,
     ground_mask,
     low_above,
@@ -46,7 +47,6 @@ OBJECTS = 'objects'
 """Ids of all things of a frame, whether they move or not."""
 SLOTS = 'slots'
 """The slot that each moving pixel is of."""
-GROUND = 'ground_probability'
 SCENE = ('scene_depth', 'flow_previous', 'flow_following', 'transforms')
 
 

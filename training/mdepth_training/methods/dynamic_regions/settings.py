@@ -229,22 +229,48 @@ class InstanceSettings(LaterSettings):
     )
     least_score: float = setting(
         0.6,
-        'labels: mean probability from which on a thing counts; the code rises 0.5 to 0.7',
+        'labels: mean probability from which on a thing counts, mask_rcnn: its score; the code '
+        'rises 0.5 to 0.7',
         0,
         1,
     )
+    detector: Literal['own', 'mask_rcnn'] = setting(
+        'own',
+        'the network: pixels that point at the middle of their thing (own), or Mask R-CNN (the '
+        "paper), which needs torchvision: pip install 'mdepth-training[torchvision]'",
+    )
+    detector_encoder: Literal['resnet18', 'resnet50'] = setting(
+        'resnet18', 'mask_rcnn: its ResNet, with a feature pyramid'
+    )
+    detector_channels: int = setting(
+        64,
+        'mask_rcnn: features of the pyramid and of what reads it; 256 in the paper',
+        8,
+        1024,
+    )
+    detector_weights: str = setting(
+        '',
+        'mask_rcnn: a file with a ResNet of ImageNet to begin with, whose batch norms stay as '
+        'they are; none: by chance, with group norms',
+    )
+    detector_ground: Literal['closed', 'label'] = setting(
+        'closed',
+        'mask_rcnn: the ground that it sees: closed form, or the label of a stage ground_network',
+    )
 
-    @staticmethod
-    def learner() -> type[LearnInstances]:  # type: ignore[override]
-        """Return the method itself."""
+    def learner(self) -> type[LearnInstances]:  # type: ignore[override]
+        """Return the method itself; MdepthError where it needs what is not there."""
+        from mdepth_training.methods.dynamic_regions.detector import require_inputs
         from mdepth_training.methods.dynamic_regions.instance_stage import LearnInstances
 
+        require_inputs(self)
         return LearnInstances
 
     @property
     def labels(self) -> tuple[str, ...]:  # type: ignore[override]
-        """The depth, what was found, and where nobody knows."""
-        return ('scene_depth', self.found, 'unsure')
+        """The depth, what was found, where nobody knows, and perhaps the ground."""
+        sees_ground = self.detector == 'mask_rcnn' and self.detector_ground == 'label'
+        return ('scene_depth', self.found, 'unsure', *['ground_probability'] * sees_ground)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from mdepth_training.methods.dynamic_regions.instance_network import (
 from mdepth_training.methods.dynamic_regions.instance_stage import LearnInstances
 from mdepth_training.methods.dynamic_regions.things import require_some
 from mdepth_training.run_log import contact_sheet
+from mdepth_training.stages import load_recipe
 from scipy import ndimage
 
 from mdepth_ros.errors import MdepthError
@@ -118,7 +121,7 @@ def test_it_learns_what_things_look_like(experiment: Experiment) -> None:
     contact_sheet(learner.pictures)  # of one size
     given, ids = sample(range(1000, 1004))
     with torch.no_grad():
-        logit, offset = learner.eval().said(given.current, depth)
+        logit, offset = learner.eval().instances(*learner.seen(given.current, given))
     truth = ids[..., ::2, ::2]
     overlap = ((logit > 0) & (truth > 0)).sum() / ((logit > 0) | (truth > 0)).sum()
     assert overlap > 0.7  # also of the third, which looks as the first
@@ -133,3 +136,27 @@ def test_no_thing_in_any_frame_is_one_line(tmp_path: Path) -> None:
     store.add_drive('a', [1, 2], (0.5, 0.5, 0.5, 0.5))
     with pytest.raises(MdepthError, match='no instances in any frame: give more'):
         require_some([str(store.path)], 'instances', 'give more')
+
+
+def test_without_torchvision_mask_rcnn_is_one_line_before_the_first_stage(
+    experiment: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, 'torchvision', None)
+    recipe = tmp_path / 'recipe.yaml'
+    recipe.write_text(
+        'experiment: tiny.yaml\n'
+        'stages:\n'
+        '  scene: {set: [method.name=dynamic_regions]}\n'
+        '  round1: {model: scene, set: [method.detector=mask_rcnn]}\n'
+    )
+    config = tmp_path / 'tiny.yaml'  # of which the scene stage takes no setting of instances
+    config.write_text(config.read_text().replace(', found_weight: 1.0', ''))
+    with pytest.raises(MdepthError, match=r'needs torchvision .*pip install .mdepth-training\[t'):
+        load_recipe(recipe, tmp_path / 'out')
+    method = replace(experiment.method, detector='mask_rcnn')  # type: ignore[call-arg]
+    with pytest.raises(MdepthError, match='needs torchvision') as caught:
+        LearnInstances(replace(experiment, method=method))
+    assert '\n' not in str(caught.value) and 'set method.detector=own' in str(caught.value)
+    lost = replace(method, detector_weights='gone.pth')  # type: ignore[call-arg]
+    with pytest.raises(MdepthError, match=r'detector_weights=gone\.pth is no file'):
+        lost.learner()
