@@ -8,6 +8,8 @@ All take depth and target [B, H, W], the target without gradient, and where it c
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -101,7 +103,7 @@ def ranking_loss(
     for one, other in pairs:
         (a, some_a), (b, some_b) = drawn(one, points), drawn(other, points)
         apart = t.gather(1, a) - t.gather(1, b)
-        order = apart.sign() * (apart.abs() > torch.log(torch.tensor(ALIKE)))
+        order = apart.sign() * (apart.abs() > math.log(ALIKE))
         weights.append((order != 0) & some_a & some_b)
         losses.append(functional.softplus(-order * (z.gather(1, a) - z.gather(1, b))))
     return masked_mean(torch.cat(losses, 1), torch.cat(weights, 1).float())

@@ -36,11 +36,15 @@ from mdepth_training.methods.self_distillation.pseudo import (
     require_usable,
 )
 from mdepth_training.methods.self_distillation.settings import SelfDistillationSettings
-from mdepth_training.methods.self_distillation.teacher import depth_of, follow, make_teacher
+from mdepth_training.methods.self_distillation.tables import TABLES
+from mdepth_training.methods.self_distillation.teacher import (
+    depth_of,
+    follow,
+    make_teacher,
+    trusted,
+)
 from mdepth_training.methods.view_synthesis import View
 
-AGREE = 1.25
-"""Ratio up to which teacher and pseudo-depth agree about what moves."""
 AGAINST = -0.3
 """Mean correlation below which a pseudo-depth is taken to be upside down."""
 
@@ -59,6 +63,7 @@ class SelfDistillation(DynamicRegions):
         'distillation_loss',
         'teacher_trusted',
     )
+    tables = TABLES
     not_parts: ClassVar[tuple[str, ...]] = ('network.', 'teacher.', 'forgetting')
     forgetting: Tensor
 
@@ -161,12 +166,12 @@ class SelfDistillation(DynamicRegions):
             loss = loss + settings.pseudo_weight * self.forgetting * terms
             self._watched(pseudo_loss=terms)
         if prior is not None and prior_error is not None:
-            trusted = _trusted(prior, prior_error, error, static, pseudo)
-            weight = trusted * torch.where(static, settings.static_distillation, 1.0)
+            believed = trusted(prior, prior_error, error, static, pseudo)
+            weight = believed * torch.where(static, settings.static_distillation, 1.0)
             taught = distillation_loss(depth, prior, weight)
             ramp = min(self.progress_of_run / max(settings.distillation_ramp, 1e-9), 1.0)
             loss = loss + settings.distillation * ramp * taught
-            self._watched(distillation_loss=taught, teacher_trusted=trusted.float().mean())
+            self._watched(distillation_loss=taught, teacher_trusted=believed.float().mean())
         self._watched(forgetting=self.forgetting.clone(), static_share=static.float().mean())
         return loss
 
@@ -218,19 +223,3 @@ class SelfDistillation(DynamicRegions):
     def _watched(self, **values: Tensor) -> None:
         if self.watched:
             self.log({name: value.detach() for name, value in values.items()})
-
-
-def _trusted(
-    prior: Tensor, prior_error: Tensor, error: Tensor, static: Tensor, pseudo: PseudoDepth | None
-) -> Tensor:
-    """Where the teacher is believed, bool [B, H, W].
-
-    What stands: where its depth explains the views no worse than the student's. What moves, views
-    cannot judge: where it agrees with the pseudo-depth, or nothing is known of that.
-    """
-    explains = (prior_error <= error)[:, 0] & error.isfinite()[:, 0]
-    agrees = torch.ones_like(static)
-    if pseudo is not None:
-        off = (prior.log() - pseudo.depth.log()).abs()
-        agrees = (off < torch.log(torch.tensor(AGREE))) | ~pseudo.known
-    return torch.where(static, explains, agrees)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from pathlib import Path
 
 import torch
@@ -14,10 +15,13 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.model.file import load_model
 from mdepth_ros.networks import JointDepthPose
 from mdepth_training.config import Experiment
+from mdepth_training.methods.self_distillation.pseudo import PseudoDepth
 from mdepth_training.methods.self_distillation.settings import SelfDistillationSettings
 
 DEPTH = ('encoder', 'width', 'decoder', 'depth_range')
 """What the networks of a depth must have in common; cues and motion may differ."""
+AGREE = 1.25
+"""Ratio up to which teacher and pseudo-depth agree about what moves."""
 
 
 def make_teacher(
@@ -78,3 +82,22 @@ def depth_of(teacher: JointDepthPose, previous: Tensor, current: Tensor, cues: b
     else:
         (disparity,) = teacher.depth_decoder(teacher.features(current), 1)
     return teacher.depth(disparity.float())[:, 0]
+
+
+def trusted(
+    prior: Tensor, prior_error: Tensor, error: Tensor, static: Tensor, pseudo: PseudoDepth | None
+) -> Tensor:
+    """Where the teacher is believed, bool [B, H, W].
+
+    prior, static (bool) [B, H, W]; errors [B, 1, H, W] of views with the prior, and with the
+    student's depth; infinite where no view shows the point.
+
+    What stands: where its depth explains the views no worse than the student's. What moves, views
+    cannot judge: where it agrees with the pseudo-depth, or nothing is known of that.
+    """
+    explains = (prior_error <= error)[:, 0] & error.isfinite()[:, 0]
+    agrees = torch.ones_like(static)
+    if pseudo is not None:
+        off = (prior.log() - pseudo.depth.log()).abs()
+        agrees = (off < math.log(AGREE)) | ~pseudo.known
+    return torch.where(static, explains, agrees)
