@@ -149,6 +149,48 @@ def bench(
 
 @app.command()
 @checked
+def pseudo(
+    provider: Annotated[
+        str,
+        typer.Option(
+            help='A depth model of transformers (name or folder), an .onnx file, a model of ours, '
+            'a folder of maps, or truth-stand-in.'
+        ),
+    ],
+    output: Annotated[Path, typer.Option('--output', '-o', help='Folder of the label store.')],
+    recordings: Annotated[
+        list[Path] | None,
+        typer.Argument(help="What `fit` reads: bags, KITTI, ...; none: the experiment's data."),
+    ] = None,
+    given: Annotated[
+        list[str] | None,
+        typer.Option('--with', help='A setting of the provider, such as space=disparity.'),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help='The experiment that learns from it: its view and size.')
+    ] = None,
+    overrides: Overrides = None,
+    minutes: Minutes = None,
+    cache: Cache = None,
+) -> None:
+    """Make pseudo-depth: what a large network says of each frame, for a small one to learn from.
+
+    The label is pseudo_depth or pseudo_disparity. The same command goes on where it stopped.
+
+    Example: mdepth-train pseudo my_bag -o runs/pseudo
+    --provider depth-anything/Depth-Anything-V2-Small-hf
+    """
+    from mdepth_training.config import load_experiment
+    from mdepth_training.labels.pseudo import read_settings
+    from mdepth_training.stages.pseudo import pseudo_command
+
+    settings, experiment = read_settings(provider, given or []), load_experiment(config, overrides)
+    done = pseudo_command(recordings or [], settings, output, experiment, minutes, cache)
+    say('finished' if done else 'stopped, the time is over: the same command goes on')
+
+
+@app.command()
+@checked
 def labels(
     store: Annotated[Path, typer.Argument(help='Folder of a label store.')],
     sheet: Annotated[

@@ -198,12 +198,12 @@ def read_mapping(path: Path, what: str) -> dict[str, Any]:
     return values
 
 
-def load_experiment(path: Path, overrides: list[str] | None = None) -> Experiment:
-    """Read an experiment; overrides look like `training.steps=100`.
+def load_experiment(path: Path | None, overrides: list[str] | None = None) -> Experiment:
+    """Read an experiment (None: the defaults); overrides look like `training.steps=100`.
 
     Raises MdepthError for a missing file, an unknown key or a value of the wrong type.
     """
-    values = read_mapping(path, 'configuration')
+    values = {} if path is None else read_mapping(path, 'configuration')
     if isinstance(values.get('data'), list):
         values['data'] = {'sources': values['data']}
     method = _method_of(values, overrides or [])
@@ -237,7 +237,7 @@ def _method_of(values: dict[str, Any], overrides: list[str]) -> type[MethodSetti
     return settings_class(str(name or DEFAULT_METHOD))
 
 
-def _refuse_moved(path: Path, values: dict[str, Any], method: type[MethodSettings]) -> None:
+def _refuse_moved(path: Path | None, values: dict[str, Any], method: type[MethodSettings]) -> None:
     """Say the new names of settings that were in `training` before there were several methods."""
     own = {item.name for item in fields(method)} - {item.name for item in fields(Training)}
     training = values.get('training')

@@ -71,11 +71,25 @@ def colours(array: Array, kind: Kind, scale: tuple[float, float]) -> Bgr:
     return image
 
 
-def write_sheet(store: LabelStore, keys: Sequence[Key], path: Path, images: Images) -> None:
-    """Write a picture of eight of these frames, a row each; the colours are those of a drive."""
+def write_sheet(
+    store: LabelStore,
+    keys: Sequence[Key],
+    path: Path,
+    images: Images,
+    own_colours: bool = False,
+) -> None:
+    """Write a picture of eight of these frames, a row each; the colours are those of a drive.
+
+    own_colours  each frame has its own: for maps of which each has another factor
+    """
     shown = spread(keys, 8)
-    scales = {d: scales_of(store, [k for k in keys if k[0] == d]) for d in {k[0] for k in shown}}
-    rows = [np.hstack(_tiles(store, key, scales[key[0]], images)) for key in shown]
+    if own_colours:
+        scales = {key: scales_of(store, [key]) for key in shown}
+    else:
+        drives = {key.drive for key in shown}
+        of_drives = {d: scales_of(store, [k for k in keys if k.drive == d]) for d in drives}
+        scales = {key: of_drives[key.drive] for key in shown}
+    rows = [np.hstack(_tiles(store, key, scales[key], images)) for key in shown]
     tiles.write_sheet(path, rows)
 
 

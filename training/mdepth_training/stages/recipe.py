@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from mdepth_ros.errors import MdepthError
 from mdepth_training.config import Experiment, load_experiment, read_mapping
+from mdepth_training.labels.pseudo import PseudoSettings
 from mdepth_training.settings import build, setting
 from mdepth_training.stages.stage import Stage
 
@@ -29,7 +30,8 @@ class StageSettings:
     )
     teacher: str = setting('', 'fit: a frozen model that it learns from: a stage, or a file')
     labels: tuple[str, ...] = setting((), 'label stores that it reads: stages, or folders')
-    maker: str = setting('', 'labels: which of the labels that the method makes')
+    maker: str = setting('', 'labels: which of the labels that the method makes, or pseudo')
+    pseudo: PseudoSettings = field(default_factory=PseudoSettings)
     options: tuple[str, ...] = setting((), 'evaluate: options of mdepth-train evaluate')
 
 
@@ -87,6 +89,12 @@ def _stage(
     )
     stores = tuple(before.get(label) or Path(label) for label in settings.labels)
     stage = Stage(name, settings.kind, folder, experiment, model, stores)
-    stage = replace(stage, teacher=teacher, maker=settings.maker, options=settings.options)
+    stage = replace(
+        stage,
+        teacher=teacher,
+        maker=settings.maker,
+        options=settings.options,
+        pseudo=settings.pseudo,
+    )
     stage.work()  # an unknown kind is said before anything is done
     return stage

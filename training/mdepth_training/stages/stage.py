@@ -8,7 +8,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from mdepth_training.config import Experiment
 from mdepth_training.files import write_whole
 from mdepth_training.labels.files import chunk_name
 from mdepth_training.labels.origin import as_json, differences
+from mdepth_training.labels.pseudo import PseudoSettings
 from mdepth_training.run_folder import (
     CHECKPOINT,
     NO_EFFECT,
@@ -41,6 +42,7 @@ class Stage:
     stores    labels that it reads: of stages, or folders
     maker     kind labels: which labels of the method
     options   kind evaluate: of the command
+    pseudo    maker pseudo: where pseudo-depth comes from
     cache     folder for rendered and extracted drives; None: that of the chain
     """
 
@@ -52,6 +54,7 @@ class Stage:
     stores: tuple[Stage | Path, ...] = ()
     maker: str = ''
     options: tuple[str, ...] = ()
+    pseudo: PseudoSettings = field(default_factory=PseudoSettings)
     cache: Path | None = None
     teacher: Stage | Path | None = None
 
@@ -86,7 +89,7 @@ class Stage:
 
     def work(self) -> Callable[[Stage, float | None], bool]:
         """What does it; MdepthError for a kind or a maker that nobody knows."""
-        from mdepth_training.stages.kinds import KINDS
+        from mdepth_training.stages.kinds import KINDS, makers_of
 
         method = self.settings.method.learner()
         known = {**KINDS, **method.kinds}
@@ -95,10 +98,10 @@ class Stage:
                 f'stage {self.name}: there is no kind {self.kind!r}: choose from '
                 f'{", ".join(known)}'
             )
-        if self.kind == 'labels' and self.maker not in method.makers:
+        if self.kind == 'labels' and self.maker not in (makers := makers_of(self)):
             raise MdepthError(
                 f'stage {self.name}: {self.settings.method.name} makes no labels {self.maker!r}: '
-                f'`maker` can be {", ".join(method.makers) or "nothing"}'
+                f'`maker` can be {", ".join(makers)}'
             )
         if self.kind == 'evaluate' and self.model is None:
             raise MdepthError(f'stage {self.name} scores no model: set its `model`')
@@ -122,7 +125,9 @@ class Stage:
             if name.rpartition('.')[2] not in NO_EFFECT
         }
         inputs = {name: _identity(source) for name, source in self.inputs().items()}
-        own = {'kind': self.kind, 'maker': self.maker, 'options': self.options}
+        own: dict[str, Any] = {'kind': self.kind, 'maker': self.maker, 'options': self.options}
+        if self.maker == 'pseudo':
+            own['pseudo'] = asdict(self.pseudo)
         return as_json({**own, 'settings': settings, 'inputs': inputs})
 
     def record(self) -> dict[str, Any]:

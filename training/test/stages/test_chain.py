@@ -148,7 +148,7 @@ def test_an_experiment_is_a_recipe_of_one_stage(recipe: Path) -> None:
         ),
         (
             'stages: {a: {kind: labels}}',
-            "implicit_cues makes no labels '': `maker` can be nothing",
+            "implicit_cues makes no labels '': `maker` can be pseudo",
         ),
         ('stages: {a: {kind: evaluate}}', 'stage a scores no model'),
         ('stages: {a: {kinds: fit}}', r'unknown setting stages\.a\.kinds: did you mean'),

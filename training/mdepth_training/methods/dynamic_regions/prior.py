@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.geometry import Camera, seen_pixels
+from mdepth_ros.geometry import Camera
 from mdepth_ros.synthetic import Drive
 from mdepth_ros.terminal import say
 from mdepth_training.config import Experiment
+from mdepth_training.data.frame_files import checked_size, names_in, nearest_pixels, of_frames
 from mdepth_training.data.masks import png_ids
 from mdepth_training.data.sample import Key, Sample, TripletSource
 from mdepth_training.data.synthetic import named_drive
 from mdepth_training.labels import Kind
 from mdepth_training.methods.dynamic_regions.coco import CocoMasks
-from mdepth_training.methods.dynamic_regions.mask_files import of_frames, png_names
 from mdepth_training.methods.dynamic_regions.things import IDS
 from mdepth_training.stages import LabelMaker
 
@@ -79,7 +79,12 @@ def _masks(experiment: Experiment, settings: DynamicRegionsSettings) -> Masks:
         raise MdepthError('method.mask_classes is of a json of COCO alone: leave it out')
     if settings.masks == EXACT:
         return ExactMasks(experiment)
-    return GivenMasks(path, png_names(path), lambda name: png_ids(path / name), size)
+    names = names_in(path, '.png')
+    if not names:
+        raise MdepthError(
+            f'method.masks: {path} has no PNG: give a folder of masks, a json of COCO, or exact'
+        )
+    return GivenMasks(path, names, lambda name: png_ids(path / name), size)
 
 
 def numbered(ids: NDArray[np.integer], key: Key) -> NDArray[np.uint8]:
@@ -151,21 +156,7 @@ class GivenMasks:
         if name is None:
             return np.zeros(self._size, np.int32)
         ids = self._read(name)
-        (height, width), camera = ids.shape, frames.camera
-        if abs(width * camera.height / camera.width - height) > 1:
-            raise MdepthError(
-                f'the mask {name} in {self._where} is {width}x{height}, its image '
-                f'{camera.width}x{camera.height}: make masks of the whole image, of any size'
-            )
+        source = checked_size(f'{name} in {self._where}', ids.shape, frames.camera)
         view = Camera.from_normalised(self._size[1], self._size[0], *frames.view)
-        rows, columns, seen = _nearest(camera.scaled(width, height), view)
+        rows, columns, seen = nearest_pixels(source, view)
         return np.where(seen, ids[rows, columns], 0)
-
-
-@lru_cache(64)
-def _nearest(source: Camera, target: Camera) -> tuple[NDArray[np.intp], ...]:
-    """Rows and columns [h, w] of the pixels that another camera sees, and where there are any."""
-    columns, rows = seen_pixels(source, target).round().unbind(-1)
-    seen = (columns >= 0) & (columns < source.width) & (rows >= 0) & (rows < source.height)
-    rows, columns = (place.where(seen, 0).long() for place in (rows, columns))
-    return rows.numpy(), columns.numpy(), seen.numpy()

@@ -7,8 +7,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from mdepth_training.data.frame_files import names_in, of_frames
 from mdepth_training.data.sample import Frames, Key
-from mdepth_training.methods.dynamic_regions.mask_files import of_frames, png_names
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera
@@ -93,8 +93,10 @@ def test_names_that_several_drives_have_need_folders() -> None:
         found(['a/1.png', 'a/01.png'], a=drive())
 
 
-def test_a_folder_without_masks_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(MdepthError, match='has no PNG: give a folder of masks'):
-        png_names(tmp_path)
-    (tmp_path / 'a.PNG').touch()
-    assert png_names(tmp_path) == ['a.PNG']
+def test_files_of_a_folder_and_below_it(tmp_path: Path) -> None:
+    assert names_in(tmp_path, '.png') == []
+    (tmp_path / 'below').mkdir()
+    for name in ('a.PNG', 'b.txt', 'below/c.npy', 'below/d.png'):
+        (tmp_path / name).touch()
+    assert names_in(tmp_path, '.png') == ['a.PNG', 'below/d.png']
+    assert names_in(tmp_path, '.png', '.npy') == ['a.PNG', 'below/c.npy', 'below/d.png']

@@ -1,15 +1,20 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A person's masks of things: which file is of which frame."""
+"""A person's masks or depth maps, a file for each frame: which file is of which frame."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path, PurePath
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.geometry import Camera, seen_pixels
 from mdepth_training.data.masks import CITYSCAPES
 from mdepth_training.data.sample import Frames, Key
 
@@ -18,24 +23,25 @@ DIGITS = 20
 """More than any stamp has."""
 
 
-def png_names(folder: Path) -> list[str]:
-    """The PNGs in a folder and those below it; MdepthError where there are none."""
-    files = sorted(folder.rglob('*.[pP][nN][gG]'))
-    if not files:
-        raise MdepthError(
-            f'method.masks: {folder} has no PNG: give a folder of masks, a json of COCO, or exact'
-        )
-    return [str(file.relative_to(folder)) for file in files]
+def names_in(folder: Path, *suffixes: str) -> list[str]:
+    """The files in a folder and below it that end so (`.png`: .PNG too), in their order."""
+    files = (file for file in folder.rglob('*') if file.suffix.lower() in suffixes)
+    return sorted(str(file.relative_to(folder)) for file in files)
 
 
 def of_frames(
-    names: Iterable[str], keys: Sequence[Key], drives: Mapping[str, Frames], where: Path
+    names: Iterable[str],
+    keys: Sequence[Key],
+    drives: Mapping[str, Frames],
+    where: Path,
+    what: str = 'mask',
 ) -> dict[Key, str]:
     """Which of the files is of which frame; not every frame needs one.
 
     names  of the files, in `where`. Those of a drive are below a folder that is called as it is;
            the only drive may have them anywhere; else their names must be those of images, which
            no other drive has
+    what   one of them is, in words
 
     Raises MdepthError where a drive has none, and where a frame has two.
     """
@@ -53,16 +59,16 @@ def of_frames(
         if not pairs:
             example = f' (as {frames.images[0].name} is)' if frames.images else ''
             raise MdepthError(
-                f'{where} has no mask of any frame of {drive}: give it a folder {drive}/ of masks '
-                f'that are called as the images{example}, by the number of the frame or by its '
-                'stamp in ns'
+                f'{where} has no {what} of any frame of {drive}: give it a folder {drive}/ of '
+                f'{what}s that are called as the images{example}, by the number of the frame or '
+                'by its stamp in ns'
             )
         of_drive: dict[int, PurePath] = {}
         for number, path in pairs:
             if number in of_drive:
                 raise MdepthError(
-                    f'{where} has two masks of frame {number} of {drive}, {of_drive[number]} and '
-                    f'{path}: remove one'
+                    f'{where} has two {what}s of frame {number} of {drive}, {of_drive[number]} '
+                    f'and {path}: remove one'
                 )
             of_drive[number] = path
         of_keys = (key for key in keys if key.drive == drive and key.frame in of_drive)
@@ -95,3 +101,26 @@ def _below(parts: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
 
 def _plain(path: PurePath) -> str:
     return _CITYSCAPES_ENDS.sub('', path.stem)
+
+
+def checked_size(name: str, shape: tuple[int, ...], camera: Camera, what: str = 'mask') -> Camera:
+    """The camera of a map [H, W] of a whole image, of any size.
+
+    camera  of the image. Raises MdepthError for a map of another shape than the image.
+    """
+    height, width = shape
+    if abs(width * camera.height / camera.width - height) > 1:
+        raise MdepthError(
+            f'the {what} {name} is {width}x{height}, its image {camera.width}x{camera.height}: '
+            f'make {what}s of the whole image, of any size'
+        )
+    return camera.scaled(width, height)
+
+
+@lru_cache(64)
+def nearest_pixels(source: Camera, target: Camera) -> tuple[NDArray[np.intp], ...]:
+    """Rows and columns [h, w] of the pixels that another camera sees, and where there are any."""
+    columns, rows = seen_pixels(source, target).round().unbind(-1)
+    seen = (columns >= 0) & (columns < source.width) & (rows >= 0) & (rows < source.height)
+    rows, columns = (place.where(seen, 0).long() for place in (rows, columns))
+    return rows.numpy(), columns.numpy(), seen.numpy()
