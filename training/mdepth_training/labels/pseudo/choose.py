@@ -28,6 +28,14 @@ def provider_of(settings: PseudoSettings, experiment: Experiment) -> Provider:
         return StandIn(experiment, settings)
     if path.is_file() and path.suffix == '.safetensors':
         return OwnModel(path, settings)
+    if path.is_file() and path.suffix == '.onnx':
+        from mdepth_training.labels.pseudo.onnx_file import OnnxFile
+
+        return OnnxFile(path, settings)
+    if (path / 'config.json').is_file() or (not path.exists() and _ON_THE_HUB.fullmatch(text)):
+        from mdepth_training.labels.pseudo.transformers_model import TransformersModel
+
+        return TransformersModel(str(path), settings)
     if path.is_dir():
         return FolderOfMaps(path, settings, experiment.input_size)
     raise MdepthError(f'{text} is no provider of pseudo-depth: give {_choices()}')

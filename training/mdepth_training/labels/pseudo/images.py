@@ -25,7 +25,7 @@ class FrameImages(TripletSource):
     """The middle frames of a source, in its view, at another size: samples of `current` alone.
 
     wanted  the native size (height, width) of the largest drive in this view -> that of the
-            images; None: no images
+            images; None: none, `current` has one pixel
 
     Recorded frames come from their files, rendered ones are those of the source, resized. A frame
     that cannot be read is left out of its batch.

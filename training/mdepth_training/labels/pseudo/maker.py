@@ -42,6 +42,9 @@ def pseudo_maker(provider: Provider, size: tuple[int, int]) -> LabelMaker:
                 f'around it: its map {why}; see whether it is a depth model, and what it needs'
             )
         without.extend(key for key, _ in useless)
+        for one, image in zip(given, sample.current, strict=True):
+            if one is not None and image.shape[-1] > 1:
+                check_shape(one, image, provider)
         unknown = torch.full(size, torch.nan)
         found = [
             unknown if one is None or why else as_label(one, provider, kind)
@@ -93,19 +96,21 @@ def why_useless(given: Tensor | None) -> str:
     return ''
 
 
+def check_shape(given: Tensor, image: Tensor, provider: Provider) -> None:
+    """MdepthError for a map [h, w] of another shape than the image [3, H, W] that it is of."""
+    (rows, columns), (height, width) = given.shape, image.shape[-2:]
+    if abs(columns * height / width - rows) > max(1.0, 0.02 * rows):
+        raise MdepthError(
+            f'{provider.name} gives maps of {columns}x{rows} for images of {width}x{height}: give '
+            'a model whose map shows the whole image'
+        )
+
+
 def as_label(given: Tensor, provider: Provider, kind: Kind) -> Tensor:
     """A map [h, w] as the label [H, W] has it, NaN where it is unknown.
 
-    Raises MdepthError for a map of another shape than the image, and for numbers that are too
-    large.
+    Raises MdepthError for numbers that are too large.
     """
-    height, width = kind.size
-    rows, columns = given.shape
-    if abs(columns * height / width - rows) > max(1.0, 0.02 * rows):
-        raise MdepthError(
-            f'{provider.name} gives maps of {columns}x{rows}, not of the shape of the images, '
-            f'{width}x{height}: give a model whose map shows the whole image'
-        )
     value = given.float().cpu()
     value = torch.where(value.isfinite(), value, torch.nan)
     if provider.space == 'depth':

@@ -40,7 +40,8 @@ def made(space: str, known: str, *maps: Tensor | None) -> tuple[Tensor, list[str
     maker = pseudo_maker(Said(space, known, *maps), (4, 6))
     none = torch.empty(0)
     keys = tuple(Key('a', number, 0) for number in range(len(maps)))
-    labels = maker.maps(Sample(none, none, none, none, keys=keys))[f'pseudo_{space}']
+    images = torch.zeros(len(maps), 3, 8, 12)
+    labels = maker.maps(Sample(none, images, none, none, keys=keys))[f'pseudo_{space}']
     for label in labels:
         maker.kinds[f'pseudo_{space}'].checked(space, label)  # the store takes it
     return labels[:, 0], list(maker.remarks())
@@ -102,7 +103,7 @@ def test_a_frame_of_which_nothing_is_said_is_unknown_and_told() -> None:
             'nothing of frame 0 of a .* is 3 everywhere',
         ),
         ([torch.full((4, 6), torch.nan)], 'has no finite number'),
-        ([torch.rand(6, 4)], 'gives maps of 4x6, not of the shape of the images'),
+        ([torch.rand(6, 4)], 'gives maps of 4x6 for images of 12x8: give a model'),
         ([RAMP * 1e5], 'gives numbers up to 2.4e[+]06'),
     ],
 )
