@@ -134,7 +134,7 @@ class JointDepthPose(nn.Module):
         points in the previous camera to the current one, in the depth's units.
         """
         features = self.features(current)
-        motion = self.motion_encoder(self._normalised(torch.cat([previous, current], 1)))[-1]
+        motion = self.motion_encoder(self.normalised(torch.cat([previous, current], 1)))[-1]
         if self.cues is not None:
             cues = self.cues(motion)
             if use_cues is not None:
@@ -144,12 +144,12 @@ class JointDepthPose(nn.Module):
 
     def features(self, image: Tensor) -> list[Tensor]:
         """What the depth encoder sees in images [B, 3, H, W]: maps of H/2, then H/4, to H/32."""
-        features: list[Tensor] = self.depth_encoder(self._normalised(image))
+        features: list[Tensor] = self.depth_encoder(self.normalised(image))
         return features
 
     def pose(self, first: Tensor, second: Tensor) -> Tensor:
         """[B, 3, H, W] each, `first` taken first -> [B, 6] of T_second_first (as in `forward`)."""
-        pair = self._normalised(torch.cat([first, second], 1))
+        pair = self.normalised(torch.cat([first, second], 1))
         pose: Tensor = self.pose_decoder(self.motion_encoder(pair)[-1])
         return pose
 
@@ -163,7 +163,8 @@ class JointDepthPose(nn.Module):
             if isinstance(encoder, ResNetEncoder):
                 encoder.load_imagenet(state)
 
-    def _normalised(self, images: Tensor) -> Tensor:
+    def normalised(self, images: Tensor) -> Tensor:
+        """Images in 0..1 as the encoders take them, in their type."""
         height, width = images.shape[-2:]
         check_input_size(height, width, 'the networks do not take images of')
         images = (images - self.config.mean) / self.config.std

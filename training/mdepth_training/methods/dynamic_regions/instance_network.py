@@ -8,7 +8,7 @@ pixel of a thing points at the middle of the thing (Neven et al. 2019, Panoptic-
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -18,28 +18,34 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mdepth_ros.networks.resnet import ResNetEncoder
 from mdepth_training.data.sample import Sample
 from mdepth_training.methods.dynamic_regions.detector import LEAST_AREA, Detector
 
 if TYPE_CHECKING:
     from mdepth_ros.networks import JointDepthPose
 
-Seen = tuple[Sequence[Tensor], Tensor]
+Seen = tuple[Tensor, Tensor]
 SHRINK = 2
 """Its outputs are of half the size of the image."""
-CELL = 4
+CELL = 2
 """Votes for a middle are counted in cells of so many pixels of the outputs."""
+NEAR = 5
+"""Cells, in both directions, that have one middle."""
 
 
 class InstanceNetwork(Detector):
-    """Features of a ResNet encoder, and a depth -> logit and offset of each pixel.
+    """An image and a depth -> logit and offset of each pixel.
 
-    channels  of the five features, full size over 2 to 32, and of the layers here
-    weight    pixels of no thing that one of a thing counts as in the loss
+    encoder  of the depth; a copy of it learns: what depth needs is not what parts things
+    hidden   channels of the layers here
+    weight   pixels of no thing that one of a thing counts as in the loss
     """
 
-    def __init__(self, channels: Sequence[int], hidden: int = 32, weight: float = 1.0) -> None:
+    def __init__(self, encoder: ResNetEncoder, hidden: int = 32, weight: float = 1.0) -> None:
         super().__init__()
+        self.encoder = copy.deepcopy(encoder).requires_grad_(True)
+        channels = encoder.channels
         self.weight = weight
         inputs = (channels[0] + 1, *channels[1:])
         self.lateral = nn.ModuleList(nn.Conv2d(c, hidden, 1) for c in inputs)
@@ -53,14 +59,15 @@ class InstanceNetwork(Detector):
         assert self.said.bias is not None
         nn.init.constant_(self.said.bias[0], -2.0)  # most of an image is no thing
 
-    def forward(self, features: Sequence[Tensor], depth: Tensor) -> tuple[Tensor, Tensor]:
-        """features, finest first; depth [B, 1, H, W].
+    def forward(self, image: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
+        """image [B, 3, H, W] as the encoder takes it; depth [B, 1, H, W].
 
         Returns the logit of a thing [B, 1, H/2, W/2], and where its middle is as seen from the
         pixel [B, 2, H/2, W/2]: x and y, in heights of the image.
         """
         disparity = functional.avg_pool2d(1 / depth, SHRINK)
         disparity = disparity / disparity.amax((2, 3), keepdim=True)
+        features = self.encoder(image)
         features = [torch.cat([features[0], disparity.to(features[0])], 1), *features[1:]]
         above: Tensor | None = None
         for feature, lateral, smooth in reversed(
@@ -75,9 +82,8 @@ class InstanceNetwork(Detector):
         return said[:, :1], said[:, 1:]
 
     def seen(self, network: JointDepthPose, image: Tensor, sample: Sample) -> Seen:
-        """Features of the image, and the depth."""
-        with torch.no_grad():
-            return network.features(image), sample.labels['scene_depth'].float()
+        """The image as its encoder takes it, and the depth."""
+        return network.normalised(image), sample.labels['scene_depth'].float()
 
     def loss(self, seen: Seen, ids: Tensor, unsure: Tensor) -> Tensor:
         """As `instance_loss`."""
@@ -86,7 +92,9 @@ class InstanceNetwork(Detector):
     @torch.no_grad()
     def found(self, seen: Seen, least_score: float) -> tuple[NDArray[np.uint8], NDArray[Any]]:
         """As `instances_of`, at full size."""
-        logit, offset = self(*seen)
+        learns = self.training
+        logit, offset = self.eval()(*seen)
+        self.train(learns)
         probability = logit[:, 0].sigmoid().cpu().numpy()
         pairs = zip(probability, offset.cpu().numpy(), strict=True)
         ids = np.stack([instances_of(p, o, least_score) for p, o in pairs])
@@ -114,26 +122,18 @@ def middles(ids: Tensor) -> Tensor:
     return ((found - places) * (flat > 0)[:, None]).view(b, 2, h, w)
 
 
-def edges(ids: Tensor, reach: int = 2) -> Tensor:
-    """Where another id, or none, is so near: bool [B, 1, H, W]. Found masks are blurred there."""
-    given, size = ids.float(), 2 * reach + 1
-    most = functional.max_pool2d(given, size, 1, reach)
-    return most != -functional.max_pool2d(-given, size, 1, reach)
-
-
 def instance_loss(
     said: tuple[Tensor, Tensor], ids: Tensor, unsure: Tensor, weight: float = 1.0
 ) -> Tensor:
     """Cross entropy of thing or not, and the error of the middle where there is a thing.
 
     said  logit and offset as the network gives them; ids, unsure [B, 1, H, W] of full size:
-    pixels of which nobody knows whether they are of a thing do not count; at the edges of things
-    nobody knows either. A pixel of a thing
+    pixels of which nobody knows whether they are of a thing do not count. A pixel of a thing
     counts as `weight` others.
     """
     logit, offset = said
     size = logit.shape[-2:]
-    known = functional.interpolate((unsure | edges(ids)).float(), size) == 0
+    known = functional.interpolate(unsure.float(), size) == 0
     thing = functional.interpolate((~unsure & (ids > 0)).float(), size) > 0
     ids = functional.interpolate(ids.float(), size)
     entropy = functional.binary_cross_entropy_with_logits(
@@ -154,7 +154,7 @@ def instances_of(
     """Ids [H, W] of half the image's size: 0 none, then 1, 2, ..., the largest votes first.
 
     probability [H, W] of a thing, offset [2, H, W] to its middle in heights. Pixels above one
-    half vote for a middle; a middle has more votes than the cells beside it. Each pixel is of the
+    half vote for a middle; a middle has more votes than the cells around it. Each pixel is of the
     middle next to where it points. A thing counts if its mean probability is `least_score`, and
     its area that share of the image.
     """
@@ -171,9 +171,9 @@ def instances_of(
         (np.clip(x, 0, width - 1) // CELL).astype(int),
     )
     np.add.at(cells, inside, 1.0)
-    cells = cv2.GaussianBlur(cells, (3, 3), 0)
+    cells = cv2.GaussianBlur(cells, (NEAR, NEAR), 0)
     cells += 1e-4 * np.arange(cells.size).reshape(cells.shape) / cells.size  # no two are equal
-    peaks = (cells == cv2.dilate(cells, np.ones((3, 3), np.uint8))) & (cells >= 1)
+    peaks = (cells == cv2.dilate(cells, np.ones((NEAR, NEAR), np.uint8))) & (cells >= 1)
     tops = np.argwhere(peaks)
     tops = tops[np.argsort(-cells[peaks])][: 4 * most]
     if not len(tops):

@@ -56,7 +56,7 @@ def instance_maker(stage: Stage) -> LabelMaker:
 
 
 class LearnInstances(LearnPart):
-    """The joint network as it is, and the network of instances on its encoder, which learns."""
+    """The joint network as it is, and the network of instances, which learns."""
 
     settings: InstanceSettings
     part = 'instances'
@@ -84,8 +84,7 @@ class LearnInstances(LearnPart):
         ids, unsure = (sample.labels[name] for name in self.settings.labels[1:3])
         self.look_at(ids)
         seen = self.seen(jittered.current, sample)
-        with torch.autocast(self.device.type, enabled=False):
-            loss = self.instances.loss(seen, ids, (unsure > 0) & (ids == 0))
+        loss = self.instances.loss(seen, ids, (unsure > 0) & (ids == 0))
         if self.watched or self.pictured:
             found = self.instances.found(seen, self.settings.least_score)[1]
             probability = torch.from_numpy(found).to(self.device)[:, None]

@@ -117,7 +117,8 @@ class MaskRcnn(Detector):
         learns = self.training
         self.train()  # the losses are said only so; nothing in it changes by being asked
         targets = [_target(*of_one) for of_one in zip(ids[:, 0], unsure[:, 0], strict=True)]
-        losses = self.net(list(seen.float()), targets)
+        with torch.autocast(seen.device.type, enabled=False):  # its boxes need all their digits
+            losses = self.net(list(seen.float()), targets)
         self.train(learns)
         loss: Tensor = sum(losses.values())
         return loss

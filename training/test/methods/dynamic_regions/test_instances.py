@@ -76,6 +76,8 @@ def test_the_loss_leaves_out_what_nobody_knows() -> None:
     wrong = (torch.where(small == 2, -30.0, logit), middles(small))
     assert instance_loss(wrong, ids, nothing) > 0.5
     assert instance_loss(wrong, ids, ids == 2) < 1e-6
+    wide = torch.nn.functional.max_pool2d(logit, 3, 1, 1)  # one pixel too much all around
+    assert instance_loss((wide, middles(small)), ids, nothing) > 0.5
     moved = (logit, middles(small) + torch.tensor([0.5, -0.25])[:, None, None])
     torch.testing.assert_close(instance_loss(moved, ids, nothing), torch.tensor(0.75))
 
