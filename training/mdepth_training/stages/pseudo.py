@@ -7,7 +7,7 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import numpy as np
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.terminal import say
 from mdepth_training.config import Experiment
-from mdepth_training.data import Key, TripletSource
+from mdepth_training.data import Drive, Key, TripletSource, open_drives
 from mdepth_training.labels import LabelMaker, LabelStore, pictures, write_labels
 from mdepth_training.labels.pseudo import PseudoSettings, provider_of, pseudo_maker
 from mdepth_training.labels.pseudo.images import FrameImages
@@ -26,6 +26,8 @@ from mdepth_training.stages.stage import Stage
 from mdepth_training.tiles import GREY, Bgr
 
 SHEET = 'sheet.png'
+LARGER = 4
+"""How much larger than for the small network bags are extracted for a large one, at most."""
 
 
 def stage_maker(stage: Stage) -> LabelMaker:
@@ -34,7 +36,24 @@ def stage_maker(stage: Stage) -> LabelMaker:
     if not settings.provider and stage.model_file is not None:
         settings = replace(settings, provider=str(stage.model_file))
     experiment = stage.experiment
-    return pseudo_maker(provider_of(settings, experiment), experiment.input_size)
+    provider = provider_of(settings, experiment)
+    reopen = larger_files(experiment, stage.cache or stage.folder)
+    return pseudo_maker(provider, experiment.input_size, reopen)
+
+
+def larger_files(experiment: Experiment, cache: Path) -> Callable[[], list[Drive]]:
+    """What opens the recordings again: bags and videos as images of LARGER times the size."""
+    height, width = experiment.input_size
+
+    def reopen() -> list[Drive]:
+        return open_drives(
+            [path for part in experiment.data.parts.values() for path in part.recordings],
+            cache=cache,
+            input_size=(LARGER * height, LARGER * width),
+            frame_interval=experiment.data.frame_interval,
+        )
+
+    return reopen
 
 
 def pseudo_command(
@@ -51,8 +70,9 @@ def pseudo_command(
         experiment = replace(experiment, data=data)
     experiment = replace(experiment, data=replace(experiment.data, labels=()))
     provider = provider_of(settings, experiment)
-    source = open_source(experiment, cache or output.parent / 'cache', ())
-    maker = pseudo_maker(provider, experiment.input_size)
+    cache = cache or output.parent / 'cache'
+    source = open_source(experiment, cache, ())
+    maker = pseudo_maker(provider, experiment.input_size, larger_files(experiment, cache))
     (kind,) = maker.kinds.values()
     say(kind.description)
     command = shlex.join(['mdepth-train', *sys.argv[1:]])

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from torch.nn import functional
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera
 from mdepth_ros.sources.folder import read_image
-from mdepth_training.data import Sample, TripletSource
+from mdepth_training.data import Drive, Sample, TripletSource
 from mdepth_training.data.resampling import resampled
 from mdepth_training.data.sample import Frames, Key
 from mdepth_training.data.triplets import PATIENCE
@@ -26,17 +27,33 @@ class FrameImages(TripletSource):
 
     wanted  the native size (height, width) of the largest drive in this view -> that of the
             images; None: none, `current` has one pixel
+    reopen  the same drives from larger files: asked for where `wanted` is larger than the files
+            of the source are. What they lack comes from the source's own
 
     Recorded frames come from their files, rendered ones are those of the source, resized. A frame
     that cannot be read is left out of its batch.
     """
 
-    def __init__(self, source: TripletSource, wanted: Callable[[Size], Size | None]) -> None:
+    def __init__(
+        self,
+        source: TripletSource,
+        wanted: Callable[[Size], Size | None],
+        reopen: Callable[[], Sequence[Drive]] = tuple,
+    ) -> None:
         self.frame_interval, self.camera = source.frame_interval, source.camera
         self._source, self._drives = source, source.drive_frames()
         self._keys = source.frame_keys()
-        self.native = max(native_size(frames) for frames in self._drives.values())
-        self.size = wanted(self.native)
+        native = max(native_size(frames.camera, frames.view) for frames in self._drives.values())
+        self.size = wanted(native)
+        self._larger: dict[tuple[str, int], tuple[Path, Camera]] = {}
+        if self.size is not None and self.size > native:
+            for drive in reopen():
+                files = zip(drive.stamps, drive.images, strict=True)
+                self._larger |= {(drive.name, t): (file, drive.camera) for t, file in files}
+                if drive.name in self._drives:
+                    view = self._drives[drive.name].view
+                    native = max(native, native_size(drive.camera, view))
+            self.size = wanted(native)
         self._unread = 0
 
     @property
@@ -82,8 +99,10 @@ class FrameImages(TripletSource):
             fit = functional.interpolate(image, self.size, mode='bilinear', antialias=True)[0]
             return fit.round().clamp(0, 255).byte()
         try:
-            file = frames.images[self._keys[index].frame]
-            image = torch.from_numpy(resampled(read_image(file), frames.camera, view))
+            key = self._keys[index]
+            own = frames.images[key.frame], frames.camera
+            file, camera = self._larger.get((key.drive, key.stamp), own)
+            image = torch.from_numpy(resampled(read_image(file), camera, view))
         except MdepthError:
             self._unread += 1
             if self._unread >= PATIENCE:
@@ -93,8 +112,6 @@ class FrameImages(TripletSource):
         return image
 
 
-def native_size(frames: Frames) -> Size:
-    """Height and width at which the view of a drive shows its images as they were recorded."""
-    width = frames.camera.fx / frames.view[0]
-    height = frames.camera.fy / frames.view[1]
-    return round(height), round(width)
+def native_size(camera: Camera, view: Sequence[float]) -> Size:
+    """Height and width at which a view (see Frames) shows images of a camera as they are."""
+    return round(camera.fy / view[1]), round(camera.fx / view[0])

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from mdepth_ros.errors import MdepthError
-from mdepth_training.data import Key, Sample, TripletSource
+from mdepth_ros.terminal import say
+from mdepth_training.data import Drive, Key, Sample, TripletSource
 from mdepth_training.labels.kind import Kind
 from mdepth_training.labels.loading import resample
 from mdepth_training.labels.maker import LabelMaker
@@ -23,8 +24,12 @@ SHIFT = 0.01
 """Where affine-invariant depth reaches 0 it is moved: the nearest is this share of its range."""
 
 
-def pseudo_maker(provider: Provider, size: tuple[int, int]) -> LabelMaker:
+def pseudo_maker(
+    provider: Provider, size: tuple[int, int], reopen: Callable[[], Sequence[Drive]] = tuple
+) -> LabelMaker:
     """`pseudo_depth` or `pseudo_disparity`: what a provider says, at `size` (height, width).
+
+    reopen  the recordings as larger files (see FrameImages)
 
     A map that says nothing (constant, no finite number) is unknown everywhere; where a whole batch
     is so the provider is broken, and MdepthError says it.
@@ -59,7 +64,10 @@ def pseudo_maker(provider: Provider, size: tuple[int, int]) -> LabelMaker:
         return [f'{provider.name} says nothing of {len(without)} frames ({first}): unknown there']
 
     def looks(source: TripletSource) -> TripletSource:
-        return FrameImages(source, provider.image_size)
+        images = FrameImages(source, provider.image_size, reopen)
+        if images.size:
+            say('it sees images of {1}x{0}'.format(*images.size))
+        return images
 
     kinds = {f'pseudo_{provider.space}': kind}
     return LabelMaker(
