@@ -20,6 +20,7 @@ from mdepth_training.data import Drive, Key, TripletSource, open_drives
 from mdepth_training.labels import LabelMaker, LabelStore, pictures, write_labels
 from mdepth_training.labels.pseudo import PseudoSettings, provider_of, pseudo_maker
 from mdepth_training.labels.pseudo.images import FrameImages
+from mdepth_training.labels.pseudo.maker import SCENE
 from mdepth_training.labels.pseudo.provider import AFFINE
 from mdepth_training.source import open_source
 from mdepth_training.stages.stage import Stage
@@ -38,7 +39,13 @@ def stage_maker(stage: Stage) -> LabelMaker:
     experiment = stage.experiment
     provider = provider_of(settings, experiment)
     reopen = larger_files(experiment, stage.cache or stage.folder)
-    return pseudo_maker(provider, experiment.input_size, reopen)
+    return pseudo_maker(provider, experiment.input_size, reopen, scenes_of(experiment))
+
+
+def scenes_of(experiment: Experiment) -> list[LabelStore]:
+    """The label stores of an experiment that say the depth of the scene."""
+    stores = [LabelStore.open(Path(path).expanduser()) for path in experiment.data.labels]
+    return [store for store in stores if SCENE in store.kinds]
 
 
 def larger_files(experiment: Experiment, cache: Path) -> Callable[[], list[Drive]]:
@@ -68,11 +75,11 @@ def pseudo_command(
     if recordings:
         data = replace(experiment.data, recordings=tuple(map(str, recordings)), sources=())
         experiment = replace(experiment, data=data)
-    experiment = replace(experiment, data=replace(experiment.data, labels=()))
     provider = provider_of(settings, experiment)
     cache = cache or output.parent / 'cache'
     source = open_source(experiment, cache, ())
-    maker = pseudo_maker(provider, experiment.input_size, larger_files(experiment, cache))
+    reopen, scenes = larger_files(experiment, cache), scenes_of(experiment)
+    maker = pseudo_maker(provider, experiment.input_size, reopen, scenes)
     (kind,) = maker.kinds.values()
     say(kind.description)
     command = shlex.join(['mdepth-train', *sys.argv[1:]])

@@ -13,11 +13,15 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.terminal import say
 from mdepth_training.data import Drive, Key, Sample, TripletSource
 from mdepth_training.labels.kind import Kind
-from mdepth_training.labels.loading import resample
+from mdepth_training.labels.loading import load_labels, resample
 from mdepth_training.labels.maker import LabelMaker
 from mdepth_training.labels.pseudo.images import FrameImages
 from mdepth_training.labels.pseudo.provider import AFFINE, Provider
+from mdepth_training.labels.pseudo.space import seeming_space
+from mdepth_training.labels.store import LabelStore
 
+SCENE = 'scene_depth'
+"""The label that says what is near and what is far."""
 LARGEST = 6e4
 """What a float16 holds."""
 SHIFT = 0.01
@@ -25,11 +29,16 @@ SHIFT = 0.01
 
 
 def pseudo_maker(
-    provider: Provider, size: tuple[int, int], reopen: Callable[[], Sequence[Drive]] = tuple
+    provider: Provider,
+    size: tuple[int, int],
+    reopen: Callable[[], Sequence[Drive]] = tuple,
+    scenes: Sequence[LabelStore] = (),
 ) -> LabelMaker:
     """`pseudo_depth` or `pseudo_disparity`: what a provider says, at `size` (height, width).
 
     reopen  the recordings as larger files (see FrameImages)
+    scenes  stores with SCENE, a depth of the same frames in any unit: where all maps of a batch
+            run against it, depth and disparity are mixed up, and MdepthError says it
 
     A map that says nothing (constant, no finite number) is unknown everywhere; where a whole batch
     is so the provider is broken, and MdepthError says it.
@@ -55,6 +64,7 @@ def pseudo_maker(
             unknown if one is None or why else as_label(one, provider, kind)
             for one, why in zip(given, reasons, strict=True)
         ]
+        check_space(dict(zip(sample.keys, found, strict=True)), provider, scenes)
         return {f'pseudo_{provider.space}': torch.stack(found)[:, None]}
 
     def remarks() -> list[str]:
@@ -111,6 +121,25 @@ def check_shape(given: Tensor, image: Tensor, provider: Provider) -> None:
         raise MdepthError(
             f'{provider.name} gives maps of {columns}x{rows} for images of {width}x{height}: give '
             'a model whose map shows the whole image'
+        )
+
+
+def check_space(
+    found: Mapping[Key, Tensor], provider: Provider, scenes: Sequence[LabelStore]
+) -> None:
+    """MdepthError where all labels [H, W] of some frames run against the depth of the scene."""
+    seeming = set[str]()
+    for key, label in found.items():
+        for store in scenes:
+            if store.drive(key.drive) is not None and not store.missing([key], [SCENE]):
+                scene = load_labels(store, [key], [SCENE], (label.shape[0], label.shape[1]))
+                seeming.add(seeming_space(label, scene[SCENE][0, 0]))
+                break
+    seeming.discard('')
+    if seeming and provider.space not in seeming:
+        raise MdepthError(
+            f'{provider.name} seems to give {seeming.pop()}, not {provider.space}: its maps run '
+            f'against {SCENE} of {", ".join(str(store.path) for store in scenes)}; set space'
         )
 
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from mdepth_training.data import open_triplets
-from mdepth_training.labels import LabelStore
+from mdepth_training.labels import Kind, LabelStore
 
 from mdepth_ros.errors import MdepthError
 
@@ -88,6 +88,29 @@ def test_frames_without_a_map_are_unknown_and_told(
     store = LabelStore.open(tmp_path / 'store')
     read = [store.read(key)['pseudo_disparity'] for key in store.keys('drive')]
     assert [np.isnan(one).all() for one in read] == [True, False, True]
+
+
+@pytest.mark.parametrize('space', ['depth', 'disparity'])
+def test_depth_and_disparity_mixed_up_are_found_by_the_scene(
+    recording: Path, maps: Path, go: Go, shown: Picture, tmp_path: Path, space: str
+) -> None:
+    """Here what is bright is far; the scene stage knows it roughly."""
+    source = open_triplets(
+        [recording], input_size=(64, 96), frame_interval=0.1, skip_static=False, cache=tmp_path
+    )
+    scene = tmp_path / 'scene'
+    store = LabelStore.create(scene, {'scene_depth': Kind('depth', (32, 48))}, {'made': 'here'})
+    store.add_drive('drive', source.drive_frames()['drive'].stamps)
+    for place, key in enumerate(source.frame_keys()):
+        image = source.batch([place]).current[0, 0].float()
+        store.write(key, {'scene_depth': 1 + image[::2, ::2] ** 0.5})
+        np.save(maps / f'{key.frame + 7:04d}.npy', 3 + 0.1 * shown(key.frame))
+    settings = ['--with', f'space={space}', '--set', f'data.labels=[{scene}]']
+    if space == 'disparity':
+        with pytest.raises(MdepthError, match=r'seems to give depth, not disparity: its maps run'):
+            go(maps, recording, *settings)
+    else:
+        assert 'finished' in go(maps, recording, *settings)
 
 
 def refused(go: Go, maps: Path, recording: Path, match: str, *settings: str) -> None:
