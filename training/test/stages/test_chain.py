@@ -192,6 +192,7 @@ def test_our_recipes_can_be_read(path: Path, tmp_path: Path) -> None:
 MADE = {
     'scene': ('scene_depth', 'flow_previous', 'flow_following', 'transforms'),
     'prior': ('objects',),
+    'pseudo': ('pseudo_depth', 'pseudo_disparity'),
     'ground': ('ground_probability',),
     'instances': ('objects', 'unsure'),
     'labels': ('depth_label', 'dynamic'),
