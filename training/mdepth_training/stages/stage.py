@@ -148,7 +148,8 @@ class Stage:
         finished = bool(record.get('finished'))
         if not record or not (finished or self.holds_work()):
             return TO_DO, ''
-        differing = differences(record.get('made of', {}), self.made_of())
+        here = self.made_of()
+        differing = differences(self._with_new_settings(record.get('made of', {}), here), here)
         for source in self.inputs().values():
             if isinstance(source, Stage) and source.state()[0] == OUTDATED:
                 differing.append(f'{source.name} is outdated')
@@ -158,6 +159,17 @@ class Stage:
         other = '' if code == here else f'by other code: {code}, here is {here}'
         gone = self.kind == 'fit' and not self.made_model.exists()
         return (FINISHED if finished and not gone else BEGUN), other
+
+    def _with_new_settings(self, there: Any, here: Any) -> Any:
+        """What a record says, and the defaults of settings that came since it was written.
+
+        A new setting does by default what was done before there was one.
+        """
+        if not isinstance(there, dict) or not isinstance(there.get('settings'), dict):
+            return there
+        usual = as_json(dict(settings_of(Experiment(method=type(self.settings.method)()))))
+        came = {name: usual[name] for name in usual.keys() & here['settings'].keys()}
+        return {**there, 'settings': {**came, **there['settings']}}
 
     def holds_work(self) -> bool:
         """Whether its folder has something to go on from."""

@@ -99,6 +99,18 @@ def test_other_settings_are_named_and_nothing_is_lost(recipe: Path) -> None:
     assert (recipe.parent / 'out/first/tiny.safetensors').exists()
 
 
+def test_a_setting_that_came_later_was_at_its_default(recipe: Path) -> None:
+    go(recipe, '--only', 'first')
+    file = recipe.parent / 'out/first/stage.json'
+    record = json.loads(file.read_text())
+    assert record['made of']['settings'].pop('method.auto_mask') == 'area'
+    file.write_text(json.dumps(record))
+    assert states(recipe)[0] == FINISHED
+    assert states(recipe, 'first.method.auto_mask=image')[0] == OUTDATED
+    (first, *_) = load_recipe(recipe, recipe.parent / 'out', ['first.method.auto_mask=image'])
+    assert 'method.auto_mask is "area" there and "image" here' in first.state()[1]
+
+
 def test_other_code_is_told(recipe: Path) -> None:
     go(recipe, '--only', 'first')
     file = recipe.parent / 'out/first/stage.json'
