@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,8 @@ class TransformersModel:
         library = optional('transformers', 'transformers', name)
         mixin = optional('transformers.image_processing_base', 'transformers', name)
         mixin = mixin.ImageProcessingMixin
-        library.utils.logging.disable_progress_bar()
+        for logger in ('transformers', 'huggingface_hub'):  # what matters is in the error
+            logging.getLogger(logger).setLevel(logging.ERROR)
         try:
             model, loaded = library.AutoModelForDepthEstimation.from_pretrained(
                 name, use_safetensors=True, trust_remote_code=False, output_loading_info=True
@@ -53,9 +55,10 @@ class TransformersModel:
             preprocessing, _ = mixin.get_image_processor_dict(name)
         except Exception as error:  # of many classes, of transformers and of what it uses
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            nowhere = '' if Path(name).exists() else ' is no file or folder here, and'
             raise MdepthError(
-                f'{name} cannot be loaded by transformers ({reason}): give a depth model with '
-                f'model.safetensors and {_PREPROCESSING}'
+                f'{name}{nowhere} cannot be loaded by transformers ({reason}): give a depth model '
+                f'with model.safetensors and {_PREPROCESSING}'
             ) from None
         if lacking := sorted(key for key in loaded['missing_keys'] if _UNUSED not in key):
             raise MdepthError(

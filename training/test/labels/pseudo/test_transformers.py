@@ -217,6 +217,19 @@ def test_what_cannot_be_loaded_is_one_line(library: Any, recording: Path, go: Go
     refused('cannot be loaded by transformers')
 
 
+def test_a_name_that_is_nowhere_may_be_a_misspelt_path(
+    library: Any, recording: Path, go: Go, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(*_: object, **__: object) -> None:
+        raise OSError('no connection\nand more')
+
+    monkeypatch.setattr(library.AutoModelForDepthEstimation, 'from_pretrained', unreachable)
+    said = r'^maps/leres is no file or folder here, and cannot be loaded .*\(no connection\): give'
+    with pytest.raises(MdepthError, match=said) as caught:
+        go('maps/leres', recording)
+    assert '\n' not in str(caught.value)
+
+
 def test_without_transformers_it_says_how_to_install_it(
     recording: Path, go: Go, monkeypatch: pytest.MonkeyPatch
 ) -> None:
