@@ -155,8 +155,8 @@ class Stage:
                 differing.append(f'{source.name} is outdated')
         if differing:
             return OUTDATED, '; '.join(differing[:2])
-        code, here = record.get('code'), code_version()
-        other = '' if code == here else f'by other code: {code}, here is {here}'
+        code, own = record.get('code'), code_version()
+        other = '' if code == own else f'by other code: {code}, here is {own}'
         gone = self.kind == 'fit' and not self.made_model.exists()
         return (FINISHED if finished and not gone else BEGUN), other
 
