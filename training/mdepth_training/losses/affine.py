@@ -51,10 +51,11 @@ def align(
 
     values, reference [B, H, W], mask bool [B, H, W]. how:
 
-    robust         medians and median absolute deviations of both become equal; then again without
-                   the pixels that are far off, so many `rounds`. A part of the pixels may be
-                   wrong, and a reference that knows little does not shrink the map. The map is
-                   taken to grow with the reference
+    robust         the median absolute deviations of both become equal; then again without the
+                   pixels that are far off, so many `rounds`. A part of the pixels may be wrong,
+                   and a reference that knows little does not shrink the map. The map is taken to
+                   grow with the reference. The shift leaves as many pixels above the reference as
+                   below it: what learns from the map has no drift to nearer or farther
     least_squares  of scale * values + shift - reference; a map that falls where the reference
                    grows is not usable
     """
@@ -74,6 +75,7 @@ def align(
             if left:
                 off = (_images(scale) * x + _images(shift) - y).abs()
                 kept = mask & (off <= FAR * _images(masked_median(off, mask)) + 1e-9)
+        shift = masked_median(y - _images(scale) * x, mask)
     scale, shift, correlation = (
         part.nan_to_num(0.0).float() for part in (scale, shift, correlation)
     )
