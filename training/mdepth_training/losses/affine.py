@@ -19,6 +19,8 @@ LEAST_PIXELS, LEAST_SHARE = 32, 0.01
 """Fewer pixels, or a smaller share of the image, do not decide two numbers."""
 LEAST_SPREAD = 1e-3
 """A map that deviates less from its median, as a share of its usual size, is constant."""
+LEAST_KNOWN = 0.1
+"""A reference that deviates less, as a share, knows no scale: all would become as flat."""
 FAR = 2.5 * 1.4826
 """How many median deviations off a pixel is left out: 2.5 standard deviations of a normal one."""
 
@@ -28,8 +30,8 @@ class Affine:
     """What brings the map of each image to the reference: scale * map + shift.
 
     scale, shift, correlation  [B]; the correlation of map and reference over the pixels used
-    usable                     [B] bool: the image has enough pixels, and a map that is not
-                               constant there
+    usable                     [B] bool: the image has enough pixels, and neither map nor
+                               reference is constant there
     """
 
     scale: Tensor
@@ -62,9 +64,10 @@ def align(
     mask = mask & values.isfinite() & reference.isfinite()
     x, y = (of.double().masked_fill(~mask, 0.0) for of in (values, reference))
     least = max(LEAST_PIXELS, LEAST_SHARE * mask[0].numel())
-    spread = masked_median((x - _images(masked_median(x, mask))).abs(), mask)
-    usable = spread > LEAST_SPREAD * masked_median(x.abs(), mask)
-    usable = usable & (mask.flatten(1).sum(1) >= least)
+    usable = mask.flatten(1).sum(1) >= least
+    for of, share in ((x, LEAST_SPREAD), (y, LEAST_KNOWN)):
+        spread = masked_median((of - _images(masked_median(of, mask))).abs(), mask)
+        usable = usable & (spread > share * masked_median(of.abs(), mask))
     scale, shift, correlation = _line(x, y, mask)
     if how == 'least_squares':
         usable = usable & (scale > 0)

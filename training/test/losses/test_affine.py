@@ -73,7 +73,7 @@ def test_what_the_reference_does_not_know_shrinks_least_squares_alone() -> None:
 
 def test_as_many_pixels_are_above_as_below() -> None:
     """Else a depth that learns from its own alignment would drift: a map with a long tail."""
-    given, reference, mask = maps(1).pow(4), 5 + 0.01 * maps(2), maps(3) > 6
+    given, reference, mask = maps(1).pow(4), 5 + maps(2), maps(3) > 6
     off = align(given, reference, mask).of(given) - reference
     above, below = ((off > 0) & mask).sum((1, 2)), ((off < 0) & mask).sum((1, 2))
     assert ((above - below).abs() <= 1).all() and above.min() > 200
@@ -100,8 +100,15 @@ def test_what_cannot_be_aligned_is_not(how: str) -> None:
     few[0, 0, :31] = True
     empty = EVERYWHERE.clone()
     empty[0] = False
-    for values, mask in ((constant, EVERYWHERE), (given, few), (given, empty)):
-        found = align(values, depth, mask, how)
+    flat = depth.clone()  # a depth that has not learned yet knows no scale
+    flat[0] = 5 + 0.01 * depth[0]
+    for values, reference, mask in (
+        (constant, depth, EVERYWHERE),
+        (given, flat, EVERYWHERE),
+        (given, depth, few),
+        (given, depth, empty),
+    ):
+        found = align(values, reference, mask, how)
         assert found.usable.tolist() == [False, True]
         assert found.of(values)[0].isnan().all() and found.of(values)[1].isfinite().all()
         assert all(part.isfinite().all() for part in (found.scale, found.shift))

@@ -92,10 +92,9 @@ def require_usable(stores: Sequence[str], name: str) -> None:
     """Raise MdepthError where the pseudo-depth is constant or unknown in every frame."""
 
     def varies(maps: Maps, _: object) -> bool:
-        values = maps[name].float()
-        depth = values.new_ones(values[:, 0].shape)
-        everywhere = torch.ones_like(depth, dtype=torch.bool)
-        return bool(align(values[:, 0], depth, everywhere).usable.any())
+        values = maps[name][:, 0].float()
+        anything = torch.linspace(1, 10, values.numel()).view_as(values)
+        return bool(align(values, anything, anything > 0).usable.any())
 
     if (store := without(stores, [name], varies)) is not None:
         raise MdepthError(
