@@ -21,7 +21,7 @@ from torch import Tensor
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.model.checkpoint_import import read_plain
-from mdepth_training.data import Sample, StepOrder, TripletSource
+from mdepth_training.data import Sample, StepOrder, TripletSource, plain_errors
 from mdepth_training.machine import autocast_dtype
 from mdepth_training.methods.method import WATCH_EVERY, Method
 from mdepth_training.run_folder import CHECKPOINT
@@ -99,7 +99,7 @@ class Loop:
         end = None if minutes is None else time.monotonic() + 60 * minutes
         module = self.fabric.strategy.setup_module(self.method.train())
         try:
-            with _told_to_stop() as told, self._progress() as show:
+            with plain_errors(), _told_to_stop() as told, self._progress() as show:
                 taken = iter(batches)
                 while self.done < until:
                     self._step(module, taken)
@@ -113,11 +113,6 @@ class Loop:
             raise MdepthError(
                 f'interrupted at step {self.done}: go on from the last checkpoint with --resume'
             ) from None
-        except MdepthError as error:
-            if not str(error).startswith('Caught '):
-                raise
-            # From a process of the loader, which sends its traceback along.
-            raise MdepthError(str(error).rstrip().splitlines()[-1].partition(': ')[2]) from None
         finally:
             self.log.close()
         if told.is_set():

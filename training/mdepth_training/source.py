@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
+from mdepth_ros.errors import MdepthError
 from mdepth_ros.terminal import Console
 from mdepth_training.config import Data, Experiment
 from mdepth_training.data import TripletSource, open_triplets
@@ -16,7 +17,11 @@ from mdepth_training.data.mixed import Mixed
 from mdepth_training.data.synthetic import SyntheticTriplets
 from mdepth_training.files import alone
 from mdepth_training.labels import Labelled, LabelStore
-from mdepth_training.run_folder import is_first_process
+from mdepth_training.labels.origin import as_json
+from mdepth_training.run_folder import is_first_process, settings_of
+
+_WORLD = ('appearance', 'least_appearance', 'cameras', 'moving')
+"""Settings of the synthetic world that change the images of a drive, not its name."""
 
 
 def open_source(
@@ -29,10 +34,11 @@ def open_source(
     Processes that learn together all call this: one prepares, the others wait and find it done.
     Raises MdepthError where the recordings or labels cannot be used.
     """
+    stores = _stores(experiment)  # what is wrong with them is said before anything is rendered
     with _alone(cache):
         source = _opened(experiment, experiment.data.parts, cache)
     names = experiment.method.labels if labels is None else labels
-    return _labelled(source, _stores(experiment), names)
+    return _labelled(source, stores, names)
 
 
 def open_validation(experiment: Experiment, cache: Path) -> TripletSource | None:
@@ -63,7 +69,26 @@ def print_damage(source: TripletSource) -> None:
 
 
 def _stores(experiment: Experiment) -> list[LabelStore]:
-    return [LabelStore.open(Path(path).expanduser()) for path in experiment.data.labels]
+    stores = [LabelStore.open(Path(path).expanduser()) for path in experiment.data.labels]
+    if not experiment.data.sources and not experiment.data.recordings:
+        for store in stores:
+            _check_world(store, experiment)
+    return stores
+
+
+def _check_world(store: LabelStore, experiment: Experiment) -> None:
+    """Raise MdepthError where the labels are of drives that were rendered otherwise.
+
+    Their names and stamps do not tell it.
+    """
+    made = store.origin.get('made_of', {}).get('settings', {})
+    here = as_json(dict(settings_of(experiment)))
+    for name in (f'data.synthetic.{item}' for item in _WORLD):
+        if name in made and made[name] != here[name]:
+            raise MdepthError(
+                f'the labels in {store.path} are of other images: {name} is {made[name]} there '
+                f'and {here[name]} here; set it as there, or make the labels again'
+            )
 
 
 def _labelled(

@@ -4,7 +4,7 @@
 
 from mdepth_training.data.drive import Drive, StereoCamera
 from mdepth_training.data.formats import open_drives
-from mdepth_training.data.order import StepOrder, make_loader
+from mdepth_training.data.order import StepOrder, make_loader, plain_errors
 from mdepth_training.data.sample import Key, Sample, TripletSource
 from mdepth_training.data.summary import open_triplets
 from mdepth_training.data.triplets import Triplets
@@ -20,4 +20,5 @@ __all__ = [
     'make_loader',
     'open_drives',
     'open_triplets',
+    'plain_errors',
 ]

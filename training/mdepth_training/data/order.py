@@ -8,6 +8,7 @@ import atexit
 import multiprocessing
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import count
 
@@ -100,6 +101,17 @@ def make_loader(
         persistent_workers=workers > 0,
         worker_init_fn=_single_threaded,
     )
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Raise what a process of a loader has to say as it is: one line, not with its traceback."""
+    try:
+        yield
+    except MdepthError as error:
+        if not str(error).startswith('Caught '):
+            raise
+        raise MdepthError(str(error).rstrip().splitlines()[-1].partition(': ')[2]) from None
 
 
 def _as_it_is(sample: Sample) -> Sample:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from mdepth_ros.core.machine import choose_device
 from mdepth_ros.terminal import say
-from mdepth_training.data import Key, Sample, TripletSource, make_loader
+from mdepth_training.data import Key, Sample, TripletSource, make_loader, plain_errors
 from mdepth_training.labels.kind import Kind
 from mdepth_training.labels.origin import identity_of, make_origin
 from mdepth_training.labels.store import LabelStore
@@ -80,7 +80,7 @@ def write_labels(
     share_cores(workers)
     device = choose_device('auto')
     batches = [todo[first : first + batch_size] for first in range(0, len(todo), batch_size)]
-    with torch.no_grad():
+    with torch.no_grad(), plain_errors():
         loader = make_loader(maker.looks(source), batches, workers)
         for sample in track(loader, what, len(batches), disable=not batches):
             if end is not None and time.time() > end:

@@ -12,11 +12,11 @@ from mdepth_training.methods.settings import MethodSettings
 GROUP = 'mdepth_training.methods'
 _HERE = 'mdepth_training.methods'
 _OURS = {
-    'dynamic_instances': f'{_HERE}.dynamic_regions.settings:InstanceSettings',
+    'dynamic_instances': f'{_HERE}.dynamic_regions.part_settings:InstanceSettings',
     'dynamic_objects': f'{_HERE}.dynamic_regions.settings:DynamicObjectsSettings',
     'dynamic_regions': f'{_HERE}.dynamic_regions.settings:DynamicRegionsSettings',
-    'dynamic_slots': f'{_HERE}.dynamic_regions.settings:SlotSettings',
-    'ground_network': f'{_HERE}.dynamic_regions.settings:GroundNetworkSettings',
+    'dynamic_slots': f'{_HERE}.dynamic_regions.part_settings:SlotSettings',
+    'ground_network': f'{_HERE}.dynamic_regions.part_settings:GroundNetworkSettings',
     'implicit_cues': f'{_HERE}.implicit_cues.settings:ImplicitCuesSettings',
     'scale_alignment': f'{_HERE}.dynamic_regions.settings:ScaleAlignmentSettings',
     'self_distillation': f'{_HERE}.self_distillation.settings:SelfDistillationSettings',

@@ -16,7 +16,7 @@ from mdepth_training.data.sample import Sample
 
 if TYPE_CHECKING:
     from mdepth_ros.networks import JointDepthPose
-    from mdepth_training.methods.dynamic_regions.settings import InstanceSettings
+    from mdepth_training.methods.dynamic_regions.part_settings import InstanceSettings
 
 LEAST_AREA = 0.001
 """Smallest share of the image of a thing."""

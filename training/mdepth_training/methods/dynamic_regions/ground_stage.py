@@ -21,7 +21,7 @@ from mdepth_training.methods.dynamic_regions.ground_network import (
     thirds_loss,
 )
 from mdepth_training.methods.dynamic_regions.part import LearnPart, learned
-from mdepth_training.methods.dynamic_regions.settings import GroundNetworkSettings
+from mdepth_training.methods.dynamic_regions.part_settings import GroundNetworkSettings
 from mdepth_training.methods.dynamic_regions.things import Maps, without
 from mdepth_training.stages import LabelMaker, Stage
 

@@ -87,7 +87,9 @@ class InstanceNetwork(Detector):
 
     def loss(self, seen: Seen, ids: Tensor, unsure: Tensor) -> Tensor:
         """As `instance_loss`."""
-        return instance_loss(self(*seen), ids, unsure, self.weight)
+        said = self(*seen)
+        with torch.autocast(ids.device.type, enabled=False):
+            return instance_loss(said, ids, unsure, self.weight)
 
     @torch.no_grad()
     def found(self, seen: Seen, least_score: float) -> tuple[NDArray[np.uint8], NDArray[Any]]:

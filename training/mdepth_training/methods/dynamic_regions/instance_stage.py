@@ -20,7 +20,7 @@ from mdepth_training.methods.dynamic_regions.credible import credible_things
 from mdepth_training.methods.dynamic_regions.detector import make_detector
 from mdepth_training.methods.dynamic_regions.ground import ground_around, ground_mask
 from mdepth_training.methods.dynamic_regions.part import LearnPart, learned
-from mdepth_training.methods.dynamic_regions.settings import InstanceSettings
+from mdepth_training.methods.dynamic_regions.part_settings import InstanceSettings
 from mdepth_training.methods.dynamic_regions.things import require_some
 from mdepth_training.stages import LabelMaker, Stage
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from mdepth_ros.core.machine import choose_device
+from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import project_depth
 from mdepth_ros.model.file import load_model
 from mdepth_training.data.sample import Sample
@@ -32,6 +33,7 @@ from mdepth_training.methods.dynamic_regions.objects import (
     dynamic_mask,
     sorted_objects,
 )
+from mdepth_training.methods.dynamic_regions.part import has_part
 from mdepth_training.methods.dynamic_regions.static import static_things
 from mdepth_training.methods.dynamic_regions.things import IDS, seen_from
 from mdepth_training.stages import LabelMaker
@@ -197,11 +199,24 @@ def things_in(
 
 
 def _learner(stage: Stage) -> DynamicRegions:
-    """The method with the weights that the stage begins with."""
+    """The method with the weights that the stage begins with.
+
+    Raises MdepthError where these have no motion: that of one by chance would be no label.
+    """
     from mdepth_training.methods.dynamic_regions.method import DynamicRegions
 
-    assert stage.model_file is not None
-    network, _ = load_model(stage.model_file)
+    model = stage.model_file
+    if cast('DynamicRegionsSettings', stage.settings.method).motion == 'none':
+        raise MdepthError(
+            f'stage {stage.name} sees no motion with method.motion=none: set 2d or 3d, as the '
+            'stage that learned it'
+        )
+    if model is None or not has_part(model, 'motion'):
+        raise MdepthError(
+            f'stage {stage.name}: {model or "no model"} has no motion beside it: set its `model` '
+            'to a stage of kind fit with method.name=dynamic_regions'
+        )
+    network, _ = load_model(model)
     learner = DynamicRegions(stage.experiment, network=network)
-    learner.load_parts(stage.model_file)
+    learner.load_parts(model)
     return learner.to(choose_device('auto')).eval()

@@ -37,7 +37,7 @@ from mdepth_training.methods.dynamic_regions.ground_network import ground_inputs
 
 if TYPE_CHECKING:
     from mdepth_ros.networks import JointDepthPose
-    from mdepth_training.methods.dynamic_regions.settings import InstanceSettings
+    from mdepth_training.methods.dynamic_regions.part_settings import InstanceSettings
 
 MEAN, STD = (0.485, 0.456, 0.406, 0.0, 0.0), (0.229, 0.224, 0.225, 1.0, 1.0)
 """Of image (ImageNet's), disparity and ground."""
@@ -127,7 +127,8 @@ class MaskRcnn(Detector):
     def found(self, seen: Tensor, least_score: float) -> tuple[NDArray[np.uint8], NDArray[Any]]:
         """The surest things first; of one that has less than half of its mask left, it is one."""
         learns = self.training
-        said = self.eval().net(list(seen.float()))
+        with torch.autocast(seen.device.type, enabled=False):
+            said = self.eval().net(list(seen.float()))
         self.train(learns)
         found = [_as_ids(one, least_score, seen.shape[-2:]) for one in said]
         ids, probability = zip(*found, strict=True)

@@ -71,9 +71,11 @@ def _masks(experiment: Experiment, settings: DynamicRegionsSettings) -> Masks:
         coco = CocoMasks(path, classes)
         return GivenMasks(path, list(coco.images), coco.ids, size)
     if not settings.masks or not (settings.masks == EXACT or path.is_dir()):
+        there = settings.masks and path.exists()
+        lack = 'neither a folder nor a .json' if there else 'not there'
         raise MdepthError(
-            f'method.masks={settings.masks} is not there: give a folder of PNGs, a json of COCO, '
-            'or exact for those of data.synthetic'
+            f'method.masks={settings.masks} is {lack}: give a folder of PNGs, a json of COCO, or '
+            'exact for those of data.synthetic'
         )
     if classes:
         raise MdepthError('method.mask_classes is of a json of COCO alone: leave it out')

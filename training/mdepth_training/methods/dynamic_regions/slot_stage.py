@@ -15,7 +15,7 @@ from mdepth_training.data.sample import Sample
 from mdepth_training.labels import Kind, StoredDrive
 from mdepth_training.methods.dynamic_regions.objects import dynamic_mask
 from mdepth_training.methods.dynamic_regions.part import LearnPart, learned
-from mdepth_training.methods.dynamic_regions.settings import SlotSettings
+from mdepth_training.methods.dynamic_regions.part_settings import SlotSettings
 from mdepth_training.methods.dynamic_regions.slot_network import (
     Seen,
     SlotNetwork,

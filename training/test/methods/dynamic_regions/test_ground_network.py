@@ -19,7 +19,7 @@ from mdepth_training.methods.dynamic_regions.ground_network import (
     thirds_loss,
 )
 from mdepth_training.methods.dynamic_regions.ground_stage import LearnGround
-from mdepth_training.methods.dynamic_regions.settings import GroundNetworkSettings
+from mdepth_training.methods.dynamic_regions.part_settings import GroundNetworkSettings
 from mdepth_training.optimiser import Timetable
 from torch import Tensor
 from torch.nn import functional

@@ -117,6 +117,9 @@ def test_it_learns_what_things_look_like(experiment: Experiment) -> None:
         loss.backward()
         optimizer.step()
     assert all(p.grad is None for p in learner.network.parameters())
+    exact = learner.loss(given, given).detach()
+    with torch.autocast('cpu', torch.bfloat16):
+        torch.testing.assert_close(learner.loss(given, given).detach(), exact, rtol=0.1, atol=0.02)
     learner.step = learner.shared.images_every - 1
     learner.loss(given, given)
     assert learner.pictures is not None

@@ -4,14 +4,18 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from mdepth_training.config import load_experiment
+from mdepth_training.fit import fit
 from mdepth_training.labels import LabelStore
 from mdepth_training.methods.dynamic_regions import ground_stage
+from mdepth_training.methods.dynamic_regions.method import DynamicRegions
 from mdepth_training.stages import Stage, load_recipe, run
 from safetensors.torch import load_file
 
@@ -38,7 +42,7 @@ SLOTS = ', '.join(
 RECIPE = f"""
 experiment: tiny.yaml
 stages:
-  maps: {{kind: labels, maker: scene, model: {MODEL}}}
+  maps: {{kind: labels, maker: scene, model: MOVING}}
   ground_network:
     model: {MODEL}
     labels: [maps]
@@ -64,10 +68,14 @@ pytestmark = pytest.mark.usefixtures('no_unit')
 
 @pytest.fixture(scope='module')
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Stages:
-    """The stages, of which the labels of the scene are made."""
+    """The stages, of which the labels of the scene are made; its motion is one by chance."""
     folder = tmp_path_factory.mktemp('chain')
     (folder / 'tiny.yaml').write_text(EXPERIMENT)
-    (folder / 'recipe.yaml').write_text(RECIPE)
+    moving = folder / 'moving.safetensors'
+    shutil.copyfile(MODEL, moving)
+    torch.manual_seed(0)
+    DynamicRegions(load_experiment(folder / 'tiny.yaml')).save_parts(moving)
+    (folder / 'recipe.yaml').write_text(RECIPE.replace('MOVING', str(moving)))
     stages = load_recipe(folder / 'recipe.yaml', folder / 'out')
     assert run(stages[:1], folder / 'out')
     return {stage.name: stage for stage in stages}
@@ -133,6 +141,14 @@ def test_what_cannot_be_done_is_one_line(
         run([replace(ground, model=MODEL)], tmp_path)
     with pytest.raises(MdepthError, match='no model has no ground'):
         run([replace(ground, model=None, folder=tmp_path / 'none')], tmp_path)
+    maps = replace(chain['maps'], folder=tmp_path / 'maps')
+    with pytest.raises(MdepthError, match=r'stage maps: .*nano\.safetensors has no motion beside'):
+        run([replace(maps, model=MODEL)], tmp_path)
+    with pytest.raises(MdepthError, match='stage maps: no model has no motion beside it: set its'):
+        run([replace(maps, model=None)], tmp_path)
+    resting = replace(maps.settings, method=replace(maps.settings.method, motion='none'))
+    with pytest.raises(MdepthError, match=r'stage maps sees no motion with method\.motion=none'):
+        run([replace(maps, settings=resting)], tmp_path)
     wider = replace(ground.settings.method, ground_channels=16)
     other = replace(ground, settings=replace(ground.settings, method=wider))
     with pytest.raises(MdepthError, match='other settings of the method'):
@@ -148,3 +164,42 @@ def test_what_cannot_be_done_is_one_line(
     slots = replace(chain['slots'].settings, method=still)
     with pytest.raises(MdepthError, match=r'nothing moves in any frame of .*: give data'):
         run([replace(chain['slots'], settings=slots, folder=tmp_path / 'still')], tmp_path)
+
+
+def test_labels_of_another_world_are_refused(chain: Stages, tmp_path: Path) -> None:
+    """Its drives have the same names and stamps."""
+    settings = chain['ground_network'].experiment
+    busy = replace(settings.data.synthetic, moving=3.0)
+    other = replace(settings, data=replace(settings.data, synthetic=busy))
+    with pytest.raises(MdepthError, match=r'other images: data\.synthetic\.moving is 1\.0 there'):
+        fit(other, tmp_path / 'run')
+
+
+@pytest.mark.parametrize('damage', ['cut', 'gone'])
+def test_a_damaged_map_is_one_line_and_is_made_again(
+    chain: Stages, tmp_path: Path, damage: str
+) -> None:
+    recipe = chain['maps'].folder.parents[1] / 'recipe.yaml'
+    maps, network, _, things, *_ = load_recipe(recipe, tmp_path)
+    shutil.copytree(chain['maps'].folder, maps.folder)
+    (file,) = maps.made_labels.glob('*/scene_depth/2.0.0.0')
+    store = LabelStore.open(maps.made_labels)
+    (key,) = (key for key in store.keys(store.drives()[0].name) if key[1] == 2)
+    before = store.read(key)['scene_depth']
+    said = r'2\.0\.0\.0 is damaged: remove it, then make'
+    if damage == 'cut':
+        file.write_bytes(file.read_bytes()[:20])
+    else:
+        file.unlink()
+        said = 'has no scene_depth of 1 of the 3 frames of synthetic-0, the first is 2: make'
+    closed = replace(things, stores=(maps,))
+    for stage in (network, closed):
+        for workers in (0, 1):
+            settings = replace(stage.settings, data=replace(stage.settings.data, workers=workers))
+            with pytest.raises(MdepthError, match=said) as caught:
+                run([replace(stage, settings=settings)], tmp_path)
+            assert '\n' not in str(caught.value)
+    file.unlink(missing_ok=True)
+    assert run([maps], tmp_path, only='maps')
+    np.testing.assert_allclose(store.read(key)['scene_depth'], before, rtol=0.02)
+    assert run([network, closed], tmp_path)

@@ -160,5 +160,6 @@ def test_what_is_no_source_of_masks_is_one_line(recipe: Path) -> None:
     refuses('method.masks= is not there: give a folder of PNGs', 'masks.method.masks=')
     refuses('method.masks=nowhere is not there', 'masks.method.masks=nowhere')
     refuses('method.masks=nowhere.json is not there', 'masks.method.masks=nowhere.json')
+    refuses('recipe.yaml is neither a folder nor a .json', f'masks.method.masks={recipe}')
     refuses('has no PNG', f'masks.method.masks={recipe.parent}')
     refuses('mask_classes is of a json of COCO alone', 'masks.method.mask_classes=[car]')
