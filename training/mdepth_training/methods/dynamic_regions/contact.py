@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mdepth_training.methods.dynamic_regions.objects import Depth, Mask, below
+from mdepth_training.methods.dynamic_regions.objects import SOON, Depth, Mask, below
 
 REACH = 2
 BESIDE = 5
@@ -55,11 +55,9 @@ def standing_depths(mask: Mask, things: Mask, depth: Depth, ground: Mask) -> NDA
         return found
     rows, inverse = ground_rows(depth, ground)
     bottom = mask.shape[0] - 1
-    lows = bottom - mask[::-1, columns].argmax(0)
+    lows, lowest = _lower_line(mask, columns)
     cut = lows >= bottom - 1
     free = ~cut & ~things[np.minimum(lows + 1, bottom), columns]
-    height = lows.max() - np.flatnonzero(mask.any(1))[0]
-    lowest = lows >= lows.max() - max(LOWEST * height, 1)
     if cut[lowest].mean() > 0.5 or len(rows) < LEAST_ROWS:
         whole: float | NDArray[np.floating] = contact_depth(mask, depth, ground)
         each = column_depths(mask, depth, ground)[columns]
@@ -74,6 +72,31 @@ def standing_depths(mask: Mask, things: Mask, depth: Depth, ground: Mask) -> NDA
         each[outside] = column_depths(mask, depth, ground)[columns][outside]
     found[columns] = np.sqrt(whole * each)
     return found
+
+
+def on_seen_ground(mask: Mask, ground: Mask) -> bool:
+    """Whether the ground [H, W] begins soon below the line on which a thing stands.
+
+    Not at once: beside a thing the normals of the ground are those of two surfaces. Where it does
+    not, a found mask may end anywhere in the thing, and its last row says nothing.
+    """
+    columns = np.flatnonzero(mask.any(0))
+    if not len(columns):
+        return False
+    lows, lowest = _lower_line(mask, columns)
+    reach = round(SOON * mask.shape[1])
+    pairs = zip(lows[lowest], columns[lowest], strict=True)
+    seen = [ground[row + 1 : row + 1 + reach, column].any() for row, column in pairs]
+    return bool(np.mean(seen) > 0.5)
+
+
+def _lower_line(
+    mask: Mask, columns: NDArray[np.intp]
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """The last row of a thing in each of its columns, and whether it may stand there."""
+    lows = mask.shape[0] - 1 - mask[::-1, columns].argmax(0)
+    height = lows.max() - np.flatnonzero(mask.any(1))[0]
+    return lows, lows >= lows.max() - max(LOWEST * height, 1)
 
 
 def ground_rows(depth: Depth, ground: Mask) -> tuple[NDArray[np.intp], NDArray[np.floating]]:

@@ -55,7 +55,7 @@ def make_detector(
         return MaskRcnn(settings, size)
     from mdepth_training.methods.dynamic_regions.instance_network import InstanceNetwork
 
-    return InstanceNetwork(network.depth_encoder, weight=settings.found_weight)
+    return InstanceNetwork(network.depth_encoder, settings.found_weight, settings.unsure_weight)
 
 
 def require_inputs(settings: InstanceSettings) -> None:

@@ -38,15 +38,17 @@ class InstanceNetwork(Detector):
     """An image and a depth -> logit and offset of each pixel.
 
     encoder  of the depth; a copy of it learns: what depth needs is not what parts things
+    weights  `weight` and `unsure_weight` of `instance_loss`
     hidden   channels of the layers here
-    weight   pixels of no thing that one of a thing counts as in the loss
     """
 
-    def __init__(self, encoder: ResNetEncoder, hidden: int = 32, weight: float = 1.0) -> None:
+    def __init__(
+        self, encoder: ResNetEncoder, weight: float, unsure_weight: float, hidden: int = 32
+    ) -> None:
         super().__init__()
+        self.weights = weight, unsure_weight
         self.encoder = copy.deepcopy(encoder).requires_grad_(True)
         channels = encoder.channels
-        self.weight = weight
         inputs = (channels[0] + 1, *channels[1:])
         self.lateral = nn.ModuleList(nn.Conv2d(c, hidden, 1) for c in inputs)
         self.smooth = nn.ModuleList(
@@ -89,7 +91,7 @@ class InstanceNetwork(Detector):
         """As `instance_loss`."""
         said = self(*seen)
         with torch.autocast(ids.device.type, enabled=False):
-            return instance_loss(said, ids, unsure, self.weight)
+            return instance_loss(said, ids, unsure, *self.weights)
 
     @torch.no_grad()
     def found(self, seen: Seen, least_score: float) -> tuple[NDArray[np.uint8], NDArray[Any]]:
@@ -125,24 +127,30 @@ def middles(ids: Tensor) -> Tensor:
 
 
 def instance_loss(
-    said: tuple[Tensor, Tensor], ids: Tensor, unsure: Tensor, weight: float = 1.0
+    said: tuple[Tensor, Tensor],
+    ids: Tensor,
+    unsure: Tensor,
+    weight: float = 1.0,
+    unsure_weight: float = 0.0,
 ) -> Tensor:
     """Cross entropy of thing or not, and the error of the middle where there is a thing.
 
-    said  logit and offset as the network gives them; ids, unsure [B, 1, H, W] of full size:
-    pixels of which nobody knows whether they are of a thing do not count. A pixel of a thing
-    counts as `weight` others.
+    said  logit and offset as the network gives them; ids, unsure [B, 1, H, W] of full size.
+    A pixel of a thing counts as `weight` others, one of which nobody knows whether it is of a
+    thing as this share of one of no thing: most of these are of none, and few of what is like
+    the things that were found.
     """
     logit, offset = said
     size = logit.shape[-2:]
-    known = functional.interpolate(unsure.float(), size) == 0
     thing = functional.interpolate((~unsure & (ids > 0)).float(), size) > 0
+    counts = functional.interpolate(unsure.float(), size)
+    counts = 1 - (1 - unsure_weight) * counts
     ids = functional.interpolate(ids.float(), size)
     entropy = functional.binary_cross_entropy_with_logits(
         logit, (ids > 0).float(), reduction='none', pos_weight=logit.new_tensor(weight)
     )
     error = (offset - middles(ids)).abs().sum(1, keepdim=True)
-    loss: Tensor = (entropy * known).sum() / known.sum().clamp(min=1)
+    loss: Tensor = (entropy * counts).sum() / counts.sum().clamp(min=1)
     return loss + (error * thing).sum() / thing.sum().clamp(min=1)
 
 

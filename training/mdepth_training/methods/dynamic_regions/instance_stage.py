@@ -21,6 +21,7 @@ from mdepth_training.methods.dynamic_regions.detector import make_detector
 from mdepth_training.methods.dynamic_regions.ground import ground_around, ground_mask
 from mdepth_training.methods.dynamic_regions.part import LearnPart, learned
 from mdepth_training.methods.dynamic_regions.part_settings import InstanceSettings
+from mdepth_training.methods.dynamic_regions.sharpen import sharpened
 from mdepth_training.methods.dynamic_regions.things import require_some
 from mdepth_training.stages import LabelMaker, Stage
 
@@ -41,6 +42,9 @@ def instance_maker(stage: Stage) -> LabelMaker:
         depth = sample.labels['scene_depth'].float()
         looked_at = learner.seen(sample.current, sample)
         said, probability = learner.instances.found(looked_at, settings.least_score)
+        if settings.sharpen:
+            images = (255 * sample.current).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+            said = np.stack([sharpened(*one) for one in zip(said, images, strict=True)])
         unsure = (probability > PERHAPS) & (said == 0)
         ground = ground_around(ground_mask(depth[:, 0], sample.K), depth[:, 0], sample.K)
         seen = zip(said, *(x.cpu().numpy() for x in (depth[:, 0], ground, sample.K)), strict=True)
@@ -80,7 +84,7 @@ class LearnInstances(LearnPart):
         return self.instances.seen(self.network, image, sample)
 
     def loss(self, sample: Sample, jittered: Sample, *_: Tensor) -> Tensor:
-        """Against what was found; pixels that may be of a thing do not count."""
+        """Against what was found; pixels that may be of a thing count little."""
         ids, unsure = (sample.labels[name] for name in self.settings.labels[1:3])
         self.look_at(ids)
         seen = self.seen(jittered.current, sample)

@@ -22,6 +22,7 @@ from mdepth_training.methods.dynamic_regions.alignment_stage import AlignScale
 from mdepth_training.methods.dynamic_regions.contact import (
     contact_depth,
     depth_label,
+    on_seen_ground,
     standing_depths,
 )
 from mdepth_training.methods.dynamic_regions.part import has_part
@@ -93,13 +94,19 @@ def own_depths(
     mask = things.current[:, 0]
     depth = sample.labels['scene_depth'].float()[things.places, 0]
     ground = sample.labels['ground'][things.places, 0] > 0
+    stands = torch.ones_like(things.places, dtype=torch.bool)
+    if settings.on_ground and settings.scale != 'network':
+        pairs = zip(mask.cpu().numpy(), ground.cpu().numpy(), strict=True)
+        stands = torch.tensor([on_seen_ground(*pair) for pair in pairs]).to(stands)
     if settings.scale == 'rows':
         every = ((sample.labels['instances'] > 0) | (sample.labels['static_things'] > 0))[:, 0]
         frames = zip(
             *(x.cpu().numpy() for x in (mask, every[things.places], depth, ground)), strict=True
         )
         found = torch.from_numpy(np.stack([standing_depths(*frame) for frame in frames]))
-        return found.nan_to_num(1.0).to(depth)[:, None].expand_as(depth), mask.any(2).any(1)
+        return found.nan_to_num(1.0).to(depth)[:, None].expand_as(depth), stands & mask.any(2).any(
+            1
+        )
     alone, network = things.images(sample), learner.network if learner else None
     own = shapes(settings.shape, network, alone.previous, alone.current, depth)
     if settings.scale == 'contact':
@@ -108,7 +115,7 @@ def own_depths(
     else:
         assert learner is not None
         scale = learner.alignment.scale(sample.current[things.places], mask, own, depth, ground)
-    known = scale.isfinite()
+    known = stands & scale.isfinite()
     scaled = normalised(own, mask) * scale.nan_to_num(1.0)[:, None, None]
     return scaled.clamp(min=SMALLEST), known
 

@@ -8,6 +8,7 @@ there (Eq. 4), so its depth may be wrong by any factor. Stage 4 goes on with lab
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -85,7 +86,9 @@ class DynamicRegions(ImplicitCues):
         for depth in depths:
             size = depth.shape[-2:]
             at_size = functional.interpolate(label.float(), size)[:, 0]
-            moves = functional.interpolate(dynamic.float(), size)[:, 0] > 0
+            moves = functional.interpolate(dynamic.float(), size)
+            reach = math.ceil(self.settings.ring * size[1] / 512)
+            moves = functional.max_pool2d(moves, 2 * reach + 1, 1, reach)[:, 0] > 0
             on_moving = label_loss(depth, at_size, moves, log)
             on_scene = on_moving.new_zeros(())
             if self.settings.scene_weight:

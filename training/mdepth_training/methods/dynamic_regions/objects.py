@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from mdepth_training.methods.dynamic_regions.ground import REACH
 
+SOON = 1.5 * REACH
+"""How far below a thing its ground begins, as a share of the width."""
 Mask = NDArray[np.bool_]
 Depth = NDArray[np.float32]
 
@@ -144,7 +146,7 @@ def stands(mask: Mask, ground: Mask) -> bool:
 
     Not at once: the normals beside it are those of two surfaces.
     """
-    rows, columns = below(mask, round(1.5 * REACH * mask.shape[1]))
+    rows, columns = below(mask, round(SOON * mask.shape[1]))
     return bool(ground[rows, columns].any()) if len(rows) else False
 
 

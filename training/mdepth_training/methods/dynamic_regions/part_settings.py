@@ -67,6 +67,16 @@ class InstanceSettings(LaterSettings):
     found_weight: float = setting(
         1.0, 'pixels of no thing that one of a thing counts as in the loss', 0.01, 1e3
     )
+    unsure_weight: float = setting(
+        0.05,
+        'what a pixel counts as that may be of a thing nobody found, beside one of no thing; 0: '
+        'nothing is learned there',
+        0,
+        1,
+    )
+    sharpen: bool = setting(
+        True, 'labels: let things end at edges of colour (GrabCut), not where the network does'
+    )
     least_score: float = setting(
         0.6,
         'labels: mean probability from which on a thing counts, mask_rcnn: its score; the code '

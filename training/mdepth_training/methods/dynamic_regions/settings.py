@@ -46,6 +46,13 @@ class DynamicRegionsSettings(ImplicitCuesSettings):
         0,
         1e3,
     )
+    ring: float = setting(
+        0.0,
+        'pixels at a width of 512 around a thing that the labels count in too, where they are the '
+        'depth of the scene: they hold the edge of the thing; 0 in the paper',
+        0,
+        64,
+    )
     scene_cues: bool = setting(
         False,
         'labels: whether the scene has its cues; they explain what moves along by another depth, '
@@ -60,6 +67,11 @@ class DynamicRegionsSettings(ImplicitCuesSettings):
         '(rows, closed form; each column for itself, upright and without a shape), as the line on '
         'which it stands (contact, closed form: ground and feet there), or as the network of a '
         'stage scale_alignment says',
+    )
+    on_ground: bool = setting(
+        True,
+        'labels of closed form: only things below which the ground is seen have one; found masks '
+        'may end anywhere in a thing. false for exact ones',
     )
     edge: float = setting(
         0.08,

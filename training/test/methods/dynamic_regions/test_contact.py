@@ -11,6 +11,7 @@ from mdepth_training.methods.dynamic_regions.contact import (
     contact_depth,
     ground_rows,
     lower_hull,
+    on_seen_ground,
     standing_depths,
 )
 from numpy.typing import NDArray
@@ -124,6 +125,23 @@ def test_the_hull_is_that_of_another_library() -> None:
     touching = {(x, y) for x, y in zip(columns, rows, strict=True) if np.isclose(hull[x], y)}
     assert on_hull <= touching
     assert np.allclose(np.interp(columns, *np.array(sorted(on_hull)).T), hull)
+
+
+def test_a_mask_that_ends_in_its_thing_stands_on_no_ground() -> None:
+    _, ground, (mask,) = world((5.0, 20, 50, 80))
+    assert on_seen_ground(mask, ground)
+    last = np.flatnonzero(mask.any(1))[-1]
+    hidden = ground.copy()
+    hidden[last + 1 : last + 5] = False  # normals there are those of two surfaces
+    assert on_seen_ground(mask, hidden)
+    hidden[last + 5] = False
+    assert not on_seen_ground(mask, hidden)
+    upper = mask.copy()
+    upper[last - 10 :] = False  # what was found of it ends above its wheels
+    assert not on_seen_ground(upper, ground)
+    assert not on_seen_ground(np.zeros_like(mask), ground)
+    cut = mask | (np.arange(HEIGHT)[:, None] > last) & mask.any(0)
+    assert not on_seen_ground(cut, ground & ~cut)
 
 
 def test_an_empty_mask_has_no_depth() -> None:

@@ -138,3 +138,17 @@ def test_the_depth_of_the_scene_holds_what_has_no_label() -> None:
     assert (depth.grad[:, 20:40, 30:60] == 0).all()
     # The median is the scale: what is nearer than it goes away, what is farther comes nearer.
     assert (depth.grad[:, :20, 5:40] < 0).all() and (depth.grad[:, :20, 60:85] > 0).all()
+
+
+def test_around_a_thing_the_scene_counts_as_much_as_the_thing() -> None:
+    label = torch.full((2, 1, HEIGHT, WIDTH), 8.0)
+    dynamic = torch.zeros(2, 1, HEIGHT, WIDTH)
+    dynamic[:, :, 20:40, 30:60] = 1
+    given = sample({'depth_label': label, 'dynamic': dynamic})
+    learner = method(motion='none', label_error='log', label_weight=0.5, ring=3 * 512 / WIDTH)
+    depth = torch.linspace(1, 10, WIDTH).expand(2, HEIGHT, WIDTH).clone().requires_grad_()
+    learner.depth_loss(given, [depth]).backward()
+    pulled = depth.grad != 0
+    assert pulled[:, 17:43, 27:60].float().mean() > 0.95  # but for what is as the label says
+    pulled[:, 17:43, 27:63] = False
+    assert not pulled.any()
