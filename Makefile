@@ -7,10 +7,12 @@ BIN := .venv/bin
 demo: .venv/ready
 	$(BIN)/mdepth demo --output demo --overwrite
 
-# The networks of the tests are so small that a second thread only makes them wait for each other.
+# The networks of the tests are so small that a second thread only makes them wait for each other;
+# a second process takes other files of tests. TEST_JOBS=0 runs them one after the other.
+TEST_JOBS ?= 2
 test: export OMP_NUM_THREADS ?= 1
 test: .venv/ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(TEST_JOBS) --dist loadfile
 
 lint: .venv/ready
 	$(BIN)/ruff check .

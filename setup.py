@@ -69,7 +69,14 @@ setup(
     extras_require={
         # Where there is no ROS 2 (folder standalone/).
         'standalone': ['ros2-standalone'],
-        'test': ['pytest>=7', 'evo>=1.30', 'ruff>=0.6', 'mypy>=1.10', 'import-linter>=2.15'],
+        'test': [
+            'pytest>=7',
+            'pytest-xdist>=3',
+            'evo>=1.30',
+            'ruff>=0.6',
+            'mypy>=1.10',
+            'import-linter>=2.15',
+        ],
     },
     entry_points={
         'console_scripts': [
