@@ -18,7 +18,8 @@ from mdepth_training.stages import load_recipe, run
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.model.checkpoint_import import read_plain
-from mdepth_ros.model.file import load_model
+from mdepth_ros.model.file import ModelCard, load_model, save_model
+from mdepth_ros.networks import JointDepthPose
 
 TEXT = """
 name: tiny
@@ -26,12 +27,13 @@ input_size: [64, 96]
 network: {width: 0.125, disparity_bias: -3.0, translation_scale: 0.1}
 method: {name: self_distillation, joint_from: 0, mask_filter: learned, pseudo: disparity}
 data: {workers: 0, synthetic: {drives: 2, frames: 6}}
-training: {steps: 20, batch_size: 2, warm_up: 2, save_every: 50, images_every: 10}
+training:
+  {steps: 20, batch_size: 2, warm_up: 2, save_every: 50, images_every: 10, learning_rate: 1.0e-4}
 """
 RECIPE = """
 experiment: tiny.yaml
 stages:
-  teacher: {labels: [pseudo]}
+  teacher: {model: first.safetensors, labels: [pseudo]}
   student:
     model: teacher
     teacher: teacher
@@ -47,12 +49,24 @@ pytestmark = pytest.mark.usefixtures('no_unit')
 
 @pytest.fixture
 def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The recipe, and beside it true disparities of another scale and shift as `pseudo`."""
+    """The recipe, and beside it true disparities of another scale and shift as `pseudo`.
+
+    It begins with a network whose depth varies: to a flat one nothing is aligned.
+    """
     monkeypatch.chdir(tmp_path)
     (tmp_path / 'tiny.yaml').write_text(TEXT)
     path = tmp_path / 'chain.yaml'
     path.write_text(RECIPE)
     experiment = load_experiment(tmp_path / 'tiny.yaml')
+    torch.manual_seed(0)
+    network = JointDepthPose(experiment.network)
+    with torch.no_grad():
+        network.depth_decoder.heads[0].weight *= 30
+    card = ModelCard(
+        name='first', network=network.config, input_size=(64, 96), camera=experiment.camera,
+        frame_interval=0.1, method='none', data='none', licence='Apache-2.0',
+    )  # fmt: skip
+    save_model(tmp_path / 'first.safetensors', network, card)
     source = open_source(experiment, tmp_path / 'cache', ())
     kinds = {'pseudo_disparity': Kind('value', (64, 96), description='disparity of the truth')}
     origin = make_origin('truth', data='two drives', settings={})
