@@ -50,6 +50,7 @@ CLOSED += f'<Tag>ros_discovery_off_{os.getpid()}</Tag>'
         ),
         (Discovery('OFF', ('10.0.0.1',)), QUIET, CLOSED),
     ],
+    ids=['subnet', 'peers', 'off'],
 )
 def test_discovery_is_configured_as_in_ros(
     discovery: Discovery, general: str, inside: str
