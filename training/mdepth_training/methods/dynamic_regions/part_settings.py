@@ -65,12 +65,12 @@ class InstanceSettings(LaterSettings):
         '(instances, the first round), or what the round before says (objects)',
     )
     found_weight: float = setting(
-        1.0, 'pixels of no thing that one of a thing counts as in the loss', 0.01, 1e3
+        1.0, 'own: pixels of no thing that one of a thing counts as in the loss', 0.01, 1e3
     )
     unsure_weight: float = setting(
         0.05,
-        'what a pixel counts as that may be of a thing nobody found, beside one of no thing; 0: '
-        'nothing is learned there',
+        'own: what a pixel counts as that may be of a thing nobody found, beside one of no thing; '
+        '0: nothing is learned there',
         0,
         1,
     )
