@@ -163,7 +163,7 @@ class Stage:
     def _with_new_settings(self, there: Any, here: Any) -> Any:
         """What a record says, and the defaults of settings that came since it was written.
 
-        That code did what it did, perhaps not what a default says now: `state` tells of other code.
+        That code may have done something else than a default says now: `state` tells of it.
         """
         if not isinstance(there, dict) or not isinstance(there.get('settings'), dict):
             return there

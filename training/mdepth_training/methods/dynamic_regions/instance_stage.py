@@ -35,7 +35,9 @@ def instance_maker(stage: Stage) -> LabelMaker:
     settings = cast('InstanceSettings', stage.settings.method)
     kinds = {
         'objects': Kind('ids', size, dtype='uint8', description='things, moving or not'),
-        'unsure': Kind('mask', size, description='perhaps things: they count little in the next round'),
+        'unsure': Kind(
+            'mask', size, description='perhaps things: they count little in the next round'
+        ),
     }
 
     def maps(sample: Sample) -> Mapping[str, Tensor]:
