@@ -5,6 +5,13 @@
 from mdepth_training.labels.pseudo.choose import provider_of
 from mdepth_training.labels.pseudo.maker import pseudo_maker
 from mdepth_training.labels.pseudo.settings import PseudoSettings, read_settings
-from mdepth_training.labels.pseudo.space import seeming_space
+from mdepth_training.labels.pseudo.space import mistaken_for, seeming_space
 
-__all__ = ['PseudoSettings', 'provider_of', 'pseudo_maker', 'read_settings', 'seeming_space']
+__all__ = [
+    'PseudoSettings',
+    'mistaken_for',
+    'provider_of',
+    'pseudo_maker',
+    'read_settings',
+    'seeming_space',
+]

@@ -17,7 +17,7 @@ from mdepth_training.labels.loading import load_labels, resample
 from mdepth_training.labels.maker import LabelMaker
 from mdepth_training.labels.pseudo.images import FrameImages
 from mdepth_training.labels.pseudo.provider import AFFINE, Provider
-from mdepth_training.labels.pseudo.space import seeming_space
+from mdepth_training.labels.pseudo.space import mistaken_for
 from mdepth_training.labels.store import LabelStore
 
 SCENE = 'scene_depth'
@@ -128,17 +128,16 @@ def check_space(
     found: Mapping[Key, Tensor], provider: Provider, scenes: Sequence[LabelStore]
 ) -> None:
     """MdepthError where all labels [H, W] of some frames run against the depth of the scene."""
-    seeming = set[str]()
+    pairs = []
     for key, label in found.items():
         for store in scenes:
             if store.drive(key.drive) is not None and not store.missing([key], [SCENE]):
                 scene = load_labels(store, [key], [SCENE], (label.shape[0], label.shape[1]))
-                seeming.add(seeming_space(label, scene[SCENE][0, 0]))
+                pairs.append((label, scene[SCENE][0, 0]))
                 break
-    seeming.discard('')
-    if seeming and provider.space not in seeming:
+    if other := mistaken_for(provider.space, pairs):
         raise MdepthError(
-            f'{provider.name} seems to give {seeming.pop()}, not {provider.space}: its maps run '
+            f'{provider.name} seems to give {other}, not {provider.space}: its maps run '
             f'against {SCENE} of {", ".join(str(store.path) for store in scenes)}; set space'
         )
 

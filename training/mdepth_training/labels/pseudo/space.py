@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,15 @@ def seeming_space(pseudo: Tensor, depth: Tensor, clear: float = CLEAR) -> str:
     return 'depth' if rho > 0 else 'disparity'
 
 
+def mistaken_for(space: str, pairs: Iterable[tuple[Tensor, Tensor]]) -> str:
+    """The other space where maps of `space` all seem to be of that one; '' else.
+
+    pairs  of maps and depths [H, W], see `seeming_space`; those that cannot be told do not count
+    """
+    seeming = {seeming_space(pseudo, depth) for pseudo, depth in pairs} - {''}
+    return '' if not seeming or space in seeming else seeming.pop()
+
+
 def rank_correlation(one: Tensor, other: Tensor) -> float:
     """Spearman's rank correlation of two maps where both are finite; NaN where one is constant.
 
@@ -36,7 +46,7 @@ def rank_correlation(one: Tensor, other: Tensor) -> float:
     known = one.isfinite() & other.isfinite()
     if known.sum() < 2:
         return float('nan')
-    ranks = np.stack([_ranks(values[known].cpu().numpy()) for values in (one, other)])
+    ranks = np.stack([_ranks(of[known].float().cpu().numpy()) for of in (one, other)])
     ranks -= ranks.mean(1, keepdims=True)
     lengths = np.linalg.norm(ranks, axis=1)
     if (lengths == 0).any():

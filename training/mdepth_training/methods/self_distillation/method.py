@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from mdepth_ros.errors import MdepthError
 from mdepth_training.data.sample import Sample
 from mdepth_training.labels import LabelStore
+from mdepth_training.labels.pseudo import mistaken_for
 from mdepth_training.losses import Moments, at_scale, distillation_loss
 from mdepth_training.methods.dynamic_regions.method import DynamicRegions
 from mdepth_training.methods.self_distillation.forgetting import forgetting_factor
@@ -44,9 +45,6 @@ from mdepth_training.methods.self_distillation.teacher import (
     trusted,
 )
 from mdepth_training.methods.view_synthesis import View
-
-AGAINST = -0.3
-"""Mean correlation below which a pseudo-depth is taken to be upside down."""
 
 
 class SelfDistillation(DynamicRegions):
@@ -205,20 +203,30 @@ class SelfDistillation(DynamicRegions):
         near, far = self.network.config.depth_range
         label = sample.labels[name]
         pseudo = aligned(label, depth, static, (near * s, far * s), self.settings)
-        if not self._pseudo_seen and not pseudo.usable.any():
-            require_usable(self.experiment.data.labels, name)
+        if not self._pseudo_seen:
+            if not pseudo.usable.any():
+                require_usable(self.experiment.data.labels, name)
+            self._require_space(label[:, 0].masked_fill(~static, torch.nan), depth)
         self._pseudo_seen = True
-        correlation = pseudo.correlation.mean()
         self._watched(
-            pseudo_skipped=(~pseudo.usable).float().mean(), pseudo_correlation=correlation
+            pseudo_skipped=(~pseudo.usable).float().mean(),
+            pseudo_correlation=pseudo.correlation.mean(),
         )
-        initial = self.shared.initial
-        if self.watched and initial.endswith('.safetensors') and correlation < AGAINST:
-            raise MdepthError(
-                f'{name} runs against the depth of {initial} (correlation {correlation:.2f}): '
-                'depth and disparity are mixed up; make it again as the other one'
-            )
         return pseudo
+
+    def _require_space(self, label: Tensor, depth: Tensor) -> None:
+        """Raise MdepthError where labels [B, H, W] run against a depth that has learned before.
+
+        Asked once: later the depth has learned from them, and agrees.
+        """
+        initial, space = self.shared.initial, self.settings.pseudo
+        if not initial.endswith('.safetensors'):
+            return
+        if other := mistaken_for(space, zip(label, depth, strict=True)):
+            raise MdepthError(
+                f'{self.settings.pseudo_label} runs against the depth of {initial}: it seems to '
+                f'be {other}, not {space}; make it again as {other}'
+            )
 
     def _watched(self, **values: Tensor) -> None:
         if self.watched:

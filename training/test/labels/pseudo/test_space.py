@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from mdepth_training.labels.pseudo import seeming_space
+from mdepth_training.labels.pseudo import mistaken_for, seeming_space
 from mdepth_training.labels.pseudo.space import rank_correlation
 
 
@@ -39,3 +39,12 @@ def test_what_cannot_be_told_is_not() -> None:
     noise = torch.rand(20, 30, generator=torch.Generator().manual_seed(1))
     for pseudo in (noise, torch.ones(20, 30), torch.full((20, 30), torch.nan)):
         assert seeming_space(pseudo, depth) == ''
+
+
+def test_one_map_that_fits_is_enough() -> None:
+    depth = torch.rand(20, 30, generator=torch.Generator().manual_seed(0)) + 1
+    against, nothing = (1 / depth, depth), (torch.ones(20, 30), depth)
+    assert mistaken_for('depth', [against, nothing, against]) == 'disparity'
+    assert mistaken_for('disparity', [(depth, depth)]) == 'depth'
+    for pairs in ([], [nothing], [against, (depth, depth)]):
+        assert mistaken_for('depth', pairs) == ''
