@@ -44,6 +44,7 @@ PARAMETERS = {
     'image_transport': str,
     'scale': str,
     'camera_height': str,
+    'mask': str,
 }
 ARGUMENTS = [
     DeclareLaunchArgument(
@@ -110,6 +111,12 @@ ARGUMENTS = [
         default_value='',
         description='Metres from the road to the camera, or auto: from TF; empty: as in '
         'params_file',
+    ),
+    DeclareLaunchArgument(
+        'mask',
+        default_value='',
+        description='PNG of what is never used of the images (black); of several cameras with '
+        'commas between; empty: as in params_file',
     ),
     DeclareLaunchArgument(
         'speed',

@@ -52,7 +52,7 @@ class Oracle:
         """In the place of Estimator.__call__."""
         predictions = []
         for pair in pairs:
-            view = estimator.views.of(pair.current.camera)
+            view = estimator.views.of(pair.current.camera, pair.current.mask)
             predictions.append(
                 Prediction(
                     depth=np.array(self.depth, np.float32),

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from mdepth_ros.model.file import ModelCard
 
 FIRST_SEED = 40000  # neither training nor the drives of evaluation have such seeds
-_OF_DRIVES = {'truth', 'odom_topic', 'truth_frame', 'topic', 'intrinsics', 'rectified', 'rate'}
+_OF_SOURCE = {'topic', 'intrinsics', 'rectified', 'rate', 'mask'}
+_OF_DRIVES = {'truth', 'odom_topic', 'truth_frame', *_OF_SOURCE}
 _OF_WORLD = {'drives', 'frames', 'seed', 'appearance'}
 
 
@@ -45,6 +46,7 @@ def calibrate(
     intrinsics: shared.Intrinsics = None,
     rectified: shared.Rectified = None,
     rate: shared.Rate = None,
+    mask: shared.Mask = None,
     drives: Annotated[int, typer.Option(min=2, max=10_000, help='Synthetic drives.')] = 24,
     frames: Annotated[int, typer.Option(min=30, max=1_000_000, help='Of each of these.')] = 70,
     seed: Annotated[int, typer.Option(help='Seed of the first synthetic drive.')] = FIRST_SEED,
@@ -77,7 +79,7 @@ def calibrate(
     network, card = load_model(model)
     estimator = Estimator(network, card)
     if recordings:
-        options = {'topic': topic, 'intrinsics': intrinsics, 'rectified': rectified, 'rate': rate}
+        options = {name: context.params[name] for name in _OF_SOURCE}
         driving = _recorded(estimator, recordings, truth, odom_topic, truth_frame, options)
         names = ', '.join(recording.resolve().name for recording in recordings)
         where = f'recorded drives with true poses: {names}'

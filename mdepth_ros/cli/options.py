@@ -43,6 +43,10 @@ Intrinsics = Annotated[
 Rate = Annotated[
     float | None, typer.Option(help='Frames per second of an image folder, or of a video.')
 ]
+Mask = Annotated[
+    Path | None,
+    typer.Option(help='PNG of the size of the images: what is black in it is never used.'),
+]
 Storage = Annotated[
     str,
     typer.Option(help='Format of the bag: mcap or sqlite3.', callback=one_of('mcap', 'sqlite3')),

@@ -28,6 +28,7 @@ def run(
     intrinsics: options.Intrinsics = None,
     rectified: options.Rectified = None,
     rate: options.Rate = None,
+    mask: options.Mask = None,
     topics: Annotated[str, typer.Option(help='Outputs, with commas between, or all.')] = 'all',
     namespace: Annotated[str, typer.Option(help='Put the output topics under it.')] = '',
     keep_inputs: Annotated[
@@ -116,6 +117,7 @@ def run(
         speed=speed,
         rate=rate,
         rectified=rectified,
+        mask=mask,
         start=start,
         frames=frames,
     )
@@ -164,6 +166,7 @@ def run(
                 'source': str(source.resolve()),
                 'topic': getattr(drive, 'topic', None),
                 'rectified': rectified,
+                'mask': None if drive.mask is None else drive.mask.name,
                 'model': card.name,
                 'device': perception.estimator.device.type,
                 'precision': perception.estimator.precision,

@@ -94,7 +94,7 @@ class Estimator:
         output is not finite.
         """
         start = time.perf_counter()
-        views = [self.views.of(pair.current.camera) for pair in pairs]
+        views = [self.views.of(pair.current.camera, pair.current.mask) for pair in pairs]
         current = [self.views.sampled(pair.current) for pair in pairs]
         previous = [self.views.sampled(pair.previous) for pair in pairs]
         sampled = self._clock()
@@ -121,13 +121,15 @@ class Estimator:
         the logarithm of a ratio of residuals. For an upright pair both are above 0, for one that
         is upside down both are below; where their signs differ it is not known.
         """
-        view = self.views.of(pair.current.camera)
+        view = self.views.of(pair.current.camera, pair.current.mask)
         images = [self.views.sampled(frame).image for frame in (pair.previous, pair.current)]
         turned = [image.flip(-2, -1).contiguous() for image in images]
         height, width = images[0].shape[-2:]
         K = view.small_intrinsics
         turned_K = K.clone()
         turned_K[:2, 2] = K.new_tensor([width / SMALL - 1, height / SMALL - 1]) - K[:2, 2]
+        usable = view.small_usable
+        turned_usable = None if usable is None else usable.flip(-2, -1)
         disparities, poses = self._network(*turned, scales=1)
         turned_depth = self._network.depth(disparities[0][:, 0].float()) * view.magnification
         depth = torch.from_numpy(prediction.depth)[None].to(self.device)
@@ -135,16 +137,17 @@ class Estimator:
             prediction.motion if prediction.unrefined is None else prediction.unrefined
         )
 
-        def misfit(of: list[Tensor], depth: Tensor, motion: Tensor, K: Tensor) -> float:
-            return math.log(
-                max(photometric_evidence(of[1], of[0], depth, motion, K).residual, 1e-6)
-            )
+        def misfit(
+            of: list[Tensor], depth: Tensor, motion: Tensor, K: Tensor, usable: Tensor | None
+        ) -> float:
+            found = photometric_evidence(of[1], of[0], depth, motion, K, usable)
+            return math.log(max(found.residual, 1e-6))
 
-        as_is = misfit(images, depth, motion, K)
-        upside_down = misfit(images, depth.flip(-2, -1), motion, K)
-        motion = self._motion(poses, view)
-        of_turned = misfit(turned, turned_depth, motion, turned_K)
-        turned_back = misfit(turned, turned_depth.flip(-2, -1), motion, turned_K)
+        as_is = misfit(images, depth, motion, K, usable)
+        upside_down = misfit(images, depth.flip(-2, -1), motion, K, usable)
+        motion, flipped = self._motion(poses, view), turned_depth.flip(-2, -1)
+        of_turned = misfit(turned, turned_depth, motion, turned_K, turned_usable)
+        turned_back = misfit(turned, flipped, motion, turned_K, turned_usable)
         return (of_turned - as_is) / 2, (upside_down - as_is + of_turned - turned_back) / 2
 
     def _prediction(
@@ -178,7 +181,9 @@ class Estimator:
             motion = refined_motion if refined_motion.isfinite().all() else motion
         refined = self._clock()
         if not pair.reason:
-            evidence = photometric_evidence(*images, depth, motion, view.small_intrinsics)
+            evidence = photometric_evidence(
+                *images, depth, motion, view.small_intrinsics, view.small_usable
+            )
         image = np.empty((0, 0, 3), np.uint8)
         if 'image' in parts:
             image = _numpy(current.image[0].permute(1, 2, 0).mul(255).round_().to(torch.uint8))
@@ -186,6 +191,8 @@ class Estimator:
         if 'confidence' in parts:
             earlier = None if pair.reason else previous.depth
             sure = _numpy(confidence(half, earlier, motion, view.half_intrinsics, depth_map.shape))
+            if view.half_usable is not None:
+                sure[~view.visible] = 0
         return Prediction(
             depth_map,
             motion.numpy(),

@@ -46,26 +46,41 @@ STOP_NOISE = 7.0
 TURN_ACCELERATION, TURN_NOISE = math.radians(120), math.radians(15)
 """rad/s^2 of the vehicle, and rad/s by which the network's rotation may jump."""
 SHRINK = 4
+WHOLE = 0.99
+"""Of what is sampled from a map of 0 and 1: all four neighbours were 1."""
 
 
 def photometric_evidence(
-    current: Tensor, previous: Tensor, depth: Tensor, motion: Tensor, K: Tensor
+    current: Tensor,
+    previous: Tensor,
+    depth: Tensor,
+    motion: Tensor,
+    K: Tensor,
+    usable: Tensor | None = None,
 ) -> Evidence:
     """How well a motion fits images [1, 3, h, w] in 0..1, with the depth [1, h, w] of `current`.
 
     motion  T_previous_current [4, 4] in the unit of the depth
     K       [3, 3] of a quarter of these pixels
+    usable  [1, 1, h/4, w/4], 0 where both images are left out, else 1; None: nowhere
     """
     now, before = avg_pool2d(current, SHRINK), avg_pool2d(previous, SHRINK)
     near = interpolate(depth[None], size=now.shape[-2:], mode='bilinear', align_corners=False)[0]
-    warped, valid = warp(before, near, motion.to(depth)[None], K)
+    source = before if usable is None else torch.cat([before, usable], 1)
+    warped, valid = warp(source, near, motion.to(depth)[None], K)
     weight = valid.float()
+    steps = (now[..., 1:] - now[..., :-1]).abs_().mean(1)
+    contrast = steps.mean()
+    if usable is not None:
+        weight = weight * usable[:, 0] * (warped[:, 3] > WHOLE)
+        both = usable[:, 0, :, 1:] * usable[:, 0, :, :-1]
+        contrast = (steps * both).sum() / both.sum().clamp(min=1)
     count = weight.sum().clamp(min=1)
     residual, still, contrast = torch.stack(
         [
-            ((warped - now).abs_().mean(1) * weight).sum() / count,
+            ((warped[:, :3] - now).abs_().mean(1) * weight).sum() / count,
             ((before - now).abs_().mean(1) * weight).sum() / count,
-            (now[..., 1:] - now[..., :-1]).abs_().mean(),
+            contrast,
         ]
     ).tolist()  # one wait for the device
     return Evidence(residual, still, contrast, torch.equal(current, previous))

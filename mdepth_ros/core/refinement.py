@@ -26,10 +26,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d
 
+from mdepth_ros.core.quality import WHOLE
 from mdepth_ros.geometry import backproject, in_view, project, sample
 
 STEPS = 4
 SHRINK = 2
+USABLE = 3
+"""Which channel of `brightness` says what is usable, where something is not."""
 POINTS = 4000
 """About so many at most: of each square of pixels, the one with the steepest edge is used."""
 EVIDENCE = 200.0
@@ -52,19 +55,21 @@ SHORTEST = 0.01
 def refine(current: Tensor, previous: Tensor, depth: Tensor, motion: Tensor, K: Tensor) -> Tensor:
     """Refine the motion of a pair; returns T_previous_current, float64 [4, 4] on the CPU.
 
-    current, previous  `brightness` of the images
+    current, previous  `brightness` of the images, both with what is usable or both without
     depth              [1, h, w] of the current one, of the same size
     motion             T_previous_current in the unit of the depth, float64 [4, 4] on the CPU
     K                  [3, 3] of that size
     """
     chosen = steepest(current, max(2, math.ceil(math.sqrt(depth.numel() / POINTS))))
+    if current.shape[1] > USABLE:
+        chosen = chosen[current[0, USABLE].flatten()[chosen] > 0]
     points = backproject(depth, K).flatten(2)[:, :, chosen]
     target = current[0, 0].flatten()[chosen]
 
     length = torch.maximum(motion[:3, 3].norm(), SHORTEST * depth.median().double().cpu())
     turns = torch.tensor([NETWORK_TURN] * 3 + [*EXPOSURE], dtype=torch.float64)
     known = torch.cat([NETWORK_STD * length, turns]) ** -2
-    share = EVIDENCE / len(chosen)
+    share = EVIDENCE / max(len(chosen), 1)
     x = start = torch.tensor([0.0] * 6 + [1.0, 0.0], dtype=torch.float64)  # twist, gain, offset
     for _ in range(STEPS):
         T = exp(x[:6]) @ motion
@@ -82,10 +87,13 @@ def exp(twist: Tensor) -> Tensor:
     return transform
 
 
-def brightness(image: Tensor) -> Tensor:
-    """An image [1, 3, h, w] in 0..1, shrunk and grey, and its two gradients: [1, 3, h/2, w/2]."""
+def brightness(image: Tensor, usable: Tensor | None = None) -> Tensor:
+    """An image [1, 3, h, w] in 0..1, shrunk and grey, and its two gradients: [1, 3, h/2, w/2].
+
+    With what is usable, [1, 1, h/2, w/2] of 0 and 1, that is the fourth.
+    """
     grey = avg_pool2d(image, SHRINK).mean(1, True)
-    return torch.cat([grey, *gradient(grey)], 1)
+    return torch.cat([grey, *gradient(grey), *([] if usable is None else [usable])], 1)
 
 
 def gradient(image: Tensor) -> tuple[Tensor, Tensor]:
@@ -97,8 +105,10 @@ def gradient(image: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def steepest(image: Tensor, cell: int) -> Tensor:
-    """Flat indices [N] of the steepest pixel of each cell, of `brightness` [1, 3, h, w]."""
-    steep = image[:, 1:].square().sum(1, True)
+    """Flat indices [N] of the steepest pixel of each cell, of `brightness`; usable ones first."""
+    steep = image[:, 1:USABLE].square().sum(1, True)
+    if image.shape[1] > USABLE:
+        steep = steep * image[:, USABLE:] - (1 - image[:, USABLE:])
     _, indices = max_pool2d(steep, cell, return_indices=True)
     return indices.flatten()
 
@@ -109,18 +119,19 @@ def residuals(
     """Difference of brightness between the previous image and the current one at each point.
 
     points    [1, 3, N] of the current camera, and their brightness, target [N]
-    previous  [1, 3, h, w], `brightness` of the previous image
+    previous  `brightness` of the previous image
     T         T_previous_current, [4, 4]
     exposure  gain and offset [2] of the previous image
 
     Returns the residuals [N]; their derivatives [8, N] by x y z rx ry rz, gain and offset, where a
-    change of the motion is exp(dx) T; and which points the previous camera sees, bool [N].
+    change of the motion is exp(dx) T; and which points the previous camera sees where it is
+    usable, bool [N].
     """
     gain, offset = exposure.tolist()
     R, t = T[:3, :3].to(points), T[:3, 3].to(points)
     moved = (R @ points[0] + t[:, None])[None, :, None]
     pixels, depth = project(moved, K)
-    value, du, dv = sample(previous, pixels)[0, :, 0]
+    value, du, dv, *usable = sample(previous, pixels)[0, :, 0]
     x, y, z = moved[0, :, 0]
     # d residual / d (x, y, z): the gradient of the image times that of the projection.
     inverse = 1 / z.clamp(min=1e-3)
@@ -129,6 +140,8 @@ def residuals(
     turned = (y * gz - z * gy, z * gx - x * gz, x * gy - y * gx)
     J = torch.stack([gx, gy, gz, *turned, value, torch.ones_like(value)])
     inside = in_view(pixels, depth, *previous.shape[-2:])[0, 0]
+    for whole in usable:
+        inside = inside & (whole > WHOLE)
     return gain * value + offset - target, J, inside
 
 

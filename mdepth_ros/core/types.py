@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mdepth_ros.errors import MdepthError
+
 if TYPE_CHECKING:  # loads torch; it knows nothing of this module
     from mdepth_ros.geometry import Camera
 
@@ -41,6 +43,27 @@ EIGHT = Levels()
 
 
 @dataclass(frozen=True, eq=False)
+class Mask:
+    """What a camera always has in view and nothing may be learned from: bonnet, mirror, frame.
+
+    usable  bool [H, W] of the image as it arrives, not rectified; False: never used
+    name    of its file, for messages
+    """
+
+    usable: NDArray[np.bool_]
+    name: str = 'the mask'
+
+    def check_size(self, width: int, height: int) -> None:
+        """Raise MdepthError where images of this size are not those that it belongs to."""
+        if self.usable.shape != (height, width):
+            of = f'{self.usable.shape[1]}x{self.usable.shape[0]}'
+            raise MdepthError(
+                f'{self.name} is a mask of {of}, but the images are {width}x{height}: make one of '
+                'the whole image as the camera sends it, not rectified'
+            )
+
+
+@dataclass(frozen=True, eq=False)
 class Frame:
     """One image of the camera.
 
@@ -52,6 +75,7 @@ class Frame:
                  older or newer than the image
     levels       which intensities of the camera became 0 to 255 in the image
     camera_name  which camera of the vehicle took it, where `Perception` has several
+    mask         which of its pixels are never used; None: all are
     """
 
     stamp: int
@@ -61,6 +85,7 @@ class Frame:
     speeds: tuple[tuple[int, float], ...] = ()
     levels: Levels = EIGHT
     camera_name: str = ''
+    mask: Mask | None = None
 
     def as_dark_as(self, other: Frame) -> Frame:
         """The frame in the levels of a later one: more of them may be in use by then."""
@@ -123,6 +148,7 @@ class Prediction:
     camera      pinhole camera of these [h, w]
     image       uint8 [h, w, 3], the frame as the network sees it
     visible     bool [h, w]: the pixel has an image (a rectified view may reach over the sensor)
+                that the camera's mask does not exclude
     timings     seconds of 'sample', 'network', 'refine', 'post'
     evidence    how well the motion fits the images; None where the frame is paired with itself
     unrefined   the motion as the networks gave it, before the images refined it; None: as `motion`
@@ -204,8 +230,9 @@ class Estimate:
 
     stamp, frame_id   of the frame: nanoseconds, optical frame
     image             uint8 [h, w, 3] RGB, the rectified view that belongs to depth
-    depth             float32 [h, w] along optical z; NaN where the view has no image or the
-                      confidence is below the minimal one, else +Inf beyond the maximal range
+    depth             float32 [h, w] along optical z; NaN where the view has no image, in the
+                      camera's mask, and where the confidence is below the minimal one; else +Inf
+                      beyond the maximal range
     camera            pinhole camera of image and depth
     confidence        float32 [h, w] in 0..1 (see Prediction)
     motion            4x4, T_previous_current of the pair; identity where held

@@ -13,11 +13,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import max_pool2d
 
 from mdepth_ros.core.quality import SHRINK as QUARTER
+from mdepth_ros.core.quality import WHOLE
 from mdepth_ros.core.refinement import SHRINK as HALF
 from mdepth_ros.core.refinement import brightness
-from mdepth_ros.core.types import Frame
+from mdepth_ros.core.types import Frame, Mask
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera, ImageSampler, target_camera
 from mdepth_ros.model.file import ModelCard
@@ -33,8 +35,10 @@ class View:
 
     camera         pinhole camera of what the networks see, [h, w] pixels
     magnification  its focal length over that of the training
-    visible        bool [h, w]: the pixel has an image
+    visible        bool [h, w]: the pixel has an image, which no mask excludes
     half_intrinsics, small_intrinsics  [3, 3] at a half and a quarter of the size, on the device
+    half_usable, small_usable  [1, 1, ...] at these sizes, on the device: 1 where all is visible,
+                               also beside the pixel at half the size; None where all is everywhere
     """
 
     sampler: ImageSampler
@@ -43,24 +47,28 @@ class View:
     visible: NDArray[np.bool_]
     half_intrinsics: Tensor
     small_intrinsics: Tensor
+    half_usable: Tensor | None = None
+    small_usable: Tensor | None = None
 
 
 @dataclass(eq=False)
 class Sampled:
     """A frame on the device: float32 [1, 3, h, w] in 0..1, and what is known of it by now.
 
-    depth  [1, h/2, w/2]
-    small  [1, 3, h/2, w/2], see `brightness`
+    usable  of its view, at half the size
+    depth   [1, h/2, w/2]
+    small   [1, 3 or 4, h/2, w/2], see `brightness`
     """
 
     image: Tensor
+    usable: Tensor | None = None
     depth: Tensor | None = None
     small: Tensor | None = None
 
     def brightness(self) -> Tensor:
         """Made once, for the two pairs that a frame is in."""
         if self.small is None:
-            self.small = brightness(self.image)
+            self.small = brightness(self.image, self.usable)
         return self.small
 
 
@@ -75,14 +83,17 @@ class Views:
         self.device = device
         self.warnings: list[str] = []
         self.trained = Camera.from_normalised(*card.input_size[::-1], *card.camera)
-        self._views: OrderedDict[Camera, View] = OrderedDict()
+        self._views: OrderedDict[tuple[Camera, Mask | None], View] = OrderedDict()
         self._samples: WeakKeyDictionary[Frame, Sampled] = WeakKeyDictionary()
 
-    def of(self, source: Camera) -> View:
-        """The view of a source camera, made when the camera is new."""
-        if source in self._views:
-            self._views.move_to_end(source)
-            return self._views[source]
+    def of(self, source: Camera, mask: Mask | None = None) -> View:
+        """The view of a source camera, made when the camera or its mask is new.
+
+        Raises MdepthError for a mask of another size, or that leaves nothing of the view.
+        """
+        if (source, mask) in self._views:
+            self._views.move_to_end((source, mask))
+            return self._views[source, mask]
         height, width = self.card.input_size
         camera = target_camera(source, height, width)
         sampler = ImageSampler(source, camera, self.device)
@@ -92,8 +103,19 @@ class Views:
             camera.scaled(width // shrink, height // shrink).matrix(device=self.device)
             for shrink in (HALF, QUARTER)
         )
-        visible = (sampler(white)[0, 0] > 0.49).cpu().numpy()
-        view = View(sampler, camera, ratio, visible, half, small)
+        shown = sampler(white)[0, 0]
+        visible = shown > 0.49
+        if mask is not None:
+            mask.check_size(source.width, source.height)
+            # A pixel of the view is the mean of several: one of them in the mask spoils it.
+            used = sampler(white * torch.from_numpy(mask.usable)[..., None])[0, 0]
+            visible &= used > WHOLE * shown
+            if not visible.any():
+                raise MdepthError(
+                    f'{mask.name} leaves nothing of what the networks see: paint white what is '
+                    'to be used, and black what never is'
+                )
+        view = View(sampler, camera, ratio, visible.cpu().numpy(), half, small, *_usable(visible))
         if not 1 / LARGEST_FOCAL_RATIO <= ratio <= LARGEST_FOCAL_RATIO:
             self._warn(
                 f'the camera sees with {ratio:.2f} times the focal length that '
@@ -102,7 +124,7 @@ class Views:
             )
         if source.unusual:
             self._warn(f'the calibration has {source.unusual}, which is unusual: check it')
-        self._views[source] = view
+        self._views[source, mask] = view
         if len(self._views) > MAX_VIEWS:
             self._views.popitem(last=False)
         return view
@@ -131,9 +153,20 @@ class Views:
             )
         # torch takes no read-only array and no negative stride; both are copied.
         image = np.require(frame.image, np.uint8, ['C', 'W'])
-        full = self.of(camera).sampler(torch.from_numpy(image))
-        sampled = Sampled(full.contiguous(memory_format=torch.channels_last))
+        view = self.of(camera, frame.mask)
+        full = view.sampler(torch.from_numpy(image))
+        sampled = Sampled(full.contiguous(memory_format=torch.channels_last), view.half_usable)
         while len(self._samples) >= MAX_SAMPLED * len(self._views):
             del self._samples[next(iter(self._samples))]
         self._samples[frame] = sampled
         return sampled
+
+
+def _usable(visible: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    """Where all pixels [h, w] of a block of half and of a quarter of the size are visible."""
+    if bool(visible.all()):
+        return None, None
+    hidden = (~visible).float()[None, None]
+    # A gradient at half the size takes in the pixels beside.
+    half = max_pool2d(max_pool2d(hidden, HALF), 3, 1, 1)
+    return 1 - half, 1 - max_pool2d(hidden, QUARTER)

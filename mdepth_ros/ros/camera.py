@@ -18,7 +18,7 @@ from mdepth_ros.core.odometry import Odometry
 from mdepth_ros.core.pairing import Pairing
 from mdepth_ros.core.perception import Perception, Tracker
 from mdepth_ros.core.scale import RateLimitedScale, ScaleSource, is_height, scale_source
-from mdepth_ros.core.types import Estimate, Frame, FramePair, Matrix, Scale
+from mdepth_ros.core.types import Estimate, Frame, FramePair, Mask, Matrix, Scale
 from mdepth_ros.errors import MdepthError, shown
 from mdepth_ros.limits import CAMERA_HEIGHT, NANO
 from mdepth_ros.ros.clouds import cloud_builder
@@ -43,6 +43,7 @@ class LiveCamera:
     first       whether it is the camera that may broadcast TF: a frame has one parent only
                 (REP-105), so the odometry of the others is in a frame of its own, <name>/odom
     notify      see CameraInput
+    mask        which pixels of its images are never used
 
     `start`, `stop` and `reset` are called by the executor's thread, everything from `connect` on
     by the thread of the networks.
@@ -58,6 +59,7 @@ class LiveCamera:
         name: str,
         first: bool,
         notify: Callable[[], None],
+        mask: Mask | None = None,
     ) -> None:
         values = settings.values
         self.name, self.first, self.frame_id = name, first, ''
@@ -65,7 +67,7 @@ class LiveCamera:
         transport = values['image_transport']
         rectified = RECTIFIED[values['rectification']]
         self.input = CameraInput(
-            node, endpoints, name, transport, self.statistics, notify, rectified
+            node, endpoints, name, transport, self.statistics, notify, rectified, mask
         )
         self._node, self._settings, self._mounts = node, settings, mounts
         self._prefix = f'{name}/' if name else ''
@@ -187,7 +189,7 @@ class LiveCamera:
         tracker, estimator = self._tracker, self._estimator
         assert tracker is not None and estimator is not None, 'the camera is not connected'
         try:
-            estimator.views.of(frame.camera)
+            estimator.views.of(frame.camera, frame.mask)
         except MdepthError as error:  # a camera that shows nothing must not stop the others
             self.statistics.lost('unreadable')
             self.input.camera_problem = f'{self.input.info}: {error}'

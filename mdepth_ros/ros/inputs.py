@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mdepth_ros.core.pairing import BACKWARD, LATE, Order, Recent
-from mdepth_ros.core.types import Frame
+from mdepth_ros.core.types import Frame, Mask
 from mdepth_ros.errors import MdepthError, shown
 from mdepth_ros.geometry import Camera
 from mdepth_ros.limits import check_stamp
@@ -43,6 +43,7 @@ class CameraInput:
     namespace  of the camera below the node's; '' for the node's own
     notify     called, in the executor's thread, when `take` has something to give
     rectified  whether the images are rectified already; None: the name of their topic tells
+    mask       which of their pixels are never used
 
     `assumed` says, for a person, what of the images is not certain; '' where all is.
 
@@ -61,9 +62,10 @@ class CameraInput:
         statistics: Statistics,
         notify: Callable[[], None],
         rectified: bool | None = None,
+        mask: Mask | None = None,
     ) -> None:
         self._node, self._statistics, self._notify = node, statistics, notify
-        self._rectified = rectified
+        self._rectified, self._mask = rectified, mask
         prefix = f'{namespace}/' if namespace else ''
         image, info = f'{prefix}image', f'{prefix}camera_info'
         self.images = ImageTopic(node, endpoints, image, transport, self._on_image)
@@ -174,7 +176,7 @@ class CameraInput:
         stamp = check_stamp(
             stamp_to_nanoseconds(message.header.stamp), f'{arrival.topic}: an image'
         )
-        return Frame(stamp, image, camera, frame_id, levels=levels)
+        return Frame(stamp, image, camera, frame_id, levels=levels, mask=self._mask)
 
     def _on_image(self, message: Any) -> None:
         arrival = Arrival(message, time.monotonic(), self.images.topic)

@@ -28,6 +28,7 @@ from mdepth_ros.ros.qos import Endpoints, latched_qos
 from mdepth_ros.ros.settings import Settings, unknown_keys
 from mdepth_ros.ros.speed import SpeedTopic
 from mdepth_ros.ros.worker import Worker
+from mdepth_ros.sources.mask import read_masks
 
 
 class MdepthNode(BaseNode):
@@ -48,7 +49,7 @@ class MdepthNode(BaseNode):
         self._endpoints = Endpoints(self)
         self._mounts = Mounts(self, values['base_frame'])
         self._speed = SpeedTopic(self, self._endpoints)
-        self.cameras = self._make_cameras(values['cameras'])
+        self.cameras = self._make_cameras(values['cameras'], values['mask'])
         self._card = self._endpoints.publisher(String, '~/model', latched_qos)
         self.create_service(Trigger, '~/reset_odometry', self._reset_odometry)
         self.create_service(SetBool, '~/enable', self._enable)
@@ -87,7 +88,8 @@ class MdepthNode(BaseNode):
         worker = getattr(self, '_worker', None)  # none where a parameter was refused
         return worker is None or worker.stop(timeout)
 
-    def _make_cameras(self, names: list[str]) -> list[LiveCamera]:
+    def _make_cameras(self, names: list[str], masks: str) -> list[LiveCamera]:
+        names = list(dict.fromkeys(names))
         return [
             LiveCamera(
                 self,
@@ -98,8 +100,11 @@ class MdepthNode(BaseNode):
                 name,
                 first=index == 0,
                 notify=lambda: self._worker.notify(),
+                mask=mask,
             )
-            for index, name in enumerate(dict.fromkeys(names))
+            for index, (name, mask) in enumerate(
+                zip(names, read_masks(masks, len(names)), strict=True)
+            )
         ]
 
     def _monitor(self, camera: LiveCamera) -> InputMonitor:

@@ -116,6 +116,14 @@ MDEPTH: tuple[Parameter, ...] = (
     ),
     _TRANSPORT,
     _RECTIFICATION,
+    Parameter(
+        'mask',
+        '',
+        'PNG of the size of the camera images: what is black in it, such as the bonnet, is never '
+        'used. With several cameras one for each, with commas between; empty: none.',
+        pattern=r'.*',
+        constraints='a path, or several with commas between',
+    ),
     _frame('odom_frame', 'odom', 'Frame in which the odometry is given.'),
     _frame(
         'base_frame',

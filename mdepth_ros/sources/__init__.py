@@ -40,6 +40,7 @@ def open_source(
     speed: str | None = None,
     rate: float | None = None,
     rectified: bool | None = None,
+    mask: Path | None = None,
     start: float = 0.0,
     frames: int | None = None,
 ) -> ImageSource:
@@ -53,6 +54,8 @@ def open_source(
     rectified    whether the images are rectified already, so that of the calibration only P, else
                  K, holds; None: the name of a topic tells, and other images are as their
                  calibration says
+    mask         file of what is never used of the images, see `read_mask`; None: what the
+                 recording says
     start        seconds after the first image at which to begin
     frames       how many frames to deliver at most
 
@@ -60,6 +63,7 @@ def open_source(
     """
     from mdepth_ros.sources import folder, kitti, video
     from mdepth_ros.sources.bag import BagSource
+    from mdepth_ros.sources.mask import read_mask
 
     path = Path(path)
     if not path.exists():
@@ -80,5 +84,7 @@ def open_source(
         source = folder.FolderSource(path, rate, given, bool(rectified))
     else:
         raise MdepthError(f'cannot tell what {path} is: give {ACCEPTED}')
+    if mask is not None:
+        source.mask = read_mask(mask)
     source.select(start, frames)
     return source

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mdepth_ros.core.types import CAMERA_FRAME, EIGHT, OPTICAL_ROTATION, Frame, Levels
+from mdepth_ros.core.types import CAMERA_FRAME, EIGHT, OPTICAL_ROTATION, Frame, Levels, Mask
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.limits import LATEST_STAMP
 from mdepth_ros.sources.intrinsics import CalibrationError
@@ -154,6 +154,7 @@ class ImageSource(ABC):
     frame_id    the optical frame of the camera
     extrinsics  the fixed transforms that the recording knows
     inputs      the serialised messages behind the latest frame (bags only, else empty)
+    mask        which pixels of its images are never used; None: all are
     """
 
     one_at_a_time = False
@@ -173,6 +174,7 @@ class ImageSource(ABC):
         if extrinsics is None:
             self.extrinsics.add('camera_link', CAMERA_FRAME, OPTICAL_ROTATION)
         self.inputs: tuple[RawMessage, ...] = ()
+        self.mask: Mask | None = None
         self._lost = Losses() if losses is None else losses
         self._start, self._frames = 0.0, sys.maxsize
 
@@ -226,7 +228,15 @@ class ImageSource(ABC):
                 continue
             delivered += 1
             self.inputs = item.inputs
-            yield Frame(item.stamp, image, camera, self.frame_id, item.speeds, item.levels)
+            yield Frame(
+                item.stamp,
+                image,
+                camera,
+                self.frame_id,
+                item.speeds,
+                item.levels,
+                mask=self.mask,
+            )
         self.inputs = ()
         if delivered == 0:
             lost = '; '.join(self.losses)

@@ -15,11 +15,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mdepth_ros.core.types import Levels
+from mdepth_ros.core.types import Levels, Mask
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.sources.base import ImageSource, Item, by_name
 from mdepth_ros.sources.bit_depth import BitDepth, to_eight
 from mdepth_ros.sources.intrinsics import ACCEPTED, Intrinsics, read_intrinsics
+from mdepth_ros.sources.mask import MASK, read_mask
 from mdepth_ros.sources.picture import PictureError, decode_file, header_of, turned_line
 from mdepth_ros.tables import SINCE, Table, nanoseconds, read_table
 
@@ -62,7 +63,8 @@ class FolderSource(FileSource):
 
     Stamps: `rate` (Hz), else data.csv of EuRoC ('stamp,file'), times.txt (one per image), or names
     that are times of a clock, all in seconds, ms, us or ns (see mdepth_ros.tables), else 10 Hz,
-    which is said. Intrinsics: the option, else one of CALIBRATIONS in the folder.
+    which is said. Intrinsics: the option, else one of CALIBRATIONS in the folder. A `mask.png` in
+    the folder is no image but the mask of all of them.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class FolderSource(FileSource):
     ) -> None:
         images, stamps, found = read_folder(path, intrinsics, rate)
         super().__init__(path.name, images, stamps, found, rectified)
+        self.mask = folder_mask(images)
         if rate is None and not _tells_times(*_find(path)):
             self._lost.note(
                 f'there are no times of the images: {DEFAULT_RATE:g} per second are assumed, else '
@@ -98,6 +101,12 @@ def read_folder(
     return images, _stamps(home / 'times.txt', images, rate), intrinsics
 
 
+def folder_mask(images: Sequence[Path]) -> Mask | None:
+    """The mask that lies beside images; None where there is none."""
+    path = images[0].parent / MASK
+    return read_mask(path) if path.is_file() else None
+
+
 def _tells_times(home: Path, images: Sequence[Path]) -> bool:
     listed = (home / name for name in ('data.csv', 'times.txt'))
     return any(file.is_file() for file in listed) or bool(_named_times(images))
@@ -123,7 +132,7 @@ def list_images(folder: Path) -> list[Path]:
         return []
     images = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
     # A name that begins with a dot is no image: ._0.png is what macOS leaves on other disks.
-    return sorted((path for path in images if path.name[0] != '.'), key=by_name)
+    return sorted((p for p in images if p.name[0] != '.' and p.name != MASK), key=by_name)
 
 
 def read_image(path: Path, tell: Callable[[str], None] = lambda line: None) -> NDArray[np.uint8]:

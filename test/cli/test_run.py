@@ -19,9 +19,12 @@ import torch
 from typer.testing import CliRunner
 
 from mdepth_ros.cli.main import app
+from mdepth_ros.core.types import Mask
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.model.file import ModelCard, save_model
 from mdepth_ros.networks import JointDepthPose, NetworkConfig
+from mdepth_ros.sources import open_source
+from mdepth_ros.sources.mask import write_mask
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -75,6 +78,21 @@ def test_a_scale_by_height_is_written_over_time(tmp_path, model):
     lines = (out / 'scale.csv').read_text().splitlines()
     assert len(lines) == 6 and all(',initialising,' in line for line in lines[1:])
     assert (out / 'scale.png').is_file()
+
+
+def test_a_mask(tmp_path, model):
+    bag = recordings.write_ros2(tmp_path / 'bag', recordings.drive())
+    (frame, *_) = open_source(bag)
+    usable = np.ones(frame.image.shape[:2], bool)
+    usable[-12:] = False
+    write_mask(tmp_path / 'bonnet.png', Mask(usable))
+    out = tmp_path / 'out'
+    mdepth(bag, '-o', out, '-m', model, '--mask', tmp_path / 'bonnet.png')
+    facts = json.loads((out / 'run.json').read_text())
+    assert facts['mask'] == str(tmp_path / 'bonnet.png')
+    write_mask(tmp_path / 'small.png', Mask(usable[:10]))
+    line = refused(bag, '-o', tmp_path / 'none', '-m', model, '--mask', tmp_path / 'small.png')
+    assert 'small.png is a mask of' in line and not (tmp_path / 'none').exists()
 
 
 def test_two_runs_are_the_same_bytes(tmp_path, model):

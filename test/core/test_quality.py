@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from mdepth_ros.core.estimator import Estimator
 from mdepth_ros.core.odometry import HELD_STD
@@ -86,6 +87,29 @@ def test_evidence_of_images_that_are_shifted() -> None:
     assert still.residual == pytest.approx(still.still, rel=1e-5)
     assert 1.0 < still.misfit < 2.5  # of two pixels
     assert photometric_evidence(current, current.clone(), depth, motion, K).same and not right.same
+
+
+def test_evidence_without_what_the_camera_carries() -> None:
+    """What stands in both images makes the right motion look wrong; masked, it does no harm."""
+    generator = torch.Generator().manual_seed(1)
+    images = torch.rand(2, 3, 64, 192, generator=generator)
+    K = torch.tensor([[48.0, 0, 23.5], [0, 48.0, 7.5], [0, 0, 1]])
+    motion = torch.eye(4, dtype=torch.float64)
+    motion[0, 3] = 2 / 48 * 10
+    depth = torch.full((1, 64, 192), 10.0)
+    usable = torch.ones(1, 1, 16, 48)
+    usable[..., 10:, 8:30] = 0
+    found = photometric_evidence(images[:1], images[1:], depth, motion, K, usable)
+    # By hand: a pixel counts where it and the one it comes from, 2 to its right, are usable.
+    now, before = (avg_pool2d(image[None], 4)[0] for image in images)
+    counts = torch.zeros(16, 48, dtype=torch.bool)
+    counts[:, :46] = (usable[0, 0, :, :46] * usable[0, 0, :, 2:]) > 0
+    differences = [(now[..., :46] - before[..., 2:]).abs().mean(0)[counts[:, :46]].mean()]
+    differences.append((now - before).abs().mean(0)[counts].mean())
+    steps = (now[..., 1:] - now[..., :-1]).abs().mean(0)
+    differences.append(steps[(usable[0, 0, :, 1:] * usable[0, 0, :, :-1]) > 0].mean())
+    expected = [float(one) for one in differences]
+    assert [found.residual, found.still, found.contrast] == pytest.approx(expected, rel=1e-5)
 
 
 # Failures of a drive, with the model that is shipped.

@@ -94,6 +94,29 @@ def test_another_exposure_and_a_wall_that_moves_along_do_little_harm() -> None:
     assert off(found)[2] < 0.6 * off(start)[2]
 
 
+def test_a_bonnet_does_harm_and_its_mask_takes_the_harm_away() -> None:
+    current, previous, depth, true = scene()
+    start = se3_exp(WRONG) @ true
+    # Sharp edges that stand, in a third of the image.
+    generator = torch.Generator().manual_seed(0)
+    bonnet = torch.rand(1, 3, 16, 160, generator=generator).repeat_interleave(2, -2)
+    bonnet = bonnet.repeat_interleave(2, -1)
+    seen = [image.clone() for image in (current, previous)]
+    for image in seen:
+        image[..., 64:, :] = bonnet
+    usable = torch.ones(1, 1, 48, 160)
+    usable[..., 31:, :] = 0
+    half = avg_pool2d(depth[None], 2)[0]
+    masked, clean = (
+        refine_seen(*(brightness(image, usable) for image in images), half, start, K)
+        for images in (seen, (current, previous))
+    )
+    torch.testing.assert_close(masked, clean)  # not a pixel of it has counted
+    spoiled = off(refine(*seen, depth, start, K))
+    assert off(masked)[2] < 0.7 * spoiled[2]
+    assert off(masked)[3:].norm() < 0.7 * spoiled[3:].norm()
+
+
 @pytest.mark.parametrize('brightness', [0.0, 0.5])
 def test_images_that_show_nothing_leave_the_motion_as_it_is(brightness: float) -> None:
     _, _, depth, true = scene()

@@ -7,14 +7,17 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
+import cv2
 import numpy as np
 import pytest
-from estimators import CAMERA, HEIGHT, WIDTH, estimator, oracle, pair_of, picture, predict
+from estimators import CAMERA, HEIGHT, WIDTH, Oracle, estimator, oracle, pair_of, picture, predict
+from numpy.typing import NDArray
 from torch import Tensor
 
-from mdepth_ros.core.types import Frame, FramePair
+from mdepth_ros.core.types import Frame, FramePair, Mask
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera, ImageSampler
 
@@ -119,3 +122,78 @@ def test_an_image_of_another_size_than_its_camera() -> None:
     frame = Frame(0, np.zeros((10, 20, 3), np.uint8), CAMERA)
     with pytest.raises(MdepthError, match=r'camera_info'):
         predict(oracle(5.0, [0.0] * 6), FramePair(frame, frame, 'alone'))
+
+
+def masked(camera: Camera, usable: NDArray[np.bool_]) -> FramePair:
+    mask, pair = Mask(usable, 'bonnet.png'), pair_of(camera)
+    previous, current = (replace(frame, mask=mask) for frame in (pair.previous, pair.current))
+    return replace(pair, previous=previous, current=current)
+
+
+def test_a_mask_is_seen_as_the_camera_sees() -> None:
+    """Of an image of twice the size, a pixel is visible where all that it is made of is usable."""
+    double = CAMERA.scaled(2 * WIDTH, 2 * HEIGHT)
+    usable = np.ones((2 * HEIGHT, 2 * WIDTH), bool)
+    usable[101:, 31:80] = False
+    one = oracle(5.0, [0.0] * 6)
+    blocks = usable.reshape(HEIGHT, 2, WIDTH, 2)
+    np.testing.assert_array_equal(predict(one, masked(double, usable)).visible, blocks.all((1, 3)))
+    assert predict(one, pair_of(double)).visible.all()
+    got = predict(one, masked(double, usable))
+    assert (got.confidence[~got.visible] == 0).all() and (got.confidence[got.visible] > 0).all()
+    view = one.views.of(double, Mask(usable))
+    assert view.half_usable is not None and view.small_usable is not None
+    visible = blocks.all((1, 3))
+    quarter = visible.reshape(HEIGHT // 4, 4, WIDTH // 4, 4).all((1, 3))
+    np.testing.assert_array_equal(view.small_usable[0, 0].numpy(), quarter)
+    half = visible.reshape(HEIGHT // 2, 2, WIDTH // 2, 2).all((1, 3))
+    eroded = cv2.erode(half.astype(np.uint8), np.ones((3, 3), np.uint8))
+    np.testing.assert_array_equal(view.half_usable[0, 0].numpy(), eroded)
+
+
+def test_a_mask_through_a_lens_is_where_opencv_puts_it() -> None:
+    bent = (-0.3, 0.1, 0.001, -0.002, 0.0)
+    lens = Camera(WIDTH, HEIGHT, 80.0, 80.0, 47.5, 31.5, 'plumb_bob', bent)
+    usable = np.ones((HEIGHT, WIDTH), bool)
+    usable[44:, 20:70] = False
+    got = predict(oracle(5.0, [0.0] * 6), masked(lens, usable))
+    K, target = lens.matrix().double().numpy(), got.camera.matrix().double().numpy()
+    maps = cv2.initUndistortRectifyMap(
+        K, np.array(bent), None, target, (WIDTH, HEIGHT), cv2.CV_32FC1
+    )
+    share = cv2.remap(usable.astype(np.float32), *maps, cv2.INTER_LINEAR, borderValue=1.0)
+    sure = (share == 1) | (share < 0.94)  # OpenCV rounds positions to a 32nd of a pixel
+    assert sure.mean() > 0.95 and 0.05 < (~got.visible).mean() < 0.4
+    np.testing.assert_array_equal(got.visible[sure], (share > 0.99)[sure])
+
+
+def test_a_mask_that_does_not_fit_is_one_line() -> None:
+    one = oracle(5.0, [0.0] * 6)
+    with pytest.raises(MdepthError, match=r'bonnet.png is a mask of 20x10, but the images are 96'):
+        predict(one, masked(CAMERA, np.ones((10, 20), bool)))
+    nothing = np.zeros((HEIGHT, WIDTH), bool)
+    nothing[0, 0] = True
+    wide = Camera(WIDTH, HEIGHT, 80.0, 80.0, 47.5, 31.5).cropped(0, 10, WIDTH, 30)
+    usable = np.ones((30, WIDTH), bool)
+    usable[:, 1:-1] = False
+    with pytest.raises(MdepthError, match=r'bonnet.png leaves nothing of what the networks see'):
+        predict(one, masked(wide, usable))
+
+
+def test_what_a_mask_hides_changes_no_evidence_and_no_motion() -> None:
+    """Whatever is painted there, the refined motion and its evidence are the same to the bit."""
+    usable = np.ones((HEIGHT, WIDTH), bool)
+    usable[45:, 9:83] = False
+    rng = np.random.default_rng(3)
+    said = []
+    for _ in range(2):
+        pair = masked(CAMERA, usable)
+        for frame in (pair.previous, pair.current):
+            hidden = rng.integers(0, 256, frame.image.shape, dtype=np.uint8)
+            frame.image[~usable] = hidden[~usable]
+        one = estimator(Oracle(5.0, [0.0, 0.01, 0.0, 0.0, 0.0, -0.3]), precision='fp32')
+        said.append(predict(one, pair))
+    assert said[0].evidence == said[1].evidence
+    np.testing.assert_array_equal(said[0].motion, said[1].motion)
+    assert said[0].unrefined is not None
+    assert np.abs(said[0].motion - said[0].unrefined).max() > 1e-5
