@@ -15,7 +15,7 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera
 from mdepth_ros.sources.folder import read_image
 from mdepth_training.data.cityscapes import KEPT_ROWS, LEFT, RATE, calibration
-from mdepth_training.evaluation.shots import Array, Options, Shot, Shots, read_depth
+from mdepth_training.evaluation.shots import Options, Shot, Shots, read_depth
 from mdepth_training.evaluation.things import MaskFolder, read_things, without_small
 from mdepth_training.evaluation.traffic import LARGE
 
@@ -74,12 +74,13 @@ def open_cityscapes(path: Path, options: Options) -> Shots:
             depth = np.where(disparity > 0, baseline * camera.fx / np.maximum(disparity, 1e-3), 0)
             kept = round(height * KEPT_ROWS)
             labels = path / 'gtFine' / place / f'{name}_gtFine_instanceIds.png'
-            mask = masks.of(image) if masks else labels if labels.exists() else None
             things = None
-            if mask is not None:
-                things = shots.truth(_things, mask, (width, height))
-            elif masks:
-                shots.note(f'images without a mask have no regions: {image} ...')
+            if masks:
+                things = masks.things(shots, image, (width, height))
+            elif labels.exists():
+                things = shots.truth(read_things, labels, (width, height))
+            if things is not None:
+                things = without_small(things, LARGE)[:kept]
             yield Shot(
                 name,
                 frame,
@@ -87,8 +88,8 @@ def open_cityscapes(path: Path, options: Options) -> Shots:
                 after,
                 depth[:kept],
                 view.cropped(0, 0, width, kept),
-                None if things is None else things[:kept] > 0,
-                None if things is None else things[:kept],
+                None if things is None else things > 0,
+                things,
             )
 
     what = 'what moves' if masks else 'what can move'
@@ -107,7 +108,3 @@ def _frame(root: Path, place: Path, sequence: str, number: int, camera: Camera) 
             view = full.cropped(0, 0, full.width, kept)
             return Frame(round(number * 1e9 / RATE), image[:kept], view)
     return None
-
-
-def _things(path: Path, size: tuple[int, int]) -> Array:
-    return without_small(read_things(path, size), LARGE)

@@ -17,8 +17,8 @@ _ALL = {'model', 'output', 'precision', 'cues'}
 _WORLD = {'drives', 'frames', 'appearance', 'first_seed'}
 _OPTIONS = {
     '--data': {
-        *('data', 'protocol', 'split', 'topic', 'intrinsics', 'rectified', 'masks', 'crop'),
-        *('cap', 'view', 'refine', 'camera_height', 'prior', 'first_frame', 'limit'),
+        *('data', 'protocol', 'split', 'topic', 'intrinsics', 'rectified', 'masks', 'depth_unit'),
+        *('crop', 'cap', 'view', 'refine', 'camera_height', 'prior', 'first_frame', 'limit'),
     },
     '--scales': {'scales', 'slope', 'refine', *_WORLD},
     '--drift': {'drift', *_WORLD},
@@ -45,7 +45,11 @@ def evaluate(
     rectified: Rectified = None,
     masks: Annotated[
         Path | None,
-        typer.Option(help='Folder with masks (PNG) of what moves, for Cityscapes and KITTI.'),
+        typer.Option(help='Folder with masks (PNG) of what moves, named as the images.'),
+    ] = None,
+    depth_unit: Annotated[
+        float | None,
+        typer.Option(min=1, max=1e5, help='RGB-D: units of depth images in a metre, 1000 for mm.'),
     ] = None,
     crop: Annotated[
         str | None, typer.Option(help="none, garg, cityscapes or nyu, not the protocol's own.")
@@ -103,7 +107,7 @@ def evaluate(
     """Score a model beside predictors that need no learning.
 
     Without --data on held-out synthetic drives. With it on a bag with lidar or depth, KITTI,
-    Cityscapes, Make3D, NYU, DDAD, RGB-D folders, or a folder that `extract` made.
+    Cityscapes, Make3D, NYU, TUM, Bonn, DDAD, RGB-D folders, or a folder that `extract` made.
 
     Example: mdepth-train evaluate models/synthetic-nano.safetensors --data my_bag -o scores
     """

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -29,6 +29,7 @@ from mdepth_training.evaluation.shots import (
     Shots,
     with_neighbours,
 )
+from mdepth_training.evaluation.things import MaskFolder
 
 CAMERA = 'CAMERA_01'  # the one that looks forward
 
@@ -67,9 +68,19 @@ def open_ddad(path: Path, options: Options) -> Shots:
     if not scenes:
         raise MdepthError(f'no scene_*.json in {path}')
 
+    images = [sample.image.relative_to(path) for _, samples in scenes for sample in samples]
+    masks = MaskFolder(options.masks, images) if options.masks is not None else None
+
+    def shot(shots: Shots, scene: str, sample: _Sample) -> Shot:
+        made = _shot(shots, scene, sample)
+        size = made.frame.camera.width, made.frame.camera.height
+        name = sample.image.relative_to(path)
+        things = masks.things(shots, name, size) if masks else None
+        return made if things is None else replace(made, moving=things > 0, things=things)
+
     def read(shots: Shots) -> Iterator[Shot]:
         for name, samples in scenes:
-            scene = (_shot(shots, name, sample) for sample in samples)
+            scene = (shot(shots, name, sample) for sample in samples)
             yield from with_neighbours(scene, options.interval)
 
     return Shots(path.name, sum(len(samples) for _, samples in scenes), read)

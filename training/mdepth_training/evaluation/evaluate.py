@@ -39,6 +39,7 @@ def evaluate(
     intrinsics: str | None = None,
     rectified: bool | None = None,
     masks: Path | None = None,
+    depth_unit: float | None = None,
     crop: str | None = None,
     cap: float | None = None,
     view: str | None = None,
@@ -70,7 +71,8 @@ def evaluate(
         cues=cues,
     )
     card = predictor.card
-    options = Options(card.frame_interval, card.camera, split, topic, intrinsics, rectified, masks)
+    told = (split, topic, intrinsics, rectified, masks, depth_unit)
+    options = Options(card.frame_interval, card.camera, *told)
     shots = open_shots(data, name, options).first(limit)
     console = Console(highlight=False, markup=False)
     try:

@@ -29,7 +29,7 @@ from mdepth_training.evaluation.shots import (
     read_depth,
     with_neighbours,
 )
-from mdepth_training.evaluation.things import MaskFolder, read_things
+from mdepth_training.evaluation.things import MaskFolder
 
 EIGEN = Path(__file__).parent / 'splits' / 'kitti_eigen_test.txt'
 RATE = 10.0
@@ -100,12 +100,8 @@ def _open(
                 _frame(drive, camera, number + offset) for offset in (-step, 0, step)
             )
             assert frame is not None
-            things, mask = None, masks.of(picture) if masks else None
-            if mask is not None:
-                size = frame.camera.width, frame.camera.height
-                things = shots.truth(read_things, mask, size)
-            elif masks:
-                shots.note(f'images without a mask have no regions: {picture}.png ...')
+            size = frame.camera.width, frame.camera.height
+            things = masks.things(shots, picture, size) if masks else None
             yield Shot(
                 f'{drive.name} {number:010d} {SIDES[camera]}',
                 frame,

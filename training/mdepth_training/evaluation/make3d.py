@@ -20,6 +20,7 @@ from mdepth_training.evaluation.shots import (
     Shots,
     unknown_camera,
 )
+from mdepth_training.labels.pseudo.network import optional
 
 _TRUTH = 'depth_sph_corr-'
 
@@ -76,10 +77,7 @@ def _key(file: Path, prefix: str) -> str:
 
 def _grid(path: Path) -> Array:
     """Depths [55, 305] in metres; needs scipy, which reads MATLAB's files."""
-    try:
-        from scipy.io import loadmat  # type: ignore[import-untyped]
-    except ImportError:
-        raise MdepthError('Make3D is stored as .mat files: pip install scipy') from None
+    loadmat = optional('scipy.io', 'make3d', 'Make3D').loadmat
     try:
         return np.asarray(loadmat(str(path))['Position3DGrid'][:, :, 3], np.float32)
     except Exception:  # what scipy raises for a damaged file is not said anywhere

@@ -20,7 +20,16 @@ from mdepth_training.evaluation.ddad import open_ddad
 from mdepth_training.evaluation.extracted import drives_with_truth, open_extracted
 from mdepth_training.evaluation.kitti import open_eigen, open_improved, open_odometry
 from mdepth_training.evaluation.make3d import is_make3d, open_make3d
-from mdepth_training.evaluation.rgbd import find_pairs, open_nyu, open_rgbd
+from mdepth_training.evaluation.nyu import is_labelled
+from mdepth_training.evaluation.pairs import find_pairs
+from mdepth_training.evaluation.rgbd import (
+    is_bonn,
+    is_tum,
+    open_bonn,
+    open_nyu,
+    open_rgbd,
+    open_tum,
+)
 from mdepth_training.evaluation.shots import Options, Shots
 
 Crop = Literal['none', 'garg', 'cityscapes', 'nyu']
@@ -69,11 +78,14 @@ def _open_recording(path: Path, options: Options) -> Shots:
 
 
 KITTI_HEIGHT = 1.65
+PAIRS = 'intrinsics', 'depth_unit', 'masks'
 
 # In the order in which a path is guessed.
 PROTOCOLS = {
     # Guizilini et al. 2020.
-    'ddad': Protocol('DDAD', open_ddad, ('topic',), scene_files, (0.1, 200.0), camera_height=1.5),
+    'ddad': Protocol(
+        'DDAD', open_ddad, ('topic', 'masks'), scene_files, (0.1, 200.0), camera_height=1.5
+    ),
     'recording': Protocol('Recording', _open_recording, ('topic', 'intrinsics'), _is_recording),
     # Watson et al. 2021.
     'cityscapes': Protocol(
@@ -108,9 +120,18 @@ PROTOCOLS = {
     ),
     # Eigen et al. 2014.
     'nyu': Protocol(
-        'NYU Depth v2', open_nyu, ('intrinsics',), depth=(0.1, 10.0), crop='nyu', whole=True
+        'NYU Depth v2',
+        open_nyu,
+        ('intrinsics', 'depth_unit'),
+        is_labelled,
+        (0.1, 10.0),
+        crop='nyu',
+        whole=True,
     ),
-    'rgbd': Protocol('RGB-D', open_rgbd, ('intrinsics',), find_pairs, (0.1, 10.0)),
+    # Sturm et al. 2012, Palazzolo et al. 2019; Sun et al. 2022 for the range.
+    'tum': Protocol('TUM RGB-D', open_tum, PAIRS, is_tum, (0.1, 10.0), whole=True),
+    'bonn': Protocol('Bonn RGB-D Dynamic', open_bonn, PAIRS, is_bonn, (0.1, 10.0), whole=True),
+    'rgbd': Protocol('RGB-D', open_rgbd, PAIRS, find_pairs, (0.1, 10.0)),
     # Saxena et al. 2009; Godard et al. 2017 for the crop (criterion C1: up to 70 m).
     'make3d': Protocol(
         'Make3D',
@@ -171,11 +192,12 @@ def open_shots(path: Path, protocol: str, options: Options) -> Shots:
     if not path.exists():
         raise MdepthError(f'no such data: {path}')
     extracted = protocol == 'recording' and not is_recording(path)
-    for option in ('split', 'topic', 'intrinsics', 'masks'):
+    for option in ('split', 'topic', 'intrinsics', 'masks', 'depth_unit'):
         told = getattr(options, option) is not None
         if told and (extracted or option not in PROTOCOLS[protocol].options):
             what = 'a folder that extract made' if extracted else f'the protocol {protocol}'
-            raise MdepthError(f'--{option} means nothing for {what}: leave it out')
+            word = option.replace('_', '-')
+            raise MdepthError(f'--{word} means nothing for {what}: leave it out')
     read = PROTOCOLS[protocol].read
     assert read is not None
     return read(path, options)

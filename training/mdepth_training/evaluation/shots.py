@@ -66,6 +66,7 @@ class Options:
     intrinsics  as `mdepth run --intrinsics` takes them
     rectified   as `mdepth run --rectified`
     masks       folder with masks of what moves, see MaskFolder
+    depth_unit  how many units of a depth image make a metre, where it is not as usual
     """
 
     interval: float
@@ -75,6 +76,7 @@ class Options:
     intrinsics: str | None = None
     rectified: bool | None = None
     masks: Path | None = None
+    depth_unit: float | None = None
 
 
 @dataclass

@@ -12,7 +12,7 @@ import numpy as np
 
 from mdepth_ros.errors import MdepthError
 from mdepth_training.data.masks import png_ids
-from mdepth_training.evaluation.shots import Array, DamagedTruthError
+from mdepth_training.evaluation.shots import Array, DamagedTruthError, Shots
 
 
 def read_things(path: Path, size: tuple[int, int]) -> Array:
@@ -56,3 +56,11 @@ class MaskFolder:
         parts = image.with_suffix('.png').parts
         ends = (Path(*parts[-count:]) for count in range(self._least, len(parts) + 1))
         return next((self._folder / end for end in ends if (self._folder / end).is_file()), None)
+
+    def things(self, shots: Shots, image: Path, size: tuple[int, int]) -> Array | None:
+        """`read_things` of an image's mask; None, and a note, where there is none."""
+        mask = self.of(image)
+        if mask is None:
+            shots.note(f'images without a mask have no regions: {image} ...')
+            return None
+        return shots.truth(read_things, mask, size)

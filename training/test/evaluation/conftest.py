@@ -155,6 +155,52 @@ def cityscapes(root: Path) -> Path:
     return root
 
 
+def tum(folder: Path, count: int = 3, late: float = 0.005) -> Path:
+    """A sequence of TUM RGB-D: image n is of a wall at n + 1 metres, its depth comes `late`."""
+    for name in ('rgb', 'depth'):
+        lines = ['# time file']
+        for n in range(count):
+            file = folder / name / (f'{100 + 0.1 * n:.4f}.png' if name == 'rgb' else f'{n}.png')
+            if name == 'rgb':
+                picture(file, n, 64, 48)
+            else:
+                depth_image(file, np.full((48, 64), 1.0 + n), 5000)
+            time = 100 + 0.1 * n + (late if name == 'depth' else 0)
+            lines.append(f'{time:.4f} {name}/{file.name}')
+        (folder / f'{name}.txt').write_text('\n'.join(lines))
+    (folder / 'groundtruth.txt').write_text('100.101 1 2 3 0 0 0 1\n')
+    return folder
+
+
+def ddad(root: Path) -> Path:
+    """A scene of two images; the lidar is 1 m to the right of the camera, its points at z 8."""
+    names, turn = ['CAMERA_01', 'LIDAR'], {'qw': 1.0, 'qx': 0.0, 'qy': 0.0, 'qz': 0.0}
+    k = {'fx': 60.0, 'fy': 60.0, 'cx': 30.0, 'cy': 20.0, 'skew': 0.0}
+    points = np.array([[x - 1.0, y, 8.0, 0.5] for x in (-2, 0, 2) for y in (-1, 1)])
+    points = np.concatenate([points, [[-1.0, 0, 250, 0], [-1, 0, -5, 0]]])
+    data, samples = [], []
+    for n in range(2):
+        stem = f'{15620000000000000 + n * 1000000}'
+        camera, scan = f'rgb/CAMERA_01/{stem}.png', f'point_cloud/LIDAR/{stem}.npz'
+        picture(root / camera, n, 61, 41)
+        (root / scan).parent.mkdir(parents=True, exist_ok=True)
+        np.savez(root / scan, data=points)
+        for name, kind, file, x in (
+            ('CAMERA_01', 'image', camera, 5.0 + n),
+            ('LIDAR', 'point_cloud', scan, 6.0 + n),
+        ):
+            pose = {'translation': {'x': x, 'y': 0.0, 'z': 0.0}, 'rotation': turn}
+            datum = {kind: {'filename': file, 'pose': pose}}
+            data.append({'key': f'{name}{n}', 'id': {'name': name}, 'datum': datum})
+        keys = [f'{name}{n}' for name in names]
+        samples.append({'datum_keys': keys, 'calibration_key': 'c'})
+    (root / 'calibration').mkdir()
+    calibration = {'names': names, 'intrinsics': [k, k]}
+    (root / 'calibration' / 'c.json').write_text(json.dumps(calibration))
+    (root / 'scene_1.json').write_text(json.dumps({'data': data, 'samples': samples}))
+    return root
+
+
 def extracted(root: Path, poses: int = 6) -> Path:
     """A dataset folder with one drive along z at 10 m/s; the truth of depth for every second."""
     drive, wall = root / 'city', np.full((HEIGHT, WIDTH), 7.5)

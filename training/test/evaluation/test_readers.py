@@ -183,24 +183,6 @@ def test_images_with_a_depth_image(
     assert shot.camera.fy == 510
 
 
-def test_a_sequence_of_tum(tmp_path: Path, trees: ModuleType) -> None:
-    for number in range(4):
-        trees.picture(tmp_path / 'rgb' / f'{number}.png', 1, 64, 48)
-        trees.depth_image(
-            tmp_path / 'depth' / f'{number}.png', np.full((48, 64), 1.0 + number), 5000
-        )
-    lines = [f'{100 + 0.1 * n:.4f} rgb/{n}.png' for n in range(4)]
-    (tmp_path / 'rgb.txt').write_text('# colour images\n' + '\n'.join(lines))
-    # The last depth is too late for the last image.
-    lines = [f'{100.005 + 0.1 * n + (n == 3) * 0.05:.4f} depth/{n}.png' for n in range(4)]
-    (tmp_path / 'depth.txt').write_text('# depth\n' + '\n'.join(lines))
-    (tmp_path / 'groundtruth.txt').write_text('100.101 1 2 3 0 0 0 1\n')
-    shots = list(open_shots(tmp_path, 'rgbd', OPTIONS))
-    assert [shot.truth.max() for shot in shots] == [1, 2, 3]
-    assert shots[0].previous is None and shots[1].previous is shots[0].frame
-    assert shots[1].pose[:3, 3].tolist() == [1, 2, 3] and shots[0].pose is None
-
-
 def test_drives_of_extract(tmp_path: Path, trees: ModuleType) -> None:
     trees.extracted(tmp_path)
     assert guess_protocol(tmp_path) == guess_protocol(tmp_path / 'city') == 'recording'

@@ -52,6 +52,17 @@ def test_depth(
     assert result.means()['constant'][''].abs_rel < 1
 
 
+@pytest.mark.parametrize(('name', 'protocol'), [('tum', 'tum'), ('rgbd', 'rgbd')])
+def test_squeezed_as_the_papers_do(data_dir: Path, model: Path, name: str, protocol: str) -> None:
+    """The whole image is seen, so all true pixels between 0.1 and 10 m are scored."""
+    result = evaluate(model, data_dir / name, protocol, view='whole')
+    shots = open_shots(data_dir / name, protocol, OPTIONS)
+    for image, shot in zip(result.images, shots, strict=True):
+        assert shot.truth is not None
+        counts = ((shot.truth > 0.1) & (shot.truth < 10)).sum()
+        assert image.errors['tiny'][''].pixels == counts > 10_000
+
+
 def test_the_lidar_of_the_city_is_that_of_mdepth_evaluate(data_dir: Path, model: Path) -> None:
     """A constant scores 0.352 there with the crop of Garg."""
     result = evaluate(model, data_dir / 'bags/kitti_city', crop='garg', view='whole')
