@@ -19,6 +19,7 @@ from mdepth_ros.cli.demo import demo
 from mdepth_ros.cli.doctor import doctor
 from mdepth_ros.cli.evaluate import evaluate
 from mdepth_ros.cli.info import info
+from mdepth_ros.cli.mask import mask
 from mdepth_ros.cli.node import PASS_ON, node
 from mdepth_ros.cli.play import play
 from mdepth_ros.cli.record import record
@@ -35,7 +36,7 @@ app = typer.Typer(
     rich_markup_mode='rich',
 )
 COMMANDS = (
-    *(demo, run, evaluate, synth, info, convert, calibrate),
+    *(demo, run, evaluate, synth, info, convert, calibrate, mask),
     *(node, play, record, compare, bench, doctor),
 )
 for command in COMMANDS:

@@ -20,7 +20,7 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.sources.base import ImageSource, Item, by_name
 from mdepth_ros.sources.bit_depth import BitDepth, to_eight
 from mdepth_ros.sources.intrinsics import ACCEPTED, Intrinsics, read_intrinsics
-from mdepth_ros.sources.mask import MASK, read_mask
+from mdepth_ros.sources.mask import MASK, MASK_SHOWN, read_mask
 from mdepth_ros.sources.picture import PictureError, decode_file, header_of, turned_line
 from mdepth_ros.tables import SINCE, Table, nanoseconds, read_table
 
@@ -132,7 +132,8 @@ def list_images(folder: Path) -> list[Path]:
         return []
     images = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
     # A name that begins with a dot is no image: ._0.png is what macOS leaves on other disks.
-    return sorted((p for p in images if p.name[0] != '.' and p.name != MASK), key=by_name)
+    no_images = MASK, MASK_SHOWN
+    return sorted((p for p in images if p.name[0] != '.' and p.name not in no_images), key=by_name)
 
 
 def read_image(path: Path, tell: Callable[[str], None] = lambda line: None) -> NDArray[np.uint8]:

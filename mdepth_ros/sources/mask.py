@@ -15,6 +15,8 @@ from mdepth_ros.sources.picture import PictureError, decode_file
 
 MASK = 'mask.png'
 """Beside the images of a folder it is no image but their mask."""
+MASK_SHOWN = 'mask-shown.jpg'
+"""What `mdepth mask` draws beside it, for people."""
 MOST_GREY = 0.05
 """Share of the pixels that may be neither black nor white, as at the edges of what is painted."""
 _PAINT = 'paint white (255) what is to be used, and black what never is'

@@ -32,8 +32,9 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.sources import open_source
 from mdepth_ros.sources.base import ImageSource, Item
 from mdepth_ros.sources.intrinsics import CalibrationError
+from mdepth_ros.sources.standing import Grey, small_grey
 from mdepth_training.data.folder import state_of
-from mdepth_training.data.static import Grey, small_grey, static_frames
+from mdepth_training.data.static import static_frames
 from mdepth_training.data.stereo import stereo_transform
 from mdepth_training.data.time_order import in_order, late_in_place, paired, thinned
 from mdepth_training.data.view import Eye, Rgb, decoded, write_camera

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.sources.folder import read_image
 from mdepth_ros.sources.picture import header_of
+from mdepth_ros.sources.standing import Grey, small_grey
 from mdepth_training.data.drive import Drive
 from mdepth_training.data.folder import image_size, state_of
-from mdepth_training.data.static import Grey, small_grey, static_frames
+from mdepth_training.data.static import static_frames
 
 SAMPLED = 3
 _BLANK: Grey = np.zeros((3, 3), np.float32)
