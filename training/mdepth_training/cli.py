@@ -242,6 +242,9 @@ def extract(
     rate: Annotated[
         float | None, typer.Option(help='Frames per second of a video or image folder.')
     ] = None,
+    mask: Annotated[
+        str | None, typer.Option(help='PNG of the size of the images: black is not learned from.')
+    ] = None,
     stereo_topic: Annotated[
         str | None, typer.Option(help='The other camera of a stereo pair.')
     ] = None,

@@ -79,6 +79,7 @@ def flip(sample: Sample, flipped: Tensor) -> Sample:
         stereo = mirrored(stereo)
         sign = T.new_tensor([-1.0, 1.0, 1.0, 1.0])
         T = torch.where(flipped[:, None, None], T * sign * sign[:, None], T)
+    usable = None if sample.usable is None else mirrored(sample.usable)
     labels = {name: mirrored(label) for name, label in sample.labels.items()}
     for name in sample.flows:
         x, y = labels[name][:, :1], labels[name][:, 1:]
@@ -91,6 +92,7 @@ def flip(sample: Sample, flipped: Tensor) -> Sample:
         K=K,
         stereo=stereo,
         T_stereo_current=T,
+        usable=usable,
         labels=labels,
     )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mdepth_ros.core.types import Mask
 from mdepth_ros.geometry import Camera
 
 
@@ -39,6 +40,7 @@ class Drive:
     centres   indices of `images` that may be the middle of a triplet (what a split list names);
               None: all of them, and frames of a standing camera may be left out
     stereo    the second camera
+    mask      of the files as they are: what is never learned from
     kept_rows the upper share of the rectified image that is used; below it is the vehicle itself
     """
 
@@ -49,3 +51,4 @@ class Drive:
     centres: Sequence[int] | None = None
     stereo: StereoCamera | None = None
     kept_rows: float = 1.0
+    mask: Mask | None = None

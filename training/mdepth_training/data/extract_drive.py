@@ -5,6 +5,7 @@
 000000.jpg ...         in order of time
 camera.yaml            of these files, as camera_calibration writes it
 times.txt              seconds, one per image
+mask.png               of these files, where there is a mask
 stereo/000000.jpg ...  the stereo image of each, their camera.yaml and T_partner_current.txt
 truth/                 see mdepth_training.data.truth; training never reads it
 drive.json             what it was made of, as in dataset.json
@@ -32,6 +33,7 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.sources import open_source
 from mdepth_ros.sources.base import ImageSource, Item
 from mdepth_ros.sources.intrinsics import CalibrationError
+from mdepth_ros.sources.mask import MASK, write_mask
 from mdepth_ros.sources.standing import Grey, small_grey
 from mdepth_training.data.folder import state_of
 from mdepth_training.data.static import static_frames
@@ -56,7 +58,7 @@ class Options:
     interval        seconds from image to image; 0: all that were recorded
     keep_static     keep also the images of a standing camera
     png             without loss, three times the space
-    topic, camera_info, intrinsics, rectified, rate  see mdepth_ros.sources.open_source
+    topic, camera_info, intrinsics, rectified, rate, mask  see mdepth_ros.sources.open_source
     stereo_topic    of the other camera of a stereo pair
     truth_cloud, truth_depth, truth_odometry  topics of the truth, for evaluation
     """
@@ -72,6 +74,7 @@ class Options:
     intrinsics: str | None = None
     rectified: bool | None = None
     rate: float | None = None
+    mask: str | None = None
     stereo_topic: str | None = None
     truth_cloud: str | None = None
     truth_depth: str | None = None
@@ -86,12 +89,10 @@ class Options:
             raise MdepthError('a stereo pair needs its camera_info: leave --intrinsics away')
 
     def state(self, recording: Path) -> str:
-        """Another text where the recording, or the file of its intrinsics, was changed."""
-        files = [recording]
-        if recording.is_dir():
-            files = sorted(file for file in recording.iterdir() if file.is_file())
-        if self.intrinsics is not None:
-            files.append(Path(self.intrinsics))
+        """Another text where the recording, or a file of its intrinsics or mask, was changed."""
+        inside = recording.iterdir() if recording.is_dir() else [recording]
+        files = sorted(file for file in inside if file.is_file())
+        files += [Path(file) for file in (self.intrinsics, self.mask) if file is not None]
         states = '\n'.join(state_of(file.resolve()) for file in files)
         return hashlib.sha256(states.encode()).hexdigest()[:16]
 
@@ -104,6 +105,7 @@ class Options:
             intrinsics=self.intrinsics,
             rectified=self.rectified,
             rate=self.rate,
+            mask=None if self.mask is None else Path(self.mask).expanduser(),
         )
 
 
@@ -159,7 +161,7 @@ class _Drive:
         self._state = options.state(recording)  # before it is read: it may grow meanwhile
         self._dropped: Counter[str] = Counter()
         self.stamps: list[int] = []
-        self.eyes = [Eye(options.input_size, options.size)]
+        self.eyes = [Eye(options.input_size, options.size, source.mask)]
         self._stereo: BagSource | None = None
         if options.stereo_topic is not None:
             from mdepth_ros.sources.bag import BagSource
@@ -198,6 +200,8 @@ class _Drive:
             raise MdepthError(f'{len(self.stamps)} images are of use, a triplet takes three{lost}')
         for place, eye in zip(folders, self.eyes, strict=True):
             write_camera(place / 'camera.yaml', eye.view)
+            if eye.mask is not None:
+                write_mask(place / MASK, eye.mask)
         if self._stereo is not None:
             text = '\n'.join(' '.join(map(repr, row)) for row in self._T_stereo_current.tolist())
             (folders[1] / 'T_partner_current.txt').write_text(text + '\n')
@@ -205,8 +209,8 @@ class _Drive:
         (folder / 'times.txt').write_text(''.join(lines))
 
     def facts(self) -> dict[str, Any]:
-        steps = [later - earlier for earlier, later in pairwise(self.stamps)]
-        view, notes = self.eyes[0].view, list(self._source.losses)
+        steps, view = [b - a for a, b in pairwise(self.stamps)], self.eyes[0].view
+        notes = list(self._source.losses)
         for eye in self.eyes:
             if eye.unseen > 0.01:
                 notes.append(
@@ -228,7 +232,7 @@ class _Drive:
 
     def _interval(self) -> float:
         """Seconds between the images that the filter of standing frames compares."""
-        first = [item.stamp for item in islice(self._source.items(), 20)]
+        first = (item.stamp for item in islice(self._source.items(), 20))
         steps = [abs(later - earlier) for earlier, later in pairwise(first)]
         native = statistics.median(steps) / 1e9 if steps else 0.0
         return max(self._options.frame_interval, self._options.interval, native)

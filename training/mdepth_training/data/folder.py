@@ -10,7 +10,7 @@ from pathlib import Path
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.sources import video
 from mdepth_ros.sources.base import by_name
-from mdepth_ros.sources.folder import has_images, read_folder
+from mdepth_ros.sources.folder import folder_mask, has_images, read_folder
 from mdepth_ros.sources.picture import header_of
 from mdepth_ros.sources.recording import is_recording, parts_of_one
 from mdepth_training.data.drive import Drive
@@ -51,7 +51,7 @@ def folder_drive(path: Path) -> Drive:
         camera = intrinsics.camera(*first_size(images))
     except MdepthError as error:
         raise MdepthError(f'{path}: {error}') from None
-    return Drive(path.name, images, stamps, camera)
+    return Drive(path.name, images, stamps, camera, mask=folder_mask(images))
 
 
 def image_size(path: Path) -> tuple[int, int] | None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera, ImageSampler, target_camera
 from mdepth_training.data.drive import Drive
+from mdepth_training.data.view import seen_mask
 
 
 def drive_view(drive: Drive, input_size: tuple[int, int]) -> Camera:
@@ -40,6 +41,16 @@ def resampled(image: NDArray[np.uint8], source: Camera, target: Camera) -> NDArr
         # Whole numbers of samples for each pixel: their plain mean.
         fine = cv2.resize(fine, (target.width, target.height), interpolation=cv2.INTER_AREA)
     return np.ascontiguousarray(fine.transpose(2, 0, 1))
+
+
+def usable_pixels(drive: Drive, view: Camera) -> NDArray[np.bool_]:
+    """Which pixels [h, w] of a view of a drive may be learned from; all without a mask.
+
+    Raises MdepthError for a mask of another size than the images.
+    """
+    if drive.mask is None:
+        return np.ones((view.height, view.width), bool)
+    return seen_mask(drive.mask, _sampler(drive.camera, view)).usable
 
 
 _sampler = lru_cache(maxsize=64)(ImageSampler)  # one to four megabytes each

@@ -34,6 +34,7 @@ class Sample:
                                   it has the same K; None where there is no stereo
     T_stereo_current              [B, 4, 4] float32, metres: maps points of the current camera
                                   into the other
+    usable                        [B, 1, H, W] bool: which pixels may be learned from; None: all
     keys                          of the current frames, one for each sample
     labels                        named maps [B, C, H, W] of the current frames; those that are
                                   `flows` are (x, y) in pixels of this size
@@ -46,6 +47,7 @@ class Sample:
     K: Tensor
     stereo: Tensor | None = None
     T_stereo_current: Tensor | None = None
+    usable: Tensor | None = None
     keys: tuple[Key, ...] = ()
     labels: dict[str, Tensor] = field(default_factory=dict)
     flows: tuple[str, ...] = ()
@@ -80,6 +82,13 @@ class Sample:
 
 def joined(samples: Sequence[Sample], order: Tensor) -> Sample:
     """Several batches without labels as one: sample i is the one at order[i] of all in a row."""
+    if any(sample.usable is not None for sample in samples):
+        samples = [
+            replace(s, usable=torch.ones_like(s.current[:, :1], dtype=torch.bool))
+            if s.usable is None
+            else s
+            for s in samples
+        ]
     every = [sample.tensors() for sample in samples]
     made: dict[str, Any] = {n: torch.cat([each[n] for each in every])[order] for n in every[0]}
     keys = [key for sample in samples for key in sample.keys]

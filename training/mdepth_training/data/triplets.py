@@ -13,12 +13,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.progress import Progress
+from torch import Tensor
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.sources.folder import read_image
 from mdepth_training.data.checks import Findings, check_cameras
 from mdepth_training.data.drive import Drive
-from mdepth_training.data.resampling import drive_view, resampled
+from mdepth_training.data.resampling import drive_view, resampled, usable_pixels
 from mdepth_training.data.sample import Frames, Key, Sample, TripletSource
 from mdepth_training.data.scan import Scan, scan
 from mdepth_training.data.selection import select
@@ -69,6 +70,11 @@ class Triplets(TripletSource):
         normalised = np.repeat([view.normalised for view in self.views], counts, 0)
         fx, fy, cx, cy = (float(value) for value in np.median(normalised, 0))
         self.camera = fx, fy, cx, cy
+        # [drives, 1, h, w] bool, where a drive has a mask.
+        self._usable: Tensor | None = None
+        if any(drive.mask is not None for drive in drives):
+            pixels = [usable_pixels(*pair) for pair in zip(drives, self.views, strict=True)]
+            self._usable = torch.from_numpy(np.stack(pixels))[:, None]
         self._stereo = all(drive.stereo is not None for drive in drives)
         # Shared by the loader's workers.
         self._damaged = torch.zeros(len(self), dtype=torch.bool).share_memory_()  # type: ignore[no-untyped-call]
@@ -111,16 +117,18 @@ class Triplets(TripletSource):
         """Return the triplets of these indices (see TripletSource)."""
         images = np.empty((3 + self._stereo, len(indices), 3, *self.input_size), np.uint8)
         K, T_stereo_current = torch.empty(len(indices), 3, 3), torch.empty(len(indices), 4, 4)
-        keys = []
+        keys, numbers = [], []
         for place, index in enumerate(indices):
             number, frame = self._read(index, images[:, place])
+            numbers.append(number)
             drive, K[place] = self.drives[number], self.views[number].matrix()
             keys.append(Key(drive.name, frame, int(drive.stamps[frame])))
             stereo = drive.stereo
             if self._stereo and stereo is not None:
                 T_stereo_current[place] = torch.from_numpy(stereo.T_stereo_current)
         views = [torch.from_numpy(view) for view in images]
-        sample = Sample(views[0], views[1], views[2], K, keys=tuple(keys))
+        usable = None if self._usable is None else self._usable[numbers]
+        sample = Sample(views[0], views[1], views[2], K, keys=tuple(keys), usable=usable)
         if self._stereo:
             return replace(sample, stereo=views[3], T_stereo_current=T_stereo_current)
         return sample

@@ -12,9 +12,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mdepth_ros.core.types import Mask
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera, ImageSampler, target_camera
 from mdepth_ros.sources.base import Item
+from mdepth_ros.sources.intrinsics import CalibrationError
 
 LARGER = 1.5  # than the network's input: room for a crop, without storing what it never sees
 Rgb = NDArray[np.uint8]
@@ -50,15 +52,21 @@ class Eye:
     camera  of the images; as the next, there from the first picture on
     view    the pinhole camera of what `picture` returns
     unseen  share of the view that is outside the image, and black
+    mask    of the images at first, from the first picture on of the view; None: all is used
     """
 
     camera: Camera | None
     view: Camera
     unseen: float
 
-    def __init__(self, input_size: tuple[int, int], size: tuple[int, int] | None) -> None:
+    def __init__(
+        self,
+        input_size: tuple[int, int],
+        size: tuple[int, int] | None,
+        mask: Mask | None = None,
+    ) -> None:
         self._wanted = input_size, size
-        self.camera = None
+        self.camera, self.mask = None, mask
 
     @property
     def open(self) -> bool:
@@ -72,6 +80,8 @@ class Eye:
             self._sampler = ImageSampler(camera, self.view)
             white = torch.full((camera.height, camera.width, 3), 255, dtype=torch.uint8)
             self.unseen = float((self._sampler(white)[0, 0] < 0.5).float().mean())
+            if self.mask is not None:
+                self.mask = seen_mask(self.mask, self._sampler)
             self.camera = camera
         if camera != self.camera:
             raise MdepthError('another camera_info than that of the first image')
@@ -80,6 +90,20 @@ class Eye:
         sampled = self._sampler(torch.from_numpy(pixels))[0]
         view: Rgb = sampled.mul_(255).round_().byte().permute(1, 2, 0).contiguous().numpy()
         return view
+
+
+def seen_mask(mask: Mask, sampler: ImageSampler) -> Mask:
+    """A mask as a sampler shows it: usable is what is made of nothing but usable pixels.
+
+    Raises CalibrationError for a mask of another size than the images.
+    """
+    source = sampler.source
+    try:
+        mask.check_size(source.width, source.height)
+    except MdepthError as error:
+        raise CalibrationError(str(error)) from None
+    usable = torch.from_numpy(mask.usable)[..., None].byte().mul(255).expand(-1, -1, 3)
+    return Mask((sampler(usable)[0, 0] > 0.99).cpu().numpy(), mask.name)
 
 
 def decoded(item: Item) -> Callable[[], Rgb]:

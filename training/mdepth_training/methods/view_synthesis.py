@@ -141,13 +141,15 @@ def multi_scale_loss(
     depth_of: Callable[[Tensor], Tensor],
     groups: Sequence[ViewGroup],
     settings: ViewSynthesis,
+    usable: Tensor | None = None,
 ) -> tuple[Tensor, Reconstruction]:
     """Implicit Cues, Eq. 2: the mean over the scales, and what the first group made of it.
 
     current [B, 3, H, W] in 0..1 with K [B, 3, 3]; disparities [B, 1, H/2^i, W/2^i], full size
     first; `depth_of` makes depth of them. full_size_losses: each is enlarged to H x W before it
     warps, as the paper has it; else images and camera shrink to its size. SC-Depth's geometry
-    consistency is of the first scale alone.
+    consistency is of the first scale alone. Pixels that are not `usable`, bool [B, 1, H, W], are
+    explained by no view, and count nothing.
     """
     losses, height, shown = [], current.shape[-2], None
     targets: dict[int, _Target] = {}
@@ -173,6 +175,8 @@ def multi_scale_loss(
             if not group.trains_depth:
                 depths = [one.detach() for one in depths]
             error, mask, warped, inconsistency = targets[at].explained(index, *depths)
+            if usable is not None:
+                mask = mask * (shrunk(usable.float(), at) > 0.99)
             whole = settings.auto_mask == 'image'
             loss = loss + ((error * mask).mean() if whole else masked_mean(error, mask))
             if scale == 0 and settings.geometry_consistency:

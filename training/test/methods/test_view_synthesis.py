@@ -29,11 +29,17 @@ def views(count: int) -> list[View]:
     return [View(image, T) for image, T in zip(images, transforms, strict=True)]
 
 
-def loss_of(current: torch.Tensor, groups: list[ViewGroup], scales: int = 1, **options: object):
+def loss_of(
+    current: torch.Tensor,
+    groups: list[ViewGroup],
+    scales: int = 1,
+    usable: torch.Tensor | None = None,
+    **options: object,
+):
     torch.manual_seed(0)
     disparities = [torch.full((1, 1, 32 >> s, 64 >> s), 0.5) for s in range(scales)]
     settings = ViewSynthesis(smoothness=0.0, **options)
-    return multi_scale_loss(current, K, disparities, lambda d: 1 / d, groups, settings)
+    return multi_scale_loss(current, K, disparities, lambda d: 1 / d, groups, settings, usable)
 
 
 def test_the_loss_is_the_mean_over_the_mask_of_the_least_error() -> None:
@@ -74,6 +80,24 @@ def test_a_hidden_view_is_not_there() -> None:
     both = loss_of(current, [ViewGroup([hidden, sources[1]])])[0]
     assert both == loss_of(current, [ViewGroup([sources[1]])])[0]
     assert both != loss_of(current, [ViewGroup(sources)])[0]
+
+
+@pytest.mark.parametrize('scales', [1, 2])
+@pytest.mark.parametrize('full', [True, False])
+def test_pixels_that_are_not_usable_do_not_count(scales: int, full: bool) -> None:
+    """Whatever the frame shows there, the loss is the same."""
+    current, sources = torch.rand(1, 3, 32, 64), views(2)
+    usable = torch.ones(1, 1, 32, 64, dtype=torch.bool)
+    usable[..., 20:, 10:50] = False
+    other = torch.where(usable, current, torch.rand(1, 3, 32, 64))
+    # Windows of SSIM would reach over the edge of what is usable.
+    settings = {'photometric': Photometric(ssim=0.0, l1=1.0), 'full_size_losses': full}
+    first, second = (
+        loss_of(image, [ViewGroup(sources)], scales, usable=usable, **settings)[0]
+        for image in (current, other)
+    )
+    torch.testing.assert_close(first, second)
+    assert first != loss_of(current, [ViewGroup(sources)], scales, **settings)[0]
 
 
 def test_groups_add_up() -> None:

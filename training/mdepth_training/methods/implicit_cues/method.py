@@ -147,6 +147,7 @@ class ImplicitCues(Method):
             lambda disparity: self.network.depth(disparity) * s[:, None, None, None],
             groups,
             self.settings,
+            sample.usable,
         )
         depths = [self.network.depth(d.float())[:, 0] * s[:, None, None] for d in disparities]
         return loss + self.depth_loss(sample, depths), shown
