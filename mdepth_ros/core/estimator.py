@@ -122,7 +122,7 @@ class Estimator:
         is upside down both are below; where their signs differ it is not known.
         """
         view = self.views.of(pair.current.camera, pair.current.mask)
-        images = [self.views.sampled(frame).image for frame in (pair.previous, pair.current)]
+        images = [self.views.sampled(frame).seen for frame in (pair.previous, pair.current)]
         turned = [image.flip(-2, -1).contiguous() for image in images]
         height, width = images[0].shape[-2:]
         K = view.small_intrinsics
@@ -233,8 +233,8 @@ class Estimator:
 
 
 def _joined(frames: Sequence[Sampled]) -> Tensor:
-    """Images [B, 3, h, w]; one alone is not copied."""
-    return frames[0].image if len(frames) == 1 else torch.cat([frame.image for frame in frames])
+    """What the networks see [B, 3, h, w]; one alone is not copied."""
+    return frames[0].seen if len(frames) == 1 else torch.cat([frame.seen for frame in frames])
 
 
 def _halved(depth: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -39,6 +40,8 @@ class View:
     half_intrinsics, small_intrinsics  [3, 3] at a half and a quarter of the size, on the device
     half_usable, small_usable  [1, 1, ...] at these sizes, on the device: 1 where all is visible,
                                also beside the pixel at half the size; None where all is everywhere
+    filling        flat indices [N] of the pixels in the mask, and of those that the networks see
+                   there instead; None without a mask
     """
 
     sampler: ImageSampler
@@ -49,18 +52,21 @@ class View:
     small_intrinsics: Tensor
     half_usable: Tensor | None = None
     small_usable: Tensor | None = None
+    filling: tuple[Tensor, Tensor] | None = None
 
 
 @dataclass(eq=False)
 class Sampled:
     """A frame on the device: float32 [1, 3, h, w] in 0..1, and what is known of it by now.
 
+    seen    what the networks see: the same, with what is beside the mask mirrored into it
     usable  of its view, at half the size
     depth   [1, h/2, w/2]
     small   [1, 3 or 4, h/2, w/2], see `brightness`
     """
 
     image: Tensor
+    seen: Tensor
     usable: Tensor | None = None
     depth: Tensor | None = None
     small: Tensor | None = None
@@ -104,7 +110,7 @@ class Views:
             for shrink in (HALF, QUARTER)
         )
         shown = sampler(white)[0, 0]
-        visible = shown > 0.49
+        visible, filling = shown > 0.49, None
         if mask is not None:
             mask.check_size(source.width, source.height)
             # A pixel of the view is the mean of several: one of them in the mask spoils it.
@@ -115,7 +121,10 @@ class Views:
                     f'{mask.name} leaves nothing of what the networks see: paint white what is '
                     'to be used, and black what never is'
                 )
-        view = View(sampler, camera, ratio, visible.cpu().numpy(), half, small, *_usable(visible))
+            filling = mirrored((shown > 0.49) & ~visible)
+        usable = _usable(visible)
+        seen = visible.cpu().numpy()
+        view = View(sampler, camera, ratio, seen, half, small, *usable, filling)
         if not 1 / LARGEST_FOCAL_RATIO <= ratio <= LARGEST_FOCAL_RATIO:
             self._warn(
                 f'the camera sees with {ratio:.2f} times the focal length that '
@@ -155,7 +164,13 @@ class Views:
         image = np.require(frame.image, np.uint8, ['C', 'W'])
         view = self.of(camera, frame.mask)
         full = view.sampler(torch.from_numpy(image))
-        sampled = Sampled(full.contiguous(memory_format=torch.channels_last), view.half_usable)
+        full = seen = full.contiguous(memory_format=torch.channels_last)
+        if view.filling is not None:
+            into, source = view.filling
+            seen = full.clone()  # channels last: rows of three are copied
+            pixels = seen.permute(0, 2, 3, 1).view(-1, 3)
+            pixels[into] = pixels[source]
+        sampled = Sampled(full, seen, view.half_usable)
         while len(self._samples) >= MAX_SAMPLED * len(self._views):
             del self._samples[next(iter(self._samples))]
         self._samples[frame] = sampled
@@ -170,3 +185,26 @@ def _usable(visible: Tensor) -> tuple[Tensor | None, Tensor | None]:
     # A gradient at half the size takes in the pixels beside.
     half = max_pool2d(max_pool2d(hidden, HALF), 3, 1, 1)
     return 1 - half, 1 - max_pool2d(hidden, QUARTER)
+
+
+def mirrored(hidden: Tensor) -> tuple[Tensor, Tensor]:
+    """Flat indices of the hidden pixels of [h, w], and of what lies as far beyond their edge.
+
+    That is road in front of a bonnet. Networks have never seen bonnets: on generated drives with
+    one that covers 15 % of the image, AbsRel of the rest is 0.23 with this, 0.28 without and 0.21
+    without a bonnet (`road-nano`); the motion is about the same. Where the mirror image is hidden as well it is the nearest pixel of the edge.
+    """
+    marked = hidden.cpu().numpy()
+    _, labels = cv2.distanceTransformWithLabels(
+        marked.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    places = np.zeros((int(labels.max()) + 1, 2), np.intp)
+    places[labels[~marked]] = np.argwhere(~marked)
+    here = np.argwhere(marked)
+    nearest = places[labels[marked]]
+    beyond = 2 * nearest - here
+    inside = ((beyond >= 0) & (beyond < marked.shape)).all(1)
+    beyond[~inside] = nearest[~inside]
+    source = np.where(marked[tuple(beyond.T)][:, None], nearest, beyond)
+    into, source = (np.ravel_multi_index(tuple(at.T), marked.shape) for at in (here, source))
+    return torch.from_numpy(into).to(hidden.device), torch.from_numpy(source).to(hidden.device)

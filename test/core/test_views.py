@@ -13,11 +13,13 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
+import torch
 from estimators import CAMERA, HEIGHT, WIDTH, Oracle, estimator, oracle, pair_of, picture, predict
 from numpy.typing import NDArray
 from torch import Tensor
 
 from mdepth_ros.core.types import Frame, FramePair, Mask
+from mdepth_ros.core.views import mirrored
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera, ImageSampler
 
@@ -180,12 +182,27 @@ def test_a_mask_that_does_not_fit_is_one_line() -> None:
         predict(one, masked(wide, usable))
 
 
+def test_the_networks_see_the_mirrored_road_in_a_mask() -> None:
+    hidden = torch.zeros(20, 30, dtype=torch.bool)
+    hidden[14:] = True
+    into, source = mirrored(hidden)
+    rows, columns = into // 30, into % 30
+    assert torch.equal(into, hidden.flatten().nonzero()[:, 0])
+    assert torch.equal(source, (2 * 13 - rows) * 30 + columns)
+    # Nothing that is hidden or outside, whatever the shape.
+    generator = torch.Generator().manual_seed(0)
+    for share in (0.1, 0.9):
+        hidden = torch.rand(20, 30, generator=generator) < share
+        into, source = mirrored(hidden)
+        assert hidden.flatten()[into].all() and not hidden.flatten()[source].any()
+
+
 def test_what_a_mask_hides_changes_no_evidence_and_no_motion() -> None:
-    """Whatever is painted there, the refined motion and its evidence are the same to the bit."""
+    """Whatever is painted there, depth, refined motion and evidence are the same to the bit."""
     usable = np.ones((HEIGHT, WIDTH), bool)
     usable[45:, 9:83] = False
     rng = np.random.default_rng(3)
-    said = []
+    said, depths = [], []
     for _ in range(2):
         pair = masked(CAMERA, usable)
         for frame in (pair.previous, pair.current):
@@ -193,6 +210,10 @@ def test_what_a_mask_hides_changes_no_evidence_and_no_motion() -> None:
             frame.image[~usable] = hidden[~usable]
         one = estimator(Oracle(5.0, [0.0, 0.01, 0.0, 0.0, 0.0, -0.3]), precision='fp32')
         said.append(predict(one, pair))
+        depths.append(predict(estimator(precision='fp32'), pair).depth)
+        shown = predict(one, pair).image
+        np.testing.assert_allclose(shown, pair.current.image, atol=1)
+    np.testing.assert_array_equal(*depths)
     assert said[0].evidence == said[1].evidence
     np.testing.assert_array_equal(said[0].motion, said[1].motion)
     assert said[0].unrefined is not None
