@@ -192,7 +192,8 @@ def mirrored(hidden: Tensor) -> tuple[Tensor, Tensor]:
 
     That is road in front of a bonnet. Networks have never seen bonnets: on generated drives with
     one that covers 15 % of the image, AbsRel of the rest is 0.23 with this, 0.28 without and 0.21
-    without a bonnet (`road-nano`); the motion is about the same. Where the mirror image is hidden as well it is the nearest pixel of the edge.
+    without a bonnet (`road-nano`); the motion is about the same. Where the
+    mirror image is hidden as well it is the nearest pixel of the edge.
     """
     marked = hidden.cpu().numpy()
     _, labels = cv2.distanceTransformWithLabels(
