@@ -12,6 +12,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,8 @@ from mdepth_ros.core.quality import SHRINK as SMALL
 from mdepth_ros.core.quality import photometric_evidence
 from mdepth_ros.core.refinement import SHRINK as HALF
 from mdepth_ros.core.refinement import refine
+from mdepth_ros.core.tracks import CornerTracker, Matches
+from mdepth_ros.core.two_views import bundle
 from mdepth_ros.core.types import Frame, FramePair, Prediction
 from mdepth_ros.core.views import Sampled, View, Views
 from mdepth_ros.errors import MdepthError
@@ -47,7 +51,9 @@ class Estimator:
                'fp16'. Image sampling, geometry, the last layers and depth are always float32
     threads    of torch on the CPU, for the whole process; None: `usable_cores`, at most 8, or what
                OMP_NUM_THREADS says
-    refined    whether the networks' motion is refined until the images fit (`refinement`)
+    refined    whether the camera's own pixels correct the networks' motion: by the corners that
+               are found in both frames (`two_views`), or until the images fit (`refinement`)
+               where there are too few
     cues       whether the depth gets the cues of the pair; off, it is that of one image
 
     Attributes: device, precision, threads, refined, warm_up_seconds, warnings (each said once).
@@ -72,6 +78,8 @@ class Estimator:
         self.card = card
         self.views = Views(card, self.device)
         self.warnings = self.views.warnings
+        self._corners = CornerTracker()
+        self._beside = ThreadPoolExecutor(1, 'corners')  # while the networks work
         network = fused(network)
         if not cues:
             network.cues = None
@@ -94,6 +102,12 @@ class Estimator:
         output is not finite.
         """
         start = time.perf_counter()
+        matches = [
+            self._beside.submit(self._corners.match, pair.previous, pair.current)
+            if self.refined and not pair.reason
+            else None
+            for pair in pairs
+        ]
         views = [self.views.of(pair.current.camera, pair.current.mask) for pair in pairs]
         current = [self.views.sampled(pair.current) for pair in pairs]
         previous = [self.views.sampled(pair.previous) for pair in pairs]
@@ -104,7 +118,7 @@ class Estimator:
         spent = {'sample': sampled - start, 'network': predicted - sampled}
         predictions = []
         for i, pair in enumerate(pairs):
-            output = depths[i : i + 1], poses[i : i + 1]
+            output = depths[i : i + 1], poses[i : i + 1], matches[i]
             predictions.append(
                 self._prediction(pair, views[i], current[i], previous[i], output, parts, spent)
             )
@@ -156,11 +170,11 @@ class Estimator:
         view: View,
         current: Sampled,
         previous: Sampled,
-        output: tuple[Tensor, Tensor],
+        output: tuple[Tensor, Tensor, Future[Matches] | None],
         parts: Collection[str],
         spent: Mapping[str, float],
     ) -> Prediction:
-        """Prediction of one pair from the networks' (depth [1, h, w], pose [1, 6])."""
+        """Prediction of one pair from the networks' (depth [1, h, w], pose [1, 6]) and matches."""
         start = time.perf_counter()
         depth = output[0] * view.magnification
         half = current.depth = _halved(depth)
@@ -175,15 +189,21 @@ class Estimator:
             )
         images = current.image, previous.image
         brought, unrefined = self._clock(), motion.numpy()
-        if self.refined and not pair.reason:
-            small = current.brightness(), previous.brightness()
-            refined_motion = refine(*small, half, motion, view.half_intrinsics)
-            motion = refined_motion if refined_motion.isfinite().all() else motion
+        matches = None if output[2] is None else output[2].result()
+        if matches is not None:
+            corrected = bundle(matches, depth_map, view.camera, motion.numpy())
+            if corrected is None:
+                small = current.brightness(), previous.brightness()
+                corrected = refine(*small, half, motion, view.half_intrinsics).numpy()
+            if np.isfinite(corrected).all():
+                motion = torch.from_numpy(corrected)
         refined = self._clock()
         if not pair.reason:
             evidence = photometric_evidence(
                 *images, depth, motion, view.small_intrinsics, view.small_usable
             )
+            if matches is not None:
+                evidence = replace(evidence, shift=matches.shift)
         image = np.empty((0, 0, 3), np.uint8)
         if 'image' in parts:
             image = _numpy(current.image[0].permute(1, 2, 0).mul(255).round_().to(torch.uint8))

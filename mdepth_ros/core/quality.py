@@ -37,6 +37,10 @@ BETTER_STILL, STILL = 1.25, 2.0
 Where the camera stands, noise makes the ratio 3.5 or more. Networks that never learned slow motion
 estimate some metres per second even at rest: below about 1 m/s the camera counts as standing.
 """
+STILL_SHIFT, SMALL_SHIFT = 0.2, 1.0
+"""Pixels of the camera: corners that move less than the first do not move (about 0.1 m/s at
+10 Hz); below the second neither, where their motion explains nothing of the images.
+"""
 FASTEST_TURN = math.radians(100)
 """rad/s"""
 ACCELERATION, SPEED_NOISE = 12.0, 3.0
@@ -110,7 +114,7 @@ class MotionValidator:
         if evidence is None:
             self.forget()
             return TrackingStatus('held', pair.reason)
-        still = evidence.same or evidence.residual > STILL * evidence.still
+        still = _stands(evidence)
         velocity = np.zeros(6) if still else _velocity(motion, pair.interval, scale)
         # Images of a standing camera still differ by noise. Identical ones, or a stop right after
         # a motion that was not used, are more likely a failure: the smaller limit holds.
@@ -130,7 +134,7 @@ class MotionValidator:
         # A view that stops faster than a vehicle can is frozen, and stays so until it moves
         # again: the limit of change grows with time, and alone would soon allow the stop.
         self._frozen = bool(still and problem) or (
-            self._frozen and (not explained or bool(problem))
+            self._frozen and (still or not explained or bool(problem))
         )
         if evidence.contrast < PLAIN:
             return TrackingStatus('lost', 'the image shows nothing', residual)
@@ -163,6 +167,15 @@ class MotionValidator:
         if float(np.linalg.norm(change[3:])) > TURN_NOISE + TURN_ACCELERATION * seconds:
             return 'no vehicle begins to turn as fast'
         return ''
+
+
+def _stands(evidence: Evidence) -> bool:
+    """Whether the view does not change."""
+    if evidence.same or evidence.residual > STILL * evidence.still:
+        return True
+    if evidence.shift < STILL_SHIFT:
+        return True
+    return evidence.shift < SMALL_SHIFT and evidence.residual > UNEXPLAINED * evidence.still
 
 
 def _velocity(motion: Matrix, interval: float, scale: Scale) -> Matrix:

@@ -7,6 +7,7 @@ torch takes seconds to load and a bag player has no use for it: nothing here nee
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -124,12 +125,14 @@ class Evidence:
     still     mean difference of the same pixels without the warp
     contrast  mean difference of neighbouring pixels of the current image
     same      the images are identical
+    shift     how far corners of the image moved, in the middle, pixels of the camera; NaN unknown
     """
 
     residual: float
     still: float
     contrast: float
     same: bool
+    shift: float = math.nan
 
     @property
     def misfit(self) -> float:

@@ -1,0 +1,159 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Motion of a pair from its matched corners, with the networks' depth and motion as what is known.
+
+One robust least squares over the motion T = exp(x) T_0, the depth d_i of each corner and one
+factor s of all depths (bundle adjustment of two views: Triggs et al. 2000). It makes
+
+    sum_i rho(|f (pi(T d_i r_i) - p_i)|^2 / PIXELS^2)             where corners are found again
+  + sum_i rho((ln d_i - ln D_i - s)^2 / DEPTH^2) + s^2 / SCALE^2  depth of the networks, D
+  + x^T diag(std)^-2 x                                            motion of the networks, T_0
+
+smaller; r_i and p_i are a corner's ray in the current and its place in the previous frame. rho is
+that of Student's t: what moves by itself and what was matched wrongly counts little, and so does
+depth that is wrong. Each term alone is a known method: without the others the first is the
+epipolar constraint, the first two are the pose from points in space (PnP), and the last one is
+what remains where no corner is found. Which of them decides is the data's choice: a far or a
+well-textured view says the rotation, and nothing but the networks says the length.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mdepth_ros.core.refinement import exp
+from mdepth_ros.core.tracks import Matches
+from mdepth_ros.geometry import Camera
+
+Array = NDArray[np.float64]
+PIXELS = 0.1
+"""Error of a corner that is found again, pixels of the tracked image."""
+DEPTH, UNSEEN, SCALE = 0.3, 3.0, 0.15
+"""Relative error of a depth of the networks, of one that they do not see, and of all together."""
+DIRECTION, LENGTH = 0.03, 0.1
+"""Error of the networks' translation over its length: across the view and along it."""
+TURN = 3e-3
+"""Error of their rotation, rad."""
+FREEDOM = 3.0
+"""Degrees of freedom of Student's distribution."""
+SHORTEST = 0.01
+"""Of the middle depth: a motion that is shorter counts as this long."""
+ROUNDS, COARSE_ROUNDS, COARSE = 6, 2, 4.0
+"""Steps; in the first ones corners may be off by so many times more, to come near from afar."""
+LARGEST_STEP = 1.0
+"""Of a logarithm of depth."""
+FEWEST = 20
+"""Corners below which the networks' motion stays as it is."""
+
+
+def bundle(
+    matches: Matches, depth: NDArray[np.float32], camera: Camera, motion: Array
+) -> Array | None:
+    """The motion [4, 4], T_previous_current in the unit of the depth, that suits the corners best.
+
+    depth   [h, w] of the networks, in the current frame; corners outside are of unknown depth
+    camera  pinhole camera of the depth
+    motion  T_previous_current of the networks [4, 4]
+
+    None where there are fewer than `FEWEST` corners, or nothing finite suits them.
+    """
+    usable = np.isfinite(matches.current).all(1) & np.isfinite(matches.previous).all(1)
+    if usable.sum() < FEWEST:
+        return None
+    x, y = matches.current[usable].T
+    rays = np.stack([x, y, np.ones_like(x)])
+    target = matches.previous[usable].T
+    depths, seen = depth_at(depth, camera, x, y)
+    spread = np.where(seen, DEPTH, UNSEEN)
+    length = max(float(np.linalg.norm(motion[:3, 3])), SHORTEST * float(np.median(depths)))
+    std = np.array([DIRECTION * length] * 2 + [LENGTH * length] + [TURN] * 3 + [SCALE])
+    known, moved = std**-2, np.zeros(7)
+    T, off = motion, np.zeros_like(depths)
+    for step in range(ROUNDS):
+        pixel = matches.pixel * PIXELS * (COARSE if step < COARSE_ROUNDS else 1.0)
+        residual, J, by_depth = residuals(rays * (depths * np.exp(off)), target, T)
+        sure = 1 / pixel**2 * _student((residual**2).sum(0) / pixel**2, 2)
+        trusted = spread**-2 * _student(((off - moved[6]) / spread) ** 2, 1)
+        matrix, vector, back = _reduced(residual, J, by_depth, sure, trusted, off - moved[6])
+        change = -np.linalg.solve(matrix + np.diag(known), vector + moved * known)
+        own = back[7] + change @ back[:7]
+        off = off - np.clip(own, -LARGEST_STEP, LARGEST_STEP)
+        T = exp(torch.from_numpy(change[:6])).numpy() @ T
+        moved = moved + change
+    return np.asarray(T) if np.isfinite(T).all() else None
+
+
+def depth_at(
+    depth: NDArray[np.float32], camera: Camera, x: Array, y: Array
+) -> tuple[Array, NDArray[np.bool_]]:
+    """Depth [N] of a map [h, w] in the directions x/z and y/z [N], and whether it has them.
+
+    Bilinear; the middle depth where the map ends or has none.
+    """
+    u, v = x * camera.fx + camera.cx, y * camera.fy + camera.cy
+    columns, rows = u[:, None].astype(np.float32), v[:, None].astype(np.float32)
+    found: Array = np.asarray(cv2.remap(depth, columns, rows, cv2.INTER_LINEAR)).reshape(-1)
+    seen = (abs(u - (camera.width - 1) / 2) < camera.width / 2) & (
+        abs(v - (camera.height - 1) / 2) < camera.height / 2
+    )
+    seen &= np.isfinite(found) & (found > 0)
+    middle = np.median(found[seen]) if seen.any() else np.median(depth)
+    return np.where(seen, found, middle).astype(np.float64), seen
+
+
+def residuals(points: Array, target: Array, T: Array) -> tuple[Array, Array, Array]:
+    """Where points are seen against where they were found, with unit focal length.
+
+    points  [3, N] of the current camera
+    target  [2, N], x/z and y/z in the previous one
+    T       T_previous_current [4, 4]
+
+    Returns the residuals [2, N], their derivatives [2, 6, N] by x y z rx ry rz, where a change of
+    the motion is exp(dx) T, and [2, N] by the logarithm of each depth.
+    """
+    turned = T[:3, :3] @ points
+    X = turned + T[:3, 3:]
+    inverse = 1 / np.maximum(X[2], 1e-3)
+    u, v = X[0] * inverse, X[1] * inverse
+    none = np.zeros_like(u)
+    J = np.stack(
+        [
+            np.stack([inverse, none, -u * inverse, -u * v, 1 + u * u, -v]),
+            np.stack([none, inverse, -v * inverse, -1 - v * v, u * v, u]),
+        ]
+    )
+    by_depth = np.stack([turned[0] - u * turned[2], turned[1] - v * turned[2]]) * inverse
+    return np.stack([u, v]) - target, J, by_depth
+
+
+def _student(square: Array, size: int) -> Array:
+    """Weights of squared errors of so many dimensions, over their variance."""
+    return (FREEDOM + size) / (FREEDOM + square)
+
+
+def _reduced(
+    residual: Array, J: Array, by_depth: Array, sure: Array, trusted: Array, off: Array
+) -> tuple[Array, Array, Array]:
+    """Normal equations of motion and factor [7, 7] and [7], without the depths (Schur complement).
+
+    Third: [8, N], by which each depth follows a change of the seven, and its own step.
+    """
+    both = J.swapaxes(0, 1).reshape(6, -1)  # [6, 2N]
+    weighted = both * np.tile(sure, 2)
+    matrix, vector = np.zeros((7, 7)), np.zeros(7)
+    matrix[:6, :6], vector[:6] = weighted @ both.T, weighted @ residual.reshape(-1)
+    matrix[6, 6], vector[6] = trusted.sum(), -(trusted * off).sum()
+    of_depth = sure * (by_depth**2).sum(0) + trusted
+    follows = np.concatenate(
+        [
+            sure * (J * by_depth[:, None]).sum(0),
+            -trusted[None],
+            (sure * (by_depth * residual).sum(0) + trusted * off)[None],
+        ]
+    )
+    back = follows / of_depth
+    taken = follows[:7] @ back.T
+    return matrix - taken[:, :7], vector - taken[:, 7], back
