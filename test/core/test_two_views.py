@@ -1,0 +1,171 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Motion of a pair from its corners: numeric derivatives, and points whose motion is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from mdepth_ros.core.tracks import Matches
+from mdepth_ros.core.two_views import DEPTH, FEWEST, bundle, depth_at, residuals
+from mdepth_ros.geometry import Camera, se3_exp, se3_log
+
+Array = NDArray[np.float64]
+CAMERA = Camera.from_normalised(320, 96, 0.58, 1.92, 0.5, 0.5)
+PIXEL = 1 / 700
+
+
+def transform(*twist: float) -> Array:
+    return np.asarray(se3_exp(torch.tensor(twist, dtype=torch.float64)).numpy())
+
+
+TRUE = transform(0.02, -0.01, 0.8, 0.002, 0.03, -0.001)
+
+
+class Scene:
+    """A wavy surface ahead; `matches` sees its points from both places."""
+
+    def __init__(self, count: int = 300, seed: int = 0) -> None:
+        self.random = np.random.default_rng(seed)
+        v, u = np.mgrid[:96, :320]
+        self.depth = (12 + 6 * np.sin(u / 40) * np.cos(v / 25)).astype(np.float32)
+        self.u = self.random.uniform(2, 317, count)
+        self.v = self.random.uniform(2, 93, count)
+        x, y = (self.u - CAMERA.cx) / CAMERA.fx, (self.v - CAMERA.cy) / CAMERA.fy
+        self.current = np.stack([x, y], 1)
+        self.true_depth = 12 + 6 * np.sin(self.u / 40) * np.cos(self.v / 25)
+
+    def matches(self, T: Array, noise: float = 0.0) -> Matches:
+        points = np.append(self.current, np.ones((len(self.u), 1)), 1) * self.true_depth[:, None]
+        moved = points @ T[:3, :3].T + T[:3, 3]
+        previous = moved[:, :2] / moved[:, 2:]
+        previous += noise * PIXEL * self.random.normal(size=previous.shape)
+        return Matches(previous, self.current, PIXEL, 5.0)
+
+
+def off(found: Array | None, true: Array = TRUE) -> tuple[float, float, float]:
+    """Errors: degrees, degrees between the directions, and the ratio of the lengths."""
+    assert found is not None
+    turn = se3_log(torch.from_numpy(np.linalg.solve(true, found)))[3:].norm()
+    a, b = found[:3, 3], true[:3, 3]
+    cosine = a @ b / np.linalg.norm(a) / np.linalg.norm(b)
+    ratio = np.linalg.norm(a) / np.linalg.norm(b)
+    return (
+        float(np.degrees(float(turn))),
+        float(np.degrees(np.arccos(min(cosine, 1)))),
+        float(ratio),
+    )
+
+
+def test_derivatives_are_those_of_the_residuals() -> None:
+    random = np.random.default_rng(2)
+    points = random.uniform(-3, 3, (3, 20)) + [[0], [0], [12]]
+    target = random.normal(size=(2, 20))
+    _, J, by_depth = residuals(points, target, TRUE)
+    step = 1e-6
+    for k in range(6):
+        twist = torch.zeros(6, dtype=torch.float64)
+        twist[k] = step
+        ahead, back = (se3_exp(sign * twist).numpy() @ TRUE for sign in (1, -1))
+        numeric = residuals(points, target, ahead)[0] - residuals(points, target, back)[0]
+        np.testing.assert_allclose(J[:, k], numeric / 2 / step, atol=1e-8)
+    ahead, back = (residuals(points * np.exp(sign * step), target, TRUE)[0] for sign in (1, -1))
+    np.testing.assert_allclose(by_depth, (ahead - back) / 2 / step, atol=1e-8)
+
+
+def test_a_wrong_start_is_corrected() -> None:
+    """The networks are off by 0.2 degrees, 2 degrees of direction, 10 % of length."""
+    scene = Scene()
+    start = transform(0.02, 0.02, 0.88, 0.004, 0.027, 0.002)
+    before = off(start)
+    turn, direction, ratio = off(bundle(scene.matches(TRUE, 0.1), scene.depth, CAMERA, start))
+    assert turn < 0.02 < before[0]
+    assert direction < 0.2 < before[1]
+    assert 0.95 < ratio < 1.08
+
+
+def test_a_third_that_moves_or_is_matched_wrongly_counts_little() -> None:
+    scene = Scene()
+    matches = scene.matches(TRUE, 0.1)
+    matches.previous[:60] += [30 * PIXEL, 4 * PIXEL]  # a lorry beside
+    matches.previous[60:100] += 40 * PIXEL * scene.random.normal(size=(40, 2))
+    start = transform(0.02, 0.02, 0.88, 0.004, 0.027, 0.002)
+    turn, direction, ratio = off(bundle(matches, scene.depth, CAMERA, start))
+    assert turn < 0.02 and direction < 0.5 and 0.9 < ratio < 1.1
+
+
+def test_wrong_depth_does_not_turn_the_camera() -> None:
+    """A third of the image is twice as far as the networks say, the rest off by a quarter."""
+    scene = Scene()
+    wrong = scene.depth * np.exp(0.22 * scene.random.normal(size=scene.depth.shape))
+    wrong[:, 200:] /= 2
+    turn, direction, ratio = off(
+        bundle(scene.matches(TRUE, 0.1), wrong.astype(np.float32), CAMERA, TRUE)
+    )
+    assert turn < 0.02 and direction < 0.5 and 0.85 < ratio < 1.1
+
+
+def test_the_length_is_between_what_depth_and_networks_say() -> None:
+    """All depths 20 % too long: the images alone cannot tell, so both give way."""
+    scene = Scene()
+    longer = (1.2 * scene.depth).astype(np.float32)
+    found = off(bundle(scene.matches(TRUE, 0.1), longer, CAMERA, TRUE))
+    assert found[0] < 0.02
+    assert 1.02 < found[2] < 1.18
+
+
+def test_pure_rotation_and_standstill() -> None:
+    """No parallax says anything of the length: it stays short, and the turn is exact."""
+    scene = Scene()
+    for true in (transform(0, 0, 0, 0.001, 0.04, 0.002), np.eye(4)):
+        start = true @ transform(0.005, 0, 0.05, 0.001, -0.002, 0.001)
+        found = bundle(scene.matches(true, 0.05), scene.depth, CAMERA, start)
+        assert found is not None
+        turn = se3_log(torch.from_numpy(np.linalg.solve(true, found)))[3:].norm()
+        assert np.degrees(float(turn)) < 0.02
+        assert np.linalg.norm(found[:3, 3]) < 0.03
+
+
+def test_too_few_corners_say_nothing() -> None:
+    scene = Scene(FEWEST - 1)
+    assert bundle(scene.matches(TRUE), scene.depth, CAMERA, TRUE) is None
+    scene = Scene(FEWEST + 5)
+    matches = scene.matches(TRUE)
+    matches.previous[:10] = np.nan  # blind pixels of a fisheye
+    assert bundle(matches, scene.depth, CAMERA, TRUE) is None
+
+
+def test_the_unit_is_that_of_the_depth() -> None:
+    """Depth and motion in another unit: the same motion in that unit."""
+    scene = Scene()
+    start = transform(0.02, 0.0, 0.85, 0.002, 0.028, 0.0)
+    plain = bundle(scene.matches(TRUE), scene.depth, CAMERA, start)
+    start[:3, 3] *= 0.25
+    small = bundle(scene.matches(TRUE), scene.depth / 4, CAMERA, start)
+    assert plain is not None and small is not None
+    np.testing.assert_allclose(small[:3, 3], plain[:3, 3] / 4, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(small[:3, :3], plain[:3, :3], atol=1e-7)
+
+
+def test_corners_outside_of_the_depth_say_the_rotation() -> None:
+    """The networks see a strip of the image; half of the corners lie above it."""
+    scene = Scene()
+    strip = Camera(320, 48, CAMERA.fx, CAMERA.fy, CAMERA.cx, CAMERA.cy - 48)
+    start = transform(0.02, 0.0, 0.85, 0.004, 0.027, 0.002)
+    found = bundle(scene.matches(TRUE, 0.1), scene.depth[48:], strip, start)
+    turn, direction, ratio = off(found)
+    assert turn < 0.02 and direction < 0.5 and 0.9 < ratio < 1.1
+
+
+def test_depth_is_read_between_pixels() -> None:
+    ramp = np.tile(np.arange(320, dtype=np.float32) + 1, (96, 1))
+    x = (np.array([10.25, 100.5, -30.0]) - CAMERA.cx) / CAMERA.fx
+    y = (np.array([5.0, 50.75, 20.0]) - CAMERA.cy) / CAMERA.fy
+    depth, seen = depth_at(ramp, CAMERA, x, y)
+    np.testing.assert_allclose(depth[:2], [11.25, 101.5], rtol=1e-3)
+    assert seen.tolist() == [True, True, False]
+    assert depth[2] == pytest.approx(np.median(depth[:2]))
+    assert 0.1 < DEPTH < 1
