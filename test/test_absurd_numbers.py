@@ -205,6 +205,7 @@ def test_networks_that_give_no_number(depth: float, pose: float) -> None:
 def test_what_refines_the_motion_may_fail(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     frames = [Frame(i * 10**8, picture(CAMERA, i), CAMERA) for i in range(2)]
     plain = build_perception(model, device='cpu', refined=False)
+    monkeypatch.setattr('mdepth_ros.core.estimator.bundle', lambda *args: None)
     monkeypatch.setattr('mdepth_ros.core.estimator.refine', lambda *args: args[3] * NAN)
     refining = build_perception(model, device='cpu', refined=True)
     for frame in frames:

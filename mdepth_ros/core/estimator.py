@@ -191,8 +191,13 @@ class Estimator:
         brought, unrefined = self._clock(), motion.numpy()
         matches = None if output[2] is None else output[2].result()
         if matches is not None:
-            corrected = bundle(matches, depth_map, view.camera, motion.numpy())
-            if corrected is None:
+            found = bundle(matches, depth_map, view.camera, motion.numpy())
+            if found is not None:
+                corrected = found.motion
+                self._corners.keep(
+                    pair.current, matches.places[found.fits], found.depths.of(found.fits)
+                )
+            else:
                 small = current.brightness(), previous.brightness()
                 corrected = refine(*small, half, motion, view.half_intrinsics).numpy()
             if np.isfinite(corrected).all():

@@ -44,27 +44,65 @@ Array = NDArray[np.float64]
 class Matches(NamedTuple):
     """The same points in two frames: x/z, y/z [N, 2] in the rectified camera of each frame.
 
-    pixel  size of a pixel of the tracked images in these coordinates: 1 / focal length
-    shift  how far the middle one of them moved, pixels of the tracked images; NaN without any
+    pixel   size of a pixel of the tracked images in these coordinates: 1 / focal length
+    shift   how far the middle one of them moved, pixels of the tracked images; NaN without any
+    places  [N, 2] pixels of the tracked image, in the current frame
+    before  what earlier pairs found of them, in the previous frame
     """
 
     previous: Array
     current: Array
     pixel: float
     shift: float
+    places: NDArray[np.float32]
+    before: Depths
+
+
+class Depths(NamedTuple):
+    """What is known of the depths of corners: [N], NaN of a new corner; network units.
+
+    log     natural logarithm
+    spread  std of each, but for one factor that they share
+    shared  std of the logarithm of that factor
+    """
+
+    log: Array
+    spread: Array
+    shared: float
+
+    def of(self, chosen: NDArray[np.bool_]) -> Depths:
+        """Those of some of the corners."""
+        return Depths(self.log[chosen], self.spread[chosen], self.shared)
+
+
+def unknown(count: int) -> Depths:
+    """Of new corners."""
+    return Depths(np.full(count, np.nan), np.full(count, np.nan), math.nan)
 
 
 class CornerTracker:
-    """Matches pairs of frames; knows the corners of a frame for the two pairs that it is in."""
+    """Follows corners from pair to pair; knows those of each frame as long as the frame itself."""
 
     def __init__(self) -> None:
         self._greys: WeakKeyDictionary[Frame, NDArray[np.uint8]] = WeakKeyDictionary()
+        self._kept: WeakKeyDictionary[Frame, tuple[NDArray[np.float32], Depths]]
+        self._kept = WeakKeyDictionary()
 
     def match(self, previous: Frame, current: Frame) -> Matches:
         """Corners of `previous` that are found in `current`; of one camera."""
         before, now = self._grey(previous), self._grey(current)
-        start = corners(before, _usable(previous, before.shape))
+        start, depths = self._kept.get(previous, (np.zeros((0, 2), np.float32), unknown(0)))
+        new = corners(before, _usable(previous, before.shape))
+        new = new[apart(new, start, before.shape)]
+        start = np.concatenate([start, new])
+        log, spread = (
+            np.append(known, np.full(len(new), np.nan)) for known in (depths.log, depths.spread)
+        )
         found, end = follow(before, now, start)
+        usable = _usable(current, now.shape)
+        if usable is not None:
+            x, y = np.round(end).astype(int).clip(0, np.array(now.shape[::-1]) - 1).T
+            found &= usable[y, x]
         moved = np.linalg.norm(end - start, axis=1)[found]
         shrink = now.shape[1] / current.camera.width
         return Matches(
@@ -72,7 +110,13 @@ class CornerTracker:
             rectified(current.camera, end[found] / shrink),
             1 / (math.sqrt(current.camera.fx * current.camera.fy) * shrink),
             float(np.median(moved)) if len(moved) else math.nan,
+            end[found],
+            Depths(log, spread, depths.shared).of(found),
         )
+
+    def keep(self, frame: Frame, places: NDArray[np.float32], depths: Depths) -> None:
+        """Remember the corners of a frame, for the pairs in which it is the previous one."""
+        self._kept[frame] = places, depths
 
     def _grey(self, frame: Frame) -> NDArray[np.uint8]:
         grey = self._greys.get(frame)
@@ -112,6 +156,16 @@ def corners(
     inside = best[row, column]
     at = np.stack([column * cell + inside % cell, row * cell + inside // cell], 1)
     return np.asarray(2 * at + 0.5, np.float32)  # the middle of four pixels
+
+
+def apart(
+    new: NDArray[np.float32], old: NDArray[np.float32], shape: tuple[int, ...]
+) -> NDArray[np.bool_]:
+    """Which new points [N, 2] of an image [H, W] lie in cells where there is no old one."""
+    cell = math.sqrt(shape[0] * shape[1] / CORNERS)
+    taken = {tuple(place) for place in (old // cell).astype(int).tolist()}
+    free = [tuple(place) not in taken for place in (new // cell).astype(int).tolist()]
+    return np.array(free, np.bool_)
 
 
 def follow(

@@ -2,22 +2,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """Motion of a pair from its matched corners, with the networks' depth and motion as what is known.
 
-One robust least squares over the motion T = exp(x) T_0, the depth d_i of each corner and one
-factor s of all depths (bundle adjustment of two views: Triggs et al. 2000). It makes
+One robust least squares over the motion T = exp(x) T_0, the depth d_i of each corner and two
+factors of all depths, s and c (bundle adjustment: Triggs et al. 2000). It makes
 
     sum_i rho(|f (pi(T d_i r_i) - p_i)|^2 / PIXELS^2)             where corners are found again
   + sum_i rho((ln d_i - ln D_i - s)^2 / DEPTH^2) + s^2 / SCALE^2  depth of the networks, D
+  + sum_i rho((ln d_i - ln E_i - c)^2 / e_i^2) + c^2 / shared^2   depth by the pairs before, E
   + x^T diag(std)^-2 x                                            motion of the networks, T_0
 
 smaller; r_i and p_i are a corner's ray in the current and its place in the previous frame. rho is
 that of Student's t: what moves by itself and what was matched wrongly counts little, and so does
 depth that is wrong. Each term alone is a known method: without the others the first is the
 epipolar constraint, the first two are the pose from points in space (PnP), and the last one is
-what remains where no corner is found. Which of them decides is the data's choice: a far or a
-well-textured view says the rotation, and nothing but the networks says the length.
+what remains where no corner is found. Which of them decides is the data's choice.
+
+The images say all but the length. That is known only by the networks, to a tenth, from pair to
+pair another one; but the same corners are seen over many pairs, and what these found of their
+depth (E) keeps the lengths of one drive in proportion. The factor c is what E still lacks:
+`shared` shrinks from pair to pair like the error of a mean, and grows by `DRIFT`.
 """
 
 from __future__ import annotations
+
+import math
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -25,7 +33,7 @@ import torch
 from numpy.typing import NDArray
 
 from mdepth_ros.core.refinement import exp
-from mdepth_ros.core.tracks import Matches
+from mdepth_ros.core.tracks import Depths, Matches
 from mdepth_ros.geometry import Camera
 
 Array = NDArray[np.float64]
@@ -37,6 +45,10 @@ DIRECTION, LENGTH = 0.03, 0.1
 """Error of the networks' translation over its length: across the view and along it."""
 TURN = 3e-3
 """Error of their rotation, rad."""
+AGAIN = 0.1
+"""Weight of the networks' depth of a corner that was seen before: its error is nearly the same."""
+TRANSPORT, DRIFT = 0.05, 0.005
+"""What a depth, and the factor of all, lose from one pair to the next, relative."""
 FREEDOM = 3.0
 """Degrees of freedom of Student's distribution."""
 SHORTEST = 0.01
@@ -45,14 +57,29 @@ ROUNDS, COARSE_ROUNDS, COARSE = 6, 2, 4.0
 """Steps; in the first ones corners may be off by so many times more, to come near from afar."""
 LARGEST_STEP = 1.0
 """Of a logarithm of depth."""
+NEAREST = 1e-3
+"""Depth, network units: what the camera drives past has none."""
+WRONG = 5.0
+"""Errors of a corner beyond which it is not followed on."""
 FEWEST = 20
 """Corners below which the networks' motion stays as it is."""
 
 
+class TwoViews(NamedTuple):
+    """What a pair says: T_previous_current [4, 4], and the depths in the current frame [N].
+
+    fits  [N] whether a corner fits the motion: it stands, and was matched rightly
+    """
+
+    motion: Array
+    depths: Depths
+    fits: NDArray[np.bool_]
+
+
 def bundle(
     matches: Matches, depth: NDArray[np.float32], camera: Camera, motion: Array
-) -> Array | None:
-    """The motion [4, 4], T_previous_current in the unit of the depth, that suits the corners best.
+) -> TwoViews | None:
+    """The motion in the unit of the depth, and the depths, that suit the corners best.
 
     depth   [h, w] of the networks, in the current frame; corners outside are of unknown depth
     camera  pinhole camera of the depth
@@ -60,30 +87,55 @@ def bundle(
 
     None where there are fewer than `FEWEST` corners, or nothing finite suits them.
     """
-    usable = np.isfinite(matches.current).all(1) & np.isfinite(matches.previous).all(1)
+    usable = np.isfinite(matches.current.sum(1) + matches.previous.sum(1))
     if usable.sum() < FEWEST:
         return None
-    x, y = matches.current[usable].T
-    rays = np.stack([x, y, np.ones_like(x)])
-    target = matches.previous[usable].T
-    depths, seen = depth_at(depth, camera, x, y)
-    spread = np.where(seen, DEPTH, UNSEEN)
-    length = max(float(np.linalg.norm(motion[:3, 3])), SHORTEST * float(np.median(depths)))
-    std = np.array([DIRECTION * length] * 2 + [LENGTH * length] + [TURN] * 3 + [SCALE])
-    known, moved = std**-2, np.zeros(7)
-    T, off = motion, np.zeros_like(depths)
+    rays = _upright(matches.current[usable])
+    target, before = matches.previous[usable].T, matches.before.of(usable)
+    said, seen = depth_at(depth, camera, *rays[:2])
+    seen_before = np.isfinite(before.log)
+    length = max(float(np.linalg.norm(motion[:3, 3])), SHORTEST * float(np.median(said)))
+    spread = np.where(seen, DEPTH, UNSEEN) / np.sqrt(np.where(seen_before, AGAIN, 1.0))
+    lasting = np.hypot(np.where(seen_before, before.spread, 1.0), TRANSPORT)
+    shared = math.hypot(before.shared, DRIFT) if seen_before.any() else 1.0
+    std = np.array([DIRECTION * length] * 2 + [LENGTH * length] + [TURN] * 3 + [SCALE, shared])
+    known, moved = std**-2, np.zeros(8)
+    there = _upright(matches.previous[usable]) * np.exp(np.where(seen_before, before.log, 0.0))
+    T, log_said = motion, np.log(said)
+    log = np.where(seen_before, _log_depth(there, T), log_said)
     for step in range(ROUNDS):
         pixel = matches.pixel * PIXELS * (COARSE if step < COARSE_ROUNDS else 1.0)
-        residual, J, by_depth = residuals(rays * (depths * np.exp(off)), target, T)
-        sure = 1 / pixel**2 * _student((residual**2).sum(0) / pixel**2, 2)
-        trusted = spread**-2 * _student(((off - moved[6]) / spread) ** 2, 1)
-        matrix, vector, back = _reduced(residual, J, by_depth, sure, trusted, off - moved[6])
+        residual, J, by_depth = residuals(rays * np.exp(log), target, T)
+        square = (residual**2).sum(0) / pixel**2
+        sure = _student(square, 2) / pixel**2
+        off = np.stack([log - log_said - moved[6], log - _log_depth(there, T) - moved[7]])
+        stds = np.stack([spread, lasting])
+        trusted = _student((off / stds) ** 2, 1) / stds**2
+        trusted[1] *= seen_before
+        matrix, vector, back = _reduced(residual, J, by_depth, sure, trusted, off)
         change = -np.linalg.solve(matrix + np.diag(known), vector + moved * known)
-        own = back[7] + change @ back[:7]
-        off = off - np.clip(own, -LARGEST_STEP, LARGEST_STEP)
+        log = log - np.clip(back[8] + change @ back[:8], -LARGEST_STEP, LARGEST_STEP)
         T = exp(torch.from_numpy(change[:6])).numpy() @ T
         moved = moved + change
-    return np.asarray(T) if np.isfinite(T).all() else None
+    if not (np.isfinite(T).all() and np.isfinite(log).all()):
+        return None
+    left = np.diag(np.linalg.inv(matrix + np.diag(known)))[7 if seen_before.any() else 6]
+    found = np.full((2, len(usable)), np.nan)
+    found[:, usable] = log, 1 / np.sqrt(sure * (by_depth**2).sum(0) + trusted.sum(0))
+    fits = np.zeros(len(usable), np.bool_)
+    fits[usable] = square < WRONG**2
+    return TwoViews(T, Depths(found[0], found[1], math.sqrt(left)), fits)
+
+
+def _upright(plane: Array) -> Array:
+    """x/z, y/z [N, 2] -> rays [3, N] with z = 1."""
+    return np.stack([*plane.T, np.ones(len(plane))])
+
+
+def _log_depth(points: Array, T: Array) -> Array:
+    """Log depth [N] in the current camera of points [3, N] of the previous one."""
+    z = T[:3, 2] @ (points - T[:3, 3:])
+    return np.asarray(np.log(np.maximum(z, NEAREST)))
 
 
 def depth_at(
@@ -137,23 +189,18 @@ def _student(square: Array, size: int) -> Array:
 def _reduced(
     residual: Array, J: Array, by_depth: Array, sure: Array, trusted: Array, off: Array
 ) -> tuple[Array, Array, Array]:
-    """Normal equations of motion and factor [7, 7] and [7], without the depths (Schur complement).
+    """Normal equations of motion and factors [8, 8] and [8], without depths (Schur complement).
 
-    Third: [8, N], by which each depth follows a change of the seven, and its own step.
+    Third: [9, N], by which each depth follows a change of the eight, and its own step.
     """
     both = J.swapaxes(0, 1).reshape(6, -1)  # [6, 2N]
     weighted = both * np.tile(sure, 2)
-    matrix, vector = np.zeros((7, 7)), np.zeros(7)
+    matrix, vector = np.zeros((8, 8)), np.zeros(8)
     matrix[:6, :6], vector[:6] = weighted @ both.T, weighted @ residual.reshape(-1)
-    matrix[6, 6], vector[6] = trusted.sum(), -(trusted * off).sum()
-    of_depth = sure * (by_depth**2).sum(0) + trusted
-    follows = np.concatenate(
-        [
-            sure * (J * by_depth[:, None]).sum(0),
-            -trusted[None],
-            (sure * (by_depth * residual).sum(0) + trusted * off)[None],
-        ]
-    )
+    matrix[(6, 7), (6, 7)], vector[6:] = trusted.sum(1), -(trusted * off).sum(1)
+    of_depth = sure * (by_depth**2).sum(0) + trusted.sum(0)
+    step = sure * (by_depth * residual).sum(0) + (trusted * off).sum(0)
+    follows = np.concatenate([sure * (J * by_depth[:, None]).sum(0), -trusted, step[None]])
     back = follows / of_depth
-    taken = follows[:7] @ back.T
-    return matrix - taken[:, :7], vector - taken[:, 7], back
+    taken = follows[:8] @ back.T
+    return matrix - taken[:, :8], vector - taken[:, 8], back

@@ -10,7 +10,15 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from mdepth_ros.core.tracks import CornerTracker, corners, follow, rectified
+from mdepth_ros.core.tracks import (
+    CORNERS,
+    CornerTracker,
+    Depths,
+    apart,
+    corners,
+    follow,
+    rectified,
+)
 from mdepth_ros.core.types import Frame, Mask
 from mdepth_ros.geometry import Camera, project_depth
 from mdepth_ros.synthetic import WorldConfig, make_drive
@@ -134,3 +142,30 @@ def test_directions_are_those_of_opencv() -> None:
         pixels[:, None].astype(np.float64), K, np.array(camera.distortion), R=R
     )[:, 0]
     np.testing.assert_allclose(rectified(camera, pixels), expected, atol=1e-4)
+
+
+def test_corners_are_followed_on_and_new_ones_fill_the_gaps() -> None:
+    image = texture()
+    frames = [frame(np.roll(image, 2 * i, 1), stamp=i) for i in range(3)]
+    tracker = CornerTracker()
+    first = tracker.match(frames[0], frames[1])
+    assert np.isnan(first.before.log).all()
+    kept = np.arange(len(first.places)) % 2 == 0
+    log = np.arange(len(first.places), dtype=np.float64)
+    depths = Depths(log, np.full(len(log), 0.1), 0.05)
+    tracker.keep(frames[1], first.places[kept], depths.of(kept))
+    second = tracker.match(frames[1], frames[2])
+    seen = np.isfinite(second.before.log)
+    assert 0.8 * kept.sum() < seen.sum() <= kept.sum() < len(seen)
+    assert second.before.shared == 0.05
+    index = second.before.log[seen].astype(int)
+    np.testing.assert_allclose(second.places[seen], first.places[index] + [2, 0], atol=0.3)
+
+
+def test_a_new_corner_lies_where_there_is_none() -> None:
+    old = np.array([[10.0, 10.0], [200.0, 100.0]], np.float32)
+    new = np.array([[11.0, 11.0], [300.0, 50.0]], np.float32)
+    assert apart(new, old, (160, 480)).tolist() == [False, True]
+    assert apart(new, old[:0], (160, 480)).all()
+    assert len(apart(new[:0], old, (160, 480))) == 0
+    assert CORNERS > 100

@@ -9,8 +9,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from mdepth_ros.core.tracks import Matches
-from mdepth_ros.core.two_views import DEPTH, FEWEST, bundle, depth_at, residuals
+from mdepth_ros.core.tracks import Depths, Matches, unknown
+from mdepth_ros.core.two_views import FEWEST, TwoViews, bundle, depth_at, residuals
 from mdepth_ros.geometry import Camera, se3_exp, se3_log
 
 Array = NDArray[np.float64]
@@ -43,14 +43,15 @@ class Scene:
         moved = points @ T[:3, :3].T + T[:3, 3]
         previous = moved[:, :2] / moved[:, 2:]
         previous += noise * PIXEL * self.random.normal(size=previous.shape)
-        return Matches(previous, self.current, PIXEL, 5.0)
+        places = np.zeros((len(previous), 2), np.float32)
+        return Matches(previous, self.current, PIXEL, 5.0, places, unknown(len(previous)))
 
 
-def off(found: Array | None, true: Array = TRUE) -> tuple[float, float, float]:
+def off(found: TwoViews | None, true: Array = TRUE) -> tuple[float, float, float]:
     """Errors: degrees, degrees between the directions, and the ratio of the lengths."""
     assert found is not None
-    turn = se3_log(torch.from_numpy(np.linalg.solve(true, found)))[3:].norm()
-    a, b = found[:3, 3], true[:3, 3]
+    turn = se3_log(torch.from_numpy(np.linalg.solve(true, found.motion)))[3:].norm()
+    a, b = found.motion[:3, 3], true[:3, 3]
     cosine = a @ b / np.linalg.norm(a) / np.linalg.norm(b)
     ratio = np.linalg.norm(a) / np.linalg.norm(b)
     return (
@@ -80,7 +81,7 @@ def test_a_wrong_start_is_corrected() -> None:
     """The networks are off by 0.2 degrees, 2 degrees of direction, 10 % of length."""
     scene = Scene()
     start = transform(0.02, 0.02, 0.88, 0.004, 0.027, 0.002)
-    before = off(start)
+    before = off(TwoViews(start, unknown(0), np.zeros(0, np.bool_)))
     turn, direction, ratio = off(bundle(scene.matches(TRUE, 0.1), scene.depth, CAMERA, start))
     assert turn < 0.02 < before[0]
     assert direction < 0.2 < before[1]
@@ -124,9 +125,9 @@ def test_pure_rotation_and_standstill() -> None:
         start = true @ transform(0.005, 0, 0.05, 0.001, -0.002, 0.001)
         found = bundle(scene.matches(true, 0.05), scene.depth, CAMERA, start)
         assert found is not None
-        turn = se3_log(torch.from_numpy(np.linalg.solve(true, found)))[3:].norm()
+        turn = se3_log(torch.from_numpy(np.linalg.solve(true, found.motion)))[3:].norm()
         assert np.degrees(float(turn)) < 0.02
-        assert np.linalg.norm(found[:3, 3]) < 0.03
+        assert np.linalg.norm(found.motion[:3, 3]) < 0.03
 
 
 def test_too_few_corners_say_nothing() -> None:
@@ -146,8 +147,8 @@ def test_the_unit_is_that_of_the_depth() -> None:
     start[:3, 3] *= 0.25
     small = bundle(scene.matches(TRUE), scene.depth / 4, CAMERA, start)
     assert plain is not None and small is not None
-    np.testing.assert_allclose(small[:3, 3], plain[:3, 3] / 4, rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(small[:3, :3], plain[:3, :3], atol=1e-7)
+    np.testing.assert_allclose(small.motion[:3, 3], plain.motion[:3, 3] / 4, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(small.motion[:3, :3], plain.motion[:3, :3], atol=1e-7)
 
 
 def test_corners_outside_of_the_depth_say_the_rotation() -> None:
@@ -168,4 +169,66 @@ def test_depth_is_read_between_pixels() -> None:
     np.testing.assert_allclose(depth[:2], [11.25, 101.5], rtol=1e-3)
     assert seen.tolist() == [True, True, False]
     assert depth[2] == pytest.approx(np.median(depth[:2]))
-    assert 0.1 < DEPTH < 1
+
+
+def test_depths_are_those_of_the_scene() -> None:
+    """Truth: the surface. Near corners are seen from two places, so their depth is known well."""
+    scene = Scene()
+    wrong = scene.depth * np.exp(0.2 * scene.random.normal(size=scene.depth.shape))
+    found = bundle(scene.matches(TRUE, 0.1), wrong.astype(np.float32), CAMERA, TRUE)
+    assert found is not None and found.fits.mean() > 0.95
+    error = found.depths.log - np.log(scene.true_depth)
+    error -= np.median(error)
+    aside = np.hypot(*scene.current.T) > 0.4  # straight ahead nothing moves in the image
+    assert np.median(np.abs(error[aside])) < 0.05 < np.median(np.abs(np.log(wrong / scene.depth)))
+    inside = np.abs(error[aside]) < 2 * np.hypot(found.depths.spread[aside], 0.02)
+    assert inside.mean() > 0.9
+
+
+def test_what_does_not_fit_is_said() -> None:
+    scene = Scene()
+    matches = scene.matches(TRUE, 0.1)
+    matches.previous[:40] += [30 * PIXEL, 20 * PIXEL]
+    found = bundle(matches, scene.depth, CAMERA, TRUE)
+    assert found is not None
+    assert found.fits[:40].mean() < 0.2 and found.fits[40:].mean() > 0.95
+
+
+def test_depths_of_the_pairs_before_keep_the_length() -> None:
+    """The networks say 15 % too much this time; the corners were seen before, and know better."""
+    scene = Scene()
+    matches = scene.matches(TRUE, 0.1)
+    points = np.append(scene.current, np.ones((len(scene.u), 1)), 1) * scene.true_depth[:, None]
+    before = np.log((points @ TRUE[:3, :3].T + TRUE[:3, 3])[:, 2])
+    start = TRUE.copy()
+    start[:3, 3] *= 1.15
+    far = (1.15 * scene.depth).astype(np.float32)
+    alone = off(bundle(matches, far, CAMERA, start))
+    sure = matches._replace(before=Depths(before, np.full(len(before), 0.05), 0.02))
+    together = off(bundle(sure, far, CAMERA, start))
+    assert alone[2] > 1.1
+    assert abs(together[2] - 1) < 0.03
+    unsure = matches._replace(before=Depths(before, np.full(len(before), 0.05), 1.0))
+    assert off(bundle(unsure, far, CAMERA, start))[2] > 1.1
+
+
+def test_many_pairs_share_one_length() -> None:
+    """Lengths that the networks say at random, 10 % off: those of the chain vary far less."""
+    scene = Scene(seed=3)
+    shared, lengths = [], []
+    before = unknown(len(scene.u))
+    for _ in range(12):
+        start = TRUE.copy()
+        start[:3, 3] *= np.exp(0.1 * scene.random.normal())
+        matches = scene.matches(TRUE, 0.1)._replace(before=before)
+        found = bundle(matches, scene.depth, CAMERA, start)
+        assert found is not None
+        lengths.append(np.linalg.norm(found.motion[:3, 3]))
+        shared.append(found.depths.shared)
+        # The vehicle stands again where it was: the same corners, their depths before the pair.
+        points = np.append(scene.current, np.ones((len(scene.u), 1)), 1)
+        points *= np.exp(found.depths.log)[:, None]
+        log = np.log((points @ found.motion[:3, :3].T + found.motion[:3, 3])[:, 2])
+        before = found.depths._replace(log=log)
+    assert np.std(np.log(lengths[3:])) < 0.03
+    assert shared[-1] < 0.5 * shared[0]
