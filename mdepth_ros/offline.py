@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from mdepth_ros.core.types import Estimate, Frame
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation.files import kitti_line, tum_line
+from mdepth_ros.report.poses import find_base
 from mdepth_ros.report.scale_over_time import ScaleFile
 from mdepth_ros.ros import conversions, outputs  # before any message: makes them importable
 from mdepth_ros.ros.recording import BagWriter, behind_link, clear_remains
@@ -40,7 +41,6 @@ from std_msgs.msg import String
 from tf2_msgs.msg import TFMessage
 
 Matrix = NDArray[np.float64]
-BASE_FRAMES = ('base_link', 'camera_link')
 MODEL_TOPIC = 'mdepth/model'
 
 
@@ -53,20 +53,6 @@ class Step(Protocol):
 
     def step(self, frames: Sequence[Frame]) -> list[Estimate]:
         """Everything that new frames tell."""
-
-
-def find_base(source: ImageSource, wanted: str | None = None) -> tuple[str, Matrix | None]:
-    """Return the frame whose odometry is given, and T_base_camera [4, 4], the camera's pose in it.
-
-    The frame is the one asked for, else the first of BASE_FRAMES that the source connects with its
-    camera. The pose is None where the source does not know it; it is never assumed.
-    """
-    for name in BASE_FRAMES if wanted is None else (wanted.lstrip('/'),):
-        mount = np.eye(4) if name == source.frame_id else None
-        mount = source.extrinsics.lookup(name, source.frame_id) if mount is None else mount
-        if mount is not None:
-            return name, conversions.check_mount(mount)
-    return wanted or BASE_FRAMES[0], None
 
 
 def run(

@@ -23,6 +23,7 @@ from mdepth_ros.core.pairing import Pairing
 from mdepth_ros.core.types import Estimate, Scale
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera
+from mdepth_ros.report.poses import find_base
 from mdepth_ros.report.run import Run
 from mdepth_ros.sources import open_source
 
@@ -76,7 +77,7 @@ def write_drive(tmp_path, count=5, **more):
 
 def run_it(bag, output, **options):
     source = open_source(bag)
-    mount = offline.find_base(source, options.get('base_frame'))[1]
+    mount = find_base(source, options.get('base_frame'))[1]
     return offline.run(source, StraightOn(OPTICAL if mount is None else mount), output, **options)
 
 

@@ -147,16 +147,14 @@ def _recorded(
 ) -> Iterator[DrivePairs]:
     """The pairs of recordings with true poses; what was lost of them is printed."""
     from mdepth_ros.evaluation.calibration import drive_pairs
-    from mdepth_ros.offline import find_base
     from mdepth_ros.report.poses import camera_poses, with_poses
     from mdepth_ros.sources import open_source
 
     ready = []  # what is wrong with the last drive is said before the first is driven
     for recording, truth in zip(recordings, truths or repeat(None), strict=False):
         source = open_source(recording, **options)
-        base, _ = find_base(source)
-        found = camera_poses(recording, source, base, truth, odom_topic, truth_frame)
-        ready.append((recording, source, *found))
+        poses, name, _ = camera_poses(recording, source, truth, odom_topic, truth_frame)
+        ready.append((recording, source, poses, name))
 
     for recording, source, poses, name in ready:
         try:

@@ -103,6 +103,7 @@ def run(
     from mdepth_ros import offline
     from mdepth_ros.core.mount_check import MountCheck
     from mdepth_ros.core.perception import build_perception
+    from mdepth_ros.report.poses import find_base
     from mdepth_ros.report.scale_over_time import read_scale
     from mdepth_ros.ros.outputs import TOPICS
     from mdepth_ros.sources import open_source
@@ -126,7 +127,7 @@ def run(
             f'{source} tells no speed: choose another --scale, or of a bag --speed TOPIC '
             '(Odometry or TwistStamped)'
         )
-    frame, mount = offline.find_base(drive, base_frame)
+    frame, mount = find_base(drive, base_frame)
     chosen: dict[str, Any] = {
         'cues': cues,
         'scale': scale,

@@ -56,7 +56,8 @@ class Estimator:
                where there are too few
     cues       whether the depth gets the cues of the pair; off, it is that of one image
 
-    Attributes: device, precision, threads, refined, warm_up_seconds, warnings (each said once).
+    Attributes: device, precision, threads, refined, by_corners (False: only until the images fit),
+    warm_up_seconds, warnings (each said once).
     Raises MdepthError for a device or precision that is not there, and for weights that give no
     finite output.
     """
@@ -71,7 +72,7 @@ class Estimator:
         refined: bool = True,
         cues: bool = True,
     ) -> None:
-        self.refined = refined
+        self.refined, self.by_corners = refined, True
         self.device = choose_device(device)
         self.precision = choose_precision(precision, self.device)
         self.threads = set_threads(threads)
@@ -104,7 +105,7 @@ class Estimator:
         start = time.perf_counter()
         matches = [
             self._beside.submit(self._corners.match, pair.previous, pair.current)
-            if self.refined and not pair.reason
+            if self.refined and self.by_corners and not pair.reason
             else None
             for pair in pairs
         ]
@@ -189,19 +190,17 @@ class Estimator:
             )
         images = current.image, previous.image
         brought, unrefined = self._clock(), motion.numpy()
-        matches = None if output[2] is None else output[2].result()
-        if matches is not None:
-            found = bundle(matches, depth_map, view.camera, motion.numpy())
-            if found is not None:
-                corrected = found.motion
-                self._corners.keep(
-                    pair.current, matches.places[found.fits], found.depths.of(found.fits)
-                )
-            else:
-                small = current.brightness(), previous.brightness()
-                corrected = refine(*small, half, motion, view.half_intrinsics).numpy()
-            if np.isfinite(corrected).all():
-                motion = torch.from_numpy(corrected)
+        matches, corrected = None if output[2] is None else output[2].result(), unrefined
+        if matches and (found := bundle(matches, depth_map, view.camera, unrefined)):
+            corrected = found.motion
+            self._corners.keep(
+                pair.current, matches.places[found.fits], found.depths.of(found.fits)
+            )
+        elif self.refined and not pair.reason:
+            small = current.brightness(), previous.brightness()
+            corrected = refine(*small, half, motion, view.half_intrinsics).numpy()
+        if np.isfinite(corrected).all():
+            motion = torch.from_numpy(corrected)
         refined = self._clock()
         if not pair.reason:
             evidence = photometric_evidence(

@@ -66,9 +66,10 @@ def read_trajectory(path: Path, times: Path | None = None) -> Trajectory:
 
 
 def pose_files(folder: Path) -> list[Path]:
-    """Where the poses of a sequence in the layout of KITTI odometry may be."""
+    """Where the poses of a folder of images may be: as in KITTI odometry, or in truth.tum."""
     folder = folder.resolve()
-    return [folder / 'poses.txt', folder.parent.parent / 'poses' / f'{folder.name}.txt']
+    kitti = [folder / 'poses.txt', folder.parent.parent / 'poses' / f'{folder.name}.txt']
+    return [*kitti, folder / 'truth.tum']
 
 
 def read_poses(file: Path, recording: Path | None) -> tuple[Trajectory, bool]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
+
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation.association import pose_at
@@ -14,26 +16,41 @@ from mdepth_ros.evaluation.files import read_poses
 from mdepth_ros.evaluation.trajectory import Array, Trajectory
 from mdepth_ros.report.bags import ODOMETRY, Bag
 from mdepth_ros.report.run import choose_topic, pose_file
+from mdepth_ros.ros import conversions
 from mdepth_ros.sources.base import ImageSource, StaticTransforms
 from mdepth_ros.sources.recording import is_recording
+
+BASE_FRAMES = ('base_link', 'camera_link')
+
+
+def find_base(source: ImageSource, wanted: str | None = None) -> tuple[str, Array | None]:
+    """Return the frame whose odometry is given, and T_base_camera [4, 4], the camera's pose in it.
+
+    The frame is the one asked for, else the first of BASE_FRAMES that the source connects with its
+    camera. The pose is None where the source does not know it; it is never assumed.
+    """
+    for name in BASE_FRAMES if wanted is None else (wanted.lstrip('/'),):
+        mount = np.eye(4) if name == source.frame_id else None
+        mount = source.extrinsics.lookup(name, source.frame_id) if mount is None else mount
+        if mount is not None:
+            return name, conversions.check_mount(mount)
+    return wanted or BASE_FRAMES[0], None
 
 
 def camera_poses(
     recording: Path,
     source: ImageSource,
-    base_frame: str,
     truth: Path | None = None,
     odometry: str | None = None,
     frame: str | None = None,
-) -> tuple[Trajectory, str]:
-    """True poses of the camera of a recording, and the name of what they come from.
+) -> tuple[Trajectory, str, str]:
+    """True poses of a recording's camera, what they come from, and the frame that it speaks of.
 
-    source      the recording, opened
-    base_frame  whose poses a TUM file gives, where nothing else is said; a KITTI file gives those
-                of the camera, an odometry topic those of its child frame
-    truth       bag or pose file; None: the recording itself, or poses.txt in its folder
-    odometry    topic of the true odometry in a bag
-    frame       whose poses the truth gives; None: as above
+    source    the recording, opened
+    truth     bag or pose file; None: the recording itself, or what `pose_files` names
+    odometry  topic of the true odometry in a bag
+    frame     whose poses the truth gives; None: a TUM file those of the frame of `find_base`, a
+              KITTI file those of the camera, an odometry topic those of its child frame
 
     Raises MdepthError where there are no true poses, or /tf_static does not lead to the camera.
     """
@@ -54,10 +71,10 @@ def camera_poses(
     else:
         file = pose_file(path, truth is not None, [odometry])
         poses, of_camera = read_poses(file, recording)
-        moving, name = source.frame_id if of_camera else base_frame, str(file)
+        moving, name = source.frame_id if of_camera else find_base(source)[0], str(file)
     moving = (frame or moving).lstrip('/')
     if moving == source.frame_id:
-        return poses, name
+        return poses, name, moving
     transforms = StaticTransforms()
     for edge in edges:
         transforms.add(*edge)
@@ -67,7 +84,7 @@ def camera_poses(
             f'{name} holds poses of {moving or "an unnamed frame"}, which no static transform '
             f'connects with the camera ({source.frame_id}): name their frame with --truth-frame'
         )
-    return poses.of_frame(mount), name
+    return poses.of_frame(mount), name, moving
 
 
 def with_poses(

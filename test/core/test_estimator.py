@@ -8,6 +8,7 @@ import math
 from itertools import pairwise
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -27,6 +28,7 @@ from estimators import (
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mdepth_ros.core.refinement import refine
 from mdepth_ros.core.types import Frame, FramePair
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera, pixel_grid, project_depth
@@ -70,6 +72,31 @@ def test_without_cues_the_depth_is_that_of_one_image() -> None:
     assert np.abs(predict(ours, pair).depth / predict(ours, alone).depth - 1).max() > 1e-4
     np.testing.assert_array_equal(predict(plain, pair).depth, predict(plain, alone).depth)
     np.testing.assert_array_equal(predict(plain, pair).motion[:3, 3] != 0, True)
+
+
+def test_the_motion_is_corrected_by_corners_or_by_the_images_or_not_at_all() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (HEIGHT // 4, WIDTH // 4 + 1, 3), np.uint8)
+    large = cv2.resize(noise, (WIDTH + 4, HEIGHT), interpolation=cv2.INTER_CUBIC)
+    before, now = Frame(0, large[:, 2:-2], CAMERA), Frame(10**8, large[:, 4:], CAMERA)
+    pair, known = FramePair(now, before, '', 0.1), Oracle(5.0, [0.0, 0, 0, 0, 0, -0.5])
+    asked = estimator(known, precision='fp32')
+    corners = predict(asked, pair)
+    asked.by_corners = False
+    images = predict(asked, pair)
+    asked.refined = False
+    plain = predict(asked, pair)
+    assert [math.isfinite(said.evidence.shift) for said in (corners, images, plain)] == [
+        True, False, False,
+    ]  # fmt: skip
+    small = (asked.views.sampled(frame).brightness() for frame in (now, before))
+    depth = torch.full((1, HEIGHT // 2, WIDTH // 2), 5.0)
+    K = asked.views.of(CAMERA).half_intrinsics
+    with torch.inference_mode():
+        expected = refine(*small, depth, torch.from_numpy(plain.motion), K).numpy()
+    np.testing.assert_allclose(images.motion, expected, atol=1e-6)
+    np.testing.assert_array_equal(images.unrefined, plain.motion)
+    assert min(np.abs(said.motion - plain.motion).max() for said in (corners, images)) > 1e-3
+    assert np.abs(corners.motion - images.motion).max() > 1e-3
 
 
 def test_a_frame_with_itself_does_not_move() -> None:

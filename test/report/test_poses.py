@@ -80,8 +80,8 @@ def test_a_pose_file(tmp_path: Path, kind: str) -> None:
         write_tum(file, truth)
     frame = 'cam' if kind == 'named' else None
     source = open_source(recording)
-    found, name = camera_poses(recording, source, 'base_link', file, frame=frame)
-    assert name == str(file)
+    found, name, moving = camera_poses(recording, source, file, frame=frame)
+    assert (name, moving) == (str(file), 'base_link' if kind == 'tum' else source.frame_id)
     expected = truth.of_frame(MOUNT) if kind == 'tum' else truth
     np.testing.assert_array_equal(found.stamps, truth.stamps)
     np.testing.assert_allclose(found.poses, expected.poses, atol=1e-6)
@@ -92,6 +92,6 @@ def test_a_frame_that_leads_nowhere(tmp_path: Path) -> None:
     recording = write_ros2(tmp_path / 'bag', [('/tf_static', tree, 1), *drive()[1:]])
     write_tum(tmp_path / 'poses', path())
     with pytest.raises(MdepthError, match=r'poses of base_link, which .* --truth-frame'):
-        camera_poses(recording, open_source(recording), 'base_link', tmp_path / 'poses')
+        camera_poses(recording, open_source(recording), tmp_path / 'poses')
     with pytest.raises(MdepthError, match=r'no true poses in .* it has no odometry.*--truth'):
-        camera_poses(recording, open_source(recording), 'base_link')
+        camera_poses(recording, open_source(recording))

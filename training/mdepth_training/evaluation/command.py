@@ -1,6 +1,6 @@
 # Copyright 2026 the mdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The command `mdepth-train evaluate`: which of four evaluations its options ask for."""
+"""The command `mdepth-train evaluate`: which of five evaluations its options ask for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from mdepth_ros.cli.options import Rectified, given
+from mdepth_ros.cli.options import OdomTopic, Rectified, TruthFrame, given
 from mdepth_ros.errors import MdepthError
 
 _ALL = {'model', 'output', 'precision', 'cues'}
@@ -21,7 +21,11 @@ _OPTIONS = {
         *('crop', 'cap', 'view', 'refine', 'camera_height', 'prior', 'first_frame', 'limit'),
     },
     '--scales': {'scales', 'slope', 'refine', *_WORLD},
-    '--drift': {'drift', *_WORLD},
+    '--drift': {'drift', 'camera_width', *_WORLD},
+    '--drift with --data': {
+        *('drift', 'data', 'truth', 'odom_topic', 'truth_frame'),
+        *('topic', 'intrinsics', 'rectified', 'limit'),
+    },
     'the synthetic world': {'record', 'csv', 'refine', 'moving', *_WORLD},
 }
 """What each evaluation can use; another option would silently do nothing, so it is refused."""
@@ -98,8 +102,17 @@ def evaluate(
     ] = False,
     drift: Annotated[
         bool,
-        typer.Option('--drift', help='Synthetic: compare the ways to drift less instead.'),
+        typer.Option('--drift', help='Compare the ways to drift less, also on --data with poses.'),
     ] = False,
+    camera_width: Annotated[
+        int | None,
+        typer.Option(min=32, max=4096, help='Drift: of the images; default: of the networks.'),
+    ] = None,
+    truth: Annotated[
+        Path | None, typer.Option(help='Drift: true poses (bag, TUM, KITTI); default: in --data.')
+    ] = None,
+    odom_topic: OdomTopic = None,
+    truth_frame: TruthFrame = None,
     slope: Annotated[
         float, typer.Option(min=0, max=0.2, help='Scales: how steep the roads are, 0.05 is 5 %.')
     ] = 0.05,
@@ -109,15 +122,25 @@ def evaluate(
     Without --data on held-out synthetic drives. With it on a bag with lidar or depth, KITTI,
     Cityscapes, Make3D, NYU, TUM, Bonn, DDAD, RGB-D folders, or a folder that `extract` made.
 
-    Example: mdepth-train evaluate models/synthetic-nano.safetensors --data my_bag -o scores
+    Examples: mdepth-train evaluate models/synthetic-nano.safetensors --data my_bag -o scores
+
+    mdepth-train evaluate models/road-nano.safetensors --drift --data my_bag
     """
     values = dict(locals())
-    asked = {'--data': data is not None, '--scales': scales, '--drift': drift}
+    recorded = data is not None
+    asked = {
+        '--drift with --data': drift and recorded,
+        '--data': recorded,
+        '--scales': scales,
+        '--drift': drift,
+    }
     kind = next((option for option, yes in asked.items() if yes), 'the synthetic world')
     _refuse_others(context, kind)
     run: Callable[..., object]
     if kind == '--data':
         from mdepth_training.evaluation.evaluate import evaluate as run
+    elif kind == '--drift with --data':
+        from mdepth_training.evaluation.recorded_drift import evaluate_recorded_drift as run
     elif kind == '--scales':
         from mdepth_training.evaluation.scale_errors import evaluate_scales as run
     elif kind == '--drift':

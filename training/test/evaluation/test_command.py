@@ -212,6 +212,11 @@ def test_the_mean_of_the_world_that_trained_a_model(model: Path, tmp_path: Path)
         (['--drift', '--no-refine'], '--refine means nothing for --drift'),
         (['--scales', '--record'], '--record means nothing for --scales, only for the synthetic'),
         (['--data', 'here', '--scales'], '--scales means nothing for --data'),
+        (
+            ['--data', 'here', '--truth', 'x'],
+            '--truth means nothing for --data, only for --drift w',
+        ),
+        (['--data', 'here', '--drift', '--camera-width', '640'], '--camera-width means nothing'),
     ],
 )
 def test_an_option_that_would_do_nothing_is_refused(options: list[str], complaint: str) -> None:

@@ -14,18 +14,19 @@ import pytest
 import torch
 from mdepth_training.cli import app
 from mdepth_training.evaluation.drift import (
-    WAYS,
+    SYNTHETIC_WAYS,
     Way,
     and_backward,
     and_mirrored,
-    drive_motions,
     drive_numbers,
+    drive_path,
     networks,
 )
 from typer.testing import CliRunner
 
 from mdepth_ros.core.estimator import Estimator
 from mdepth_ros.core.types import Frame, FramePair
+from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera, se3_exp
 from mdepth_ros.model.file import load_model
 
@@ -84,6 +85,20 @@ def test_numbers_of_motions_that_are_right_but_for_their_unit() -> None:
     assert max(means.values()) < 1e-3
 
 
+def test_heading_of_motions_that_turn_too_much() -> None:
+    """Straight on, but for half a degree to the side and a degree upward in each frame."""
+    truth = np.repeat(se3_exp(torch.tensor([0, 0, 1.0, 0, 0, 0]).double()).numpy()[None], 8, 0)
+    aside, upward = (
+        se3_exp(torch.tensor([0, 0, 1.0, *turn]).double()).numpy()
+        for turn in ((0, np.radians(0.5), 0), (np.radians(1.0), 0, 0))
+    )
+    numbers = drive_numbers(np.repeat(aside[None], 8, 0), truth, 1.0, [0.1])
+    assert numbers['heading'] == pytest.approx(4) and numbers['rotation'] == pytest.approx(0.5)
+    numbers = drive_numbers(np.repeat(upward[None], 8, 0), truth, 1.0, [0.1])
+    assert numbers['heading'] == pytest.approx(0, abs=1e-9)
+    assert numbers['attitude'] == pytest.approx(8)
+
+
 def test_key_frames_are_brought_to_the_length_of_a_frame(model: Path) -> None:
     estimator = Estimator(*load_model(model), device='cpu')
     card = estimator.card
@@ -92,17 +107,36 @@ def test_key_frames_are_brought_to_the_length_of_a_frame(model: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     frames = [Frame(i * 10**8, image, camera) for i, image in enumerate(images)]
     for way in (Way('one by one'), Way('key frames', keyframes=True)):
-        motions, seconds = drive_motions(estimator, way, frames)
-        assert motions.shape == (6, 4, 4) and len(seconds) == 6
-        np.testing.assert_allclose(motions[:, 3], [[0, 0, 0, 1]] * 6, atol=1e-12)
+        path, seconds = drive_path(estimator, way, frames)
+        assert len(path) == 7 and len(seconds) == 6
+        assert path.stamps.tolist() == [frame.stamp for frame in frames]
+        np.testing.assert_allclose(path.motions[:, 3], [[0, 0, 0, 1]] * 6, atol=1e-12)
+
+
+def test_where_there_is_no_partner_the_pose_stays(model: Path) -> None:
+    estimator = Estimator(*load_model(model), device='cpu')
+    camera = pair().current.camera
+    image = np.zeros((6, 8, 3), np.uint8)
+    stamps = [0, 1, 2, 12, 13, 9, 14]  # tenths of a second: a gap, and a late image
+    known = Way('known', lambda _, pair: (np.eye(4) if pair.reason else MOTION, 0.1))
+    frames = (Frame(stamp * 10**8, image, camera) for stamp in stamps)
+    path, seconds = drive_path(estimator, known, frames)
+    assert path.stamps.tolist() == [stamp * 10**8 for stamp in (0, 1, 2, 12, 13, 14)]
+    expected = [MOTION, MOTION, np.eye(4), MOTION, MOTION]
+    np.testing.assert_allclose(path.motions, expected, atol=1e-12)
+    assert len(seconds) == 5
+    with pytest.raises(MdepthError, match='two frames'):
+        drive_path(estimator, known, [])
 
 
 def test_the_table(model: Path, tmp_path: Path) -> None:
-    command = f'evaluate {model} --drift --drives 1 --frames 6 -o {tmp_path / "out"}'
+    options = f'--drives 1 --frames 6 --camera-width 128 -o {tmp_path / "out"}'
+    command = f'evaluate {model} --drift {options}'
     result = CliRunner().invoke(app, command.split(), catch_exceptions=False)
     assert result.exit_code == 0, result.output
     assert 'Drift' in result.output and 'of their speed' in result.output
+    assert 'images of 128x85' in ' '.join(result.output.split())  # 96x64, widened
     with (tmp_path / 'out' / 'drift.csv').open(encoding='utf-8') as file:
         rows = list(csv.DictReader(file))
-    assert [row['way'] for row in rows] == 2 * [way.name for way in WAYS]
+    assert [row['way'] for row in rows] == 2 * [way.name for way in SYNTHETIC_WAYS]
     assert all(float(row['milliseconds']) > 0 for row in rows)
