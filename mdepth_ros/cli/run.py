@@ -57,7 +57,7 @@ def run(
         float, typer.Option(help='Depth of less confidence is NaN; 0: none.')
     ] = 0.0,
     refine: Annotated[
-        bool, typer.Option(help="Refine the networks' motion until the two images fit.")
+        bool, typer.Option(help="Correct the networks' motion by corners of the images.")
     ] = True,
     cues: Annotated[
         bool, typer.Option(help='Give the depth the cues of the pair; else one image must do.')

@@ -172,7 +172,7 @@ MDEPTH: tuple[Parameter, ...] = (
     Parameter(
         'refine_motion',
         True,
-        "Refine the networks' motion until the two images fit: less drift, takes a few ms.",
+        "Correct the networks' motion by corners of the camera's images: less drift, a few ms.",
     ),
     Parameter(
         'use_cues',
