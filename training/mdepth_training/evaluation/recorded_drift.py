@@ -84,8 +84,8 @@ def evaluate_recorded_drift(
     if moving != source.frame_id:
         console.print(
             f'they are of {moving}, brought to the camera by its static transform: a camera that '
-            'is pitched or turned against that shows as a constant error of direction (way, ATE '
-            'and drift in %; not ATE turned)'
+            'is pitched or turned against that shows as a constant error of direction, one that '
+            'is mounted ahead of it as one in bends (way, ATE and drift in %; hardly ATE turned)'
         )
     if len(known) < count:
         console.print(f'{count - len(known)} of {count} images have no true pose')
