@@ -29,7 +29,7 @@ from mdepth_ros.core.quality import photometric_evidence
 from mdepth_ros.core.refinement import SHRINK as HALF
 from mdepth_ros.core.refinement import refine
 from mdepth_ros.core.tracks import CornerTracker, Matches
-from mdepth_ros.core.two_views import bundle
+from mdepth_ros.core.two_views import bundle, fit
 from mdepth_ros.core.types import Frame, FramePair, Prediction
 from mdepth_ros.core.views import Sampled, View, Views
 from mdepth_ros.errors import MdepthError
@@ -207,7 +207,9 @@ class Estimator:
                 *images, depth, motion, view.small_intrinsics, view.small_usable
             )
             if matches is not None:
-                evidence = replace(evidence, shift=matches.shift)
+                evidence = replace(
+                    evidence, corners=fit(matches, depth_map, view.camera, motion.numpy())
+                )
         image = np.empty((0, 0, 3), np.uint8)
         if 'image' in parts:
             image = _numpy(current.image[0].permute(1, 2, 0).mul(255).round_().to(torch.uint8))

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
-from mdepth_ros.core.types import Evidence, FramePair, Matrix, Scale, TrackingStatus
+from mdepth_ros.core.types import Evidence, Fit, FramePair, Matrix, Scale, TrackingStatus
 from mdepth_ros.geometry import warp
 from mdepth_ros.limits import FASTEST, NANO
 
@@ -38,8 +38,21 @@ Where the camera stands, noise makes the ratio 3.5 or more. Networks that never 
 estimate some metres per second even at rest: below about 1 m/s the camera counts as standing.
 """
 STILL_SHIFT, SMALL_SHIFT = 0.2, 1.0
-"""Pixels of the camera: corners that move less than the first do not move (about 0.1 m/s at
-10 Hz); below the second neither, where their motion explains nothing of the images.
+"""Pixels of the camera: where the middle corner moves less than the first the camera stands; below
+the second as well, where the motion explains nothing of the images. Not where it travels.
+"""
+TRAVELS = 2.0
+"""See `Fit`: above it the camera travels, however slowly. Noise makes about 1, and so does a
+vehicle that stands and shakes.
+"""
+MOST = 0.5
+"""Where a motion is right in a world that stands, more of the corners agree with it, and more of
+what they do is explained.
+"""
+STILL_PART = 0.25
+"""Of the corners. A camera that stood stands on where the motion found is less likely than none.
+Where more than these are still though it says that they move, less than half explained is enough.
+Of a camera that drives, few are still; in heavy rain a tenth.
 """
 FASTEST_TURN = math.radians(100)
 """rad/s"""
@@ -114,7 +127,7 @@ class MotionValidator:
         if evidence is None:
             self.forget()
             return TrackingStatus('held', pair.reason)
-        still = _stands(evidence)
+        still = _stands(evidence, self._last is None or not self._last[1].any())
         velocity = np.zeros(6) if still else _velocity(motion, pair.interval, scale)
         # Images of a standing camera still differ by noise. Identical ones, or a stop right after
         # a motion that was not used, are more likely a failure: the smaller limit holds.
@@ -145,11 +158,16 @@ class MotionValidator:
             return TrackingStatus('lost', problem, residual)
         if still:
             return TrackingStatus('standing', '', residual)
-        unexplained = residual > UNEXPLAINED * evidence.still
-        if misfit > MISFIT[1] or (misfit > MISFIT[0] and unexplained):
+        # A wiper makes large differences, but few corners; where these are known they decide.
+        fits = residual <= UNEXPLAINED * evidence.still
+        if not math.isnan(evidence.corners.agree):
+            fits = evidence.corners.agree > MOST
+        if misfit > MISFIT[1] or (misfit > MISFIT[0] and not fits):
             return TrackingStatus('lost', 'the images do not fit the motion', residual)
         if misfit > MISFIT[0] or not explained:
             return TrackingStatus('degraded', 'the images hardly fit the motion', residual)
+        if _moves_by_itself(evidence.corners):
+            return TrackingStatus('degraded', 'most of what is seen moves by itself', residual)
         return TrackingStatus('tracking', '', residual)
 
     def _impossible(self, velocity: Matrix, stamp: int, noise: float) -> str:
@@ -169,13 +187,25 @@ class MotionValidator:
         return ''
 
 
-def _stands(evidence: Evidence) -> bool:
-    """Whether the view does not change."""
-    if evidence.same or evidence.residual > STILL * evidence.still:
+def _stands(evidence: Evidence, stood: bool) -> bool:
+    """Whether the camera stands; whether it stood before, where that is known."""
+    corners = evidence.corners
+    if evidence.same:
         return True
-    if evidence.shift < STILL_SHIFT:
+    least = MOST if corners.still > STILL_PART else 0.0
+    if stood and corners.explained < least:
+        return True  # what moves, moves by itself
+    if corners.travels > TRAVELS and corners.agree > MOST:
+        return False
+    if corners.shift < STILL_SHIFT or evidence.residual > STILL * evidence.still:
         return True
-    return evidence.shift < SMALL_SHIFT and evidence.residual > UNEXPLAINED * evidence.still
+    return corners.shift < SMALL_SHIFT and evidence.residual > UNEXPLAINED * evidence.still
+
+
+def _moves_by_itself(corners: Fit) -> bool:
+    """Whether a world that stands explains less than half of what is seen."""
+    # Of what is shorter than a pixel, noise is a large part, which nothing explains.
+    return corners.agree < MOST or (corners.explained < MOST and corners.shift > SMALL_SHIFT)
 
 
 def _velocity(motion: Matrix, interval: float, scale: Scale) -> Matrix:

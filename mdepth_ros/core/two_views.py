@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 
 from mdepth_ros.core.refinement import exp
 from mdepth_ros.core.tracks import Depths, Matches
+from mdepth_ros.core.types import Fit
 from mdepth_ros.geometry import Camera
 
 Array = NDArray[np.float64]
@@ -55,6 +56,8 @@ SHORTEST = 0.01
 """Of the middle depth: a motion that is shorter counts as this long."""
 ROUNDS, COARSE_ROUNDS, COARSE = 6, 2, 4.0
 """Steps; in the first ones corners may be off by so many times more, to come near from afar."""
+DEPTH_ROUNDS = 5
+"""Steps of the depths alone."""
 LARGEST_STEP = 1.0
 """Of a logarithm of depth."""
 NEAREST = 1e-3
@@ -63,6 +66,13 @@ WRONG = 5.0
 """Errors of a corner beyond which it is not followed on."""
 FEWEST = 20
 """Corners below which the networks' motion stays as it is."""
+AGREES = 1.0, 3.0
+"""A corner fits a world that stands where it is found within the first, pixels of the tracked
+image, at a depth that is off by less than the second, in `DEPTH`."""
+STILL = 0.2
+"""Pixels of the tracked image: a corner that moves less does not move; one that should move by
+more than a corner may be off to fit, moves.
+"""
 
 
 class TwoViews(NamedTuple):
@@ -138,6 +148,48 @@ def _log_depth(points: Array, T: Array) -> Array:
     return np.asarray(np.log(np.maximum(z, NEAREST)))
 
 
+def fit(matches: Matches, depth: NDArray[np.float32], camera: Camera, motion: Array) -> Fit:
+    """How the corners fit a motion, each at its best depth: arguments as those of `bundle`."""
+    usable = np.isfinite(matches.current).all(1) & np.isfinite(matches.previous).all(1)
+    if usable.sum() < FEWEST:
+        return Fit(matches.shift)
+    x, y = matches.current[usable].T
+    rays, target = np.stack([x, y, np.ones_like(x)]), matches.previous[usable].T
+    depths, seen = depth_at(depth, camera, x, y)
+    spread = np.where(seen, DEPTH, UNSEEN)
+    pixel = matches.pixel * PIXELS
+    off = np.zeros_like(depths)
+    for _ in range(DEPTH_ROUNDS):
+        residual, _, by_depth = residuals(rays * (depths * np.exp(off)), target, motion)
+        sure = _student((residual**2).sum(0) / pixel**2, 2) / pixel**2
+        trusted = _student((off / spread) ** 2, 1) / spread**2
+        own = (sure * (by_depth * residual).sum(0) + trusted * off) / (
+            sure * (by_depth**2).sum(0) + trusted
+        )
+        off = off - np.clip(own, -LARGEST_STEP, LARGEST_STEP)
+    turn = np.eye(4)
+    turn[:3, :3] = motion[:3, :3]
+    best, still = rays * (depths * np.exp(off)), rays[:2]
+    moved, turned, left, says = (
+        np.linalg.norm(residuals(points, to, T)[0], axis=0)
+        for points, to, T in (
+            (rays, target, np.eye(4)),
+            (rays, target, turn),
+            (best, target, motion),
+            (rays * depths, still, motion),
+        )
+    )
+    cost = (_cost(left / pixel, 2) + _cost(off / spread, 1)).sum()
+    near = (left < AGREES[0] * matches.pixel) & (abs(off) < AGREES[1] * spread)
+    return Fit(
+        matches.shift,
+        float(np.median(turned) / max(float(np.median(left)), 1e-9)),
+        float(near.mean()),
+        float(((moved < STILL * matches.pixel) & (says > AGREES[0] * matches.pixel)).mean()),
+        1 - float(cost / max(float(_cost(moved / pixel, 2).sum()), 1e-9)),
+    )
+
+
 def depth_at(
     depth: NDArray[np.float32], camera: Camera, x: Array, y: Array
 ) -> tuple[Array, NDArray[np.bool_]]:
@@ -184,6 +236,11 @@ def residuals(points: Array, target: Array, T: Array) -> tuple[Array, Array, Arr
 def _student(square: Array, size: int) -> Array:
     """Weights of squared errors of so many dimensions, over their variance."""
     return (FREEDOM + size) / (FREEDOM + square)
+
+
+def _cost(error: Array, size: int) -> Array:
+    """-2 log likelihood of errors of so many dimensions, over their std, but for a constant."""
+    return np.asarray((FREEDOM + size) * np.log1p(error**2 / FREEDOM))
 
 
 def _reduced(

@@ -117,6 +117,28 @@ class FramePair:
     stale: bool = False
 
 
+class Fit(NamedTuple):
+    """How the corners of two images fit a motion in a world that stands; NaN where unknown.
+
+    shift      how far the middle one moved, pixels of the tracked images
+    travels    how far the middle one is from where the turn alone says, over how far it is from
+               where turn and translation say
+    agree      share of those that are where the motion says, at a depth near that of the networks
+    still      share of those that do not move though the motion says so
+    explained  1 less the cost that the motion leaves over that of no motion (-2 log likelihood, as
+               in `two_views`): 1 where it explains all, 0 where it explains nothing
+    """
+
+    shift: float = math.nan
+    travels: float = math.nan
+    agree: float = math.nan
+    still: float = math.nan
+    explained: float = math.nan
+
+
+NO_FIT = Fit()
+
+
 @dataclass(frozen=True)
 class Evidence:
     """How well a motion fits two images; differences of images in 0..1.
@@ -125,14 +147,14 @@ class Evidence:
     still     mean difference of the same pixels without the warp
     contrast  mean difference of neighbouring pixels of the current image
     same      the images are identical
-    shift     how far corners of the image moved, in the middle, pixels of the camera; NaN unknown
+    corners   how they fit the motion
     """
 
     residual: float
     still: float
     contrast: float
     same: bool
-    shift: float = math.nan
+    corners: Fit = NO_FIT
 
     @property
     def misfit(self) -> float:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +20,7 @@ from mdepth_ros.core.estimator import Estimator
 from mdepth_ros.core.odometry import HELD_STD
 from mdepth_ros.core.perception import make_perception
 from mdepth_ros.core.quality import MotionValidator, photometric_evidence
-from mdepth_ros.core.types import Estimate, Evidence, Frame, FramePair, Scale
+from mdepth_ros.core.types import Estimate, Evidence, Fit, Frame, FramePair, Scale
 from mdepth_ros.geometry import Camera
 from mdepth_ros.model.file import load_model
 from mdepth_ros.model.shipped import FOR_ROADS, FOR_THE_PLAIN_WORLD, shipped_model
@@ -68,6 +69,29 @@ def test_images_that_do_not_fit() -> None:
     assert words((GOOD, 9.0), (WRONG, 9.0), (GOOD, 9.0)) == ['tracking', 'lost', 'tracking']
     assert words((degraded, 9.0)) == ['degraded']
     assert words((Evidence(0.0, 0.0, 0.0, same=True), 0.0)) == ['lost']
+
+
+def test_corners_decide_where_images_do_not() -> None:
+    right = Fit(shift=6, travels=30, agree=0.9, still=0, explained=0.8)
+    half = Fit(shift=6, travels=8, agree=0.6, still=0.3, explained=0.3)
+    none = Fit(shift=40, travels=1, agree=0.1, still=0, explained=0.3)
+    wiped = Evidence(0.09, 0.09, 0.04, same=False)
+    assert words((wiped, 9.0)) == ['lost']
+    assert words((replace(wiped, corners=right), 9.0)) == ['degraded']
+    assert words((replace(wiped, corners=none), 9.0)) == ['lost']
+    assert words((replace(GOOD, corners=right), 9.0)) == ['tracking']
+    # Most moves by itself: a camera that stood stands on, one that drove is not sure.
+    assert words((replace(NOISE, corners=half), 3.0)) == ['standing']
+    assert words((GOOD, 3.0), (replace(GOOD, corners=half), 3.0)) == ['tracking', 'degraded']
+    assert words((GOOD, 3.0), (replace(GOOD, corners=none), 3.0)) == ['tracking', 'degraded']
+
+
+def test_creeping_is_told_from_shaking_and_noise() -> None:
+    creeps = Fit(shift=0.4, travels=5, agree=0.95, still=0, explained=0.6)
+    shakes = Fit(shift=0.4, travels=1, agree=0.95, still=0, explained=0.6)
+    small = Evidence(0.008, 0.008, 0.035, same=False)
+    assert words((replace(small, corners=creeps), 0.3)) == ['tracking']
+    assert words((replace(small, corners=shakes), 0.3)) == ['standing']
 
 
 def test_evidence_of_images_that_are_shifted() -> None:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from mdepth_ros.core.tracks import Depths, Matches, unknown
-from mdepth_ros.core.two_views import FEWEST, TwoViews, bundle, depth_at, residuals
+from mdepth_ros.core.two_views import FEWEST, TwoViews, _cost, bundle, depth_at, fit, residuals
 from mdepth_ros.geometry import Camera, se3_exp, se3_log
 
 Array = NDArray[np.float64]
@@ -232,3 +232,38 @@ def test_many_pairs_share_one_length() -> None:
         before = found.depths._replace(log=log)
     assert np.std(np.log(lengths[3:])) < 0.03
     assert shared[-1] < 0.5 * shared[0]
+
+
+def test_what_fits_a_world_that_stands() -> None:
+    scene = Scene()
+    right = fit(scene.matches(TRUE, 0.1), scene.depth, CAMERA, TRUE)
+    assert right.agree > 0.95 and right.explained > 0.7 and right.travels > 10
+    assert right.still == 0 and right.shift == 5.0
+    wrong = fit(scene.matches(TRUE, 0.1), scene.depth, CAMERA, transform(0, 0, 0.8, 0, -0.03, 0))
+    assert wrong.agree < 0.1 and wrong.explained < 0.2
+    matches = scene.matches(TRUE, 0.1)
+    matches.previous[:120] += [30 * PIXEL, 40 * PIXEL]  # two fifths move by themselves
+    assert fit(matches, scene.depth, CAMERA, TRUE).agree == pytest.approx(0.6, abs=0.05)
+    few = Scene(FEWEST - 1)
+    assert np.isnan(fit(few.matches(TRUE), few.depth, CAMERA, TRUE).agree)
+
+
+def test_what_shakes_does_not_travel_and_what_is_still_is_told() -> None:
+    scene = Scene()
+    shake = transform(0, 0, 0, 1e-3, 5e-4, 0)
+    shaken = fit(scene.matches(shake, 0.1), scene.depth, CAMERA, shake)
+    assert shaken.travels == pytest.approx(1, abs=0.2) and shaken.still == 0
+    stands = scene.matches(np.eye(4), 0.03)
+    found = fit(stands, scene.depth, CAMERA, np.eye(4))
+    assert abs(found.explained) < 0.2 and found.agree == 1 and found.still == 0
+    claimed = fit(stands, scene.depth, CAMERA, TRUE)
+    assert claimed.still > 0.95 and claimed.explained < 0
+
+
+def test_cost_is_that_of_students_distribution() -> None:
+    """By hand, of Student's t with three degrees: 1 and 2 dimensions, exponents 2 and 2.5."""
+    for error in (0.0, 0.7, 5.0):
+        density = [(1 + error**2 / 3) ** -2, (1 + error**2 / 3) ** -2.5]
+        for size in (1, 2):
+            cost = float(_cost(np.array(error), size))
+            assert cost == pytest.approx(-2 * np.log(density[size - 1]), abs=1e-12)

@@ -82,3 +82,48 @@ def test_a_train_fills_the_view_and_moves_across_it(slope: float) -> None:
     assert view.depth[2][train].min() > 1.5
     assert view.flow[2][0][train].mean() < -4  # to the left, in pixels
     assert not (view.instance[[0, 4]] == number).any()
+
+
+def test_rain_stays_in_its_place_and_a_wiper_sweeps(images: Tensor) -> None:
+    rain = failures.rained(images, FIRST, LAST).float()
+    wet = ((rain - images.float()).abs().amax(-1) > 8)[FIRST:LAST]
+    assert 0.05 < wet.float().mean() < 0.5
+    assert (wet[0] & wet[1]).sum() > 0.5 * wet[0].sum()
+    assert torch.equal(rain[:FIRST], images[:FIRST].float())
+    wiped = failures.wiped(images, FIRST, LAST)
+    blade = (wiped != images).any(-1)[FIRST:LAST].float()
+    place = (blade * torch.arange(128)).sum((1, 2)) / blade.sum((1, 2))
+    assert place[1] > place[0] + 15 and place[2] > place[1] + 15
+    assert blade.mean((1, 2)).max() < 0.2
+
+
+def test_a_tunnel_is_dark_but_for_its_lamps(drive: Drive, images: Tensor) -> None:
+    dark = failures.tunnel(drive, images, FIRST, LAST)
+    middle = dark[FIRST + 1].float()
+    assert middle.median() < 0.1 * images.float().median() and middle.max() > 150
+    assert dark[FIRST].float().mean() < 0.4 * images[FIRST].float().mean()
+    assert torch.equal(dark[LAST:], images[LAST:]) and torch.equal(dark[:FIRST], images[:FIRST])
+
+
+def test_a_shaken_camera_keeps_its_place_and_one_that_creeps_its_way(drive: Drive) -> None:
+    shaken = failures.shaken(drive, 1.0)
+    assert torch.equal(shaken.poses[:, :3, 3], drive.poses[:, :3, 3])
+    turn = drive.poses[:, :3, :3].mT @ shaken.poses[:, :3, :3]
+    torch.testing.assert_close(turn @ turn.mT, torch.eye(3).double().expand(9, 3, 3))
+    cosine = (turn.diagonal(dim1=1, dim2=2).sum(-1) - 1) / 2
+    angle = torch.rad2deg(torch.arccos(cosine.clamp(-1, 1)))
+    assert angle.mean() > 0.3 and angle.max() < 2**0.5
+    slow = failures.creeping(drive, 0.3)
+    steps = (slow.poses[1:] - slow.poses[:-1])[:, :3]
+    torch.testing.assert_close(steps[..., 3].norm(dim=1), torch.full((8,), 0.03).double())
+    assert (steps[..., :3] == 0).all() and (steps[..., 3] @ slow.poses[0, :3, 2] > 0.029).all()
+
+
+def test_a_lorry_is_where_it_is_put(drive: Drive) -> None:
+    along = torch.full((9,), 8.0, dtype=torch.float64)
+    view = failures.lorry(drive, along, 0 * along).render([0, 4])
+    number = drive.world.still + drive.world.tracks.shape[1] + 2
+    for instance, depth in zip(view.instance, view.depth, strict=True):
+        lorry = instance == number
+        assert lorry.float().mean() > 0.2 and abs(lorry.nonzero()[:, 1].float().mean() - 64) < 8
+        assert depth[lorry].min() == pytest.approx(8.0 - 4.2, abs=0.2)
