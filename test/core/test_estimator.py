@@ -85,7 +85,7 @@ def test_the_motion_is_corrected_by_corners_or_by_the_images_or_not_at_all() -> 
     images = predict(asked, pair)
     asked.refined = False
     plain = predict(asked, pair)
-    assert [math.isfinite(said.evidence.shift) for said in (corners, images, plain)] == [
+    assert [math.isfinite(said.evidence.corners.shift) for said in (corners, images, plain)] == [
         True, False, False,
     ]  # fmt: skip
     small = (asked.views.sampled(frame).brightness() for frame in (now, before))
