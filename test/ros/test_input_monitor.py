@@ -134,7 +134,8 @@ def test_what_is_switched_off_on_purpose_is_said_once_and_is_no_fault(
         running.until(lambda: running.node._worker.estimator is not None, 'the model')
         drive(running, depths, [at(10), at(11)])
         running.until(lambda: ears.lines('depth is back after'), 'the line')
-        running.until(lambda: said(reports, 'odometry') == 'tracking', 'the odometry')
+        # These pictures are noise, which fits no motion.
+        running.until(lambda: said(reports, 'odometry').startswith('degraded'), 'the odometry')
 
 
 def test_the_step_at_hand_when_it_is_switched_off_is_no_depth_that_is_back(
