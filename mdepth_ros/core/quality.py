@@ -49,6 +49,10 @@ MOST = 0.5
 """Where a motion is right in a world that stands, more of the corners agree with it, and more of
 what they do is explained.
 """
+LEAST = 0.35
+"""The same where depth is as wrong as that of the networks on real roads: in dense city traffic
+(`kitti_city`) a right motion explains 0.38 to 0.52.
+"""
 STILL_PART = 0.25
 """Of the corners. A camera that stood stands on where the motion found is less likely than none.
 Where more than these are still though it says that they move, less than half explained is enough.
@@ -203,9 +207,9 @@ def _stands(evidence: Evidence, stood: bool) -> bool:
 
 
 def _moves_by_itself(corners: Fit) -> bool:
-    """Whether a world that stands explains less than half of what is seen."""
+    """Whether a world that stands explains too little of what is seen."""
     # Of what is shorter than a pixel, noise is a large part, which nothing explains.
-    return corners.agree < MOST or (corners.explained < MOST and corners.shift > SMALL_SHIFT)
+    return corners.agree < MOST or (corners.explained < LEAST and corners.shift > SMALL_SHIFT)
 
 
 def _velocity(motion: Matrix, interval: float, scale: Scale) -> Matrix:
