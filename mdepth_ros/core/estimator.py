@@ -80,7 +80,6 @@ class Estimator:
         self.views = Views(card, self.device)
         self.warnings = self.views.warnings
         self._corners = CornerTracker()
-        self._beside = ThreadPoolExecutor(1, 'corners')  # while the networks work
         network = fused(network)
         if not cues:
             network.cues = None
@@ -103,12 +102,15 @@ class Estimator:
         output is not finite.
         """
         start = time.perf_counter()
+        # Beside the networks. A thread of its own for each call: one that lasts is lost in a fork.
+        beside = ThreadPoolExecutor(1, 'corners')
         matches = [
-            self._beside.submit(self._corners.match, pair.previous, pair.current)
+            beside.submit(self._corners.match, pair.previous, pair.current)
             if self.refined and self.by_corners and not pair.reason
             else None
             for pair in pairs
         ]
+        beside.shutdown(wait=False)
         views = [self.views.of(pair.current.camera, pair.current.mask) for pair in pairs]
         current = [self.views.sampled(pair.current) for pair in pairs]
         previous = [self.views.sampled(pair.previous) for pair in pairs]
