@@ -29,8 +29,8 @@ from mdepth_ros.core.quality import photometric_evidence
 from mdepth_ros.core.refinement import SHRINK as HALF
 from mdepth_ros.core.refinement import refine
 from mdepth_ros.core.tracks import CornerTracker, Matches
-from mdepth_ros.core.two_views import bundle, fit
-from mdepth_ros.core.types import Frame, FramePair, Prediction
+from mdepth_ros.core.two_views import bundle
+from mdepth_ros.core.types import Fit, Frame, FramePair, Prediction
 from mdepth_ros.core.views import Sampled, View, Views
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import focal_correction, inverse_transform, transform_from_axis_angle
@@ -193,8 +193,9 @@ class Estimator:
         images = current.image, previous.image
         brought, unrefined = self._clock(), motion.numpy()
         matches, corrected = None if output[2] is None else output[2].result(), unrefined
+        corners = Fit(matches.shift) if matches else Fit()
         if matches and (found := bundle(matches, depth_map, view.camera, unrefined)):
-            corrected = found.motion
+            corrected, corners = found.motion, found.corners
             self._corners.keep(
                 pair.current, matches.places[found.fits], found.depths.of(found.fits)
             )
@@ -208,10 +209,7 @@ class Estimator:
             evidence = photometric_evidence(
                 *images, depth, motion, view.small_intrinsics, view.small_usable
             )
-            if matches is not None:
-                evidence = replace(
-                    evidence, corners=fit(matches, depth_map, view.camera, motion.numpy())
-                )
+            evidence = replace(evidence, corners=corners)
         image = np.empty((0, 0, 3), np.uint8)
         if 'image' in parts:
             image = _numpy(current.image[0].permute(1, 2, 0).mul(255).round_().to(torch.uint8))

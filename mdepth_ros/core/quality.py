@@ -34,8 +34,8 @@ BETTER_STILL, STILL = 1.25, 2.0
 """Residual with the motion over that without it: above the first `degraded`, above the second
 `standing`.
 
-Where the camera stands, noise makes the ratio 3.5 or more. Networks that never learned slow motion
-estimate some metres per second even at rest: below about 1 m/s the camera counts as standing.
+Where the camera stands, noise makes the ratio 3.5 or more with a motion that the networks alone
+gave: those that never learned slow motion estimate some metres per second even at rest.
 """
 STILL_SHIFT, SMALL_SHIFT = 0.2, 1.0
 """Pixels of the camera: where the middle corner moves less than the first the camera stands; below

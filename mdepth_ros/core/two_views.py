@@ -65,7 +65,7 @@ NEAREST = 1e-3
 WRONG = 5.0
 """Errors of a corner beyond which it is not followed on."""
 FEWEST = 20
-"""Corners below which the networks' motion stays as it is."""
+"""Corners that a motion needs."""
 AGREES = 1.0, 3.0
 """A corner fits a world that stands where it is found within the first, pixels of the tracked
 image, at a depth that is off by less than the second, in `DEPTH`."""
@@ -78,12 +78,31 @@ more than a corner may be off to fit, moves.
 class TwoViews(NamedTuple):
     """What a pair says: T_previous_current [4, 4], and the depths in the current frame [N].
 
-    fits  [N] whether a corner fits the motion: it stands, and was matched rightly
+    fits     [N] whether a corner fits the motion: it stands, and was matched rightly
+    corners  how all of them do
     """
 
     motion: Array
     depths: Depths
     fits: NDArray[np.bool_]
+    corners: Fit
+
+
+class Corners(NamedTuple):
+    """Matches that can be used, and what the networks say of them.
+
+    rays    [3, N] in the current camera, with z = 1
+    target  [2, N], x/z and y/z in the previous one
+    said    [N], their depths by the networks
+    spread  [N], std of the logarithms of these
+    pixel   of the matches
+    """
+
+    rays: Array
+    target: Array
+    said: Array
+    spread: Array
+    pixel: float
 
 
 def bundle(
@@ -100,17 +119,18 @@ def bundle(
     usable = np.isfinite(matches.current.sum(1) + matches.previous.sum(1))
     if usable.sum() < FEWEST:
         return None
-    rays = _upright(matches.current[usable])
-    target, before = matches.previous[usable].T, matches.before.of(usable)
+    rays, there = _upright(matches.current[usable]), _upright(matches.previous[usable])
+    target, before = there[:2], matches.before.of(usable)
     said, seen = depth_at(depth, camera, *rays[:2])
+    corners = Corners(rays, target, said, np.where(seen, DEPTH, UNSEEN), matches.pixel)
     seen_before = np.isfinite(before.log)
     length = max(float(np.linalg.norm(motion[:3, 3])), SHORTEST * float(np.median(said)))
-    spread = np.where(seen, DEPTH, UNSEEN) / np.sqrt(np.where(seen_before, AGAIN, 1.0))
+    spread = corners.spread / np.sqrt(np.where(seen_before, AGAIN, 1.0))
     lasting = np.hypot(np.where(seen_before, before.spread, 1.0), TRANSPORT)
     shared = math.hypot(before.shared, DRIFT) if seen_before.any() else 1.0
     std = np.array([DIRECTION * length] * 2 + [LENGTH * length] + [TURN] * 3 + [SCALE, shared])
     known, moved = std**-2, np.zeros(8)
-    there = _upright(matches.previous[usable]) * np.exp(np.where(seen_before, before.log, 0.0))
+    there = there * np.exp(np.where(seen_before, before.log, 0.0))
     T, log_said = motion, np.log(said)
     log = np.where(seen_before, _log_depth(there, T), log_said)
     for step in range(ROUNDS):
@@ -134,7 +154,8 @@ def bundle(
     found[:, usable] = log, 1 / np.sqrt(sure * (by_depth**2).sum(0) + trusted.sum(0))
     fits = np.zeros(len(usable), np.bool_)
     fits[usable] = square < WRONG**2
-    return TwoViews(T, Depths(found[0], found[1], math.sqrt(left)), fits)
+    depths = Depths(found[0], found[1], math.sqrt(left))
+    return TwoViews(T, depths, fits, fit(corners, T, matches.shift))
 
 
 def _upright(plane: Array) -> Array:
@@ -148,46 +169,52 @@ def _log_depth(points: Array, T: Array) -> Array:
     return np.asarray(np.log(np.maximum(z, NEAREST)))
 
 
-def fit(matches: Matches, depth: NDArray[np.float32], camera: Camera, motion: Array) -> Fit:
-    """How the corners fit a motion, each at its best depth: arguments as those of `bundle`."""
-    usable = np.isfinite(matches.current).all(1) & np.isfinite(matches.previous).all(1)
-    if usable.sum() < FEWEST:
-        return Fit(matches.shift)
-    x, y = matches.current[usable].T
-    rays, target = np.stack([x, y, np.ones_like(x)]), matches.previous[usable].T
-    depths, seen = depth_at(depth, camera, x, y)
-    spread = np.where(seen, DEPTH, UNSEEN)
-    pixel = matches.pixel * PIXELS
-    off = np.zeros_like(depths)
-    for _ in range(DEPTH_ROUNDS):
-        residual, _, by_depth = residuals(rays * (depths * np.exp(off)), target, motion)
-        sure = _student((residual**2).sum(0) / pixel**2, 2) / pixel**2
-        trusted = _student((off / spread) ** 2, 1) / spread**2
-        own = (sure * (by_depth * residual).sum(0) + trusted * off) / (
-            sure * (by_depth**2).sum(0) + trusted
-        )
-        off = off - np.clip(own, -LARGEST_STEP, LARGEST_STEP)
+def fit(corners: Corners, motion: Array, shift: float) -> Fit:
+    """How corners fit a motion [4, 4] in a world that stands, each at its best depth.
+
+    shift  as in `Fit`
+    """
+    log = _best_depths(corners, motion)
     turn = np.eye(4)
     turn[:3, :3] = motion[:3, :3]
-    best, still = rays * (depths * np.exp(off)), rays[:2]
+    rays, target, pixel = corners.rays, corners.target, corners.pixel
     moved, turned, left, says = (
         np.linalg.norm(residuals(points, to, T)[0], axis=0)
         for points, to, T in (
             (rays, target, np.eye(4)),
             (rays, target, turn),
-            (best, target, motion),
-            (rays * depths, still, motion),
+            (rays * np.exp(log), target, motion),
+            (rays * corners.said, rays[:2], motion),
         )
     )
-    cost = (_cost(left / pixel, 2) + _cost(off / spread, 1)).sum()
-    near = (left < AGREES[0] * matches.pixel) & (abs(off) < AGREES[1] * spread)
+    off, std = (log - np.log(corners.said)) / corners.spread, pixel * PIXELS
+    cost = (_cost(left / std, 2) + _cost(off, 1)).sum()
+    near = (left < AGREES[0] * pixel) & (abs(off) < AGREES[1])
     return Fit(
-        matches.shift,
+        shift,
         float(np.median(turned) / max(float(np.median(left)), 1e-9)),
         float(near.mean()),
-        float(((moved < STILL * matches.pixel) & (says > AGREES[0] * matches.pixel)).mean()),
-        1 - float(cost / max(float(_cost(moved / pixel, 2).sum()), 1e-9)),
+        float(((moved < STILL * pixel) & (says > AGREES[0] * pixel)).mean()),
+        1 - float(cost / max(float(_cost(moved / std, 2).sum()), 1e-9)),
     )
+
+
+def _best_depths(corners: Corners, motion: Array) -> Array:
+    """The logs of the depths [N] that a motion and the networks make likely, each by itself.
+
+    Beginning with those of the networks: those of the bundle are bent to suit what moves.
+    """
+    pixel, log_said = corners.pixel * PIXELS, np.log(corners.said)
+    log = log_said
+    for _ in range(DEPTH_ROUNDS):
+        residual, _, by_depth = residuals(corners.rays * np.exp(log), corners.target, motion)
+        sure = _student((residual**2).sum(0) / pixel**2, 2) / pixel**2
+        off = log - log_said
+        trusted = _student((off / corners.spread) ** 2, 1) / corners.spread**2
+        step = sure * (by_depth * residual).sum(0) + trusted * off
+        step /= sure * (by_depth**2).sum(0) + trusted
+        log = log - np.clip(step, -LARGEST_STEP, LARGEST_STEP)
+    return log
 
 
 def depth_at(

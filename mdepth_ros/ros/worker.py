@@ -18,7 +18,7 @@ import torch
 
 from mdepth_ros.core.estimator import Estimator
 from mdepth_ros.core.perception import Perception
-from mdepth_ros.core.types import Frame
+from mdepth_ros.core.types import Estimate, Frame
 from mdepth_ros.core.views import MAX_VIEWS
 from mdepth_ros.errors import MdepthError, shown
 from mdepth_ros.limits import NANO
@@ -209,15 +209,19 @@ class Worker:
                     f'{estimate.interval:.3f} s, {took:.1f} ms'
                 )
             )
-            if estimate.reason and estimate.reason != 'first frame':
-                what = (
-                    'an image has depth, but no odometry'
-                    if estimate.stale
-                    else 'the odometry holds its pose'
-                )
-                self._log.warning(
-                    shown(f'{of}{what}: {estimate.reason}'), throttle_duration_sec=5.0
-                )
+            self._warn(of, estimate)
+
+    def _warn(self, of: str, estimate: Estimate) -> None:
+        """Say what is wrong with the odometry; a throttle is of a line, so each kind has its own."""
+        if estimate.stale:
+            line = f'{of}an image has depth, but no odometry: {estimate.reason}'
+            self._log.warning(shown(line), throttle_duration_sec=5.0)
+        elif estimate.status == 'degraded':
+            line = f'{of}the odometry is unsure: {estimate.reason}'
+            self._log.warning(shown(line), throttle_duration_sec=5.0)
+        elif estimate.reason and estimate.reason != 'first frame':
+            line = f'{of}the odometry holds its pose: {estimate.reason}'
+            self._log.warning(shown(line), throttle_duration_sec=5.0)
 
     def _fail(self, what: str, error: Exception) -> None:
         if self._quiet():

@@ -10,7 +10,18 @@ import torch
 from numpy.typing import NDArray
 
 from mdepth_ros.core.tracks import Depths, Matches, unknown
-from mdepth_ros.core.two_views import FEWEST, TwoViews, _cost, bundle, depth_at, fit, residuals
+from mdepth_ros.core.two_views import (
+    DEPTH,
+    FEWEST,
+    Corners,
+    TwoViews,
+    _cost,
+    bundle,
+    depth_at,
+    fit,
+    residuals,
+)
+from mdepth_ros.core.types import Fit
 from mdepth_ros.geometry import Camera, se3_exp, se3_log
 
 Array = NDArray[np.float64]
@@ -81,7 +92,7 @@ def test_a_wrong_start_is_corrected() -> None:
     """The networks are off by 0.2 degrees, 2 degrees of direction, 10 % of length."""
     scene = Scene()
     start = transform(0.02, 0.02, 0.88, 0.004, 0.027, 0.002)
-    before = off(TwoViews(start, unknown(0), np.zeros(0, np.bool_)))
+    before = off(TwoViews(start, unknown(0), np.zeros(0, np.bool_), Fit()))
     turn, direction, ratio = off(bundle(scene.matches(TRUE, 0.1), scene.depth, CAMERA, start))
     assert turn < 0.02 < before[0]
     assert direction < 0.2 < before[1]
@@ -234,29 +245,38 @@ def test_many_pairs_share_one_length() -> None:
     assert shared[-1] < 0.5 * shared[0]
 
 
+def fit_of(scene: Scene, matches: Matches, motion: Array) -> Fit:
+    """How corners of known depth fit a motion."""
+    rays = np.stack([*scene.current.T, np.ones(len(scene.u))])
+    said, spread = scene.true_depth, np.full(len(scene.u), DEPTH)
+    corners = Corners(rays, matches.previous.T, said, spread, PIXEL)
+    return fit(corners, motion, matches.shift)
+
+
 def test_what_fits_a_world_that_stands() -> None:
     scene = Scene()
-    right = fit(scene.matches(TRUE, 0.1), scene.depth, CAMERA, TRUE)
+    matches = scene.matches(TRUE, 0.1)
+    right = fit_of(scene, matches, TRUE)
     assert right.agree > 0.95 and right.explained > 0.7 and right.travels > 10
     assert right.still == 0 and right.shift == 5.0
-    wrong = fit(scene.matches(TRUE, 0.1), scene.depth, CAMERA, transform(0, 0, 0.8, 0, -0.03, 0))
+    found = bundle(matches, scene.depth, CAMERA, TRUE)
+    assert found is not None and found.corners.agree > 0.95 and found.corners.explained > 0.7
+    wrong = fit_of(scene, matches, transform(0, 0, 0.8, 0, -0.03, 0))
     assert wrong.agree < 0.1 and wrong.explained < 0.2
-    matches = scene.matches(TRUE, 0.1)
     matches.previous[:120] += [30 * PIXEL, 40 * PIXEL]  # two fifths move by themselves
-    assert fit(matches, scene.depth, CAMERA, TRUE).agree == pytest.approx(0.6, abs=0.05)
-    few = Scene(FEWEST - 1)
-    assert np.isnan(fit(few.matches(TRUE), few.depth, CAMERA, TRUE).agree)
+    found = bundle(matches, scene.depth, CAMERA, TRUE)
+    assert found is not None and found.corners.agree == pytest.approx(0.6, abs=0.05)
 
 
 def test_what_shakes_does_not_travel_and_what_is_still_is_told() -> None:
     scene = Scene()
     shake = transform(0, 0, 0, 1e-3, 5e-4, 0)
-    shaken = fit(scene.matches(shake, 0.1), scene.depth, CAMERA, shake)
+    shaken = fit_of(scene, scene.matches(shake, 0.1), shake)
     assert shaken.travels == pytest.approx(1, abs=0.2) and shaken.still == 0
     stands = scene.matches(np.eye(4), 0.03)
-    found = fit(stands, scene.depth, CAMERA, np.eye(4))
+    found = fit_of(scene, stands, np.eye(4))
     assert abs(found.explained) < 0.2 and found.agree == 1 and found.still == 0
-    claimed = fit(stands, scene.depth, CAMERA, TRUE)
+    claimed = fit_of(scene, stands, TRUE)
     assert claimed.still > 0.95 and claimed.explained < 0
 
 
