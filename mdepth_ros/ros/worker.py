@@ -212,7 +212,7 @@ class Worker:
             self._warn(of, estimate)
 
     def _warn(self, of: str, estimate: Estimate) -> None:
-        """Say what is wrong with the odometry; a throttle is of a line, so each kind has its own."""
+        """Say what is wrong with the odometry; a throttle is of a line: each kind has its own."""
         if estimate.stale:
             line = f'{of}an image has depth, but no odometry: {estimate.reason}'
             self._log.warning(shown(line), throttle_duration_sec=5.0)
