@@ -74,9 +74,9 @@ def connect(pair: tuple[Participant, Participant]) -> Callable[..., tuple[Writer
     return made
 
 
-@pytest.fixture(scope='session', autouse=True)
+@pytest.fixture(autouse=True)
 def _own_domain() -> Iterator[None]:
-    """Whoever else is on this machine: what these tests start meets nobody but itself."""
+    """What a test starts meets nobody but itself: nothing of this machine, nor of other tests."""
     with free_domain() as domain, pytest.MonkeyPatch.context() as patch:
         patch.setenv('ROS_DOMAIN_ID', str(domain))
         patch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
