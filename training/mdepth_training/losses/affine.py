@@ -21,6 +21,8 @@ LEAST_SPREAD = 1e-3
 """A map that deviates less from its median, as a share of its usual size, is constant."""
 LEAST_KNOWN = 0.1
 """A reference that deviates less, as a share, knows no scale: all would become as flat."""
+EDGES = 0.25, 0.05, 0.02
+"""Quantiles from below and above of one round after the other."""
 FAR = 2.5 * 1.4826
 """How many median deviations off a pixel is left out: 2.5 standard deviations of a normal one."""
 
@@ -46,18 +48,18 @@ class Affine:
 
 
 @torch.no_grad()
-def align(
-    values: Tensor, reference: Tensor, mask: Tensor, how: str = 'robust', rounds: int = 2
-) -> Affine:
+def align(values: Tensor, reference: Tensor, mask: Tensor, how: str = 'robust') -> Affine:
     """Find scale and shift of each image from the pixels of a mask.
 
     values, reference [B, H, W], mask bool [B, H, W]. how:
 
-    robust         the median absolute deviations of both become equal; then again without the
-                   pixels that are far off, so many `rounds`. A part of the pixels may be wrong,
-                   and a reference that knows little does not shrink the map. The map is taken to
-                   grow with the reference. The shift leaves as many pixels above the reference as
-                   below it: what learns from the map has no drift to nearer or farther
+    robust         the range of both becomes equal, from quantile to quantile: first between the
+                   quartiles, then farther out (`EDGES`), each time without the pixels whose
+                   logarithms are far off. A part of the pixels may be wrong, and what the
+                   reference does not know shrinks nothing: a depth that learns from its own
+                   alignment would become flat. Then a factor leaves as many pixels above the
+                   reference as below: there is no drift to nearer or farther. The map is taken to
+                   grow with the reference
     least_squares  of scale * values + shift - reference; a map that falls where the reference
                    grows is not usable
     """
@@ -72,15 +74,18 @@ def align(
     if how == 'least_squares':
         usable = usable & (scale > 0)
     else:
-        kept = mask
-        for left in range(rounds, -1, -1):
-            scale, shift = _medians(x, y, kept)
-            if left:
-                off = (_images(scale) * x + _images(shift) - y).abs()
-                kept = mask & (off <= FAR * _images(masked_median(off, mask)) + 1e-9)
-        shift = masked_median(y - _images(scale) * x, mask)
+        floor = LEAST_KNOWN * _images(masked_median(y, mask))
+        log, kept = y.clamp(min=floor).log(), mask
+        for edge in EDGES:
+            scale, shift = _ranges(x, y, kept, edge)
+            found = (_images(scale) * x + _images(shift)).clamp(min=floor)
+            off = (found.log() - log).abs()
+            kept = mask & (off <= FAR * _images(masked_median(off, mask)) + 1e-9)
+        factor = masked_median(y / found, mask)
+        scale, shift = factor * scale, factor * shift
+        usable = usable & scale.isfinite() & shift.isfinite()
     scale, shift, correlation = (
-        part.nan_to_num(0.0).float() for part in (scale, shift, correlation)
+        part.nan_to_num(0.0, 0.0, 0.0).float() for part in (scale, shift, correlation)
     )
     return Affine(scale, shift, correlation, usable)
 
@@ -97,15 +102,17 @@ def _line(x: Tensor, y: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return slope, means[1] - slope * means[0], xy / (xx * yy).sqrt().clamp(min=1e-30)
 
 
-def _medians(x: Tensor, y: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Scale and shift [B] that make medians and median absolute deviations equal."""
-    middles = [masked_median(of, mask) for of in (x, y)]
-    spreads = [
-        masked_median((of - _images(middle)).abs(), mask)
-        for of, middle in zip((x, y), middles, strict=True)
-    ]
-    scale = spreads[1] / spreads[0].clamp(min=1e-30)
-    return scale, middles[1] - scale * middles[0]
+def _ranges(x: Tensor, y: Tensor, mask: Tensor, edge: float) -> tuple[Tensor, Tensor]:
+    """Scale and shift [B] that make the quantiles edge and 1 - edge equal."""
+    (x_low, x_high), (y_low, y_high) = (_quantiles(of, mask, edge) for of in (x, y))
+    scale = (y_high - y_low) / (x_high - x_low)  # not finite where x is constant
+    return scale, y_low - scale * x_low
+
+
+def _quantiles(values: Tensor, mask: Tensor, edge: float) -> Tensor:
+    """[2, B], over the mask of each image; NaN where it is empty."""
+    edges = values.new_tensor([edge, 1 - edge])
+    return values.masked_fill(~mask, torch.nan).flatten(1).nanquantile(edges, 1)
 
 
 def _images(values: Tensor) -> Tensor:

@@ -36,8 +36,8 @@ class SelfDistillationSettings(DynamicRegionsSettings):
     )
     alignment: Literal['robust', 'least_squares'] = setting(
         'robust',
-        'how a pseudo-depth is brought to the scale of the depth, for each image: by medians and '
-        'their deviations (robust), or by least squares',
+        'how a pseudo-depth is brought to the scale of the depth, for each image: their ranges '
+        'become equal (robust), or by least squares',
     )
     pseudo_weight: float = setting(
         1.0, 'weight of all terms of the pseudo-depth, before anything is forgotten', 0, 1e3
