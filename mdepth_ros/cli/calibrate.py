@@ -120,11 +120,13 @@ def _check(
 
 def _tell(found: Calibration, drives: list[DrivePairs], card: ModelCard) -> None:
     """Print how wrong a typical pair and the scale are."""
-    from mdepth_ros.core.motion_noise import AXES, sizes_of
+    import numpy as np
 
-    sizes = sizes_of(drives[0].motions, drives[0].residuals).mean(0, keepdims=True)
-    typical = zip(AXES, found.noise.stds(sizes)[0], strict=True)
-    stds = ', '.join(f'{axis} {std:.2g}' for axis, std in typical)
+    from mdepth_ros.core.motion_noise import AXES
+
+    errors = drives[0].errors()
+    typical = np.median(found.noise.stds(errors.sizes, errors.by_corners), 0)
+    stds = ', '.join(f'{axis} {std:.2g}' for axis, std in zip(AXES, typical, strict=True))
     say(
         f'a typical pair, std: {stds} (units and rad); a chain errs '
         f'{found.noise.correlation**0.5:.1f} times as much as its pairs would alone'

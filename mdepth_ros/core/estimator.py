@@ -193,9 +193,9 @@ class Estimator:
         images = current.image, previous.image
         brought, unrefined = self._clock(), motion.numpy()
         matches, corrected = None if output[2] is None else output[2].result(), unrefined
-        corners = Fit(matches.shift) if matches else Fit()
+        corners, std = Fit(matches.shift) if matches else Fit(), None
         if matches and (found := bundle(matches, depth_map, view.camera, unrefined)):
-            corrected, corners = found.motion, found.corners
+            corrected, corners, std = found.motion, found.corners, found.std
             self._corners.keep(
                 pair.current, matches.places[found.fits], found.depths.of(found.fits)
             )
@@ -233,6 +233,7 @@ class Estimator:
             },
             evidence,
             unrefined,
+            std,
         )
 
     def _clock(self) -> float:

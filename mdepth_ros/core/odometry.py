@@ -98,12 +98,14 @@ class Odometry:
         scale: Scale,
         pair: FramePair,
         tracking: TrackingStatus | None = None,
+        std: Matrix | None = None,
     ) -> Pose:
         """Pose at `pair.current`.
 
         motion    T_previous_current in network units, 4x4; not used where the pair has a reason
         scale     metres per network unit
         tracking  None: 'held' where the pair has a reason, else 'tracking'
+        std       [6] of the motion by its corners, in network units; None: unknown
         """
         tracking = tracking or TrackingStatus('held' if pair.reason else 'tracking', pair.reason)
         if not (pair.reason or np.isfinite(motion).all()):
@@ -128,7 +130,7 @@ class Odometry:
         if unseen > LONGEST_UNSEEN:
             self._lose(unseen)
             unseen = 0.0
-        return self._moved_pose(motion, scale, pair, tracking, elapsed, unseen)
+        return self._moved_pose(motion, scale, pair, tracking, std, elapsed, unseen)
 
     def _moved_pose(
         self,
@@ -136,6 +138,7 @@ class Odometry:
         scale: Scale,
         pair: FramePair,
         tracking: TrackingStatus,
+        by_corners: Matrix | None,
         elapsed: float,
         unseen: float,
     ) -> Pose:
@@ -157,7 +160,7 @@ class Odometry:
 
         std, added = STANDING_STD * pair.interval, np.zeros(6)
         if not standing:
-            std = self._std(velocity * pair.interval, scale, tracking)
+            std = self._std(velocity * pair.interval, scale, tracking, by_corners)
             # Overlapping pairs see the same road: a pair adds its variance once per interval.
             # Unseen time has the same error as the pair: the std grows with the time.
             share = (elapsed + unseen) / pair.interval
@@ -172,10 +175,13 @@ class Odometry:
         twist_covariance = np.diag((std / pair.interval) ** 2) + np.outer(of_scale, of_scale)
         return self._result(velocity, twist_covariance, scale, tracking)
 
-    def _std(self, moved: Matrix, scale: Scale, tracking: TrackingStatus) -> Matrix:
+    def _std(
+        self, moved: Matrix, scale: Scale, tracking: TrackingStatus, by_corners: Matrix | None
+    ) -> Matrix:
         """Std of a pair's motion with the twist `moved` [6], in metres and rad."""
         length = float(np.linalg.norm(moved[:3])) / scale.value
-        std = self._noise.std(length, float(np.linalg.norm(moved[3:])), tracking.residual)
+        angle = float(np.linalg.norm(moved[3:]))
+        std = self._noise.std(length, angle, tracking.residual, by_corners)
         std[:3] *= scale.value
         return std * DEGRADED if tracking.status == 'degraded' else std
 

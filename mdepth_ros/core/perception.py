@@ -182,7 +182,9 @@ class Perception:
             if tracker.pairing.keyframes:
                 tracker.pairing.adapt(pair, *parallax(prediction))
             # The motion as a velocity moves the pose; it is held where there is none to use.
-            pose = tracker.odometry.advance(prediction.motion, scale, pair, tracking)
+            pose = tracker.odometry.advance(
+                prediction.motion, scale, pair, tracking, prediction.std
+            )
             watch.lap('odometry')
             if tracker.mount is not None:
                 tracker.mount.add(self.estimator, pair, prediction, tracking)

@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from mdepth_ros.core.refinement import exp
 from mdepth_ros.core.tracks import Depths, Matches
 from mdepth_ros.core.types import Fit
-from mdepth_ros.geometry import Camera
+from mdepth_ros.geometry import Camera, adjoint, inverse_transform
 
 Array = NDArray[np.float64]
 PIXELS = 0.1
@@ -78,11 +78,14 @@ more than a corner may be off to fit, moves.
 class TwoViews(NamedTuple):
     """What a pair says: T_previous_current [4, 4], and the depths in the current frame [N].
 
+    std      [6] of the error e of a motion T exp(e), as the terms above have it. The error is
+             some times larger, see `MotionNoise`: those of corners are not independent
     fits     [N] whether a corner fits the motion: it stands, and was matched rightly
     corners  how all of them do
     """
 
     motion: Array
+    std: Array
     depths: Depths
     fits: NDArray[np.bool_]
     corners: Fit
@@ -149,13 +152,20 @@ def bundle(
         moved = moved + change
     if not (np.isfinite(T).all() and np.isfinite(log).all()):
         return None
-    left = np.diag(np.linalg.inv(matrix + np.diag(known)))[7 if seen_before.any() else 6]
+    left: Array = np.asarray(np.linalg.inv(matrix + np.diag(known)), np.float64)
     found = np.full((2, len(usable)), np.nan)
     found[:, usable] = log, 1 / np.sqrt(sure * (by_depth**2).sum(0) + trusted.sum(0))
     fits = np.zeros(len(usable), np.bool_)
     fits[usable] = square < WRONG**2
-    depths = Depths(found[0], found[1], math.sqrt(left))
-    return TwoViews(T, depths, fits, fit(corners, T, matches.shift))
+    factor = 7 if seen_before.any() else 6
+    depths = Depths(found[0], found[1], math.sqrt(left[factor, factor]))
+    return TwoViews(T, _std(left[:6, :6], T), depths, fits, fit(corners, T, matches.shift))
+
+
+def _std(covariance: Array, T: Array) -> Array:
+    """Std [6] of e, of the covariance [6, 6] of x: exp(x) T = T exp(e)."""
+    back = adjoint(inverse_transform(torch.from_numpy(T))).numpy()
+    return np.asarray(np.sqrt(np.diag(back @ covariance @ back.T)))
 
 
 def _upright(plane: Array) -> Array:

@@ -177,6 +177,8 @@ class Prediction:
     timings     seconds of 'sample', 'network', 'refine', 'post'
     evidence    how well the motion fits the images; None where the frame is paired with itself
     unrefined   the motion as the networks gave it, before the images refined it; None: as `motion`
+    std         [6] of the error e of a motion T exp(e), as the corners have it (`two_views`); None
+                where they do not say it
     """
 
     depth: NDArray[np.float32]
@@ -188,6 +190,7 @@ class Prediction:
     timings: dict[str, float]
     evidence: Evidence | None = None
     unrefined: Matrix | None = None
+    std: Matrix | None = None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdepth_ros.core.estimator import Estimator
-from mdepth_ros.core.motion_noise import CHAIN, MotionNoise, errors_of, fit_noise, sizes_of
+from mdepth_ros.core.motion_noise import CHAIN, Errors, MotionNoise, errors_of, fit_noise, sizes_of
 from mdepth_ros.core.perception import make_perception
 from mdepth_ros.core.types import Frame
 from mdepth_ros.errors import MdepthError
@@ -32,15 +32,22 @@ LONGEST_PART = 60.0
 
 @dataclass(frozen=True, eq=False)
 class DrivePairs:
-    """The tracked pairs of one drive: motions and true motions [N, 4, 4], residuals [N].
+    """The tracked pairs of one drive.
 
-    Estimated translations are in network units, true ones in metres. `alarms` of `pairs` were not
-    tracked. The drive took `seconds`.
+    motions    [N, 4, 4], translations in network units
+    truth      [N, 4, 4] true motions, metres
+    residuals  [N]
+    networks   [N, 4, 4], motions before corners or images corrected them
+    stds       [N, 6] by the corners, network units and rad; NaN where a motion is not theirs
+
+    `alarms` of `pairs` were not tracked. The drive took `seconds`.
     """
 
     motions: Array
     truth: Array
     residuals: Array
+    networks: Array
+    stds: Array
     alarms: int
     pairs: int
     seconds: float
@@ -56,8 +63,8 @@ class DrivePairs:
         units = float(np.linalg.norm(self.motions[:, :3, 3], axis=1).sum())
         return max(self.length, 1e-9) / max(units, 1e-9)
 
-    def errors(self) -> tuple[Array, Array]:
-        """Errors [N, 6] and sizes [N, 4] in network units.
+    def errors(self) -> Errors:
+        """In network units.
 
         The one factor that suits the drive best makes units of the metres: the error of the
         scale is not one of the motion, it has a spread of its own.
@@ -65,18 +72,30 @@ class DrivePairs:
         truth = self.truth.copy()
         ours, theirs = self.motions[:, :3, 3], truth[:, :3, 3]
         truth[:, :3, 3] *= float(np.sum(ours * theirs)) / max(float(np.sum(theirs**2)), 1e-12)
-        return errors_of(self.motions, truth), sizes_of(self.motions, self.residuals)
+        return Errors(
+            errors_of(self.motions, truth),
+            sizes_of(self.motions, self.residuals),
+            self.stds,
+            errors_of(self.networks, truth),
+        )
 
     def parts(self, least: int = 1) -> list[DrivePairs]:
         """The tracked pairs in parts of equal size, none longer than LONGEST_PART."""
         number = max(least, math.ceil(self.seconds / LONGEST_PART))
-        motions, truth, residuals = (
-            np.array_split(values, number) for values in (self.motions, self.truth, self.residuals)
-        )
+        seconds, places = self.seconds / number, np.arange(len(self.motions))
         return [
-            DrivePairs(m, t, r, alarms=0, pairs=len(m), seconds=self.seconds / number)
-            for m, t, r in zip(motions, truth, residuals, strict=True)
-            if len(m)
+            DrivePairs(
+                self.motions[at],
+                self.truth[at],
+                self.residuals[at],
+                self.networks[at],
+                self.stds[at],
+                alarms=0,
+                pairs=len(at),
+                seconds=seconds,
+            )
+            for at in np.array_split(places, number)
+            if len(at)
         ]
 
 
@@ -122,14 +141,18 @@ def drive_pairs(estimator: Estimator, frames: Iterable[tuple[Frame, Array | None
             if estimate.status == 'tracking':
                 said = estimate.prediction
                 assert said.evidence is not None, 'of a real pair'
-                truth_motion = np.linalg.solve(before, pose)
-                found.append((said.motion, truth_motion, said.evidence.residual))
+                motion, own = said.motion, said.unrefined
+                std = np.full(6, np.nan) if said.std is None else said.std
+                own = motion if own is None else own
+                true = np.linalg.solve(before, pose)
+                found.append((motion, true, said.evidence.residual, own, std))
     if not pairs:
         raise MdepthError('no two frames a frame interval apart have a true pose')
     if not found:
         raise MdepthError('no motion of this drive could be believed: nothing to calibrate with')
-    motions, truth, residuals = (np.array(part) for part in zip(*found, strict=True))
-    return DrivePairs(motions, truth, residuals, pairs - len(found), pairs, seconds)
+    motions, truth, residuals, networks, stds = map(np.array, zip(*found, strict=True))
+    alarms = pairs - len(found)
+    return DrivePairs(motions, truth, residuals, networks, stds, alarms, pairs, seconds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +212,7 @@ def calibrate(drives: Sequence[DrivePairs], folds: int = 4) -> Calibration:
         others = [group for i, group in enumerate(measured) if i % folds != fold]
         noise = fit_noise([part for group in others for part in group])
         for group in measured[fold::folds]:
-            normalised += [errors / noise.stds(sizes) for errors, sizes in group]
+            normalised += [one.errors / noise.stds(one.sizes, one.by_corners) for one in group]
     pairs = sum(drive.pairs for drive in drives)
     return Calibration(
         fit_noise([part for group in measured for part in group]),

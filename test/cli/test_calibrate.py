@@ -43,7 +43,8 @@ def test_the_card_gets_the_noise(tmp_path: Path) -> None:
     )
     assert replace(new, calibration=old.calibration, details=old.details) == old
     noise = card_noise(new)
-    assert noise is not None and noise.correlation > 1
+    assert noise is not None and noise.correlation > 1 and noise.corners is not None
+    assert np.all((noise.corners > 0.5) & (noise.corners < 20))
     std = noise.std(0.2, 0.01, 0.02)  # of a pair of one metre
     assert np.all((std > 1e-5) & (std < 0.05))
     assert 0 < new.scale_spread < 0.5
@@ -52,6 +53,7 @@ def test_the_card_gets_the_noise(tmp_path: Path) -> None:
 
 
 NOISE = [0.01] * 3 + [0.002] * 3
+ARRAYS = 'motions', 'truth', 'residuals', 'networks', 'stds'
 
 
 def drive(unit: float, count: int = 200, seed: int = 0, interval: float = 0.1) -> DrivePairs:
@@ -62,8 +64,9 @@ def drive(unit: float, count: int = 200, seed: int = 0, interval: float = 0.1) -
     motions = se3_exp(torch.from_numpy(twists))
     truth = (motions @ se3_exp(torch.from_numpy(errors))).numpy()
     truth[:, :3, 3] *= unit
+    own, unknown = motions.numpy(), np.full((count, 6), np.nan)
     residuals = np.full(count, 0.02)
-    return DrivePairs(motions.numpy(), truth, residuals, 1, count + 1, count * interval)
+    return DrivePairs(own, truth, residuals, own, unknown, 1, count + 1, count * interval)
 
 
 def test_a_wrong_scale_is_no_error_of_the_motions() -> None:
@@ -92,9 +95,8 @@ def test_long_drives_are_cut() -> None:
     """The scale of a long drive wanders: a factor for each part; what stands has no weight."""
     first, second = drive(4.0, 300), drive(6.0, 300)
     whole = DrivePairs(
-        *(np.concatenate([getattr(d, k) for d in (first, second)]) for k in ('motions', 'truth')),
-        np.full(600, 0.02), 0, 600, 119.0,
-    )  # fmt: skip
+        *(np.concatenate([getattr(d, k) for d in (first, second)]) for k in ARRAYS), 0, 600, 119.0
+    )
     np.testing.assert_allclose(calibrate([whole]).scales, [4, 6], rtol=0.01)
     shorter = replace(whole, seconds=59.0)
     assert len(calibrate([shorter, drive(4.0)]).scales) == 2

@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 from mdepth_ros.core.tracks import Depths, Matches, unknown
 from mdepth_ros.core.two_views import (
     DEPTH,
+    DIRECTION,
     FEWEST,
+    LENGTH,
+    PIXELS,
+    SCALE,
+    TURN,
     Corners,
     TwoViews,
     _cost,
@@ -72,6 +77,25 @@ def off(found: TwoViews | None, true: Array = TRUE) -> tuple[float, float, float
     )
 
 
+def test_the_std_is_that_of_errors_that_are_as_it_takes_them_to_be() -> None:
+    """Independent in each corner: noise of its place, of the networks' depth and motion."""
+    random, errors, stds = np.random.default_rng(5), [], []
+    length = float(np.linalg.norm(TRUE[:3, 3]))
+    prior = np.array([DIRECTION * length] * 2 + [LENGTH * length] + [TURN] * 3)
+    for seed in range(60):
+        scene = Scene(300, seed)
+        matches = scene.matches(TRUE, noise=PIXELS)
+        depth = scene.depth * np.exp(random.normal(0, DEPTH, scene.depth.shape))
+        depth *= np.exp(random.normal(0, SCALE))
+        start = transform(*(prior * random.normal(size=6))) @ TRUE
+        found = bundle(matches, depth.astype(np.float32), CAMERA, start)
+        assert found is not None
+        stds.append(found.std)
+        errors.append(se3_log(torch.from_numpy(np.linalg.solve(found.motion, TRUE))).numpy())
+    ratio = np.sqrt(np.mean((np.array(errors) / stds) ** 2, 0))
+    assert np.all((ratio > 0.6) & (ratio < 1.7)), ratio
+
+
 def test_derivatives_are_those_of_the_residuals() -> None:
     random = np.random.default_rng(2)
     points = random.uniform(-3, 3, (3, 20)) + [[0], [0], [12]]
@@ -92,7 +116,7 @@ def test_a_wrong_start_is_corrected() -> None:
     """The networks are off by 0.2 degrees, 2 degrees of direction, 10 % of length."""
     scene = Scene()
     start = transform(0.02, 0.02, 0.88, 0.004, 0.027, 0.002)
-    before = off(TwoViews(start, unknown(0), np.zeros(0, np.bool_), Fit()))
+    before = off(TwoViews(start, np.ones(6), unknown(0), np.zeros(0, np.bool_), Fit()))
     turn, direction, ratio = off(bundle(scene.matches(TRUE, 0.1), scene.depth, CAMERA, start))
     assert turn < 0.02 < before[0]
     assert direction < 0.2 < before[1]
