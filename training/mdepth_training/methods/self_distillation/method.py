@@ -41,6 +41,7 @@ from mdepth_training.methods.self_distillation.tables import TABLES
 from mdepth_training.methods.self_distillation.teacher import (
     depth_of,
     follow,
+    make_reference,
     make_teacher,
     trusted,
 )
@@ -62,7 +63,7 @@ class SelfDistillation(DynamicRegions):
         'teacher_trusted',
     )
     tables = TABLES
-    not_parts: ClassVar[tuple[str, ...]] = ('network.', 'teacher.', 'forgetting')
+    not_parts: ClassVar[tuple[str, ...]] = ('network.', 'teacher.', 'reference.', 'forgetting')
     forgetting: Tensor
 
     def prepare(self) -> None:
@@ -70,6 +71,7 @@ class SelfDistillation(DynamicRegions):
         super().prepare()
         teacher = make_teacher(self.settings, self.experiment, self.network)
         self.teacher = None if teacher is None else teacher.to(memory_format=self.layout)  # type: ignore[call-overload]
+        self.reference = make_reference(self.settings, self.shared.initial, self.network)
         self.filter = LearnedFilter() if self.settings.mask_filter == 'learned' else None
         self.register_buffer('forgetting', torch.ones(()))
         self._pseudo_seen = False
@@ -89,10 +91,11 @@ class SelfDistillation(DynamicRegions):
         return text, {**super().describe()[1], **details}
 
     def train(self, mode: bool = True) -> SelfDistillation:
-        """The teacher is only asked."""
+        """Teacher and reference are only asked."""
         super().train(mode)
-        if self.teacher is not None:
-            self.teacher.eval()
+        for asked in (self.teacher, self.reference):
+            if asked is not None:
+                asked.eval()
         return self
 
     @property
@@ -131,6 +134,9 @@ class SelfDistillation(DynamicRegions):
         if self.teacher is not None:
             cues = self.settings.teacher_cues
             self.prior = depth_of(self.teacher, sample.previous, sample.current, cues)
+        self.known = self.prior if self.settings.teacher == 'frozen' else None
+        if self.reference is not None and self.training:
+            self.known = depth_of(self.reference, sample.previous, sample.current, cues=False)
         loss = super().loss(sample, jittered, *drawn)
         if self.pictured and self.pictures is not None:
             self.pictures['static'] = self.static.float()
@@ -197,11 +203,15 @@ class SelfDistillation(DynamicRegions):
     def _pseudo(self, sample: Sample, depth: Tensor, static: Tensor) -> PseudoDepth:
         """The pseudo-depth of a batch at the scale of its depth.
 
+        Shift and spread are those of the depth with which the run began, or of a frozen teacher:
+        whatever makes a depth flatter would make what it learns from flatter too.
         Raises MdepthError where no frame has a usable one, or it is upside down.
         """
         name, s = self.settings.pseudo_label, self.focal_ratio(sample.K)
         near, far = self.network.config.depth_range
         label = sample.labels[name]
+        if self.known is not None:
+            depth = at_scale(depth, self.known)
         pseudo = aligned(label, depth, static, (near * s, far * s), self.settings)
         if not self._pseudo_seen:
             if not pseudo.usable.any():

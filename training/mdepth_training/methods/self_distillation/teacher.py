@@ -41,6 +41,20 @@ def make_teacher(
     return teacher.eval().requires_grad_(False)
 
 
+def make_reference(
+    settings: SelfDistillationSettings, initial: str, network: JointDepthPose
+) -> JointDepthPose | None:
+    """The network as it began, to whose depth pseudo-depth is brought.
+
+    None where nothing needs it: there is no pseudo-depth, a frozen teacher takes its place, or
+    the run began without a model, whose depth says nothing: then the depth itself has to do.
+    """
+    began = initial.endswith('.safetensors')
+    if settings.pseudo == 'none' or settings.teacher == 'frozen' or not began:
+        return None
+    return copy.deepcopy(network).eval().requires_grad_(False)
+
+
 def _read(path: str, experiment: Experiment) -> JointDepthPose:
     if not path:
         raise MdepthError(
