@@ -13,6 +13,7 @@ from mdepth_training.config import Data, Experiment, Training
 from mdepth_training.data import Sample
 from mdepth_training.labels import Kind, LabelStore, make_origin
 from mdepth_training.methods.dynamic_regions.method import DynamicRegions
+from mdepth_training.methods.self_distillation import method as module
 from mdepth_training.methods.self_distillation.method import SelfDistillation
 from mdepth_training.methods.self_distillation.settings import SelfDistillationSettings
 from mdepth_training.optimiser import Timetable
@@ -40,9 +41,10 @@ PLAIN = {
 }
 
 
-def method(step: int = 0, **changes: object) -> SelfDistillation:
+def method(step: int = 0, initial: str = '', **changes: object) -> SelfDistillation:
     torch.manual_seed(0)
-    experiment = replace(TINY, method=replace(TINY.method, **changes))
+    training = replace(TINY.training, initial=initial)
+    experiment = replace(TINY, method=replace(TINY.method, **changes), training=training)
     times = Timetable.of(TINY.training, experiment.method, 1)
     learner = SelfDistillation(experiment, times)
     learner.step = step
@@ -93,6 +95,41 @@ def test_with_all_of_it_off_it_is_dynamic_regions() -> None:
         losses.append(learner.loss(given, given, *coins()))
     assert torch.equal(*losses)
     assert not ours.settings.labels and not ours.settings.compares_depths
+
+
+def test_a_depth_that_becomes_flat_does_not_take_its_pseudo_depth_along(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a depth is to learn has the spread of the one with which the run began."""
+    given = sample(pseudo_depth=(0.3 * slope() + 0.7)[:, None])
+    monkeypatch.setattr(module, 'depth_of', lambda *_, **__: slope())
+    off = {'pseudo_normals': 0.0, 'pseudo_edges': 0.0}
+    losses = []
+    for initial in ('', 'model.safetensors'):
+        learner = method(initial=initial, **{**PLAIN, 'pseudo': 'depth'}, **off)
+        assert (learner.reference is None) == (not initial)
+        flat = (2 + 0.3 * slope()).requires_grad_()
+        losses.append(asked(learner, given, flat))
+    losses[1].backward()
+    far = flat.detach().log()
+    assert losses[0] < 1e-6 and losses[1] > 0.01
+    assert (flat.grad * (far - far.mean())).sum() < 0  # near nearer, far farther
+
+
+def test_who_says_the_spread_of_pseudo_depth() -> None:
+    """The model with which a run began, kept as it was; not where there is none."""
+    learner = method(initial='model.safetensors')
+    assert learner.reference is not None
+    before = [value.clone() for value in learner.reference.state_dict().values()]
+    learner.train().loss(given := sample(pseudo_depth=hills()), given, *coins())
+    for value in learner.network.parameters():
+        value.data += 1
+    after = learner.reference.state_dict().values()
+    assert all(torch.equal(*pair) for pair in zip(before, after, strict=True))
+    assert not any(value.requires_grad for value in learner.reference.parameters())
+    assert not learner.reference.training
+    assert method(initial='model.safetensors', pseudo='none').reference is None
+    assert method(initial='imagenet').reference is None
 
 
 @pytest.mark.parametrize('kind', ['depth', 'disparity'])
