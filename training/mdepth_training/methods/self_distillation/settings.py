@@ -42,10 +42,15 @@ class SelfDistillationSettings(DynamicRegionsSettings):
     pseudo_weight: float = setting(
         1.0, 'weight of all terms of the pseudo-depth, before anything is forgotten', 0, 1e3
     )
-    pseudo_log_depth: float = setting(0.1, 'weight of the difference of log depths', 0, 1e3)
-    pseudo_normals: float = setting(0.1, 'weight of the difference of normals', 0, 1e3)
+    pseudo_log_depth: float = setting(0.5, 'weight of the difference of log depths', 0, 1e3)
+    pseudo_normals: float = setting(
+        0.0, 'weight of the difference of normals; SC-DepthV3: 0.1', 0, 1e3
+    )
     pseudo_edges: float = setting(
-        0.1, 'weight of the difference of angles across edges of image and normals', 0, 1e3
+        0.0,
+        'weight of the difference of angles across edges of image and normals; SC-DepthV3: 0.1',
+        0,
+        1e3,
     )
     pseudo_ranking: float = setting(
         0.0,
