@@ -17,7 +17,8 @@ def ablate(
     config: Annotated[Path, typer.Argument(help='The experiment that the variants vary.')],
     output: Annotated[Path, typer.Option('--output', '-o', help='Folder of all runs.')],
     table: Annotated[
-        str, typer.Option(help='components, ham, pose, resolution or stages.')
+        str,
+        typer.Option(help='components, ham, pose, resolution, stages or distillation.'),
     ] = 'components',
     seeds: Annotated[int, typer.Option(min=1, max=1000, help='Runs of each variant.')] = 3,
     jobs: Annotated[int, typer.Option(min=1, max=1024, help='Runs side by side.')] = 1,
