@@ -43,6 +43,10 @@ class Levels(NamedTuple):
 EIGHT = Levels()
 
 
+class MaskError(MdepthError):
+    """A mask that does not suit the images of its camera."""
+
+
 @dataclass(frozen=True, eq=False)
 class Mask:
     """What a camera always has in view and nothing may be learned from: bonnet, mirror, frame.
@@ -55,10 +59,10 @@ class Mask:
     name: str = 'the mask'
 
     def check_size(self, width: int, height: int) -> None:
-        """Raise MdepthError where images of this size are not those that it belongs to."""
+        """Raise MaskError where images of this size are not those that it belongs to."""
         if self.usable.shape != (height, width):
             of = f'{self.usable.shape[1]}x{self.usable.shape[0]}'
-            raise MdepthError(
+            raise MaskError(
                 f'{self.name} is a mask of {of}, but the images are {width}x{height}: make one of '
                 'the whole image as the camera sends it, not rectified'
             )

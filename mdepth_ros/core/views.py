@@ -20,7 +20,7 @@ from mdepth_ros.core.quality import SHRINK as QUARTER
 from mdepth_ros.core.quality import WHOLE
 from mdepth_ros.core.refinement import SHRINK as HALF
 from mdepth_ros.core.refinement import brightness
-from mdepth_ros.core.types import Frame, Mask
+from mdepth_ros.core.types import Frame, Mask, MaskError
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.geometry import Camera, ImageSampler, target_camera
 from mdepth_ros.model.file import ModelCard
@@ -95,7 +95,7 @@ class Views:
     def of(self, source: Camera, mask: Mask | None = None) -> View:
         """The view of a source camera, made when the camera or its mask is new.
 
-        Raises MdepthError for a mask of another size, or that leaves nothing of the view.
+        Raises MaskError for a mask of another size, or that leaves nothing of the view.
         """
         if (source, mask) in self._views:
             self._views.move_to_end((source, mask))
@@ -117,7 +117,7 @@ class Views:
             used = sampler(white * torch.from_numpy(mask.usable)[..., None])[0, 0]
             visible &= used > WHOLE * shown
             if not visible.any():
-                raise MdepthError(
+                raise MaskError(
                     f'{mask.name} leaves nothing of what the networks see: paint white what is '
                     'to be used, and black what never is'
                 )

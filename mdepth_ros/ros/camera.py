@@ -18,7 +18,7 @@ from mdepth_ros.core.odometry import Odometry
 from mdepth_ros.core.pairing import Pairing
 from mdepth_ros.core.perception import Perception, Tracker
 from mdepth_ros.core.scale import RateLimitedScale, ScaleSource, is_height, scale_source
-from mdepth_ros.core.types import Estimate, Frame, FramePair, Mask, Matrix, Scale
+from mdepth_ros.core.types import Estimate, Frame, FramePair, Mask, MaskError, Matrix, Scale
 from mdepth_ros.errors import MdepthError, shown
 from mdepth_ros.limits import CAMERA_HEIGHT, NANO
 from mdepth_ros.ros.clouds import cloud_builder
@@ -192,7 +192,8 @@ class LiveCamera:
             estimator.views.of(frame.camera, frame.mask)
         except MdepthError as error:  # a camera that shows nothing must not stop the others
             self.statistics.lost('unreadable')
-            self.input.camera_problem = f'{self.input.info}: {error}'
+            whose = arrival.topic if isinstance(error, MaskError) else self.input.info
+            self.input.camera_problem = f'{whose}: {error}'
             raise MdepthError(self.input.camera_problem) from error
         if self._applied is not self._settings.values:
             self._apply(tracker, estimator, self._settings.values)

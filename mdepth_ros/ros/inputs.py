@@ -65,7 +65,7 @@ class CameraInput:
         mask: Mask | None = None,
     ) -> None:
         self._node, self._statistics, self._notify = node, statistics, notify
-        self._rectified, self._mask = rectified, mask
+        self._rectified, self.mask = rectified, mask
         prefix = f'{namespace}/' if namespace else ''
         image, info = f'{prefix}image', f'{prefix}camera_info'
         self.images = ImageTopic(node, endpoints, image, transport, self._on_image)
@@ -176,7 +176,7 @@ class CameraInput:
         stamp = check_stamp(
             stamp_to_nanoseconds(message.header.stamp), f'{arrival.topic}: an image'
         )
-        return Frame(stamp, image, camera, frame_id, levels=levels, mask=self._mask)
+        return Frame(stamp, image, camera, frame_id, levels=levels, mask=self.mask)
 
     def _on_image(self, message: Any) -> None:
         arrival = Arrival(message, time.monotonic(), self.images.topic)

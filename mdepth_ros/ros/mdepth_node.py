@@ -206,9 +206,11 @@ class MdepthNode(BaseNode):
         return tasks
 
     def _input_report(self, camera: LiveCamera, monitor: InputMonitor) -> reports.Report:
-        images, now = camera.input.images, camera.statistics.snapshot()
-        assumed = camera.input.assumed
-        return reports.input_report(now, monitor.cause, images.topic, images.kind, assumed)
+        given, now = camera.input, camera.statistics.snapshot()
+        mask, images = given.mask.name if given.mask else '', given.images
+        return reports.input_report(
+            now, monitor.cause, images.topic, images.kind, given.assumed, mask
+        )
 
     def _output_report(self, camera: LiveCamera, monitor: InputMonitor) -> reports.Report:
         return reports.output_report(camera.statistics.snapshot(), monitor.cause)

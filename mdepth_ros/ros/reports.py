@@ -34,12 +34,13 @@ class Report(NamedTuple):
 
 
 def input_report(
-    now: Snapshot, cause: Cause, topic: str, transport: str, assumed: str = ''
+    now: Snapshot, cause: Cause, topic: str, transport: str, assumed: str = '', mask: str = ''
 ) -> Report:
     """Rate, age and losses of the images.
 
     cause    why there is no output, if there is none
     assumed  what of the images is not certain, '' where all is
+    mask     file of what is never used of them, '' where there is none
     """
     level, message = OK, f'{now.input_rate:.1f} Hz'
     age = now.input_age.median
@@ -58,6 +59,7 @@ def input_report(
         ('topic', topic),
         ('transport', transport),
         ('assumed', assumed or 'nothing'),
+        ('mask', mask or 'none'),
         ('rate [Hz]', f'{now.input_rate:.2f}'),
         ('age at arrival, median [ms]', 'unknown' if other_clock else f'{1e3 * age:.1f}'),
         ('since the last image [s]', _seconds(now.since_input)),

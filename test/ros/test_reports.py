@@ -51,6 +51,9 @@ def test_input() -> None:
     assert dict(report.values)['assumed'] == 'nothing'
     guess = reports.input_report(GOOD, NONE, '/image', 'Image', 'it is taken for rectified')
     assert dict(guess.values)['assumed'] == 'it is taken for rectified' and guess.level == 0
+    assert dict(report.values)['mask'] == 'none'
+    masked = reports.input_report(GOOD, NONE, '/image', 'Image', mask='bonnet.png')
+    assert dict(masked.values)['mask'] == 'bonnet.png'
     values = dict(report.values)
     assert (report.level, report.message) == (OK, '10.0 Hz')
     assert values['age at arrival, median [ms]'] == '5.0' and values['topic'] == '/image'
