@@ -155,11 +155,11 @@ def test_without_arguments_the_node_has_the_parameters_of_the_file(stage: Stage)
 
 
 def test_arguments_are_parameters_of_their_type(stage: Stage) -> None:
-    given = ['model:=007', 'device:=cpu', 'publish_tf:=false', 'base_frame:=1']
+    given = ['model:=007', 'device:=cpu', 'publish_tf:=false', 'base_frame:=1', 'mask:=8']
     (node,) = stage.launch('mdepth.launch.py', *given)
     found = parameters(node)
     assert found['model'] == '007'
-    assert found['base_frame'] == '1'
+    assert (found['base_frame'], found['mask']) == ('1', '8')
     assert found['publish_tf'] is False
     assert found['max_range'] == 80.0
 
@@ -215,7 +215,7 @@ def test_what_is_no_name_is_said(stage: Stage, given: str, name: str) -> None:
 def test_a_scale_that_looks_like_a_number_is_taken(stage: Stage) -> None:
     (node,) = stage.launch('mdepth.launch.py', 'scale:=3.9', 'camera_height:=1')
     found = parameters(node)
-    assert (found['scale'], found['camera_height']) == ('3.9', 1.0)
+    assert (found['scale'], found['camera_height']) == ('3.9', '1')  # words are allowed there too
 
 
 def test_rviz_looks_into_the_namespace(stage: Stage) -> None:
@@ -253,11 +253,18 @@ def test_a_file_that_is_not_there_is_named(stage: Stage, name: str) -> None:
     assert not list(stage.seen.glob('*.json'))
 
 
-@pytest.mark.parametrize('given', ['camera_height:=tall', 'bag_rate:=fast', 'bag_rate:=0'])
-def test_what_is_no_number_is_named(stage: Stage, given: str) -> None:
+@pytest.mark.parametrize(
+    ('given', 'use'),
+    [
+        ('camera_height:=tall', 'auto or a number above 0'),
+        ('bag_rate:=fast', 'a number above 0'),
+        ('bag_rate:=0', 'a number above 0'),
+    ],
+)
+def test_what_is_no_number_is_named(stage: Stage, given: str, use: str) -> None:
     done = stage.run('mdepth.launch.py', given)
     assert done.returncode != 0
-    assert f'{given}: use a number above 0' in done.stdout + done.stderr
+    assert f'{given}: use {use}' in done.stdout + done.stderr
     assert not list(stage.seen.glob('*.json'))
 
 

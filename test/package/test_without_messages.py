@@ -66,6 +66,10 @@ def test_what_needs_none_works(tmp_path: Path) -> None:
     assert run(MDEPTH, 'info', model, folder=tmp_path).returncode == 0
     done = run(MDEPTH, 'doctor', folder=tmp_path)
     assert 'ros2_standalone' in done.stdout and 'Traceback' not in done.stderr
+
+
+def test_training_needs_none(tmp_path: Path) -> None:
+    pytest.importorskip('mdepth_training', reason='it is never installed on a vehicle')
     done = run('import mdepth_training.fit, mdepth_training.labels', folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, '')
     done = run(TRAIN, 'labels', 'nothing', folder=tmp_path)
