@@ -36,6 +36,7 @@ MDEPTH_LAUNCH = str(Path(__file__).with_name('mdepth.launch.py'))
 APART = {'namespace': 'live', 'publish_tf': 'false'}
 RECORDED = ('depth/image_rect', 'depth/camera_info', 'odom', 'mdepth/model')
 LAST_FRAMES = 3.0  # seconds that the node and the recorder get after the end of the bag
+RUN = 'run.json'
 
 
 def generate_launch_description():
@@ -60,12 +61,14 @@ def generate_launch_description():
 def record(context):
     """Return the recorder, and what follows the end of each process."""
     output = Path(LaunchConfiguration('output').perform(context))
-    if output.exists():
+    # A node that refused its settings left nothing but what is written below.
+    begun = output.is_dir() and all(each.name == RUN for each in output.iterdir())
+    if output.exists() and not begun:
         raise RuntimeError(f'output:={output} exists: name another directory')
-    output.mkdir(parents=True)
+    output.mkdir(parents=True, exist_ok=True)
     # All that `mdepth evaluate` must know of a run: what it read.
     bag = Path(LaunchConfiguration('bag').perform(context)).resolve()
-    (output / 'run.json').write_text(json.dumps({'source': str(bag)}), 'utf-8')
+    (output / RUN).write_text(json.dumps({'source': str(bag)}), 'utf-8')
 
     topics = [f'/{APART["namespace"]}/{name}' for name in RECORDED]
     recorder = ExecuteProcess(

@@ -297,7 +297,20 @@ def test_an_evaluation_records_plays_and_reports(stage: Stage) -> None:
 
 def test_an_evaluation_overwrites_nothing(stage: Stage) -> None:
     stage.output.mkdir()
+    (stage.output / 'bag').mkdir()
     given = ['image:=/cam/image_raw', 'bag:=x', f'output:={stage.output}']
     done = stage.run('evaluate.launch.py', *given)
     assert done.returncode != 0
     assert 'name another directory' in done.stdout + done.stderr
+
+
+def test_an_evaluation_that_recorded_nothing_is_begun_again(stage: Stage) -> None:
+    """As where the node refused the mask: the same command with another mask just works."""
+    stage.output.mkdir()
+    (stage.output / 'run.json').write_text('{}', 'utf-8')
+    bag = stage.prefix / 'drive.mcap'
+    bag.touch()
+    given = ['image:=/cam/image_raw', f'bag:={bag}', f'output:={stage.output}']
+    seen = stage.launch('evaluate.launch.py', *given, last='evaluation')
+    assert seen[-1]['arguments'] == ['evaluate', str(stage.output)]
+    assert json.loads((stage.output / 'run.json').read_text('utf-8'))['source'] == str(bag)
