@@ -18,6 +18,7 @@ from mdepth_ros.terminal import checked, run_app, say
 from mdepth_training.ablation.command import ablate, masks, regions, speeds
 from mdepth_training.evaluation.command import evaluate
 from mdepth_training.evaluation.picture_commands import compare
+from mdepth_training.evaluation.suite_command import suite
 from mdepth_training.options import Cache, Minutes, Overrides
 
 app = typer.Typer(
@@ -69,6 +70,7 @@ app.command()(checked(regions))
 app.command()(checked(masks))
 app.command()(checked(speeds))
 app.command()(checked(compare))
+app.command()(checked(suite))
 
 
 @app.command()

@@ -5,9 +5,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.terminal import Console
@@ -15,13 +13,11 @@ from mdepth_training.evaluation import report
 from mdepth_training.evaluation.pictures import draw
 from mdepth_training.evaluation.predict import Predictor
 from mdepth_training.evaluation.protocols import (
-    CROPS,
     PROTOCOLS,
     READABLE,
-    Crop,
-    Protocol,
     guess_protocol,
     open_shots,
+    replaced,
 )
 from mdepth_training.evaluation.score import Result, score
 from mdepth_training.evaluation.shots import Options
@@ -61,7 +57,7 @@ def evaluate(
     name = protocol or guess_protocol(data)
     if name not in READABLE:
         raise MdepthError(f'--protocol {name}: choose from {", ".join(READABLE)}')
-    rules = _replaced(PROTOCOLS[name], crop, cap, view, camera_height)
+    rules = replaced(PROTOCOLS[name], crop, cap, view, camera_height)
     predictor = Predictor(
         model,
         whole=rules.whole,
@@ -90,24 +86,3 @@ def evaluate(
         draw(predictor, shots, result, output / 'depth.png')
         console.print(f'written: {output / "scores.md"}')
     return result
-
-
-def _replaced(
-    rules: Protocol,
-    crop: str | None,
-    cap: float | None,
-    view: str | None,
-    camera_height: float | None,
-) -> Protocol:
-    """A protocol with what options say instead; None: as it is."""
-    if crop not in (None, *CROPS):
-        raise MdepthError(f'--crop {crop}: choose from {", ".join(CROPS)}')
-    if view not in (None, 'whole', 'crop'):
-        raise MdepthError(f'--view {view}: whole or crop')
-    return replace(
-        rules,
-        crop=cast(Crop, crop or rules.crop),
-        depth=rules.depth if cap is None else (rules.depth[0], cap),
-        whole=rules.whole if view is None else view == 'whole',
-        camera_height=rules.camera_height if camera_height is None else camera_height,
-    )

@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation.depth import crop_box
@@ -201,3 +201,27 @@ def open_shots(path: Path, protocol: str, options: Options) -> Shots:
     read = PROTOCOLS[protocol].read
     assert read is not None
     return read(path, options)
+
+
+def replaced(
+    rules: Protocol,
+    crop: str | None,
+    cap: float | None,
+    view: str | None,
+    camera_height: float | None,
+) -> Protocol:
+    """A protocol with what options say instead; None: as it is.
+
+    Raises MdepthError for a crop or view that is none.
+    """
+    if crop not in (None, *CROPS):
+        raise MdepthError(f'--crop {crop}: choose from {", ".join(CROPS)}')
+    if view not in (None, 'whole', 'crop'):
+        raise MdepthError(f'--view {view}: whole or crop')
+    return replace(
+        rules,
+        crop=cast(Crop, crop or rules.crop),
+        depth=rules.depth if cap is None else (rules.depth[0], cap),
+        whole=rules.whole if view is None else view == 'whole',
+        camera_height=rules.camera_height if camera_height is None else camera_height,
+    )

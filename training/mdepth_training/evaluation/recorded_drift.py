@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +23,14 @@ from mdepth_ros.report.poses import camera_poses
 from mdepth_ros.sources import ImageSource, open_source
 from mdepth_ros.terminal import Console, progress_bar
 from mdepth_training.data.view import rectification
-from mdepth_training.evaluation.drift import WAYS, Array, drive_numbers, drive_path, print_drift
+from mdepth_training.evaluation.drift import (
+    WAYS,
+    Array,
+    Way,
+    drive_numbers,
+    drive_path,
+    print_drift,
+)
 from mdepth_training.evaluation.motion import STANDING, chained
 from mdepth_training.evaluation.report import write_csv
 
@@ -29,7 +38,16 @@ FEWEST = 5
 """Images with a true pose: the shortest stretch that is scored has so many."""
 
 
-def evaluate_recorded_drift(
+@dataclass(frozen=True)
+class Driven:
+    """A recording along its true poses: the numbers of each way, a title, and notes on it."""
+
+    found: dict[str, dict[str, float]]
+    title: str
+    notes: list[str]
+
+
+def drive_recorded(
     model: Path,
     data: Path,
     truth: Path | None = None,
@@ -40,21 +58,21 @@ def evaluate_recorded_drift(
     rectified: bool | None = None,
     limit: int | None = None,
     *,
-    output: Path | None = None,
+    ways: Sequence[Way] | None = None,
     precision: str = 'auto',
     cues: bool = True,
-) -> dict[str, dict[str, float]]:
-    """Score every way on a recording with true poses; print the table.
+) -> Driven:
+    """Score some ways (None: all) on a recording with true poses.
 
     data                           whatever `open_source` opens, with topic, intrinsics, rectified
     truth, odom_topic, truth_frame as in `camera_poses`
     limit                          of the images, the first so many; None: all
-    output                         folder for drift.csv
     cues                           as in Estimator
 
     Raises MdepthError for what a user can mend: no poses, too few that are known at the images'
     times, or a camera that hardly moves.
     """
+    ways = WAYS if ways is None else ways
 
     def opened() -> ImageSource:
         given = {'topic': topic, 'intrinsics': intrinsics, 'rectified': rectified}
@@ -68,8 +86,8 @@ def evaluate_recorded_drift(
     metres = np.nan if card.metres_per_unit is None else card.metres_per_unit
     console = Console(highlight=False, soft_wrap=True)
     found: dict[str, dict[str, float]] = {}
-    with progress_bar(console, f'driving {data.name}', count * len(WAYS)) as update:
-        for way in WAYS:
+    with progress_bar(console, f'driving {data.name}', count * len(ways)) as update:
+        for way in ways:
             source, true = opened(), dict[int, Array]()
             path, seconds = drive_path(estimator, way, _noted(source, known, true, update))
             path = path.select(np.isin(path.stamps, list(true)).nonzero()[0])
@@ -78,22 +96,36 @@ def evaluate_recorded_drift(
                 **drive_numbers(path.motions, real.motions, metres, seconds),
                 **whole_numbers(path.motions, real.motions),
             }
-    for line in (*source.losses, *estimator.warnings):
-        console.print(f'{data.name}: {line}')
-    console.print(f'true poses: {origin}')
+    notes = [f'{data.name}: {line}' for line in (*source.losses, *estimator.warnings)]
+    notes.append(f'true poses: {origin}')
     if moving != source.frame_id:
-        console.print(
+        notes.append(
             f'they are of {moving}, brought to the camera by its static transform: a camera that '
             'is pitched or turned against that shows as a constant error of direction, one that '
             'is mounted ahead of it as one in bends (way, ATE and drift in %; hardly ATE turned)'
         )
     if len(known) < count:
-        console.print(f'{count - len(known)} of {count} images have no true pose')
+        notes.append(f'{count - len(known)} of {count} images have no true pose')
     title = f'{card.name}, {data.resolve().name}, {len(real)} images, {real.distances[-1]:.0f} m'
-    print_drift(found, title)
+    return Driven(found, title, notes)
+
+
+def evaluate_recorded_drift(
+    model: Path, data: Path, *given: Any, output: Path | None = None, **options: Any
+) -> dict[str, dict[str, float]]:
+    """Score every way on a recording with true poses (see `drive_recorded`); print the table.
+
+    output  folder for drift.csv
+    """
+    driven = drive_recorded(model, data, *given, **options)
+    console = Console(highlight=False, soft_wrap=True)
+    for line in driven.notes:
+        console.print(line)
+    print_drift(driven.found, driven.title)
     if output is not None:
-        write_csv(output / 'drift.csv', [{'way': name, **one} for name, one in found.items()])
-    return found
+        rows = [{'way': name, **one} for name, one in driven.found.items()]
+        write_csv(output / 'drift.csv', rows)
+    return driven.found
 
 
 def whole_numbers(motions: Array, truth: Array) -> dict[str, float]:
