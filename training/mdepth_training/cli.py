@@ -16,6 +16,7 @@ import typer
 from mdepth_ros.cli.options import Rectified
 from mdepth_ros.terminal import checked, run_app, say
 from mdepth_training.ablation.command import ablate, masks, regions, speeds
+from mdepth_training.adapt.command import adapt
 from mdepth_training.evaluation.command import evaluate
 from mdepth_training.evaluation.picture_commands import compare
 from mdepth_training.evaluation.suite_command import suite
@@ -71,6 +72,7 @@ app.command()(checked(masks))
 app.command()(checked(speeds))
 app.command()(checked(compare))
 app.command()(checked(suite))
+app.command()(checked(adapt))
 
 
 @app.command()

@@ -1,0 +1,120 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Did it get better? By images that were not learned from; no truth decides."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mdepth_ros.errors import MdepthError
+from mdepth_training.evaluation.extracted import open_folders
+from mdepth_training.evaluation.motion import motion_numbers
+from mdepth_training.evaluation.predict import Predictor
+from mdepth_training.evaluation.protocols import PROTOCOLS
+from mdepth_training.evaluation.score import score
+from mdepth_training.evaluation.shots import Shots
+from mdepth_training.evaluation.unlabelled import PairScore, means, score_pairs
+
+DECIDES = {'photometric': 'photometric error', 'disagreement': 'disagreement in time'}
+TRUTH = {
+    'abs_rel': 'AbsRel of the depth',
+    'rotation_deg': 'turn, deg a pair',
+    'rpe_translation_percent': 'way, %',
+    'ate_5_frames': '5-frame ATE, m',
+}
+MOST = 600
+"""Held-out images that are looked at: the last ones of each drive."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A number before and after, lower is better, and in how many of the pairs it fell."""
+
+    name: str
+    before: float
+    after: float
+    fell: int = 0
+    pairs: int = 0
+
+    @property
+    def better(self) -> bool:
+        """The mean fell, and so did most of the single ones: no few images decide."""
+        return self.after < self.before and 2 * self.fell > self.pairs
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The numbers of the held-out images.
+
+    changes  of DECIDES
+    still    the photometric error of the frame before as it is
+    truth    of TRUTH, what is known; decides nothing
+    """
+
+    changes: Sequence[Change]
+    still: float
+    truth: Sequence[Change] = ()
+
+    @property
+    def better(self) -> bool:
+        """All that decides got better."""
+        return all(change.better for change in self.changes)
+
+
+def held_out_shots(folders: Sequence[Path], interval: float) -> Shots:
+    """The held-out images of all drives, the last ones where there are many."""
+    return open_folders('held out', folders, interval, max(MOST // len(folders), 5))
+
+
+def judge(before: Path, after: Path, folders: Sequence[Path]) -> Verdict:
+    """Compare two models on held-out drives. Raises MdepthError where no frame has one before."""
+    found: list[list[PairScore]] = []
+    truths: list[dict[str, float]] = []
+    for path in (before, after):
+        predictor = Predictor(path)
+        shots = held_out_shots(folders, predictor.card.frame_interval)
+        found.append(score_pairs(predictor, shots))
+        truths.append(_truth(predictor, shots))
+    if not found[0]:
+        raise MdepthError('no held-out image has one a frame interval before it')
+    truth = [
+        Change(title, truths[0][key], truths[1][key])
+        for key, title in TRUTH.items()
+        if key in truths[0] and key in truths[1]
+    ]
+    return Verdict(changes(*found), means(found[0])['still'], truth)
+
+
+def changes(before: Sequence[PairScore], after: Sequence[PairScore]) -> list[Change]:
+    """The numbers that decide, over the pairs that both know."""
+    result = []
+    for key, title in DECIDES.items():
+        old, new = ({(s.drive, s.stamp): getattr(s, key) for s in one} for one in (before, after))
+        both = [
+            (old[at], new[at])
+            for at in old
+            if at in new and math.isfinite(old[at]) and math.isfinite(new[at])
+        ]
+        mean = np.mean(both, 0) if both else np.full(2, math.nan)
+        fell = sum(n < o for o, n in both)
+        result.append(Change(title, float(mean[0]), float(mean[1]), fell, len(both)))
+    return result
+
+
+def _truth(predictor: Predictor, shots: Shots) -> dict[str, float]:
+    """What lidar and poses say, where the recordings have them."""
+    if not any(shot.truth is not None or shot.pose is not None for shot in shots):
+        return {}
+    try:
+        result = score(predictor, shots, PROTOCOLS['recording'])
+    except MdepthError:
+        return {}  # a truth without a point in the view
+    numbers = motion_numbers(result.chains)
+    if own := result.means().get(predictor.card.name):
+        numbers['abs_rel'] = own[''].abs_rel
+    return {key: value for key, value in numbers.items() if math.isfinite(value)}

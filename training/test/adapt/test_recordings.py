@@ -1,0 +1,71 @@
+# Copyright 2026 the mdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The last tenth of a drive is in no folder that is learned from."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from mdepth_training.adapt.recordings import DATA, HELD_OUT, prepare, set_aside
+from mdepth_training.data.extract_drive import Options
+from mdepth_training.data.recordings import read_dataset
+
+from mdepth_ros.errors import MdepthError
+from mdepth_ros.sources.folder import read_folder
+
+from .conftest import COUNT, write_drive
+
+OPTIONS = Options(input_size=(64, 96))
+
+
+def numbers(folder: Path) -> list[int]:
+    return sorted(int(file.stem) for file in folder.iterdir() if file.stem.isdecimal())
+
+
+def test_the_last_tenth_is_elsewhere(drive: Path, tmp_path: Path) -> None:
+    out = tmp_path / 'out'
+    (made,), failures = prepare([drive], out, OPTIONS)
+    assert (made.name, made.images, made.held_out, failures) == ('monday', COUNT, 6, [])
+    assert numbers(out / DATA / 'monday') == list(range(54))
+    assert numbers(out / HELD_OUT / 'monday') == list(range(54, 60))
+    # Both are drives, with the stamps that their images had.
+    (learned,) = read_dataset(out / DATA)
+    assert learned.stamps == [100_000_000 * n for n in range(54)]
+    assert read_folder(out / HELD_OUT / 'monday')[1] == [100_000_000 * n for n in range(54, 60)]
+    assert (out / HELD_OUT / 'monday' / 'truth' / 'poses.txt').is_file()
+    assert not (out / DATA / 'monday' / 'truth').exists()
+    again = prepare([drive], out, OPTIONS)
+    assert again[0] == [made] and numbers(out / DATA / 'monday') == list(range(54))
+
+
+def test_setting_aside_goes_on(drive: Path, tmp_path: Path) -> None:
+    whole = tmp_path / 'whole'
+    shutil.copytree(drive, whole)
+    (whole / '000059.png').rename(tmp_path / '000059.png')  # interrupted after one image
+    (tmp_path / 'tail').mkdir()
+    (tmp_path / '000059.png').rename(tmp_path / 'tail' / '000059.png')
+    set_aside(whole, tmp_path / 'tail', 50)
+    assert numbers(whole) == list(range(50)) and numbers(tmp_path / 'tail') == list(range(50, 60))
+
+
+def test_what_is_of_no_use_costs_a_line_and_no_other(drive: Path, tmp_path: Path) -> None:
+    short = write_drive(tmp_path / 'short', 30)
+    standing = write_drive(tmp_path / 'standing', step=0)
+    bare = write_drive(tmp_path / 'bare')
+    (bare / 'intrinsics.txt').unlink()
+    drives, lines = prepare([short, standing, bare, drive], tmp_path / 'out', OPTIONS)
+    assert [one.name for one in drives] == ['monday']
+    assert '30 images of a camera that drives, 50 are needed' in lines[0]
+    assert 'of a standing camera' in lines[1] and 'standing' in lines[1]
+    assert 'camera.yaml' in lines[2] and '--intrinsics' in lines[2]
+    assert all('\n' not in line for line in lines)
+
+
+@pytest.mark.parametrize('step', [0, 3])
+def test_nothing_to_learn_from(tmp_path: Path, step: int) -> None:
+    poor = write_drive(tmp_path / 'poor', 30, step)
+    with pytest.raises(MdepthError, match='standing' if step == 0 else '30 images') as error:
+        prepare([poor], tmp_path / 'out', OPTIONS)
+    assert '\n' not in str(error.value)
