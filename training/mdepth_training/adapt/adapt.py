@@ -24,7 +24,7 @@ from mdepth_ros.errors import MdepthError
 from mdepth_ros.evaluation.calibration import calibrate, synthetic_pairs
 from mdepth_ros.model.file import ModelCard, load_model, read_card, replace_card
 from mdepth_ros.terminal import say
-from mdepth_training.adapt.judge import judge
+from mdepth_training.adapt.judge import MOST, judge
 from mdepth_training.adapt.page import write_page
 from mdepth_training.adapt.plan import (
     CACHE,
@@ -139,7 +139,8 @@ def _experiment(
     experiment = experiment_of(name, card, model, output, drives, request.minutes)
     per_step = seconds_per_step(experiment, output / CACHE)
     left = 60 * request.minutes - (time.monotonic() - began)
-    experiment = with_length(experiment, left, per_step)
+    images = min(sum(drive.held_out for drive in drives), MOST)
+    experiment = with_length(experiment, left, per_step, images)
     say(f'{experiment.training.steps} steps of {per_step:.2g} s')
     file.parent.mkdir(exist_ok=True)
     save_experiment(experiment, file)
@@ -168,8 +169,9 @@ def _finish_card(
     added to the spread of the initial model: nobody knows whether it moved with the world.
     """
     network, card = load_model(adapted)
-    said = request.licence or OWN_LICENCE
-    licence = f'{said} and {initial.licence}' if initial.licence not in ('', said) else said
+    licence = ' and '.join(dict.fromkeys(filter(None, (request.licence, initial.licence))))
+    if not request.licence:
+        licence = ', '.join(filter(None, (licence, OWN_LICENCE)))
     details: dict[str, Any] = {**card.details, 'adapted to': ', '.join(d.name for d in drives)}
     spread, lines = 0.0, []
     if card.metres_per_unit is not None and initial.metres_per_unit is not None:

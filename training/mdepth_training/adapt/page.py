@@ -13,6 +13,7 @@ from mdepth_ros.sources.folder import read_folder
 from mdepth_training.adapt.judge import Change, Verdict, held_out_shots
 from mdepth_training.evaluation.compare import Labels, Reel
 from mdepth_training.evaluation.compare_pictures import Panels, draw
+from mdepth_training.evaluation.picture_commands import names_of
 from mdepth_training.evaluation.predict import Predictor
 from mdepth_training.files import write_whole
 
@@ -42,7 +43,12 @@ def write_page(
     pairs = max((change.pairs for change in verdict.changes), default=0)
     lines += ['', f'## Held-out images: {pairs} pairs', '']
     lines += table('', ['before', 'after', 'change', 'fell in'], map(_row, verdict.changes))
-    lines += ['', f'The photometric error without depth and motion is {verdict.still:.4f}.', '']
+    lines += [
+        '',
+        f'The photometric error without depth and motion is {verdict.still:.4f}. The images are '
+        'the ends of the same drives: on another road the model may have won less.',
+        '',
+    ]
     if verdict.truth:
         lines += ['## Against the truth of the recording', '', 'It decided nothing.', '']
         lines += [*table('', ['before', 'after', 'change'], (_row(c)[:4] for c in verdict.truth))]
@@ -65,8 +71,8 @@ def sentence(verdict: Verdict) -> str:
         return 'It got better: the adapted model is in place.'
     worse = ' and '.join(change.name for change in verdict.changes if not change.better)
     return (
-        f'It did not get better: on images that were not learned from the {worse} did not fall. '
-        'The adapted model is not put in place; the model before stays.'
+        f'It did not get better: on held-out images the {worse} did not fall in the mean and in '
+        'most of them. The adapted model is not put in place; the model before stays.'
     )
 
 
@@ -94,5 +100,5 @@ def draw_held_out(models: tuple[Path, Path], folders: Sequence[Path], output: Pa
         reels.append(Reel(folder.name, stamps[len(stamps) - shots.total :], shots))
     output.mkdir(parents=True, exist_ok=True)
     labels = Labels([], [])
-    panels = Panels(['before', 'after'])
+    panels = Panels(names_of(models))
     return draw(seen, panels, reels, labels, output, DRAWN, alone=False)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -28,12 +29,13 @@ REAL = 0.6
 """Share of what is learned that comes from the recordings; the rest is the synthetic world."""
 FIRST_SEED = 500_000
 """Of the synthetic drives: neither training nor evaluation nor calibration has such seeds."""
-FEWEST_STEPS = 100
+FEWEST_STEPS = 60
 MEASURED = 12
 """Steps whose time decides the length."""
-FOR_THE_END = 0.15
-"""Share of the time that is left for pictures and numbers, at most MOST_FOR_THE_END seconds."""
-MOST_FOR_THE_END = 300.0
+AT_THE_END, OF_AN_IMAGE = 80, 0.5
+"""Steps that numbers, pictures and calibration at the end take as long as, and those that each
+held-out image takes.
+"""
 
 
 @dataclass(frozen=True)
@@ -157,18 +159,22 @@ def seconds_per_step(experiment: Experiment, cache: Path) -> float:
     return statistics.fmean(steps.seconds)
 
 
-def with_length(experiment: Experiment, seconds: float, per_step: float) -> Experiment:
+def with_length(
+    experiment: Experiment, seconds: float, per_step: float, images: int
+) -> Experiment:
     """As many steps as fit into `seconds`, but for what comes after them.
+
+    images  that are held out
 
     Raises MdepthError for less than FEWEST_STEPS.
     """
-    left = seconds - min(FOR_THE_END * seconds, MOST_FOR_THE_END)
-    steps = int(left / per_step)
+    after = AT_THE_END + OF_AN_IMAGE * images
+    steps = int(seconds / per_step - after)
     if steps < FEWEST_STEPS:
-        missing = (FEWEST_STEPS * per_step - left) / (1 - FOR_THE_END) / 60
+        missing = ((FEWEST_STEPS + after) * per_step - seconds) / 60
         raise MdepthError(
-            f'there is time for {max(steps, 0)} steps of {per_step:.2g} s, and fewer than '
-            f'{FEWEST_STEPS} teach nothing: add {missing:.1f} minutes or more'
+            f'there is time for {max(steps, 0)} steps of {per_step:.2g} s, and {FEWEST_STEPS} are '
+            f'the fewest: give {math.ceil(missing)} minutes more'
         )
     training = replace(experiment.training, steps=steps, warm_up=max(steps // 10, 1))
     return replace(experiment, training=training)

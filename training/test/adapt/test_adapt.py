@@ -44,6 +44,8 @@ def short(monkeypatch: pytest.MonkeyPatch, no_unit: None) -> None:
 
     monkeypatch.setattr(flow, 'experiment_of', small)
     monkeypatch.setattr(flow, 'seconds_per_step', lambda *_: 10.0)
+    monkeypatch.setattr(plan, 'AT_THE_END', 0)
+    monkeypatch.setattr(plan, 'OF_AN_IMAGE', 0)
     monkeypatch.setattr(plan, 'FEWEST_STEPS', 1)
     monkeypatch.setattr(flow, 'CALIBRATED', range(1))
     monkeypatch.setattr(flow, 'CALIBRATED_FRAMES', 3)
@@ -138,10 +140,9 @@ def test_another_request_needs_another_folder(tmp_path: Path, tiny: Path) -> Non
 
 
 def test_the_length_fits_the_time() -> None:
-    training = with_length(Experiment(), 1000.0, 0.5).training
-    assert training.steps == 1700 and training.warm_up == 170  # 150 s are for the end
-    assert with_length(Experiment(), 7200.0, 1.0).training.steps == 6900  # never more than 300
-    with pytest.raises(MdepthError, match=r'time for 17 steps of 5 s.* add 8\.2 minutes'):
-        with_length(Experiment(), 100.0, 5.0)
+    training = with_length(Experiment(), 1000.0, 0.5, 40).training
+    assert training.steps == 1900 and training.warm_up == 190  # 100 are for the end
+    with pytest.raises(MdepthError, match=r'time for 18 steps of 1 s.* give 1 minutes more'):
+        with_length(Experiment(), 100.0, 1.0, 4)
     with pytest.raises(MdepthError, match='time for 0 steps'):
-        with_length(Experiment(), -5.0, 5.0)
+        with_length(Experiment(), -5.0, 5.0, 4)

@@ -11,7 +11,10 @@ import pytest
 from mdepth_training.adapt.recordings import DATA, HELD_OUT, prepare, set_aside
 from mdepth_training.data.extract_drive import Options
 from mdepth_training.data.recordings import read_dataset
+from mdepth_training.evaluation.extracted import open_folders
+from typer.testing import CliRunner
 
+from mdepth_ros.cli.main import app as mdepth
 from mdepth_ros.errors import MdepthError
 from mdepth_ros.sources.folder import read_folder
 
@@ -69,3 +72,16 @@ def test_nothing_to_learn_from(tmp_path: Path, step: int) -> None:
     with pytest.raises(MdepthError, match='standing' if step == 0 else '30 images') as error:
         prepare([poor], tmp_path / 'out', OPTIONS)
     assert '\n' not in str(error.value)
+
+
+def test_the_truth_of_a_bag_goes_with_its_end(tmp_path: Path) -> None:
+    bag, out = tmp_path / 'bag', tmp_path / 'out'
+    words = ['synth', str(bag), '--frames', '50', '--width', '96', '--height', '64']
+    CliRunner().invoke(mdepth, words, catch_exceptions=False)
+    ((made,), failures) = prepare([bag], out, OPTIONS)
+    assert (made.images, made.held_out, made.topic) == (50, 5, '/camera/image_raw')
+    shots = list(open_folders('all', [out / HELD_OUT / 'bag'], 0.1))
+    assert len(shots) == 5 and not failures
+    assert all(shot.truth is not None and shot.pose is not None for shot in shots)
+    assert [shot.previous is None for shot in shots] == [True] + 4 * [False]
+    assert not (out / DATA / 'bag' / 'truth').exists()
