@@ -40,7 +40,7 @@ from mdepth_training.adapt.recordings import HELD_OUT, AdaptDrive, prepare
 from mdepth_training.config import Experiment, load_experiment, save_experiment
 from mdepth_training.data.extract_drive import Options
 from mdepth_training.fit import fit
-from mdepth_training.run_folder import CHECKPOINT
+from mdepth_training.run_folder import CHECKPOINT, only_writer
 
 ADAPTED, REPORT = 'adapted.safetensors', 'report.md'
 OWN_LICENCE = "learned from the user's recordings"
@@ -56,11 +56,16 @@ def adapt(model: Path, output: Path, request: Request) -> bool:
 
     The same call goes on where the last one stopped. Raises MdepthError for what a user can mend.
     """
-    began, card = time.monotonic(), read_card(model)
+    began = time.monotonic()
     for recording in request.recordings:
         if not Path(recording).exists():
             raise MdepthError(f'no such recording: {recording}')
-    kept = check_output(output, request)
+    with only_writer(output):
+        return _adapt(model, output, request, began)
+
+
+def _adapt(model: Path, output: Path, request: Request, began: float) -> bool:
+    card, kept = read_card(model), check_output(output, request)
     if 'better' in kept:
         say(f'finished already: {output / REPORT}')
         return _end(output, bool(kept['better']), kept.get('topic'))

@@ -47,7 +47,6 @@ def adapt(
     from mdepth_ros.model.shipped import shipped_model
     from mdepth_training.adapt.adapt import adapt as run
     from mdepth_training.adapt.plan import Request, digest
-    from mdepth_training.run_folder import only_writer
 
     model = model or shipped_model()
     request = Request(
@@ -61,5 +60,4 @@ def adapt(
         rate,
         None if mask is None else str(mask),
     )
-    with only_writer(output):
-        run(model, output, request)
+    run(model, output, request)

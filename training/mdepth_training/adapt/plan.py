@@ -15,7 +15,7 @@ from typing import Any
 
 from mdepth_ros.core.machine import usable_cores
 from mdepth_ros.errors import MdepthError
-from mdepth_ros.model.file import ModelCard
+from mdepth_ros.model.file import ModelCard, read_card
 from mdepth_ros.texts import read_json
 from mdepth_training.adapt.recordings import DATA, AdaptDrive
 from mdepth_training.bench import Learner, Steps
@@ -32,10 +32,11 @@ FIRST_SEED = 500_000
 FEWEST_STEPS = 60
 MEASURED = 12
 """Steps whose time decides the length."""
-AT_THE_END, OF_AN_IMAGE = 80, 0.5
-"""Steps that numbers, pictures and calibration at the end take as long as, and those that each
-held-out image takes.
+AT_THE_END = 30.0
+"""Seconds for what is done after the last step, beside what takes as long as STEPS_AT_THE_END and,
+of each held-out image, STEPS_OF_AN_IMAGE: calibration, numbers, pictures.
 """
+STEPS_AT_THE_END, STEPS_OF_AN_IMAGE = 60, 0.5
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ class Request:
 
 
 def digest(model: Path) -> str:
-    """What tells a model file from others."""
+    """What tells a model file from others. Raises ModelFileError where it is none."""
+    read_card(model)
     return hashlib.sha256(model.read_bytes()).hexdigest()[:16]
 
 
@@ -168,10 +170,10 @@ def with_length(
 
     Raises MdepthError for less than FEWEST_STEPS.
     """
-    after = AT_THE_END + OF_AN_IMAGE * images
-    steps = int(seconds / per_step - after)
+    after = AT_THE_END + (STEPS_AT_THE_END + STEPS_OF_AN_IMAGE * images) * per_step
+    steps = int((seconds - after) / per_step)
     if steps < FEWEST_STEPS:
-        missing = ((FEWEST_STEPS + after) * per_step - seconds) / 60
+        missing = (FEWEST_STEPS * per_step + after - seconds) / 60
         raise MdepthError(
             f'there is time for {max(steps, 0)} steps of {per_step:.2g} s, and {FEWEST_STEPS} are '
             f'the fewest: give {math.ceil(missing)} minutes more'

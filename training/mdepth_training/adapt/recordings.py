@@ -52,7 +52,8 @@ def prepare(
     What is finished stays. Raises MdepthError where no recording gives a drive.
     """
     drives, failures = [], []
-    for recording in [one for path in recordings for one in recordings_in(path) or [path]]:
+    single = [one for path in recordings for one in recordings_in(path) or [path]]
+    for recording in dict.fromkeys(single):
         try:
             drives.append(_prepare(recording, output, options))
         except MdepthError as error:

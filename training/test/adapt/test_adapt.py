@@ -45,7 +45,8 @@ def short(monkeypatch: pytest.MonkeyPatch, no_unit: None) -> None:
     monkeypatch.setattr(flow, 'experiment_of', small)
     monkeypatch.setattr(flow, 'seconds_per_step', lambda *_: 10.0)
     monkeypatch.setattr(plan, 'AT_THE_END', 0)
-    monkeypatch.setattr(plan, 'OF_AN_IMAGE', 0)
+    monkeypatch.setattr(plan, 'STEPS_AT_THE_END', 0)
+    monkeypatch.setattr(plan, 'STEPS_OF_AN_IMAGE', 0)
     monkeypatch.setattr(plan, 'FEWEST_STEPS', 1)
     monkeypatch.setattr(flow, 'CALIBRATED', range(1))
     monkeypatch.setattr(flow, 'CALIBRATED_FRAMES', 3)
@@ -111,10 +112,14 @@ def test_wrong_input_is_one_line_and_makes_nothing(
     out = tmp_path / 'out'
     with pytest.raises(MdepthError, match=r'no such recording: '):
         run(tmp_path / 'nowhere', tiny, out)
+    assert not out.exists()
     standing = write_drive(tmp_path / 'standing', step=0)
     with pytest.raises(MdepthError, match='of a standing camera'):
         run(standing, tiny, out)
     assert not (out / 'adapt.json').exists()
+    with pytest.raises(MdepthError, match=r'no\.safetensors: No such file'):
+        run(drive, tmp_path / 'no.safetensors', tmp_path / 'other')
+    assert not (tmp_path / 'other').exists()
     mine = tmp_path / 'mine'
     mine.mkdir()
     (mine / 'thesis.tex').write_text('all of it')
@@ -140,9 +145,9 @@ def test_another_request_needs_another_folder(tmp_path: Path, tiny: Path) -> Non
 
 
 def test_the_length_fits_the_time() -> None:
-    training = with_length(Experiment(), 1000.0, 0.5, 40).training
-    assert training.steps == 1900 and training.warm_up == 190  # 100 are for the end
+    training = with_length(Experiment(), 1070.0, 0.5, 40).training
+    assert training.steps == 2000 and training.warm_up == 200  # 30 s and 80 steps are for the end
     with pytest.raises(MdepthError, match=r'time for 18 steps of 1 s.* give 1 minutes more'):
-        with_length(Experiment(), 100.0, 1.0, 4)
+        with_length(Experiment(), 110.0, 1.0, 4)
     with pytest.raises(MdepthError, match='time for 0 steps'):
         with_length(Experiment(), -5.0, 5.0, 4)
