@@ -22,6 +22,7 @@ from mdepth_ros.evaluation.files import write_tum
 from mdepth_ros.report.poses import camera_poses
 from mdepth_ros.sources.mask import MASK
 from mdepth_ros.sources.recording import is_recording
+from mdepth_ros.terminal import say
 from mdepth_training.data.extract import Dataset, extract
 from mdepth_training.data.extract_drive import Options
 from mdepth_training.data.folder import recordings_in
@@ -52,21 +53,24 @@ def prepare(
     What is finished stays. Raises MdepthError where no recording gives a drive.
     """
     drives, failures = [], []
-    single = [one for path in recordings for one in recordings_in(path) or [path]]
-    for recording in dict.fromkeys(single):
+    single = dict.fromkeys(one for path in recordings for one in recordings_in(path) or [path])
+    for recording in single:
         try:
             drives.append(_prepare(recording, output, options))
         except MdepthError as error:
             failures.append(str(error).removeprefix('nothing to extract: '))
+            if len(single) > 1:
+                say(f'skipped {failures[-1]}')
     if not drives:
-        raise MdepthError(failures[0])
+        several = f'none of {len(failures)} recordings is of use, see above'
+        raise MdepthError(failures[0] if len(failures) == 1 else several)
     return drives, failures
 
 
 def _prepare(recording: Path, output: Path, options: Options) -> AdaptDrive:
     """One recording, or MdepthError where it is of no use."""
     with_truth = _with_truth(recording, options)
-    dataset = extract([recording], output / DATA, with_truth)
+    dataset = extract([recording], output / DATA, with_truth, tells_failures=False)
     if dataset.failures:
         raise MdepthError(dataset.failures[0])
     name, facts = _drive_of(dataset, recording)

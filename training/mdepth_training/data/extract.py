@@ -37,9 +37,13 @@ PACKAGES = ('mdepth_ros', 'mdepth-training', 'opencv-python-headless', 'torch')
 
 @dataclass
 class Dataset:
-    """What `extract` made, or found made: facts by name of the drive, a line per failure."""
+    """What `extract` made, or found made: facts by name of the drive, a line per failure.
+
+    tells_failures  whether they are printed at once
+    """
 
     folder: Path
+    tells_failures: bool = True
     drives: dict[str, dict[str, Any]] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     console: Console = field(default_factory=partial(Console, stderr=True, highlight=False))
@@ -63,7 +67,8 @@ class Dataset:
         """Note that a recording gives no drive, and why."""
         why = str(error)
         self.failures.append(why if str(recording) in why else f'{recording}: {why}')
-        self.tell(f'skipped {self.failures[-1]}')
+        if self.tells_failures:
+            self.tell(f'skipped {self.failures[-1]}')
 
 
 def read_dataset_file(folder: Path) -> dict[str, dict[str, Any]]:
@@ -97,6 +102,7 @@ def extract(
     options: Options | None = None,
     *,
     jobs: int | None = None,
+    tells_failures: bool = True,
 ) -> Dataset:
     """Turn recordings into drives in the folder `output`; see the module and `Options`.
 
@@ -106,7 +112,7 @@ def extract(
     """
     options = options or Options()
     jobs = jobs or len(os.sched_getaffinity(0))
-    dataset = Dataset(output)
+    dataset = Dataset(output, tells_failures)
     message = f'waiting for another extraction into {output}'
     with alone(output, lambda: dataset.tell(message)):
         listed, whole = read_dataset_file(output), _unlisted(output)

@@ -53,12 +53,18 @@ def test_setting_aside_goes_on(drive: Path, tmp_path: Path) -> None:
     assert numbers(whole) == list(range(50)) and numbers(tmp_path / 'tail') == list(range(50, 60))
 
 
-def test_what_is_of_no_use_costs_a_line_and_no_other(drive: Path, tmp_path: Path) -> None:
+def test_what_is_of_no_use_costs_a_line_and_no_other(
+    drive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     short = write_drive(tmp_path / 'short', 30)
     standing = write_drive(tmp_path / 'standing', step=0)
     bare = write_drive(tmp_path / 'bare')
     (bare / 'intrinsics.txt').unlink()
     drives, lines = prepare([short, standing, bare, drive], tmp_path / 'out', OPTIONS)
+    said = capsys.readouterr()
+    assert all((said.out + said.err).count(line) == 1 for line in lines)
+    with pytest.raises(MdepthError, match='none of 3 recordings'):
+        prepare([short, standing, bare], tmp_path / 'out', OPTIONS)
     assert [one.name for one in drives] == ['monday']
     assert '30 images of a camera that drives, 50 are needed' in lines[0]
     assert 'of a standing camera' in lines[1] and 'standing' in lines[1]
