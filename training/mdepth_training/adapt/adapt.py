@@ -25,7 +25,7 @@ from mdepth_ros.evaluation.calibration import calibrate, synthetic_pairs
 from mdepth_ros.model.file import ModelCard, load_model, read_card, replace_card
 from mdepth_ros.terminal import say
 from mdepth_training.adapt.judge import MOST, judge
-from mdepth_training.adapt.page import write_page
+from mdepth_training.adapt.page import FORGOT, write_page
 from mdepth_training.adapt.plan import (
     CACHE,
     RUN,
@@ -68,7 +68,7 @@ def _adapt(model: Path, output: Path, request: Request, began: float) -> bool:
     card, kept = read_card(model), check_output(output, request)
     if 'better' in kept:
         say(f'finished already: {output / REPORT}')
-        return _end(output, bool(kept['better']), kept.get('topic'))
+        return _end(output, bool(kept['better']), bool(kept.get('forgot')), kept.get('topic'))
     drives, failures = prepare(
         list(map(Path, request.recordings)), output, _options(request, card)
     )
@@ -95,9 +95,9 @@ def _adapt(model: Path, output: Path, request: Request, began: float) -> bool:
     )
     if verdict.better:
         replace_card(adapted, read_card(adapted), output / ADAPTED)
-    keep(output, request, better=verdict.better, topic=topic)
+    keep(output, request, better=verdict.better, forgot=verdict.forgot, topic=topic)
     say(f'written: {output / REPORT}')
-    return _end(output, verdict.better, topic)
+    return _end(output, verdict.better, verdict.forgot, topic)
 
 
 def launch_line(model: Path, topic: str | None) -> str:
@@ -107,9 +107,11 @@ def launch_line(model: Path, topic: str | None) -> str:
     return f'ros2 launch mdepth_ros mdepth.launch.py model:={shlex.quote(str(model))}{image}'
 
 
-def _end(output: Path, better: bool, topic: str | None) -> bool:
+def _end(output: Path, better: bool, forgot: bool, topic: str | None) -> bool:
     if better:
         say(f'it got better: {output / ADAPTED}')
+        if forgot:
+            say(FORGOT)
         say(launch_line(output / ADAPTED, topic))
     else:
         say('it did not get better: stay with the model as it was; the page says how far it came')

@@ -5,19 +5,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from mdepth_ros.errors import MdepthError
+from mdepth_ros.geometry import Camera
+from mdepth_ros.model.file import ModelCard, read_card
+from mdepth_ros.synthetic import WorldConfig
 from mdepth_training.evaluation.extracted import open_folders
 from mdepth_training.evaluation.motion import motion_numbers
 from mdepth_training.evaluation.predict import Predictor
 from mdepth_training.evaluation.protocols import PROTOCOLS
 from mdepth_training.evaluation.score import score
 from mdepth_training.evaluation.shots import Shots
+from mdepth_training.evaluation.synthetic import held_out
 from mdepth_training.evaluation.unlabelled import PairScore, means, score_pairs
 
 DECIDES = {'photometric': 'photometric error', 'disagreement': 'disagreement in time'}
@@ -27,6 +31,10 @@ TRUTH = {
     'rpe_translation_percent': 'way, %',
     'ate_5_frames': '5-frame ATE, m',
 }
+SEEDS, FRAMES = range(10_000, 10_004), 16
+"""Of the held-out synthetic drives that show what was forgotten."""
+FORGOTTEN = 1.05
+"""Times the error of the depth in the synthetic world from which the page warns."""
 MOST = 600
 """Held-out images that are looked at: the last ones of each drive."""
 
@@ -54,11 +62,21 @@ class Verdict:
     changes  of DECIDES
     still    the photometric error of the frame before as it is
     truth    of TRUTH, what is known; decides nothing
+    world    of TRUTH in the randomised synthetic world; decides nothing
     """
 
     changes: Sequence[Change]
     still: float
     truth: Sequence[Change] = ()
+    world: Sequence[Change] = ()
+
+    @property
+    def forgot(self) -> bool:
+        """Whether depth in the synthetic world became clearly worse."""
+        return any(
+            change.name == TRUTH['abs_rel'] and change.after > FORGOTTEN * change.before
+            for change in self.world
+        )
 
     @property
     def better(self) -> bool:
@@ -75,17 +93,33 @@ def judge(before: Path, after: Path, folders: Sequence[Path]) -> Verdict:
     """Compare two models on held-out drives."""
     found: list[list[PairScore]] = []
     truths: list[dict[str, float]] = []
+    worlds: list[dict[str, float]] = []
+    world = _world(read_card(before))
     for path in (before, after):
         predictor = Predictor(path)
         shots = held_out_shots(folders, predictor.card.frame_interval)
         found.append(score_pairs(predictor, shots))
         truths.append(_truth(predictor, shots))
-    truth = [
-        Change(title, truths[0][key], truths[1][key])
+        worlds.append(_truth(predictor, world))
+    still = means(found[0])['still']
+    return Verdict(changes(*found), still, _of_truth(*truths), _of_truth(*worlds))
+
+
+def _of_truth(before: Mapping[str, float], after: Mapping[str, float]) -> list[Change]:
+    return [
+        Change(title, before[key], after[key])
         for key, title in TRUTH.items()
-        if key in truths[0] and key in truths[1]
+        if key in before and key in after
     ]
-    return Verdict(changes(*found), means(found[0])['still'], truth)
+
+
+def _world(card: ModelCard) -> Shots:
+    """Held-out drives of the randomised synthetic world, rendered once for both models."""
+    camera = Camera.from_normalised(*card.input_size[::-1], *card.camera)
+    world = WorldConfig(appearance=1.0, frame_interval=card.frame_interval)
+    shots = held_out(camera, world, SEEDS, FRAMES)
+    rendered = list(shots)
+    return replace(shots, name='synthetic world', read=lambda _: iter(rendered))
 
 
 def changes(before: Sequence[PairScore], after: Sequence[PairScore]) -> list[Change]:

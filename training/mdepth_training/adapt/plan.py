@@ -88,7 +88,8 @@ def check_output(output: Path, request: Request) -> dict[str, Any]:
         raise MdepthError(f'{path} is damaged: choose another --output') from None
     for item in fields(Request):
         was, now = getattr(before, item.name), getattr(request, item.name)
-        if was != now:
+        free = item.name == 'minutes' and not (output / RUN / 'experiment.yaml').exists()
+        if was != now and not free:  # the length is not fixed yet
             what = 'another model' if item.name == 'model' else f'{item.name} {_text(was)}'
             raise MdepthError(
                 f'{output} was begun with {what}'
@@ -118,7 +119,7 @@ def experiment_of(
 ) -> Experiment:
     """What is learned: the model goes on, from the recordings and the synthetic world."""
     world = SyntheticData(
-        drives=int(min(max(3 * minutes, 8), 90)),
+        drives=int(min(max(2 * minutes, 8), 90)),
         frames=24,
         first_seed=FIRST_SEED,
         appearance=1.0,

@@ -132,6 +132,9 @@ def test_another_request_needs_another_folder(tmp_path: Path, tiny: Path) -> Non
     first = Request(('/a',), digest(tiny), 30.0)
     plan.keep(tmp_path, first)
     assert 'request' in check_output(tmp_path, first)
+    check_output(tmp_path, replace(first, minutes=5.0))  # no length is fixed yet
+    (tmp_path / plan.RUN).mkdir()
+    (tmp_path / plan.RUN / 'experiment.yaml').write_text('')
     for other, said in (
         (replace(first, recordings=('/b',)), 'recordings /a, not /b'),
         (replace(first, minutes=5.0), r'minutes 30\.0, not 5\.0'),

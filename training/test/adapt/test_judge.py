@@ -47,9 +47,21 @@ def test_truth_decides_nothing_and_the_sentence_names_what_did() -> None:
     assert 'the disagreement did not fall in the mean' in sentence(Verdict([good, bad], 0.5))
 
 
-def test_a_model_is_not_better_than_itself(tiny: Path, drive: Path, tmp_path: Path) -> None:
+def test_what_was_forgotten_is_said_and_decides_nothing() -> None:
+    good = Change('photometric error', 2, 1, 3, 3)
+    lost = Verdict([good], 0.5, world=[Change('AbsRel of the depth', 0.2, 0.22)])
+    assert lost.better and lost.forgot
+    assert not Verdict([good], 0.5, world=[Change('AbsRel of the depth', 0.2, 0.205)]).forgot
+
+
+def test_a_model_is_not_better_than_itself(
+    tiny: Path, drive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('mdepth_training.adapt.judge.SEEDS', range(1))
+    monkeypatch.setattr('mdepth_training.adapt.judge.FRAMES', 3)
     prepare([drive], tmp_path / 'out', Options(input_size=(64, 96)))
     verdict = judge(tiny, tiny, [tmp_path / 'out' / HELD_OUT / 'monday'])
     assert not verdict.better
     assert all(c.before == c.after and (c.fell, c.pairs) == (0, 5) for c in verdict.changes)
+    assert verdict.world[0].name == 'AbsRel of the depth' and not verdict.forgot
     assert {'turn, deg a pair', 'way, %'} <= {change.name for change in verdict.truth}
