@@ -29,6 +29,10 @@ REAL = 0.6
 """Share of what is learned that comes from the recordings; the rest is the synthetic world."""
 FIRST_SEED = 500_000
 """Of the synthetic drives: neither training nor evaluation nor calibration has such seeds."""
+RATES, LONG = (1e-4, 5e-4), 1500
+"""Learning rates of the shortest run, and from so many steps on: a high rate that has no time to
+fall costs what was known before.
+"""
 FEWEST_STEPS = 60
 MEASURED = 12
 """Steps whose time decides the length."""
@@ -146,7 +150,6 @@ def experiment_of(
         training=Training(
             initial=str(model),
             batch_size=8,
-            learning_rate=5e-4,
             colour=0.4,
             hue=0.05,
             save_every=100,
@@ -179,5 +182,9 @@ def with_length(
             f'there is time for {max(steps, 0)} steps of {per_step:.2g} s, and {FEWEST_STEPS} are '
             f'the fewest: give {math.ceil(missing)} minutes more'
         )
-    training = replace(experiment.training, steps=steps, warm_up=max(steps // 10, 1))
+    low, high = RATES
+    rate = low + (high - low) * min(steps / LONG, 1)
+    training = replace(
+        experiment.training, steps=steps, warm_up=max(steps // 10, 1), learning_rate=rate
+    )
     return replace(experiment, training=training)

@@ -141,3 +141,9 @@ def test_a_wrong_suite_is_one_line(tmp_path: Path, line: str, said: str) -> None
     (tmp_path / 'empty.yaml').write_text('')
     with pytest.raises(MdepthError, match='give a list'):
         read_suite(tmp_path / 'empty.yaml')
+
+
+def test_the_shipped_suite(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('MDEPTH_DATA', str(data_dir.absolute()))
+    found = read_suite(Path(__file__).parents[2] / 'configs/suites/held-out.yaml')
+    assert {one.truth for one in found} == {'depth', 'poses'} and len(found) == 4
