@@ -40,7 +40,7 @@ AT_THE_END = 30.0
 """Seconds for what is done after the last step, beside what takes as long as STEPS_AT_THE_END and,
 of each held-out image, STEPS_OF_AN_IMAGE: calibration, numbers, pictures.
 """
-STEPS_AT_THE_END, STEPS_OF_AN_IMAGE = 60, 0.5
+STEPS_AT_THE_END, STEPS_OF_AN_IMAGE = 180, 0.5
 
 
 @dataclass(frozen=True)

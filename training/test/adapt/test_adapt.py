@@ -148,12 +148,12 @@ def test_another_request_needs_another_folder(tmp_path: Path, tiny: Path) -> Non
 
 
 def test_the_length_fits_the_time() -> None:
-    training = with_length(Experiment(), 1070.0, 0.5, 40).training
-    assert training.steps == 2000 and training.warm_up == 200  # 30 s and 80 steps are for the end
+    training = with_length(Experiment(), 1130.0, 0.5, 40).training
+    assert training.steps == 2000 and training.warm_up == 200  # 30 s and 200 steps are for the end
     assert training.learning_rate == 5e-4
-    halfway = with_length(Experiment(), 445.0, 0.5, 40).training
+    halfway = with_length(Experiment(), 505.0, 0.5, 40).training
     assert halfway.steps == 750 and halfway.learning_rate == pytest.approx(3e-4)
     with pytest.raises(MdepthError, match=r'time for 18 steps of 1 s.* give 1 minutes more'):
-        with_length(Experiment(), 110.0, 1.0, 4)
+        with_length(Experiment(), 230.0, 1.0, 4)
     with pytest.raises(MdepthError, match='time for 0 steps'):
         with_length(Experiment(), -5.0, 5.0, 4)
