@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from mdepth_ros.ros.mdepth_node import MdepthNode
 
 # isort: split
 import rclpy
+import rclpy.logging
 from geometry_msgs.msg import TransformStamped
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -236,3 +237,12 @@ def said(heard: list[Any], task: str) -> str:
     """The newest message of a task; '' before the first."""
     status = statuses(heard).get(task)
     return str(status.message) if status is not None else ''
+
+
+def logged(capfd: Any) -> str:
+    """What came to stderr since the last time.
+
+    capfd empties its file after it has read it: what another thread logs in between is lost.
+    """
+    with getattr(rclpy.logging, '_lock', nullcontext()):  # ours; ROS 2 has none
+        return str(capfd.readouterr().err)

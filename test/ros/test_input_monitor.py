@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from live import DEADLINE, at, drive, node, qos, said, stamp_of, statuses
+from live import DEADLINE, at, drive, logged, node, qos, said, stamp_of, statuses
 
 from mdepth_ros.core.perception import Perception
 from mdepth_ros.ros import input_monitor, mdepth_node
@@ -33,7 +33,7 @@ class Ears:
         self._said = ''
 
     def lines(self, words: str) -> list[str]:
-        self._said += self._capfd.readouterr().err
+        self._said += logged(self._capfd)
         return [line for line in self._said.splitlines() if words in line]
 
 

@@ -179,7 +179,7 @@ def test_it_says_why_there_is_no_cloud(
     heard: list[str] = []
 
     def says(words: str) -> bool:
-        heard.append(capfd.readouterr().err)
+        heard.append(live.logged(capfd))
         return words in ''.join(heard)
 
     with live.live(PointCloudNode) as running:
