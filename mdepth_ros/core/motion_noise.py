@@ -4,7 +4,7 @@
 
 Where corners gave the motion (`two_views`), their least squares has a std s_k of each axis. It
 takes their errors for independent and the depth of the networks for as wrong in each of them by
-itself, so it is too small, by much the same factor at every resolution:
+itself, so it is too small, by much the same factor with images of 320 and of 640 pixels:
 
     var_k = f_k^2 s_k^2
 
@@ -92,10 +92,9 @@ class MotionNoise:
             for i, axis in enumerate(AXES)
             for j, cause in enumerate(CAUSES)
         }
-        for axis, factor in zip(
-            AXES, self.corners if self.corners is not None else (), strict=False
-        ):
-            entries[f'motion {axis} {CORNERS}'] = float(f'{factor:.4g}')
+        if self.corners is not None:
+            for axis, factor in zip(AXES, self.corners, strict=True):
+                entries[f'motion {axis} {CORNERS}'] = float(f'{factor:.4g}')
         return {**entries, CORRELATION: float(f'{self.correlation:.4g}')}
 
     def std(
